@@ -1,0 +1,155 @@
+/**
+ * What the core needs of storage and of the network between nodes: four small contracts per app.
+ * An engine keeps them apart by app, so that nothing an app can name reaches another's.
+ */
+import type { Channel, ClientInfo, NewPublication, Publication, StreamPosition } from "./types.ts";
+
+export interface Engine extends AsyncDisposable {
+  /** As in the configuration: `embedded`, `redis`. */
+  readonly name: string;
+  /** Opens files or connections. Nothing else may be called before it resolves. */
+  start(): Promise<void>;
+  /** The app's own view. The same id gives the same view. */
+  app(id: string): AppEngine;
+  /** Whether it can serve now; the reason when not. */
+  health(): Promise<{ readonly ready: boolean; readonly reason?: string }>;
+}
+
+export interface AppEngine {
+  readonly broker: Broker;
+  readonly presence: PresenceStore;
+  readonly control: ControlBus;
+  readonly records: Records;
+}
+
+/** How much of a channel's stream is kept. */
+export interface HistoryLimits {
+  /** Publications; the oldest beyond it is dropped. > 0. */
+  readonly size: number;
+  /** Age at which a publication is dropped, milliseconds. > 0. */
+  readonly ttlMs: number;
+  /** How long epoch and top offset outlive the last publication, milliseconds. >= ttlMs. */
+  readonly metaTtlMs: number;
+}
+
+export interface PublishOptions {
+  /** Absent: the publication takes no offset and is not kept. */
+  readonly history?: HistoryLimits;
+  /** The same key on the same channel within `idempotencyTtlMs` answers the first result and publishes nothing, also when calls race. */
+  readonly idempotencyKey?: string;
+  /** > 0. With history: dropped (the answer is the current position) when not above the last one stored under the same `versionEpoch`. */
+  readonly version?: number;
+  readonly versionEpoch?: string;
+}
+
+export interface HistoryQuery {
+  /** Publications at the most; 0 asks for the position only. */
+  readonly limit: number;
+  /**
+   * Exclusive. Only publications beyond it (before it, with `reverse`) are returned. The epoch is not compared here:
+   * the caller does, against the page's position.
+   */
+  readonly sinceOffset?: number;
+  /** Descending offsets, from the newest. */
+  readonly reverse?: boolean;
+}
+
+export interface HistoryPage {
+  readonly publications: readonly Publication[];
+  /** The stream's top: equal to or above every publication of the page, read in the same atomic step. */
+  readonly position: StreamPosition;
+}
+
+export type ChannelEvent =
+  | { readonly type: "publication"; readonly publication: Publication }
+  | { readonly type: "join" | "leave"; readonly client: ClientInfo }
+  /** The engine lost sight of the channel for a while: anything may have been missed before what follows. */
+  | { readonly type: "gap" };
+
+/** Held by reference: `unlisten` takes the same object. */
+export interface ChannelListener {
+  onEvent(event: ChannelEvent): void;
+}
+
+export interface Broker {
+  /** Never loses an event on the way to this node's listeners; without it the core checks positions now and then. */
+  readonly lossless: boolean;
+  /**
+   * Appends and fans out as one atomic step per channel: offset order is delivery order, on every node.
+   * Resolves with the position, or undefined when no offset was taken, once the publication is as durable as the engine
+   * makes it and was handed to this node's listeners. Throws HubError `unavailable` when it was not published.
+   */
+  publish(
+    channel: Channel,
+    publication: NewPublication,
+    options?: PublishOptions,
+  ): Promise<StreamPosition | undefined>;
+  /** Tells every node's listeners; in order with this node's publications to the channel. Not stored. */
+  announce(
+    channel: Channel,
+    event: { readonly type: "join" | "leave"; readonly client: ClientInfo },
+  ): Promise<void>;
+  /** One listener per channel and node. Once resolved, no event is missed without a `gap`. Events come synchronously, one by one. */
+  listen(channel: Channel, listener: ChannelListener): Promise<void>;
+  /** No event comes after the call. A listener that is not listening is no error. */
+  unlisten(channel: Channel, listener: ChannelListener): Promise<void>;
+  /** Creates the stream's epoch if there is none yet, which then lives `metaTtlMs`. */
+  history(channel: Channel, query: HistoryQuery, metaTtlMs: number): Promise<HistoryPage>;
+  /** Drops the publications; epoch and top offset stay. */
+  removeHistory(channel: Channel): Promise<void>;
+}
+
+/** Seconds for which an idempotency key is remembered. */
+export const IDEMPOTENCY_TTL_MS = 300_000;
+
+/** Who is in a channel now. An entry lives until removed, or until its node has been silent for the engine's lease. */
+export interface PresenceStore {
+  /** Adds, renews or replaces the entry of this connection. */
+  put(channel: Channel, client: ClientInfo): Promise<void>;
+  remove(channel: Channel, connectionId: string): Promise<void>;
+  list(channel: Channel): Promise<readonly ClientInfo[]>;
+  /** `users` counts distinct user ids; all anonymous clients are one user. */
+  stats(channel: Channel): Promise<{ readonly clients: number; readonly users: number }>;
+}
+
+export interface ControlAnswers {
+  readonly answers: readonly unknown[];
+  readonly nodesAsked: number;
+}
+
+/** Node to node, this node included. Requests and answers are plain JSON data. */
+export interface ControlBus {
+  readonly nodeId: string;
+  /** Sets this node's one handler; set before the first `ask`. */
+  serve(handler: (request: unknown) => unknown): void;
+  /** Asks every node and gathers what arrives within `deadlineMs`. */
+  ask(request: unknown, deadlineMs: number): Promise<ControlAnswers>;
+}
+
+export interface StoredRecord {
+  readonly key: string;
+  readonly value: string;
+  /** Changes with every put, never repeats for a key. */
+  readonly version: number;
+}
+
+export interface PutOptions {
+  /** Milliseconds from now; absent: for ever. */
+  readonly ttlMs?: number;
+  /** Put only if the record's version is this; 0: only if there is none. */
+  readonly ifVersion?: number;
+}
+
+/** Small durable records. A put or delete that resolved survives a kill of the process. */
+export interface Records {
+  get(key: string): Promise<StoredRecord | undefined>;
+  /** The new version, or undefined when `ifVersion` did not hold. */
+  put(key: string, value: string, options?: PutOptions): Promise<number | undefined>;
+  /** Whether a record was deleted: false when there was none or `ifVersion` did not hold. */
+  delete(key: string, options?: { readonly ifVersion?: number }): Promise<boolean>;
+  /** Keys in byte order, those after `after` when given. `limit` > 0. */
+  list(
+    prefix: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly StoredRecord[]>;
+}

@@ -1,0 +1,24 @@
+/** Native groups: how one encoded frame reaches the many sockets of a listener without JavaScript per socket. */
+import type { Frame } from "./types.ts";
+
+/**
+ * One per listener and framing, since native topics do not cross listeners.
+ * A group is named by the core: app, channel and encoder.
+ */
+export interface Fanout {
+  /** Sends to every member of the group in call order with `GroupMember` and socket sends. */
+  publish(group: string, frame: Frame, exceptMember?: GroupMember): void;
+}
+
+/** A socket as a member of groups. */
+export interface GroupMember {
+  readonly fanout: Fanout;
+  join(group: string): void;
+  leave(group: string): void;
+  /**
+   * From here on group frames wait in the socket's own queue, in order, while `send` still goes out;
+   * `release` sends what waited and goes back to the native groups. Calls nest.
+   */
+  hold(): void;
+  release(): void;
+}

@@ -1,0 +1,156 @@
+/** The hub: one app's connections, channels and subscriptions on this node, and what reaches them from any node. */
+import type { HistoryPage } from "./engine.ts";
+import type { Disconnect, HubErrorCode } from "./errors.ts";
+import type { GroupMember } from "./fanout.ts";
+import type { Namespaces } from "./namespaces.ts";
+import type {
+  Channel,
+  ClientInfo,
+  Frame,
+  NewPublication,
+  Payload,
+  Publication,
+  Push,
+  Reached,
+  StreamPosition,
+  Tags,
+  Target,
+} from "./types.ts";
+
+export interface HubPublishOptions {
+  /** The publication takes no offset and is not kept, whatever the channel's options. */
+  readonly skipHistory?: boolean;
+  readonly idempotencyKey?: string;
+  readonly version?: number;
+  readonly versionEpoch?: string;
+}
+
+export interface HubHistoryQuery {
+  /** Publications at the most; 0: the position only. */
+  readonly limit: number;
+  /** Exclusive. An `epoch` other than `""` and the stream's is `unrecoverable_position`. */
+  readonly since?: StreamPosition;
+  readonly reverse?: boolean;
+}
+
+export interface NodeInfo {
+  readonly id: string;
+  readonly connections: number;
+  readonly users: number;
+  readonly channels: number;
+  readonly subscriptions: number;
+  readonly uptimeMs: number;
+}
+
+/** One per app: what one app can name, no other can reach. Channels here are of the space `channels` unless said otherwise. */
+export interface Hub {
+  readonly app: string;
+  readonly namespaces: Namespaces;
+  connect(subscriber: Subscriber): Connection;
+  /** Undefined: no offset was taken. Throws `unknown_channel`, `bad_request` for a payload that the channel does not take. */
+  publish(
+    channel: Channel,
+    publication: NewPublication,
+    options?: HubPublishOptions,
+  ): Promise<StreamPosition | undefined>;
+  /** Outside any channel, to each connection that matches, on every node. */
+  push(target: Target, push: { readonly data: Payload; readonly tags?: Tags }): Promise<Reached>;
+  disconnect(
+    target: Target,
+    reason: Disconnect,
+    options?: { readonly exceptConnections?: readonly string[] },
+  ): Promise<Reached>;
+  /** To that dialect's own sessions; `body` is JSON data, its meaning the dialect's. Counts those whose `signal` returned true. */
+  signal(target: Target, dialect: string, body: unknown): Promise<Reached>;
+  /** Throws `unknown_channel`, `not_available` without history, `unrecoverable_position` for another epoch. */
+  history(channel: Channel, query: HubHistoryQuery): Promise<HistoryPage>;
+  removeHistory(channel: Channel): Promise<void>;
+  /** Throws `not_available` when the channel keeps no presence. */
+  presence(channel: Channel): Promise<readonly ClientInfo[]>;
+  presenceStats(channel: Channel): Promise<{ readonly clients: number; readonly users: number }>;
+  /** Channels with at least one subscribed connection, with their number, over all nodes. A `pattern` is an RE2 expression, unanchored. */
+  channels(options?: {
+    readonly space?: string;
+    readonly pattern?: string;
+  }): Promise<ReadonlyMap<string, number>>;
+  nodes(): Promise<readonly NodeInfo[]>;
+}
+
+export interface SubscribeOptions {
+  /** The wire format and its variant: all subscriptions of a channel with one encoder are one group. */
+  readonly encoder: Encoder;
+  /** Reads the position and is told of gaps. */
+  readonly positioned?: boolean;
+  /** Replays what was published since, at most `RECOVERY_PUBLICATIONS_MAX`. An epoch of `""` matches any. Implies `positioned`. */
+  readonly recoverSince?: StreamPosition;
+  /** Shown in presence, join, leave and as the publisher. */
+  readonly channelInfo?: Payload;
+  /** Kept in presence; default: as the channel's options say. */
+  readonly presence?: boolean;
+  /** Join and leave are announced; default: as the channel's options say. */
+  readonly joinLeave?: boolean;
+  /** Stays with the subscription for the dialect's own use. */
+  readonly detail?: unknown;
+}
+
+export interface Subscribed {
+  /** Present when positioned: of the last publication that is not ahead of this subscription. */
+  readonly position?: StreamPosition;
+  /** Present when recovery was asked for. */
+  readonly recovered?: boolean;
+  /** Those recovered, ascending, without a gap up to `position`. */
+  readonly publications: readonly Publication[];
+}
+
+export interface Subscription {
+  readonly channel: Channel;
+  readonly options: SubscribeOptions;
+  /** False until `reply` ran. */
+  readonly active: boolean;
+}
+
+export interface Connection {
+  /** The number of subscriptions, those in progress included. */
+  readonly subscriptionCount: number;
+  subscription(channel: Channel): Subscription | undefined;
+  subscriptions(): Iterable<Subscription>;
+  /**
+   * `reply` runs synchronously before the channel's first live publication is sent, so no client sees one before its answer.
+   * It does not run when the connection closed or unsubscribed meanwhile. Throws `already_subscribed`, also while one is in progress.
+   */
+  subscribe(
+    channel: Channel,
+    options: SubscribeOptions,
+    reply: (subscribed: Subscribed) => void,
+  ): Promise<void>;
+  /** Waits for a subscribe in progress. From the return on nothing of the channel is sent. False: there was no subscription. */
+  unsubscribe(channel: Channel): Promise<boolean>;
+  /** Makes the connection a target under this label: `role:recvonly`, `org:…`, `token:…`. */
+  label(label: string): void;
+  unlabel(label: string): void;
+  /** Ends all subscriptions, with their leaves. Further calls do nothing. */
+  close(): Promise<void>;
+}
+
+/** All the core knows of a dialect's session. Protocol state stays in the session. */
+export interface Subscriber extends ClientInfo {
+  readonly dialect: string;
+  /** Absent: group frames come by `send`, one by one. */
+  readonly member?: GroupMember;
+  /** For pushes outside channels. */
+  readonly encoder: Encoder;
+  send(frame: Frame): void;
+  /** The hub ended a subscription: `unrecoverable_position` after a gap that could not be filled. Nothing more of it is sent. */
+  dropped(subscription: Subscription, code: HubErrorCode): void;
+  /** Whether it concerned this session. */
+  signal(body: unknown): boolean;
+  disconnect(reason: Disconnect): void;
+}
+
+/** One instance per wire format and variant for all connections: a push is encoded once, however many share it. */
+export interface Encoder {
+  /** Unique among all encoders of the process: it names the native groups. */
+  readonly name: string;
+  /** A Disconnect: this format cannot carry it, and ends the connections that should have had it. Undefined: it has no such push. */
+  encode(push: Push): Frame | Disconnect | undefined;
+}

@@ -1,0 +1,12 @@
+/** What a dialect gives to the server: its HTTP routes on both listeners and its socket routes. */
+import type { Hono } from "hono";
+import type { SocketRoute } from "../transports/socket.ts";
+
+export interface Dialect {
+  readonly name: string;
+  /** Mounted on the `clients` listener, under the dialect's prefix. Its own 404 and 405 are not used: unmatched paths fall through. */
+  readonly clients?: Hono;
+  /** Mounted on the `api` listener, likewise. */
+  readonly api?: Hono;
+  readonly sockets: readonly SocketRoute[];
+}

@@ -1,0 +1,64 @@
+/** The contract between transports, which carry frames, and dialects, which give them meaning. The transport calls the session. */
+import type { GroupMember } from "../core/fanout.ts";
+import type { Frame } from "../core/types.ts";
+
+export type TransportName = "websocket" | "sockjs" | "sse" | "http_stream" | "webrtc";
+
+export interface Socket {
+  readonly transport: TransportName;
+  /** Absent where the transport has no native groups. */
+  readonly member?: GroupMember;
+  /** Bytes accepted by `send` and the groups that the peer's kernel has not taken yet. */
+  readonly bufferedBytes: number;
+  /** Monotonic milliseconds of the last inbound byte, pongs included. */
+  readonly lastReceivedMs: number;
+  /** In call order with group frames. Does nothing once closed. */
+  send(frame: Frame): void;
+  /** A transport-level ping, where the transport has one. */
+  ping(): void;
+  /**
+   * Sends what is buffered, then the close. `session.closed` runs once, perhaps before this returns.
+   * A peer that has not closed after `CLOSE_TIMEOUT_MS` is cut.
+   */
+  close(code: number, reason: string): void;
+}
+
+export interface Session {
+  /**
+   * One inbound frame. While a returned promise is pending, later frames wait: frames of one socket are handled one by
+   * one and in order. A rejection is a bug: the transport logs it and closes this socket as `failed`.
+   */
+  receive(frame: Frame): void | Promise<void>;
+  /** The peer takes less than it is sent: the session's bound on buffered bytes is passed. It sends its code and closes. */
+  slow(): void;
+  /** A bug in this session or its transport was logged; close with the dialect's internal error. */
+  failed(): void;
+  /** The last call. */
+  closed(code: number, reason: string): void;
+}
+
+/** What a session's opener may know of the request. */
+export interface SocketRequest {
+  readonly url: URL;
+  readonly headers: Headers;
+  /** The client's address: the peer's, or what a trusted proxy says it is. */
+  readonly address: string;
+}
+
+export interface OpenSession {
+  readonly open: (socket: Socket) => Session;
+  /** Echoed as `Sec-WebSocket-Protocol`; absent: none is. */
+  readonly subprotocol?: string;
+  /** Largest inbound message in bytes; above it the socket is closed with 1009. */
+  readonly messageBytesMax: number;
+  /** Bytes that may wait for the peer; above it `session.slow` is called. */
+  readonly bufferedBytesMax: number;
+}
+
+export interface SocketRoute {
+  /** Exact path on its listener. */
+  readonly path: string;
+  readonly transports: readonly TransportName[];
+  /** Decides before the upgrade: a Response refuses, anything else opens the session. */
+  accept(request: SocketRequest): Response | OpenSession | Promise<Response | OpenSession>;
+}
