@@ -74,6 +74,8 @@ export interface Hub {
     readonly pattern?: string;
   }): Promise<ReadonlyMap<string, number>>;
   nodes(): Promise<readonly NodeInfo[]>;
+  /** The user's connections on this node. */
+  connectionsOf(user: string): number;
 }
 
 export interface SubscribeOptions {
@@ -81,8 +83,12 @@ export interface SubscribeOptions {
   readonly encoder: Encoder;
   /** Reads the position and is told of gaps. */
   readonly positioned?: boolean;
-  /** Replays what was published since, at most `RECOVERY_PUBLICATIONS_MAX`. An epoch of `""` matches any. Implies `positioned`. */
+  /** Replays what was published since. An epoch of `""` matches any. Implies `positioned`. */
   readonly recoverSince?: StreamPosition;
+  /** Publications that may be missing for recovery to be tried; default `RECOVERY_PUBLICATIONS_MAX`. */
+  readonly recoverMax?: number;
+  /** Recovery that cannot be done throws `unrecoverable_position` instead of answering so. */
+  readonly requireRecovery?: boolean;
   /** Shown in presence, join, leave and as the publisher. */
   readonly channelInfo?: Payload;
   /** Kept in presence; default: as the channel's options say. */
@@ -136,14 +142,14 @@ export interface Connection {
 export interface Subscriber extends ClientInfo {
   readonly dialect: string;
   /** Absent: group frames come by `send`, one by one. */
-  readonly member?: GroupMember;
+  readonly member?: GroupMember | undefined;
   /** For pushes outside channels. */
   readonly encoder: Encoder;
   send(frame: Frame): void;
   /** The hub ended a subscription: `unrecoverable_position` after a gap that could not be filled. Nothing more of it is sent. */
   dropped(subscription: Subscription, code: HubErrorCode): void;
-  /** Whether it concerned this session. */
-  signal(body: unknown): boolean;
+  /** Whether it concerned this session; a promise settles once it took effect, and does not reject. */
+  signal(body: unknown): boolean | Promise<boolean>;
   disconnect(reason: Disconnect): void;
 }
 

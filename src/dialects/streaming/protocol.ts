@@ -31,6 +31,22 @@ export type Request =
       readonly params: { readonly channel: string; readonly token: string };
     };
 
+/** §1.4: the first of these fields that a command has is its request. */
+export const METHODS = [
+  "connect",
+  "ping",
+  "subscribe",
+  "unsubscribe",
+  "publish",
+  "presence",
+  "presence_stats",
+  "history",
+  "rpc",
+  "send",
+  "refresh",
+  "sub_refresh",
+] as const satisfies readonly Request["method"][];
+
 export interface ConnectRequest {
   readonly token: string;
   readonly data?: Payload;

@@ -1,0 +1,155 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "bun:test";
+import { decodeJwt, jwtVerify } from "jose";
+import { parse } from "smol-toml";
+import manifest from "../../package.json" with { type: "json" };
+import { developmentToml } from "../config/development.ts";
+import { referencePage } from "../config/reference.ts";
+import { carillon, write } from "./test-support.ts";
+
+test("version prints the package's version", async () => {
+  const { code, out } = await carillon(["version"]);
+  expect(out).toStartWith(`carillon ${manifest.version} (bun `);
+  expect(code).toBe(0);
+});
+
+test("an unknown command is one line and a non-zero exit", async () => {
+  expect(await carillon(["serv"])).toMatchObject({ code: 1, out: "" });
+});
+
+describe("config", () => {
+  test("prints the effective configuration without secrets, as TOML or JSON", async () => {
+    const [toml, json] = await Promise.all([carillon(["config"]), carillon(["config", "--json"])]);
+    expect(toml.code).toBe(0);
+    expect(toml.out).toContain('hmac_secret = "<redacted>"');
+    expect(toml.out).not.toContain("dev-token-secret");
+    expect(parse(toml.out)).toEqual(JSON.parse(json.out));
+  });
+
+  test("--dev and --reference print those texts", async () => {
+    const [dev, page] = await Promise.all([
+      carillon(["config", "--dev"]),
+      carillon(["config", "--reference"]),
+    ]);
+    expect(dev.out).toBe(developmentToml());
+    expect(page.out).toBe(referencePage());
+  });
+
+  test("tells every problem in a line of its own", async () => {
+    const path = write("bad.toml", '[clients]\nprot = 1\n[log]\nlevel = "loud"\n');
+    const { code, out, err } = await carillon(["config"], {
+      CARILLON_CONFIG: path,
+      CARILLON_API_PRT: "1",
+    });
+    expect(code).toBe(1);
+    expect(out).toBe("");
+    expect(err.trim().split("\n")).toEqual([
+      'environment: CARILLON_API_PRT: unknown variable, did you mean "CARILLON_API_PORT"?',
+      `${path}: clients.prot: unknown key, did you mean "port"?`,
+      `${path}: log.level: must be one of "trace", "debug", "info", "warn", "error", "fatal"`,
+    ]);
+  });
+});
+
+describe("key", () => {
+  test("prints a key and the entry that accepts it", async () => {
+    const { code, out } = await carillon(["key", "--id", "ci", "--scope", "publish", "history"]);
+    expect(code).toBe(0);
+    const key = /evk_ci_[0-9a-f]{64}/.exec(out)?.[0] ?? "";
+    const hash = createHash("sha256").update(key).digest("hex");
+    expect(parse(out)).toEqual({
+      api_keys: [{ id: "ci", hash, scopes: ["publish", "history"], organisation: "*" }],
+    });
+    expect((await carillon(["config", "--config", write("key.toml", out)])).code).toBe(0);
+  });
+
+  test("never makes the same twice, and refuses a bad id", async () => {
+    const [first, second, bad] = await Promise.all([
+      carillon(["key"]),
+      carillon(["key"]),
+      carillon(["key", "--id", "a_b"]),
+    ]);
+    expect(first.out).not.toBe(second.out);
+    expect(bad).toEqual({
+      code: 1,
+      out: "",
+      err: "carillon: The key's id must be 1 to 64 letters, digits and `-`\n",
+    });
+  });
+});
+
+describe("token streaming", () => {
+  test("mints a connection token with the development secret", async () => {
+    const { code, out } = await carillon([
+      "token",
+      "streaming",
+      "--user",
+      "u1",
+      "--expires",
+      "15m",
+    ]);
+    expect(code).toBe(0);
+    const secret = new TextEncoder().encode("dev-token-secret-do-not-use-in-production");
+    const { payload } = await jwtVerify(out.trim(), secret, { algorithms: ["HS256"] });
+    expect(payload.sub).toBe("u1");
+    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(900);
+    expect(payload).not.toHaveProperty("channel");
+  });
+
+  test("follows the configured key, which may be for one kind of token", async () => {
+    const path = write(
+      "keys.toml",
+      `streaming.user_id_claim = "uid"
+[[signing_keys]]
+use = "streaming"
+hmac_secret = "former"
+until = 2020-01-01T00:00:00Z
+[[signing_keys]]
+use = "streaming"
+tokens = ["connection"]
+hmac_secret = "connect"
+algorithms = ["HS512"]
+kid = "k2"
+issuer = "me"
+audience = "you"
+`,
+    );
+    const args = ["token", "streaming", "--config", path, "--user", "u", "--expires", "0"];
+    const [connection, subscription] = await Promise.all([
+      carillon(args),
+      carillon([...args, "--channel", "c"]),
+    ]);
+    const verified = await jwtVerify(connection.out.trim(), new TextEncoder().encode("connect"));
+    expect(verified.protectedHeader).toEqual({ typ: "JWT", alg: "HS512", kid: "k2" });
+    expect(verified.payload).toEqual({ uid: "u", iat: expect.any(Number), iss: "me", aud: "you" });
+    expect(subscription).toEqual({
+      code: 1,
+      out: "",
+      err: 'carillon: App "default" has no signing key with an hmac_secret for streaming\'s subscription tokens\n',
+    });
+  });
+
+  test("--channel makes a subscription token", async () => {
+    const { out } = await carillon(["token", "streaming", "--user", "u", "--channel", "news"]);
+    expect(decodeJwt(out.trim())).toMatchObject({ sub: "u", channel: "news" });
+  });
+
+  test("refuses a duration that is none, and an unknown app", async () => {
+    const [duration, app] = await Promise.all([
+      carillon(["token", "streaming", "--expires", "soon"]),
+      carillon(["token", "streaming", "--app", "x"]),
+    ]);
+    expect(duration.err).toBe(
+      'carillon: --expires must be a duration such as "15m", "1h" or "0"\n',
+    );
+    expect(app.err).toBe('carillon: There is no app "x" in the configuration\n');
+  });
+});
+
+test("serve refuses a bad configuration before anything starts", async () => {
+  const { code, out, err } = await carillon(["serve"], { CARILLON_CLIENTS_HOST: "0.0.0.0" });
+  expect({ code, out }).toEqual({ code: 1, out: "" });
+  expect(err).toBe(
+    "environment: CARILLON_CLIENTS_HOST: Development credentials are refused on a non-loopback address\n",
+  );
+});

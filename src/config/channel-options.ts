@@ -1,0 +1,105 @@
+/** The options of channels: centrifugo-protocol.md §13 in its own names, and which dialects may join. */
+import { RE2JS } from "re2js";
+import { z } from "zod";
+import { duration } from "./durations.ts";
+
+/** The dialects that this build serves. */
+export const DIALECTS = ["streaming"] as const;
+
+/** Longer expressions are a mistake, and cost memory per namespace. */
+const CHANNEL_REGEX_CHARACTERS_MAX = 1024;
+
+const flag = (description: string) => z.boolean().default(false).describe(description);
+
+const regex = z
+  .string()
+  .max(CHANNEL_REGEX_CHARACTERS_MAX)
+  .superRefine((pattern, context) => {
+    try {
+      RE2JS.compile(pattern);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      context.addIssue({ code: "custom", message: `must be an RE2 expression: ${reason}` });
+    }
+  });
+
+const options = {
+  dialects: z
+    .array(z.enum(DIALECTS))
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, "must name each dialect once")
+    .optional()
+    .describe(
+      'Dialects whose connections may join. A named namespace admits `["streaming"]` unless it says otherwise. ' +
+        "Channels without a namespace admit every enabled dialect in development mode; elsewhere it must be said once more than one is enabled. " +
+        "Where nothing is said, names with a leading `$` or a `#` are streaming's alone.",
+    ),
+  history_size: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Publications kept per channel; 0: no history. Needs `history_ttl`."),
+  history_ttl: duration()
+    .prefault("0s")
+    .describe("How long a publication is kept. Needs `history_size`."),
+  history_meta_ttl: duration()
+    .optional()
+    .describe(
+      "How long a stream's epoch and top offset outlive its last publication, at least `history_ttl`. Default: `channel.history_meta_ttl`.",
+    ),
+  force_positioning: flag(
+    "Every subscription is told when it missed a publication. Needs history.",
+  ),
+  allow_positioning: flag("A client may ask to be told when it missed a publication."),
+  force_recovery: flag("Every subscription recovers what it missed. Needs history."),
+  allow_recovery: flag("A client may ask to recover what it missed."),
+  presence: flag("Keep who is in the channel."),
+  join_leave: flag("Tell of joins and leaves to the clients that ask for it."),
+  force_push_join_leave: flag("Tell of joins and leaves to every subscriber."),
+  allow_subscribe_for_client: flag("Any client with a user may subscribe without a token."),
+  allow_subscribe_for_anonymous: flag("Widens `allow_subscribe_for_client` to anonymous clients."),
+  allow_publish_for_client: flag("Any client with a user may publish."),
+  allow_publish_for_subscriber: flag("A client that is subscribed may publish."),
+  allow_publish_for_anonymous: flag("Widens the permissions to publish to anonymous clients."),
+  allow_presence_for_client: flag("Any client with a user may ask who is in the channel."),
+  allow_presence_for_subscriber: flag("A client that is subscribed may ask who is in the channel."),
+  allow_presence_for_anonymous: flag("Widens the permissions for presence to anonymous clients."),
+  allow_history_for_client: flag("Any client with a user may read the history."),
+  allow_history_for_subscriber: flag("A client that is subscribed may read the history."),
+  allow_history_for_anonymous: flag("Widens the permissions for history to anonymous clients."),
+  allow_user_limited_channels: flag(
+    "The user ids behind the last `#` of a channel's name, separated by commas, may subscribe, and nobody else.",
+  ),
+  channel_regex: regex
+    .default("")
+    .describe(
+      "RE2 expression that must match in the channel's name behind the namespace. Empty: that part must be ASCII.",
+    ),
+  publication_data_format: z
+    .enum(["json", "json_object", "binary"])
+    .default("json")
+    .describe(
+      "What a publication's data must be: any JSON, a JSON object, or any bytes. `binary` only where streaming alone may join.",
+    ),
+} as const;
+
+export const withoutNamespace = z.strictObject(options);
+
+export const namespace = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[-a-zA-Z0-9_.]{2,}$/, "must be two or more of letters, digits, `-`, `_` and `.`")
+    .describe("The part of a channel's name before the first `:`."),
+  ...options,
+});
+
+export type ChannelSettings = z.output<typeof withoutNamespace>;
+
+/** The dialects that may join, said or implied. `named`: a namespace of its own, not `without_namespace`. */
+export function dialectsOf(
+  settings: ChannelSettings,
+  place: { readonly named: boolean },
+): { readonly names: readonly string[]; readonly implied: boolean } {
+  if (settings.dialects !== undefined) return { names: settings.dialects, implied: false };
+  return { names: place.named ? ["streaming"] : DIALECTS, implied: true };
+}

@@ -1,0 +1,39 @@
+/** Keeps development mode and its well-known credentials on loopback addresses. */
+import { createHash } from "node:crypto";
+import { BlockList, isIP } from "node:net";
+import type { Problem } from "./problem.ts";
+import type { ParsedConfig } from "./schema.ts";
+
+export const DEVELOPMENT_API_KEY = "dev-api-key";
+export const DEVELOPMENT_TOKEN_SECRET = "dev-token-secret-do-not-use-in-production";
+export const DEVELOPMENT_API_KEY_HASH = createHash("sha256")
+  .update(DEVELOPMENT_API_KEY)
+  .digest("hex");
+
+/** Everybody can read these credentials in the documentation, so only this machine may be asked with them. */
+export function developmentProblems(config: ParsedConfig): Problem[] {
+  if (!config.development && !holdsDevelopmentCredentials(config)) return [];
+  return (["clients", "api"] as const)
+    .filter((listener) => !isLoopback(config[listener].host))
+    .map((listener) => ({
+      path: [listener, "host"],
+      message: "Development credentials are refused on a non-loopback address",
+    }));
+}
+
+function holdsDevelopmentCredentials(config: ParsedConfig): boolean {
+  return (
+    config.api_keys.some((key) => key.hash === DEVELOPMENT_API_KEY_HASH) ||
+    config.signing_keys.some((key) => key.hmac_secret === DEVELOPMENT_TOKEN_SECRET)
+  );
+}
+
+function isLoopback(host: string): boolean {
+  const address = host.replace(/^\[(.*)\]$/, "$1");
+  const family = isIP(address);
+  if (family === 0) return address.toLowerCase() === "localhost";
+  const loopback = new BlockList();
+  loopback.addSubnet("127.0.0.0", 8, "ipv4");
+  loopback.addAddress("::1", "ipv6");
+  return loopback.check(address, family === 4 ? "ipv4" : "ipv6");
+}

@@ -1,0 +1,226 @@
+import { describe, expect, test } from "bun:test";
+import { developmentToml } from "./development.ts";
+import { loadConfig } from "./load.ts";
+import { ConfigError } from "./problem.ts";
+import type { Config } from "./schema.ts";
+
+interface Setup {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly path?: string;
+}
+
+function load({ files = {}, env = {}, path }: Setup): Config {
+  return loadConfig({ path, env, readFile: (name) => files[name] });
+}
+
+function problemsOf(setup: Setup): readonly string[] {
+  try {
+    load(setup);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe("files", () => {
+  test.each([
+    ["carillon.toml", "[clients]\nport = 1"],
+    ["carillon.yaml", "clients:\n  port: 1"],
+    ["carillon.yml", "clients: { port: 1 }"],
+    ["carillon.json", '{"clients":{"port":1}}'],
+  ])("%s is found in the working directory", (name, text) => {
+    const config = load({ files: { [name]: text } });
+    expect(config.clients.port).toBe(1);
+    expect(config.development).toBe(false);
+  });
+
+  test("--config wins over CARILLON_CONFIG, which wins over the working directory", () => {
+    const files = {
+      "a.toml": "data_dir = 'a'",
+      "b.json": '{"data_dir":"b"}',
+      "carillon.toml": "data_dir = 'c'",
+    };
+    const env = { CARILLON_CONFIG: "b.json" };
+    expect(load({ files, env, path: "a.toml" }).data_dir).toBe("a");
+    expect(load({ files, env }).data_dir).toBe("b");
+    expect(load({ files }).data_dir).toBe("c");
+  });
+
+  test("a named file must be there, and be of a known kind", () => {
+    expect(problemsOf({ path: "x.toml" })).toEqual(["x.toml: there is no such file"]);
+    expect(problemsOf({ path: "x.ini", files: { "x.ini": "" } })).toEqual([
+      "x.ini: must end with .toml, .yaml, .yml or .json",
+    ]);
+  });
+
+  test("two files in the working directory are one too many", () => {
+    expect(problemsOf({ files: { "carillon.toml": "", "carillon.json": "{}" } })).toEqual([
+      "carillon.toml and carillon.json: only one configuration can be there, or name it by --config",
+    ]);
+  });
+
+  test("a file that cannot be read is a problem", () => {
+    const readFile = () => {
+      throw new Error("EACCES: permission denied");
+    };
+    expect(() => loadConfig({ path: "x.toml", env: {}, readFile })).toThrow(
+      "x.toml: cannot be read: EACCES: permission denied",
+    );
+  });
+
+  test.each([
+    ["carillon.toml", "a = 1\nb = \n", "carillon.toml:2:5: invalid value"],
+    [
+      "carillon.json",
+      '{"a": 1,\n "b" 2}',
+      "carillon.json:2:6: Missing , or : between flow map items",
+    ],
+    ["carillon.yaml", "a: [1\nb: 2", "carillon.yaml:2:1: "],
+    ["carillon.json", "[]", "carillon.json: must be a table"],
+  ])("broken syntax in %s is told with its place", (name, text, line) => {
+    expect(problemsOf({ files: { [name]: text } })[0]).toStartWith(line);
+  });
+
+  test("an unknown key names the file, its path and the nearest known key", () => {
+    const text = '[[channel.namespaces]]\nname = "news"\nhistroy_size = 1\n';
+    expect(problemsOf({ files: { "carillon.toml": text } })).toEqual([
+      'carillon.toml: channel.namespaces[0].histroy_size: unknown key, did you mean "history_size"?',
+    ]);
+  });
+
+  test("until takes TOML's own date and time, with an offset", () => {
+    const toml = (until: string) =>
+      `[[signing_keys]]\nuse = "streaming"\nhmac_secret = "s"\nuntil = ${until}\n`;
+    const config = load({ files: { "carillon.toml": toml("2027-01-31T12:00:00Z") } });
+    expect(config.signing_keys[0]?.until).toBe(Date.UTC(2027, 0, 31, 12));
+    expect(problemsOf({ files: { "carillon.toml": toml("2027-01-31T12:00:00") } })).toHaveLength(1);
+  });
+
+  test("the files that it names are read", () => {
+    const text = `
+[clients.tls]
+cert = "cert.pem"
+key = "key.pem"
+[[signing_keys]]
+use = "streaming"
+algorithms = ["EdDSA"]
+public_key = "jwt.pem"
+`;
+    const pem = `-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+`;
+    const files = { "carillon.toml": text, "cert.pem": "", "key.pem": "", "jwt.pem": pem };
+    expect(load({ files }).signing_keys[0]?.public_key).toBe(pem);
+    expect(problemsOf({ files: { "carillon.toml": text, "jwt.pem": "no" } })).toEqual([
+      'carillon.toml: clients.tls.cert: there is no file "cert.pem"',
+      'carillon.toml: clients.tls.key: there is no file "key.pem"',
+      "carillon.toml: signing_keys[0].public_key: must be a public key in PEM",
+    ]);
+  });
+});
+
+describe("environment", () => {
+  test("overrides single values of every type", () => {
+    const config = load({
+      files: { "carillon.toml": "[clients]\nport = 1\nhost = 'localhost'" },
+      env: {
+        CARILLON_CLIENTS_PORT: "2",
+        CARILLON_STREAMING_PING_INTERVAL: "1m",
+        CARILLON_STREAMING_PONG_TIMEOUT: "9",
+        CARILLON_STREAMING_INSECURE: "TRUE",
+        CARILLON_STREAMING_RPC_PING_METHOD: "p",
+        CARILLON_LOG_LEVEL: "warn",
+        CARILLON_CHANNEL_WITHOUT_NAMESPACE_PRESENCE: "1",
+        CARILLON_DATA_DIR: "",
+        PATH: "/bin",
+      },
+    });
+    expect(config.clients).toMatchObject({ port: 2, host: "localhost" });
+    expect(config.streaming.ping_interval).toBe(60_000);
+    expect(config.streaming.pong_timeout).toBe(9000);
+    expect(config.streaming.insecure).toBe(true);
+    expect(config.streaming.rpc_ping.method).toBe("p");
+    expect(config.log.level).toBe("warn");
+    expect(config.channel.without_namespace.presence).toBe(true);
+    expect(config.data_dir).toBe("./data");
+  });
+
+  test("its problems name the variable", () => {
+    const env = {
+      CARILLON_CLIENT_PORT: "1",
+      CARILLON_APPS: "x",
+      CARILLON_CLIENTS_PORT: "1.5",
+      CARILLON_API_PORT: "70000",
+      CARILLON_DEVELOPMENT: "yes",
+    };
+    expect(problemsOf({ env })).toEqual([
+      'environment: CARILLON_CLIENT_PORT: unknown variable, did you mean "CARILLON_CLIENTS_PORT"?',
+      expect.stringMatching(
+        /^environment: CARILLON_APPS: unknown variable, did you mean "CARILLON_/,
+      ),
+      "environment: CARILLON_CLIENTS_PORT: must be an integer",
+      "environment: CARILLON_DEVELOPMENT: must be true or false",
+      "environment: CARILLON_API_PORT: must be at most 65535",
+    ]);
+  });
+
+  test("meets a file that holds something else there", () => {
+    const files = { "carillon.yaml": "clients: 5" };
+    expect(problemsOf({ files, env: { CARILLON_CLIENTS_PORT: "1" } })).toEqual([
+      "carillon.yaml: clients: must be a table",
+    ]);
+  });
+});
+
+describe("development", () => {
+  const refusal = "Development credentials are refused on a non-loopback address";
+
+  test("is what runs without a file", () => {
+    const config = load({});
+    expect(config.development).toBe(true);
+    expect(config.apps).toEqual([{ id: "dev", hosts: [], allowed_origins: ["*"] }]);
+    expect(config.channel.namespaces.map(({ name }) => name)).toEqual([
+      "shipments",
+      "orders",
+      "public",
+    ]);
+    expect(config.streaming.allow_anonymous_connect_without_token).toBe(true);
+  });
+
+  test("can be left without a file", () => {
+    const config = load({ env: { CARILLON_DEVELOPMENT: "false" } });
+    expect(config.development).toBe(false);
+    expect(config.api_keys).toEqual([]);
+  });
+
+  test("its text is read back as the same configuration", () => {
+    expect(load({ files: { "carillon.toml": developmentToml() } })).toEqual(load({}));
+  });
+
+  test.each(["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])("may listen on %s", (host) => {
+    expect(load({ env: { CARILLON_API_HOST: host } }).api.host).toBe(host);
+  });
+
+  test.each(["0.0.0.0", "::", "192.168.0.1", "example.com"])("is refused on %s", (host) => {
+    expect(problemsOf({ env: { CARILLON_CLIENTS_HOST: host } })).toEqual([
+      `environment: CARILLON_CLIENTS_HOST: ${refusal}`,
+    ]);
+  });
+
+  test("its credentials are refused there without the mode as well", () => {
+    const text = (credential: string) => `[api]\nhost = "0.0.0.0"\n${credential}`;
+    const secret =
+      '[[signing_keys]]\nuse = "streaming"\nhmac_secret = "dev-token-secret-do-not-use-in-production"';
+    const hash = new Bun.CryptoHasher("sha256").update("dev-api-key").digest("hex");
+    const key = `[[api_keys]]\nid = "x"\nhash = "${hash.toUpperCase()}"`;
+    for (const credential of [secret, key]) {
+      expect(problemsOf({ files: { "carillon.toml": text(credential) } })).toEqual([
+        `carillon.toml: api.host: ${refusal}`,
+      ]);
+    }
+    expect(problemsOf({ files: { "carillon.toml": text("") } })).toEqual([]);
+  });
+});

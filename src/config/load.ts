@@ -1,0 +1,182 @@
+/** From files and environment variables to a checked configuration. */
+import { readFileSync } from "node:fs";
+import { extname } from "node:path";
+import { parse as parseToml, TomlError } from "smol-toml";
+import { parseDocument } from "yaml";
+import { developmentFile } from "./development.ts";
+import { CONFIG_VARIABLE, readEnvironment, type Environment } from "./environment.ts";
+import { ConfigError, formatPath, type Path, type Problem } from "./problem.ts";
+import { publicKeyProblem } from "./rules.ts";
+import type { Config } from "./schema.ts";
+import { deepCopy, validate } from "./validate.ts";
+
+const DEFAULT_PATHS = ["toml", "yaml", "yml", "json"].map((extension) => `carillon.${extension}`);
+const PEM_MARK = "-----BEGIN";
+
+/** Undefined when there is no such file; throws when it cannot be read. */
+export type ReadFile = (path: string) => string | undefined;
+
+export interface LoadOptions {
+  /** Wins over `CARILLON_CONFIG`. Without either, a `carillon.*` in the working directory is read, if there is one. */
+  readonly path?: string | undefined;
+  readonly env: Environment;
+  readonly readFile?: ReadFile;
+}
+
+/**
+ * Without any file, and unless `CARILLON_DEVELOPMENT` is false, the development configuration.
+ * The public keys' and certificates' files are read too, so that a missing one shows now.
+ * Throws ConfigError with every problem found.
+ */
+export function loadConfig({ path, env, readFile = readTextFile }: LoadOptions): Config {
+  const { overrides, problems: lines } = readEnvironment(env);
+  const problems = lines.map((line) => `environment: ${line}`);
+  const file = findFile(path ?? (env[CONFIG_VARIABLE] || undefined), readFile);
+  const live = overrides.some(({ path: [key], value }) => key === "development" && value === false);
+  let raw: unknown = live ? {} : developmentFile();
+  if (file !== undefined) {
+    const parsed = parseFile(file);
+    if ("line" in parsed) throw new ConfigError([...problems, parsed.line]);
+    raw = deepCopy(parsed.raw ?? {});
+  }
+  for (const override of overrides) assign(raw, override.path, override.value);
+
+  const names = new Map(overrides.map((override) => [override.path.join("."), override.name]));
+  const source = file?.path ?? (live ? "configuration" : "development configuration");
+  const lineOf = ({ path: at, message }: Problem) => {
+    const key = formatPath(at);
+    const variable = names.get(key);
+    if (variable !== undefined) return `environment: ${variable}: ${message}`;
+    return key === "" ? `${source}: ${message}` : `${source}: ${key}: ${message}`;
+  };
+  const checked = validate(raw);
+  if ("problems" in checked) {
+    throw new ConfigError([...problems, ...checked.problems.map(lineOf)]);
+  }
+  const { config, problems: fileProblems } = readNamedFiles(checked.config, readFile);
+  problems.push(...fileProblems.map(lineOf));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+function findFile(path: string | undefined, readFile: ReadFile): SourceFile | undefined {
+  const found = (path === undefined ? DEFAULT_PATHS : [path]).flatMap((candidate) => {
+    try {
+      const text = readFile(candidate);
+      return text === undefined ? [] : [{ path: candidate, text }];
+    } catch (error) {
+      throw new ConfigError([`${candidate}: cannot be read: ${reasonOf(error)}`]);
+    }
+  });
+  if (path !== undefined && found.length === 0) {
+    throw new ConfigError([`${path}: there is no such file`]);
+  }
+  if (found.length > 1) {
+    const both = found.map((file) => file.path).join(" and ");
+    throw new ConfigError([`${both}: only one configuration can be there, or name it by --config`]);
+  }
+  return found[0];
+}
+
+function parseFile({ path, text }: SourceFile): { raw: unknown } | { line: string } {
+  switch (extname(path).toLowerCase()) {
+    case ".toml":
+      try {
+        return { raw: parseToml(text) };
+      } catch (error) {
+        if (!(error instanceof TomlError)) throw error;
+        const reason = firstLine(error.message).replace("Invalid TOML document: ", "");
+        return { line: `${path}:${error.line}:${error.column}: ${reason}` };
+      }
+    case ".yaml":
+    case ".yml":
+      return parseYaml(path, text);
+    case ".json":
+      try {
+        return { raw: JSON.parse(text) as unknown };
+      } catch (error) {
+        // The runtime does not say where; the YAML reader, whose language includes JSON, mostly does.
+        const located = parseYaml(path, text);
+        return "line" in located ? located : { line: `${path}: ${reasonOf(error)}` };
+      }
+    default:
+      return { line: `${path}: must end with .toml, .yaml, .yml or .json` };
+  }
+}
+
+function parseYaml(path: string, text: string): { raw: unknown } | { line: string } {
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error === undefined) return { raw: document.toJS() as unknown };
+  const at = error.linePos?.[0];
+  const place = at === undefined ? path : `${path}:${at.line}:${at.col}`;
+  return {
+    line: `${place}: ${firstLine(error.message).replace(/ at line \d+, column \d+:?$/, "")}`,
+  };
+}
+
+function assign(raw: unknown, path: readonly string[], value: unknown): void {
+  let table = raw;
+  for (const [index, key] of path.entries()) {
+    // A file that holds something else here has a problem of its own.
+    if (typeof table !== "object" || table === null || Array.isArray(table)) return;
+    const entries = table as Record<string, unknown>;
+    if (index === path.length - 1) entries[key] = value;
+    else table = entries[key] ??= {};
+  }
+}
+
+function readNamedFiles(
+  config: Config,
+  readFile: ReadFile,
+): { readonly config: Config; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  const read = (file: string, path: Path): string | undefined => {
+    try {
+      const text = readFile(file);
+      if (text === undefined) problems.push({ path, message: `there is no file "${file}"` });
+      return text;
+    } catch (error) {
+      problems.push({ path, message: `"${file}" cannot be read: ${reasonOf(error)}` });
+      return undefined;
+    }
+  };
+  for (const name of ["clients", "api"] as const) {
+    for (const key of ["cert", "key"] as const) {
+      const file = config[name].tls[key];
+      if (file !== undefined) read(file, [name, "tls", key]);
+    }
+  }
+  const signingKeys = config.signing_keys.map((key, index) => {
+    if (key.public_key === undefined) return key;
+    const path = ["signing_keys", index, "public_key"];
+    const inline = key.public_key.includes(PEM_MARK);
+    const pem = inline ? key.public_key : read(key.public_key, path);
+    const message = pem === undefined ? undefined : publicKeyProblem(pem, key.algorithms);
+    if (message !== undefined) problems.push({ path, message });
+    return pem === undefined ? key : { ...key, public_key: pem };
+  });
+  return { config: { ...config, signing_keys: signingKeys }, problems };
+}
+
+function readTextFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return firstLine(error instanceof Error ? error.message : String(error));
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? "";
+}

@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { joinableOptions } from "../core/namespaces.ts";
+import { createNamespaces } from "./namespaces.ts";
+import { validate } from "./validate.ts";
+
+function namespacesOf(channel: object) {
+  const checked = validate({ channel });
+  if ("problems" in checked) throw new Error(JSON.stringify(checked.problems));
+  return createNamespaces(checked.config);
+}
+
+test("createNamespaces() says what the core needs, times in milliseconds", () => {
+  const { named, withoutNamespace } = namespacesOf({
+    history_meta_ttl: "10h",
+    without_namespace: { history_size: 2, history_ttl: "1s", history_meta_ttl: "2s" },
+    namespaces: [
+      {
+        name: "news",
+        history_size: 5,
+        history_ttl: "300s",
+        allow_history_for_subscriber: true,
+        publication_data_format: "binary",
+      },
+    ],
+  });
+  expect(withoutNamespace.history).toEqual({ size: 2, ttlMs: 1000, metaTtlMs: 2000 });
+  expect(named.get("news")).toMatchObject({
+    namespace: "news",
+    dialects: { names: ["streaming"], implied: true },
+    history: { size: 5, ttlMs: 300_000, metaTtlMs: 36_000_000 },
+    allowHistoryForSubscriber: true,
+    allowHistoryForClient: false,
+    publicationDataFormat: "binary",
+  });
+});
+
+test("nothing configured: no history, no regex", () => {
+  const { withoutNamespace, named } = namespacesOf({});
+  expect(named.size).toBe(0);
+  expect(withoutNamespace).not.toHaveProperty("history");
+  expect(withoutNamespace).not.toHaveProperty("channelRegex");
+});
+
+test("channel_regex may match anywhere", () => {
+  const { named } = namespacesOf({ namespaces: [{ name: "news", channel_regex: "b+$" }] });
+  const regex = named.get("news")?.channelRegex;
+  expect(regex?.test("abb")).toBe(true);
+  expect(regex?.test("bba")).toBe(false);
+});
+
+test("what streaming may join", () => {
+  const namespaces = namespacesOf({ namespaces: [{ name: "news", dialects: ["streaming"] }] });
+  expect(joinableOptions(namespaces, "news:a", "streaming")?.dialects.implied).toBe(false);
+  expect(joinableOptions(namespaces, "plain", "streaming")?.namespace).toBe("");
+  expect(joinableOptions(namespaces, "news:a", "gusher")).toBeUndefined();
+});

@@ -1,0 +1,55 @@
+/** The configured channel options in the core's words. */
+import { RE2JS } from "re2js";
+import type { ChannelOptions, Namespaces } from "../core/namespaces.ts";
+import { dialectsOf, type ChannelSettings } from "./channel-options.ts";
+import type { Config } from "./schema.ts";
+
+export function createNamespaces({ channel }: Pick<Config, "channel">): Namespaces {
+  const metaTtlMs = channel.history_meta_ttl;
+  return {
+    withoutNamespace: optionsOf(channel.without_namespace, { namespace: "", metaTtlMs }),
+    named: new Map(
+      channel.namespaces.map((settings) => [
+        settings.name,
+        optionsOf(settings, { namespace: settings.name, metaTtlMs }),
+      ]),
+    ),
+  };
+}
+
+function optionsOf(
+  settings: ChannelSettings,
+  { namespace, metaTtlMs }: { readonly namespace: string; readonly metaTtlMs: number },
+): ChannelOptions {
+  const { history_size: size, history_ttl: ttlMs } = settings;
+  const history = { size, ttlMs, metaTtlMs: settings.history_meta_ttl ?? metaTtlMs };
+  const regex = settings.channel_regex === "" ? undefined : RE2JS.compile(settings.channel_regex);
+  return {
+    namespace,
+    dialects: dialectsOf(settings, { named: namespace !== "" }),
+    ...(size > 0 ? { history } : {}),
+    forcePositioning: settings.force_positioning,
+    allowPositioning: settings.allow_positioning,
+    forceRecovery: settings.force_recovery,
+    allowRecovery: settings.allow_recovery,
+    presence: settings.presence,
+    joinLeave: settings.join_leave,
+    forcePushJoinLeave: settings.force_push_join_leave,
+    allowSubscribeForClient: settings.allow_subscribe_for_client,
+    allowSubscribeForAnonymous: settings.allow_subscribe_for_anonymous,
+    allowPublishForClient: settings.allow_publish_for_client,
+    allowPublishForSubscriber: settings.allow_publish_for_subscriber,
+    allowPublishForAnonymous: settings.allow_publish_for_anonymous,
+    allowPresenceForClient: settings.allow_presence_for_client,
+    allowPresenceForSubscriber: settings.allow_presence_for_subscriber,
+    allowPresenceForAnonymous: settings.allow_presence_for_anonymous,
+    allowHistoryForClient: settings.allow_history_for_client,
+    allowHistoryForSubscriber: settings.allow_history_for_subscriber,
+    allowHistoryForAnonymous: settings.allow_history_for_anonymous,
+    allowUserLimitedChannels: settings.allow_user_limited_channels,
+    ...(regex === undefined
+      ? {}
+      : { channelRegex: { test: (name) => regex.matcher(name).find() } }),
+    publicationDataFormat: settings.publication_data_format,
+  };
+}

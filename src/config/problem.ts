@@ -1,0 +1,30 @@
+/** What is wrong with a configuration: each problem is one line, and all of them are told at once. */
+
+export type Path = readonly (string | number)[];
+
+export interface Problem {
+  /** The key that is wrong; empty for the file as a whole. */
+  readonly path: Path;
+  /** Reads as a sentence behind the key: "must be at least 1". */
+  readonly message: string;
+}
+
+export class ConfigError extends Error {
+  /** One line each, naming where it was read from. At least one. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/** `channel.namespaces[0].history_size` */
+export function formatPath(path: Path): string {
+  return path.reduce<string>(
+    (text, part) =>
+      typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`,
+    "",
+  );
+}

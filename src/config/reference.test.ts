@@ -1,0 +1,37 @@
+import { expect, test } from "bun:test";
+import { sectionsOf } from "./fields.ts";
+import { referencePage } from "./reference.ts";
+import { configSchema } from "./schema.ts";
+
+const fields = sectionsOf(configSchema).flatMap((section) => section.fields);
+
+test("docs/configuration.md is what `carillon config --reference` prints", async () => {
+  const page = await Bun.file(new URL("../../docs/configuration.md", import.meta.url)).text();
+  expect(page).toBe(referencePage());
+});
+
+test("every key is described", () => {
+  expect(fields.filter((field) => field.description === "").map(({ path }) => path)).toEqual([]);
+});
+
+test("environment names are unique, and those that scripts rely on are there", () => {
+  const names = fields.flatMap(({ env }) => (env === undefined ? [] : [env]));
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toEqual(
+    expect.arrayContaining([
+      ...[
+        "CARILLON_CLIENTS_HOST",
+        "CARILLON_CLIENTS_PORT",
+        "CARILLON_API_HOST",
+        "CARILLON_API_PORT",
+      ],
+      ...["CARILLON_DATA_DIR", "CARILLON_ENGINE"],
+    ]),
+  );
+});
+
+test("lists and what is in them have no environment name", () => {
+  const listed = fields.filter(({ path, type }) => type === "list" || path.join().includes("[]"));
+  expect(listed.length).toBeGreaterThan(0);
+  expect(listed.every(({ env }) => env === undefined)).toBe(true);
+});

@@ -1,0 +1,60 @@
+/** Writes the reference page of the configuration, `docs/configuration.md`, from the schema. */
+import { sectionsOf, type Field, type Section } from "./fields.ts";
+import { configSchema } from "./schema.ts";
+
+const INTRODUCTION = `# Configuration
+
+<!-- Made from the schema by \`carillon config --reference\`; do not edit. -->
+
+Carillon reads one file: the one that \`--config\` or \`CARILLON_CONFIG\` names, else \`carillon.toml\`, \`carillon.yaml\`,
+\`carillon.yml\` or \`carillon.json\` in the working directory. Without any it runs in development mode, on loopback addresses only;
+\`carillon config --dev\` prints what that is, and \`CARILLON_DEVELOPMENT=false\` starts from the defaults below instead.
+
+- \`carillon config\` checks the configuration and prints what is in effect. It exits with 1, one line per problem, when something is wrong.
+  An unknown key is a problem.
+- Single values can be overridden by the environment variable in the table. An empty variable counts as absent, an unknown one that begins with
+  \`CARILLON_\` is a problem. Lists, and what is in them, are set by the file only.
+- Durations are text such as \`"300s"\`, \`"1m30s"\`, \`"720h"\` or \`"500ms"\`; a plain number counts seconds. Sizes are bytes.
+- Paths of files are relative to the working directory.
+`;
+
+/** Ends with a line feed. */
+export function referencePage(): string {
+  return [INTRODUCTION, ...sectionsOf(configSchema).map(sectionText)].join("\n");
+}
+
+function sectionText(section: Section): string {
+  if (section.fields.length === 0) return `## \`${titleOf(section)}\`\n\n${section.description}\n`;
+  return `## ${section.path.length === 0 ? "Top level" : `\`${titleOf(section)}\``}
+${section.description === "" ? "" : `\n${section.description}\n`}
+| key | type | default | environment | description |
+|---|---|---|---|---|
+${section.fields.map(rowOf).join("\n")}
+`;
+}
+
+function titleOf({ path }: Section): string {
+  const text = path.join(".");
+  return text.endsWith("[]") ? `[[${text.slice(0, -2).replaceAll("[]", "")}]]` : `[${text}]`;
+}
+
+function rowOf(field: Field): string {
+  const cells = [
+    `\`${field.path.at(-1)}\``,
+    typeText(field),
+    field.required ? "required" : field.default === undefined ? "" : code(field.default),
+    field.env === undefined ? "" : `\`${field.env}\``,
+    field.description,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function typeText({ type, values }: Field): string {
+  if (values === undefined) return type;
+  const options = values.map((value) => code(value)).join(", ");
+  return type === "list" ? `list of ${options}` : options;
+}
+
+function code(value: unknown): string {
+  return `\`${JSON.stringify(value)}\``;
+}

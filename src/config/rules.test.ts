@@ -1,0 +1,234 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { describe, expect, test } from "bun:test";
+import { publicKeyProblem } from "./rules.ts";
+import { configOf, linesOf } from "./test-support.ts";
+
+const HASH = "0".repeat(64);
+const namespace = (options: object) => ({
+  channel: { namespaces: [{ name: "news", ...options }] },
+});
+
+describe("listeners", () => {
+  test("tls needs both files", () => {
+    expect(linesOf({ clients: { tls: { cert: "c" } } })).toEqual([
+      'clients.tls.key: is required with "cert"',
+    ]);
+    expect(linesOf({ api: { tls: { key: "k" } } })).toEqual([
+      'api.tls.cert: is required with "key"',
+    ]);
+    expect(linesOf({ api: { tls: { cert: "c", key: "k" } } })).toEqual([]);
+  });
+
+  test("two listeners do not share a port, save a free one", () => {
+    expect(linesOf({ api: { port: 8000 } })).toEqual(['api.port: must differ from "clients.port"']);
+    expect(linesOf({ api: { port: 0 }, clients: { port: 0 } })).toEqual([]);
+  });
+});
+
+describe("apps", () => {
+  const rival = 'needs "hosts" or "path_prefix" that tell its requests from app "a"';
+
+  test("one of several may be without hosts and path_prefix", () => {
+    expect(linesOf({ apps: [{ id: "a" }, { id: "b", path_prefix: "/b" }] })).toEqual([]);
+    expect(linesOf({ apps: [{ id: "a" }, { id: "b" }] })).toEqual([`apps[1]: ${rival}`]);
+  });
+
+  test("two may share a host or a prefix, not both", () => {
+    const hosts = ["x.example"];
+    expect(
+      linesOf({
+        apps: [
+          { id: "a", hosts },
+          { id: "b", hosts, path_prefix: "/b" },
+        ],
+      }),
+    ).toEqual([]);
+    expect(
+      linesOf({
+        apps: [
+          { id: "a", hosts },
+          { id: "b", hosts: ["y.z", ...hosts] },
+        ],
+      }),
+    ).toEqual([`apps[1]: ${rival}`]);
+    const path_prefix = "/p";
+    expect(
+      linesOf({
+        apps: [
+          { id: "a", path_prefix },
+          { id: "b", path_prefix },
+        ],
+      }),
+    ).toEqual([`apps[1]: ${rival}`]);
+  });
+
+  test("ids are unique", () => {
+    expect(linesOf({ apps: [{ id: "a" }, { id: "a", path_prefix: "/b" }] })).toEqual([
+      'apps[1].id: "a" is already used by entry 0',
+    ]);
+  });
+});
+
+describe("credentials", () => {
+  const apps = [{ id: "a" }, { id: "b", path_prefix: "/b" }];
+
+  test("belong to the only app, or say to which", () => {
+    const api_keys = [{ id: "k", hash: HASH }];
+    const signing_keys = [{ use: "streaming", hmac_secret: "s" }];
+    const config = configOf({ apps: [{ id: "only" }], api_keys, signing_keys });
+    expect(config.api_keys[0]).toEqual({
+      id: "k",
+      hash: HASH,
+      scopes: ["*"],
+      organisation: "*",
+      app: "only",
+    });
+    expect(config.signing_keys[0]).toEqual({
+      use: "streaming",
+      hmac_secret: "s",
+      tokens: ["connection", "subscription"],
+      algorithms: ["HS256"],
+      app: "only",
+    });
+    expect(linesOf({ apps, api_keys, signing_keys })).toEqual([
+      "api_keys[0].app: is required with several apps",
+      "signing_keys[0].app: is required with several apps",
+    ]);
+    expect(linesOf({ apps, api_keys: [{ id: "k", hash: HASH, app: "c" }] })).toEqual([
+      'api_keys[0].app: there is no app "c"',
+    ]);
+  });
+
+  test("API keys have ids and hashes of their own", () => {
+    expect(
+      linesOf({
+        api_keys: [
+          { id: "k", hash: HASH },
+          { id: "k", hash: HASH },
+        ],
+      }),
+    ).toEqual([
+      'api_keys[1].id: "k" is already used by entry 0',
+      `api_keys[1].hash: "${HASH}" is already used by entry 0`,
+    ]);
+  });
+
+  const signing = (key: object) => linesOf({ signing_keys: [{ use: "streaming", ...key }] });
+
+  test("a signing key has exactly one source", () => {
+    const line = 'signing_keys[0]: needs exactly one of "hmac_secret", "public_key" and "jwks_url"';
+    expect(signing({})).toEqual([line]);
+    expect(signing({ hmac_secret: "s", jwks_url: "https://x.example/keys" })).toEqual([line]);
+    expect(signing({ jwks_url: "https://x.example/keys", algorithms: ["ES256"] })).toEqual([]);
+    expect(signing({ jwks_url: "ftp://x.example/keys", algorithms: ["ES256"] })).toEqual([
+      "signing_keys[0].jwks_url: must be an http or https address",
+    ]);
+  });
+
+  test("HMAC never goes with a public key, nor a secret with other algorithms", () => {
+    expect(signing({ hmac_secret: "s", algorithms: ["HS512", "EdDSA"] })).toEqual([
+      'signing_keys[0].algorithms: "EdDSA" needs a "public_key" or "jwks_url", not an "hmac_secret"',
+    ]);
+    expect(signing({ public_key: "p", algorithms: ["RS256", "HS256"] })).toEqual([
+      'signing_keys[0].algorithms: "HS256" needs an "hmac_secret": HMAC never goes with a public key',
+    ]);
+    expect(signing({ public_key: "p" })).toEqual([
+      'signing_keys[0].algorithms: is required with "public_key"',
+    ]);
+    expect(signing({ hmac_secret: "s", algorithms: ["none"] })[0]).toStartWith(
+      'signing_keys[0].algorithms[0]: must be one of "HS256"',
+    );
+  });
+
+  test("until needs an offset", () => {
+    expect(signing({ hmac_secret: "s", until: "2027-01-31T12:00:00Z" })).toEqual([]);
+    expect(signing({ hmac_secret: "s", until: "2027-01-31" })).toEqual([
+      'signing_keys[0].until: must be a date and time with its offset, such as "2027-01-31T12:00:00Z"',
+    ]);
+  });
+
+  test("publicKeyProblem() knows which key suits which algorithm", () => {
+    const pem = (pair: { publicKey: KeyObject; privateKey: KeyObject }) => ({
+      open: pair.publicKey.export({ type: "spki", format: "pem" }).toString(),
+      secret: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    });
+    const ec = pem(generateKeyPairSync("ec", { namedCurve: "P-256" }));
+    const ed = pem(generateKeyPairSync("ed25519"));
+    expect(publicKeyProblem(ec.open, ["ES256"])).toBeUndefined();
+    expect(publicKeyProblem(ed.open, ["EdDSA"])).toBeUndefined();
+    expect(publicKeyProblem(ed.open, ["ES256"])).toBe(
+      'is of type "ed25519", which "ES256" cannot use',
+    );
+    expect(publicKeyProblem(ec.secret, ["ES256"])).toContain("holds a private key");
+    expect(publicKeyProblem("-----BEGIN PUBLIC KEY-----", ["ES256"])).toBe(
+      "must be a public key in PEM",
+    );
+  });
+});
+
+describe("channels", () => {
+  const at = "channel.namespaces[0]";
+
+  test("history_size and history_ttl come together", () => {
+    expect(linesOf(namespace({ history_size: 1, history_ttl: "1s" }))).toEqual([]);
+    expect(linesOf(namespace({ history_size: 1 }))).toEqual([
+      `${at}.history_ttl: is required with "history_size"`,
+    ]);
+    expect(linesOf(namespace({ history_ttl: "1s" }))).toEqual([
+      `${at}.history_size: is required with "history_ttl"`,
+    ]);
+  });
+
+  test("what is forced needs history", () => {
+    expect(linesOf(namespace({ force_recovery: true, force_positioning: true }))).toEqual([
+      `${at}.force_recovery: needs "history_size" and "history_ttl"`,
+      `${at}.force_positioning: needs "history_size" and "history_ttl"`,
+    ]);
+    expect(linesOf({ channel: { without_namespace: { force_recovery: true } } })).toEqual([
+      'channel.without_namespace.force_recovery: needs "history_size" and "history_ttl"',
+    ]);
+  });
+
+  test("history_meta_ttl is at least history_ttl", () => {
+    const history = { history_size: 1, history_ttl: "2h" };
+    expect(linesOf(namespace({ ...history, history_meta_ttl: "2h" }))).toEqual([]);
+    expect(linesOf(namespace({ ...history, history_meta_ttl: "119m" }))).toEqual([
+      `${at}.history_meta_ttl: must be at least "history_ttl" (2h)`,
+    ]);
+    expect(linesOf({ channel: { history_meta_ttl: "1h", without_namespace: history } })).toEqual([
+      'channel.history_meta_ttl: must be at least "history_ttl" (2h) of "without_namespace"',
+    ]);
+  });
+
+  test("namespaces have names of their own", () => {
+    expect(linesOf({ channel: { namespaces: [{ name: "ab" }, { name: "ab" }] } })).toEqual([
+      'channel.namespaces[1].name: "ab" is already used by entry 0',
+    ]);
+  });
+
+  test("binary data is streaming's", () => {
+    expect(linesOf(namespace({ publication_data_format: "binary" }))).toEqual([]);
+  });
+});
+
+describe("streaming", () => {
+  test("a pong is due before the next ping, unless there are none", () => {
+    expect(linesOf({ streaming: { ping_interval: "8s" } })).toEqual([
+      'streaming.pong_timeout: must be less than "ping_interval" (8s)',
+    ]);
+    expect(linesOf({ streaming: { ping_interval: 0 } })).toEqual([]);
+  });
+
+  test("the personal channel's namespace exists", () => {
+    const personal = (personal_channel_namespace: string) => ({
+      ...namespace({}),
+      streaming: {
+        subscribe_to_user_personal_channel: { enabled: true, personal_channel_namespace },
+      },
+    });
+    expect(linesOf(personal("news"))).toEqual([]);
+    expect(linesOf(personal("old"))).toEqual([
+      'streaming.subscribe_to_user_personal_channel.personal_channel_namespace: there is no namespace "old"',
+    ]);
+  });
+});

@@ -1,0 +1,211 @@
+/** What has to fit together between keys. Each rule sees values that the schema has accepted. */
+import { createPublicKey } from "node:crypto";
+import { HMAC_ALGORITHMS, type Algorithm } from "./apps.ts";
+import { dialectsOf, DIALECTS, type ChannelSettings } from "./channel-options.ts";
+import { formatDuration } from "./durations.ts";
+import type { Path, Problem } from "./problem.ts";
+import type { ParsedConfig } from "./schema.ts";
+
+export function checkRules(config: ParsedConfig): Problem[] {
+  return [
+    ...listenerProblems(config),
+    ...appProblems(config),
+    ...credentialProblems(config),
+    ...channelProblems(config),
+    ...streamingProblems(config),
+  ];
+}
+
+function* listenerProblems(config: ParsedConfig): Iterable<Problem> {
+  for (const name of ["clients", "api"] as const) {
+    const { cert, key } = config[name].tls;
+    if (cert !== undefined && key === undefined) {
+      yield { path: [name, "tls", "key"], message: 'is required with "cert"' };
+    }
+    if (key !== undefined && cert === undefined) {
+      yield { path: [name, "tls", "cert"], message: 'is required with "key"' };
+    }
+  }
+  const { clients, api } = config;
+  if (clients.port !== 0 && clients.port === api.port && clients.host === api.host) {
+    yield { path: ["api", "port"], message: 'must differ from "clients.port"' };
+  }
+}
+
+function* appProblems({ apps }: ParsedConfig): Iterable<Problem> {
+  yield* duplicates(apps, "id", ["apps"]);
+  for (const [index, app] of apps.entries()) {
+    const rival = apps.slice(0, index).find((earlier) => {
+      const shared = app.hosts.some((host) => earlier.hosts.includes(host));
+      const anyHost = app.hosts.length === 0 && earlier.hosts.length === 0;
+      return app.path_prefix === earlier.path_prefix && (shared || anyHost);
+    });
+    if (rival !== undefined) {
+      const message = `needs "hosts" or "path_prefix" that tell its requests from app "${rival.id}"`;
+      yield { path: ["apps", index], message };
+    }
+  }
+}
+
+function* credentialProblems(config: ParsedConfig): Iterable<Problem> {
+  yield* duplicates(config.api_keys, "id", ["api_keys"]);
+  yield* duplicates(config.api_keys, "hash", ["api_keys"]);
+  const apps = config.apps.map((app) => app.id);
+  for (const list of ["api_keys", "signing_keys"] as const) {
+    for (const [index, { app }] of config[list].entries()) {
+      const path = [list, index, "app"];
+      if (app === undefined && apps.length > 1) {
+        yield { path, message: "is required with several apps" };
+      } else if (app !== undefined && !apps.includes(app)) {
+        yield { path, message: `there is no app "${app}"` };
+      }
+    }
+  }
+  for (const [index, key] of config.signing_keys.entries()) {
+    yield* signingKeyProblems(key, ["signing_keys", index]);
+  }
+}
+
+function* signingKeyProblems(
+  key: ParsedConfig["signing_keys"][number],
+  path: Path,
+): Iterable<Problem> {
+  const sources = [key.hmac_secret, key.public_key, key.jwks_url].filter(
+    (source) => source !== undefined,
+  );
+  if (sources.length !== 1) {
+    const message = 'needs exactly one of "hmac_secret", "public_key" and "jwks_url"';
+    yield { path, message };
+    return;
+  }
+  const symmetric = key.hmac_secret !== undefined;
+  if (key.algorithms === undefined) {
+    if (!symmetric) {
+      const source = key.public_key === undefined ? "jwks_url" : "public_key";
+      yield { path: [...path, "algorithms"], message: `is required with "${source}"` };
+    }
+    return;
+  }
+  for (const algorithm of key.algorithms) {
+    const hmac = isHmac(algorithm);
+    if (hmac === symmetric) continue;
+    const message = hmac
+      ? `"${algorithm}" needs an "hmac_secret": HMAC never goes with a public key`
+      : `"${algorithm}" needs a "public_key" or "jwks_url", not an "hmac_secret"`;
+    yield { path: [...path, "algorithms"], message };
+  }
+}
+
+/** What is wrong with a public key's text for these algorithms; undefined when nothing is. */
+export function publicKeyProblem(
+  pem: string,
+  algorithms: readonly Algorithm[],
+): string | undefined {
+  if (pem.includes("PRIVATE KEY")) return "holds a private key; only the public one belongs here";
+  let type: string | undefined;
+  try {
+    type = createPublicKey(pem).asymmetricKeyType;
+  } catch {
+    return "must be a public key in PEM";
+  }
+  const prefix = type === "rsa" ? "RS" : type === "ec" ? "ES" : type === "ed25519" ? "EdDSA" : "?";
+  const wrong = algorithms.find((algorithm) => !algorithm.startsWith(prefix));
+  return wrong === undefined ? undefined : `is of type "${type}", which "${wrong}" cannot use`;
+}
+
+function* channelProblems({ channel, development }: ParsedConfig): Iterable<Problem> {
+  const without: Path = ["channel", "without_namespace"];
+  if (
+    channel.without_namespace.dialects === undefined &&
+    !development &&
+    enabledDialects().length > 1
+  ) {
+    yield { path: [...without, "dialects"], message: "is required with several dialects" };
+  }
+  const globalMs = channel.history_meta_ttl;
+  yield* optionProblems(channel.without_namespace, { path: without, named: false, globalMs });
+  yield* duplicates(channel.namespaces, "name", ["channel", "namespaces"]);
+  for (const [index, options] of channel.namespaces.entries()) {
+    const path: Path = ["channel", "namespaces", index];
+    yield* optionProblems(options, { path, named: true, globalMs });
+  }
+}
+
+function* optionProblems(
+  options: ChannelSettings,
+  place: { readonly path: Path; readonly named: boolean; readonly globalMs: number },
+): Iterable<Problem> {
+  const at = (key: keyof ChannelSettings) => [...place.path, key];
+  const { history_size: size, history_ttl: ttlMs } = options;
+  if (size > 0 && ttlMs === 0) {
+    yield { path: at("history_ttl"), message: 'is required with "history_size"' };
+  }
+  if (ttlMs > 0 && size === 0) {
+    yield { path: at("history_size"), message: 'is required with "history_ttl"' };
+  }
+  if (size === 0 && ttlMs === 0) {
+    for (const forced of ["force_recovery", "force_positioning"] as const) {
+      if (!options[forced]) continue;
+      yield { path: at(forced), message: 'needs "history_size" and "history_ttl"' };
+    }
+  }
+  if ((options.history_meta_ttl ?? place.globalMs) < ttlMs) {
+    const message = `must be at least "history_ttl" (${formatDuration(ttlMs)})`;
+    const global = options.history_meta_ttl === undefined;
+    yield global
+      ? { path: ["channel", "history_meta_ttl"], message: `${message} of ${describe(place.path)}` }
+      : { path: at("history_meta_ttl"), message };
+  }
+  if (options.publication_data_format === "binary") {
+    const { names } = dialectsOf(options, place);
+    if (names.some((name: string) => name !== "streaming")) {
+      const message = '"binary" needs dialects = ["streaming"]';
+      yield { path: at("publication_data_format"), message };
+    }
+  }
+}
+
+function* streamingProblems({ streaming, channel }: ParsedConfig): Iterable<Problem> {
+  if (streaming.ping_interval > 0 && streaming.pong_timeout >= streaming.ping_interval) {
+    yield {
+      path: ["streaming", "pong_timeout"],
+      message: `must be less than "ping_interval" (${formatDuration(streaming.ping_interval)})`,
+    };
+  }
+  const personal = streaming.subscribe_to_user_personal_channel;
+  const { personal_channel_namespace: name } = personal;
+  if (personal.enabled && name !== "" && !channel.namespaces.some((known) => known.name === name)) {
+    yield {
+      path: ["streaming", "subscribe_to_user_personal_channel", "personal_channel_namespace"],
+      message: `there is no namespace "${name}"`,
+    };
+  }
+}
+
+function* duplicates<Key extends string>(
+  entries: readonly Readonly<Record<Key, string>>[],
+  key: Key,
+  path: Path,
+): Iterable<Problem> {
+  for (const [index, entry] of entries.entries()) {
+    const first = entries.findIndex((other) => other[key] === entry[key]);
+    if (first === index) continue;
+    yield {
+      path: [...path, index, key],
+      message: `"${entry[key]}" is already used by entry ${first}`,
+    };
+  }
+}
+
+function enabledDialects(): readonly string[] {
+  return DIALECTS;
+}
+
+function describe(path: Path): string {
+  const [, name, index] = path;
+  return index === undefined ? `"${name}"` : `"${name}[${index}]"`;
+}
+
+function isHmac(algorithm: Algorithm): boolean {
+  return HMAC_ALGORITHMS.some((hmac) => hmac === algorithm);
+}

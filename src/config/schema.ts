@@ -1,0 +1,174 @@
+/**
+ * The configuration: one schema from which validation, defaults, environment names and the reference page come.
+ * What one key alone cannot tell is in `rules.ts`.
+ */
+import { isIP } from "node:net";
+import { z } from "zod";
+import { apiKey, app, HMAC_ALGORITHMS, signingKey, type Algorithm } from "./apps.ts";
+import { namespace, withoutNamespace } from "./channel-options.ts";
+import { duration, TIMER_MS_MAX } from "./durations.ts";
+import { streaming } from "./streaming.ts";
+
+const PORT_MAX = 65_535;
+/** Longer names would be a cost in every index that holds them. */
+const CHANNEL_NAME_BYTES_MAX = 4096;
+
+const file = (description: string) => z.string().min(1).optional().describe(description);
+
+const listener = (port: number, description: string) =>
+  z
+    .strictObject({
+      host: z
+        .string()
+        .min(1)
+        .default("127.0.0.1")
+        .describe("Address to listen on. `0.0.0.0` or `::` for every one."),
+      port: z
+        .int()
+        .min(0)
+        .max(PORT_MAX)
+        .default(port)
+        .describe("Port to listen on; 0: one that is free."),
+      tls: z
+        .strictObject({
+          cert: file("Path of the certificate chain in PEM. Needs `key`."),
+          key: file("Path of the private key in PEM. Needs `cert`."),
+        })
+        .prefault({})
+        .describe("With both files the listener speaks TLS."),
+      trusted_proxies: z
+        .array(z.string().refine(isNetwork, "must be an IP address or a range such as 10.0.0.0/8"))
+        .default([])
+        .describe("Addresses and ranges of proxies whose `X-Forwarded-*` headers are believed."),
+    })
+    .prefault({})
+    .describe(description);
+
+export const configSchema = z.strictObject({
+  development: z
+    .boolean()
+    .default(false)
+    .describe("Development mode: on loopback addresses only. `carillon config --dev` prints one."),
+  data_dir: z
+    .string()
+    .min(1)
+    .default("./data")
+    .describe("Directory of the embedded engine's database and of keys that the server makes."),
+  engine: z.enum(["embedded"]).default("embedded").describe("Where state is kept."),
+  embedded: z
+    .strictObject({
+      durability: z
+        .enum(["normal", "full"])
+        .default("normal")
+        .describe(
+          "`normal`: what was acknowledged survives a kill of the process. `full`: also a loss of power, at about a fifth of the throughput.",
+        ),
+    })
+    .prefault({})
+    .describe("The engine of one process: live state in memory, the rest in one SQLite file."),
+  clients: listener(8000, "What browsers and devices open."),
+  api: listener(9000, "What servers and operators call; keep it private."),
+  log: z
+    .strictObject({
+      level: z
+        .enum(["trace", "debug", "info", "warn", "error", "fatal"])
+        .default("info")
+        .describe("The least level that is logged."),
+      format: z
+        .enum(["auto", "json", "pretty"])
+        .default("auto")
+        .describe("`auto`: pretty on a terminal, JSON elsewhere."),
+    })
+    .prefault({})
+    .describe("Logs go to the standard output, one line per event."),
+  shutdown: z
+    .strictObject({
+      timeout: duration({ maxMs: TIMER_MS_MAX })
+        .prefault("30s")
+        .describe("Time that a stop gives to connections and queued work."),
+    })
+    .prefault({})
+    .describe("What happens on SIGTERM and SIGINT."),
+  apps: z
+    .array(app)
+    .min(1)
+    .prefault([{ id: "default" }])
+    .describe(
+      "Apps share nothing but the process. With several, `hosts` or `path_prefix` tell whose a request is; one may be without both. Default: one app, `default`.",
+    ),
+  api_keys: z.array(apiKey).default([]).describe("Keys of servers that call the API."),
+  signing_keys: z.array(signingKey).default([]).describe("Keys that verify clients' tokens."),
+  channel: z
+    .strictObject({
+      max_length: z
+        .int()
+        .min(1)
+        .max(CHANNEL_NAME_BYTES_MAX)
+        .default(255)
+        .describe("Bytes of a channel's name."),
+      history_meta_ttl: duration()
+        .prefault("720h")
+        .describe("How long a stream's epoch and top offset outlive its last publication."),
+      without_namespace: withoutNamespace
+        .prefault({})
+        .describe("Options of channels whose name has no namespace."),
+      namespaces: z
+        .array(namespace)
+        .default([])
+        .describe("Options of the channels `<name>:…`. Namespaces inherit nothing."),
+    })
+    .prefault({})
+    .describe("Channels."),
+  streaming: streaming.prefault({}).describe("The streaming dialect."),
+});
+
+/** As the schema gives it; `resolve` fills in what depends on other keys. */
+export type ParsedConfig = z.output<typeof configSchema>;
+
+export type App = ParsedConfig["apps"][number];
+export type ApiKey = ParsedConfig["api_keys"][number] & { app: string };
+/** `until` is in milliseconds since the Unix epoch. `public_key` is PEM text once loaded. */
+export type SigningKey = ParsedConfig["signing_keys"][number] & {
+  app: string;
+  algorithms: Algorithm[];
+};
+
+/** A checked configuration in the file's own names. Durations are in milliseconds, sizes in bytes. */
+export type Config = Omit<ParsedConfig, "api_keys" | "signing_keys"> & {
+  api_keys: ApiKey[];
+  signing_keys: SigningKey[];
+};
+
+/** Fills in the only app, and HMAC's default algorithm. Takes what passed the rules. */
+export function resolve(parsed: ParsedConfig): Config {
+  const only = parsed.apps[0]?.id ?? "";
+  return {
+    ...parsed,
+    api_keys: parsed.api_keys.map((key) => ({ ...key, app: key.app ?? only })),
+    signing_keys: parsed.signing_keys.map((key) => ({
+      ...key,
+      app: key.app ?? only,
+      algorithms: key.algorithms ?? [HMAC_ALGORITHMS[0]],
+    })),
+  };
+}
+
+/** The inverse of parsing: what a file would say. `redact` hides shared secrets. */
+export function toFile(config: Config, options: { readonly redact: boolean }): object {
+  const written = z.encode(configSchema, config);
+  if (options.redact) {
+    for (const key of written.signing_keys ?? []) {
+      if (key.hmac_secret !== undefined) key.hmac_secret = "<redacted>";
+    }
+  }
+  return written;
+}
+
+function isNetwork(value: string): boolean {
+  const [address = "", bits, ...rest] = value.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
+}

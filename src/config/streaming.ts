@@ -1,0 +1,91 @@
+/** The streaming dialect's settings: Centrifugo's `client.*` in its own names and with its defaults (centrifugo-protocol.md §3, §16). */
+import { z } from "zod";
+import { duration, TIMER_MS_MAX } from "./durations.ts";
+
+const flag = (description: string) => z.boolean().default(false).describe(description);
+const count = (fallback: number, description: string) =>
+  z.int().min(0).default(fallback).describe(description);
+const positive = (fallback: number, description: string) =>
+  z.int().min(1).default(fallback).describe(description);
+const timer = (fallback: string, description: string) =>
+  duration({ minMs: 1, maxMs: TIMER_MS_MAX }).prefault(fallback).describe(description);
+const mount = (fallback: string, description: string) =>
+  z
+    .string()
+    .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it')
+    .default(fallback)
+    .describe(description);
+
+export const streaming = z.strictObject({
+  websocket_path: mount("/connection/websocket", "Where websockets connect, on `clients`."),
+  api_path: mount("/api", "Where the HTTP API's methods lie, on `api`."),
+  allow_anonymous_connect_without_token: flag(
+    "A client without a token connects as the anonymous user.",
+  ),
+  insecure: flag(
+    "Development only: clients need no token, tokens do not expire, and every permission but that of `$` channels is given.",
+  ),
+  disallow_anonymous_connection_tokens: flag("Refuse connection tokens without a user."),
+  user_id_http_header: z
+    .string()
+    .toLowerCase()
+    .regex(/^[-!#$%&'*+.^_`|~a-z0-9]*$/, "must be a header's name")
+    .default("")
+    .describe(
+      "A request header that a trusted proxy sets to the user's id, taken when nothing else says who connects. Empty: none.",
+    ),
+  user_id_claim: z
+    .string()
+    .min(1)
+    .default("sub")
+    .describe("The claim of a connection token that holds the user's id."),
+  channel_limit: positive(128, "Subscriptions per connection."),
+  user_connection_limit: count(0, "Connections per user and node; 0: any number."),
+  connection_limit: count(
+    0,
+    "Connections per app and node, beyond which an upgrade is answered 503; 0: any number.",
+  ),
+  commands_per_second_max: count(
+    1000,
+    "Commands per second and connection, beyond which they are answered with error 111, and beyond twice as many the connection is closed; 0: any number.",
+  ),
+  ping_interval: duration({ maxMs: TIMER_MS_MAX })
+    .prefault("25s")
+    .describe("Time between the server's pings; 0: none."),
+  pong_timeout: timer(
+    "8s",
+    "Time within which a client answers a ping; shorter than `ping_interval`.",
+  ),
+  stale_close_delay: timer("10s", "Time within which a new connection must have connected."),
+  expired_close_delay: timer("25s", "Time that an expired connection has left to refresh."),
+  expired_sub_close_delay: timer("25s", "Time that an expired subscription has left to refresh."),
+  history_max_publication_limit: positive(300, "Publications per history answer to a client."),
+  recovery_max_publication_limit: positive(
+    300,
+    "Publications that are recovered at most; a client that missed more is told so.",
+  ),
+  queue_max_size: positive(
+    1_048_576,
+    "Bytes that may wait for a slow client, beyond which it is closed.",
+  ),
+  message_size_limit: positive(65_536, "Bytes of one message from a client."),
+  connect_include_server_time: flag("Put the server's time into the connect answer."),
+  subscribe_to_user_personal_channel: z
+    .strictObject({
+      enabled: flag("Subscribe each connection of a user to the channel `#<user>`."),
+      personal_channel_namespace: z
+        .string()
+        .default("")
+        .describe("The namespace of that channel; empty: none."),
+      single_connection: flag("A new connection of a user closes the earlier ones."),
+    })
+    .prefault({})
+    .describe("A channel of its own for every user."),
+  rpc_ping: z
+    .strictObject({
+      enabled: flag("Answer the method below with an empty result."),
+      method: z.string().min(1).default("ping").describe("The method's name."),
+    })
+    .prefault({})
+    .describe("An RPC method for measuring round trips."),
+});

@@ -1,0 +1,119 @@
+/** Checks a whole configuration and tells every problem at once, those of single keys before those between keys. */
+import type { z } from "zod";
+import { developmentProblems } from "./development-guard.ts";
+import { keysAt } from "./fields.ts";
+import { nearest } from "./nearest.ts";
+import { checkRules } from "./rules.ts";
+import type { Path, Problem } from "./problem.ts";
+import { configSchema, resolve, type Config, type ParsedConfig } from "./schema.ts";
+
+/** Plain data as read from a file. A failure has at least one problem. */
+export function validate(
+  raw: unknown,
+): { readonly config: Config } | { readonly problems: readonly Problem[] } {
+  const parsed = configSchema.safeParse(raw);
+  if (parsed.success) {
+    const problems = rulesOf(parsed.data);
+    return problems.length > 0 ? { problems } : { config: resolve(parsed.data) };
+  }
+  const { issues } = parsed.error;
+  const problems = issues.flatMap((issue) => problemsOf(issue, raw));
+  // What is left without the wrong keys still shows what does not fit together elsewhere.
+  const rest = configSchema.safeParse(without(raw, issues));
+  if (rest.success) {
+    const wrong = new Set(
+      issues.flatMap((issue) =>
+        issue.code === "unrecognized_keys" ? [] : [table(issue.path as Path)],
+      ),
+    );
+    const spoiled = ({ path }: Problem) =>
+      wrong.has(table(path)) || wrong.has(JSON.stringify(path));
+    problems.push(...rulesOf(rest.data).filter((problem) => !spoiled(problem)));
+  }
+  return { problems };
+}
+
+function rulesOf(config: ParsedConfig): Problem[] {
+  return [...checkRules(config), ...developmentProblems(config)];
+}
+
+function table(path: Path): string {
+  return JSON.stringify(path.slice(0, -1));
+}
+
+function problemsOf(issue: z.core.$ZodIssue, raw: unknown): Problem[] {
+  const path = issue.path as Path;
+  if (issue.code !== "unrecognized_keys") return [{ path, message: messageOf(issue, raw) }];
+  return issue.keys.map((key) => {
+    const meant = nearest(key, keysAt(configSchema, path) ?? []);
+    const hint = meant === undefined ? "" : `, did you mean "${meant}"?`;
+    return { path: [...path, key], message: `unknown key${hint}` };
+  });
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  int: "an integer",
+  boolean: "true or false",
+  array: "a list",
+  object: "a table",
+};
+
+/** Never repeats the value, which may be a secret. */
+function messageOf(issue: z.core.$ZodIssue, raw: unknown): string {
+  switch (issue.code) {
+    case "invalid_type":
+      if (valueAt(raw, issue.path as Path) === undefined) return "is required";
+      return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
+    case "invalid_value":
+      return `must be ${issue.values.length > 1 ? "one of " : ""}${issue.values
+        .map((value) => JSON.stringify(value))
+        .join(", ")}`;
+    case "too_small":
+      if (issue.origin === "string" || issue.origin === "array") return "must not be empty";
+      return `must be at least ${issue.minimum}`;
+    case "too_big":
+      return `must be at most ${issue.maximum}${issue.origin === "string" ? " characters long" : ""}`;
+    case "invalid_union":
+      return "is of the wrong type";
+    case "custom":
+    case "invalid_format":
+    case "invalid_key":
+    case "invalid_element":
+    case "not_multiple_of":
+    case "unrecognized_keys":
+      return issue.message;
+  }
+}
+
+function valueAt(raw: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, part) => (isTable(value) ? value[part as string] : undefined),
+    raw,
+  );
+}
+
+function without(raw: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy = deepCopy(raw);
+  for (const issue of issues) {
+    const path = issue.path as Path;
+    const unknown = issue.code === "unrecognized_keys";
+    const parent = valueAt(copy, unknown ? path : path.slice(0, -1));
+    if (!isTable(parent) || Array.isArray(parent)) continue;
+    const keys = unknown ? issue.keys : [String(path.at(-1))];
+    for (const key of keys) delete parent[key];
+  }
+  return copy;
+}
+
+/** Copies tables and lists; everything else, dates among them, is shared. */
+export function deepCopy(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(deepCopy);
+  if (!isTable(value) || value instanceof Date) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, deepCopy(part)]));
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

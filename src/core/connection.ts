@@ -1,0 +1,215 @@
+/** A connection's subscriptions: entering and leaving channels in the order that clients are promised. */
+import type { AppEngine } from "./engine.ts";
+import { HubError } from "./errors.ts";
+import type { Connection, SubscribeOptions, Subscribed, Subscriber } from "./hub.ts";
+import { joinAtPosition } from "./join.ts";
+import type { ActiveSubscription, LiveChannel } from "./live-channel.ts";
+import type { ChannelOptions } from "./namespaces.ts";
+import type { Channel, ClientInfo } from "./types.ts";
+
+/** What a connection needs of its hub. */
+export interface ConnectionHost {
+  readonly engine: AppEngine;
+  /** Undefined outside the namespaces: no history, presence or join/leave unless the subscription asks. */
+  optionsFor(channel: Channel): ChannelOptions | undefined;
+  find(channel: Channel): LiveChannel | undefined;
+  /** The channel's live object, made when it is the first use; each call is one use. */
+  acquire(channel: Channel): LiveChannel;
+  release(live: LiveChannel): void;
+  label(connection: HubConnection, label: string): void;
+  unlabel(connection: HubConnection, label: string): void;
+  forget(connection: HubConnection): void;
+  subscriptionsChanged(delta: 1 | -1): void;
+  onBug(error: unknown): void;
+}
+
+export class HubSubscription implements ActiveSubscription {
+  readonly subscriber: Subscriber;
+  readonly live: LiveChannel;
+  readonly options: SubscribeOptions;
+  active = false;
+  /** Set when it ended before it became active. */
+  cancelled = false;
+  /** Its join was announced, so its leave will be. */
+  announced = false;
+  /** Settles, never with a rejection, when the subscribe in progress is over. */
+  joined: Promise<void> | undefined;
+
+  constructor(subscriber: Subscriber, live: LiveChannel, options: SubscribeOptions) {
+    this.subscriber = subscriber;
+    this.live = live;
+    this.options = options;
+  }
+
+  get channel(): Channel {
+    return this.live.channel;
+  }
+
+  get client(): ClientInfo {
+    const { connectionId, userId, info } = this.subscriber;
+    const { channelInfo } = this.options;
+    return {
+      connectionId,
+      userId,
+      ...(info === undefined ? {} : { info }),
+      ...(channelInfo === undefined ? {} : { channelInfo }),
+    };
+  }
+}
+
+export class HubConnection implements Connection {
+  readonly subscriber: Subscriber;
+  /** Made with the first subscription; most processes hold many connections with few. */
+  #subscriptions: Map<LiveChannel, HubSubscription> | undefined;
+  #labels: Set<string> | undefined;
+  #closed = false;
+  readonly #host: ConnectionHost;
+
+  constructor(host: ConnectionHost, subscriber: Subscriber) {
+    this.#host = host;
+    this.subscriber = subscriber;
+  }
+
+  get subscriptionCount(): number {
+    return this.#subscriptions?.size ?? 0;
+  }
+
+  get labels(): Iterable<string> {
+    return this.#labels ?? [];
+  }
+
+  subscription(channel: Channel): HubSubscription | undefined {
+    const live = this.#subscriptions === undefined ? undefined : this.#host.find(channel);
+    return live === undefined ? undefined : this.#subscriptions?.get(live);
+  }
+
+  subscriptions(): Iterable<HubSubscription> {
+    return this.#subscriptions?.values() ?? [];
+  }
+
+  async subscribe(
+    channel: Channel,
+    options: SubscribeOptions,
+    reply: (subscribed: Subscribed) => void,
+  ): Promise<void> {
+    if (this.#closed) return;
+    if (this.subscription(channel) !== undefined) {
+      throw new HubError("already_subscribed", "Already subscribed");
+    }
+    const live = this.#host.acquire(channel);
+    const subscription = new HubSubscription(this.subscriber, live, options);
+    (this.#subscriptions ??= new Map()).set(live, subscription);
+    this.#host.subscriptionsChanged(1);
+    const joining = this.#join(subscription, reply);
+    subscription.joined = joining.then(ignore, ignore);
+    try {
+      await joining;
+    } catch (error) {
+      this.#remove(subscription);
+      throw error;
+    } finally {
+      subscription.joined = undefined;
+      if (subscription.cancelled) this.#remove(subscription);
+    }
+  }
+
+  async #join(
+    subscription: HubSubscription,
+    reply: (subscribed: Subscribed) => void,
+  ): Promise<void> {
+    const { live, options } = subscription;
+    const { channel } = live;
+    const { engine } = this.#host;
+    const channelOptions = this.#host.optionsFor(channel);
+    await live.listening;
+    if (subscription.cancelled) return;
+    const present = options.presence ?? channelOptions?.presence ?? false;
+    if (present) await engine.presence.put(channel, subscription.client);
+    const cancelled = (): boolean => subscription.cancelled;
+    const complete = (subscribed: Subscribed): void => {
+      subscription.active = true;
+      reply(subscribed);
+      // The answer may have closed the connection: a peer that is gone, a frame that could not be sent.
+      if (!subscription.cancelled) live.add(subscription);
+    };
+    const positioned = options.positioned === true || options.recoverSince !== undefined;
+    const history = channelOptions?.history;
+    if (positioned && history !== undefined) {
+      const at = { ...options, metaTtlMs: history.metaTtlMs };
+      await joinAtPosition(live, engine.broker, at, cancelled, complete);
+    } else if (!cancelled()) complete({ publications: [] });
+    if (subscription.cancelled) {
+      if (present) await engine.presence.remove(channel, this.subscriber.connectionId);
+    } else if (options.joinLeave ?? channelOptions?.joinLeave ?? false) {
+      subscription.announced = true;
+      await engine.broker.announce(channel, { type: "join", client: subscription.client });
+    }
+  }
+
+  async unsubscribe(channel: Channel): Promise<boolean> {
+    const subscription = this.subscription(channel);
+    if (subscription === undefined) return false;
+    // Not cancelled but waited for: a client that asks for both is owed both answers.
+    if (subscription.joined !== undefined) await subscription.joined;
+    if (this.#subscriptions?.get(subscription.live) !== subscription) return false;
+    await this.#end(subscription);
+    return true;
+  }
+
+  /** Ends one subscription at once; nothing of its channel is sent after the call. */
+  async #end(subscription: HubSubscription): Promise<void> {
+    if (subscription.cancelled) return;
+    subscription.cancelled = true;
+    // A join in progress sees that it was cancelled and cleans up behind itself.
+    if (subscription.joined !== undefined && !subscription.active) return;
+    this.#remove(subscription);
+    await this.#leave(subscription);
+  }
+
+  async #leave(subscription: HubSubscription): Promise<void> {
+    const { channel, options, client } = subscription;
+    const { engine } = this.#host;
+    const channelOptions = this.#host.optionsFor(channel);
+    if (options.presence ?? channelOptions?.presence ?? false) {
+      await engine.presence.remove(channel, client.connectionId);
+    }
+    if (subscription.announced) await engine.broker.announce(channel, { type: "leave", client });
+  }
+
+  #remove(subscription: HubSubscription): void {
+    if (this.#subscriptions?.get(subscription.live) !== subscription) return;
+    this.#subscriptions.delete(subscription.live);
+    subscription.live.delete(subscription);
+    subscription.active = false;
+    this.#host.subscriptionsChanged(-1);
+    this.#host.release(subscription.live);
+  }
+
+  /** After a gap that could not be filled. */
+  drop(channel: Channel): void {
+    const subscription = this.subscription(channel);
+    if (subscription === undefined || subscription.cancelled) return;
+    this.#end(subscription).catch((error: unknown) => this.#host.onBug(error));
+    this.subscriber.dropped(subscription, "unrecoverable_position");
+  }
+
+  label(label: string): void {
+    if (this.#closed) return;
+    (this.#labels ??= new Set()).add(label);
+    this.#host.label(this, label);
+  }
+
+  unlabel(label: string): void {
+    if (this.#labels?.delete(label)) this.#host.unlabel(this, label);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#host.forget(this);
+    const ending = [...this.subscriptions()].map((subscription) => this.#end(subscription));
+    await Promise.all(ending);
+  }
+}
+
+function ignore(): void {}

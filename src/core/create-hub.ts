@@ -1,0 +1,317 @@
+/** Puts a hub together: connections and their indexes, live channels, and the questions that nodes ask each other. */
+import { HubConnection, type ConnectionHost } from "./connection.ts";
+import { createControl, type ControlHandlers } from "./control.ts";
+import type { AppEngine, HistoryLimits } from "./engine.ts";
+import { HubError, type Disconnect } from "./errors.ts";
+import type { Encoder, Hub, NodeInfo, Subscriber } from "./hub.ts";
+import { isDisconnect } from "./group.ts";
+import { compactJson } from "./json-text.ts";
+import { POSITION_CHECK_INTERVAL_MS, SCAN_SLICE_MS } from "./limits.ts";
+import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
+import { MultiMap } from "./multi-map.ts";
+import { optionsOf, type ChannelOptions, type Namespaces } from "./namespaces.ts";
+import type { Runtime } from "./runtime.ts";
+import {
+  CHANNELS,
+  type Channel,
+  type Frame,
+  type Payload,
+  type Push,
+  type Target,
+} from "./types.ts";
+
+export interface HubOptions {
+  readonly app: string;
+  readonly namespaces: Namespaces;
+  readonly engine: AppEngine;
+  readonly runtime: Runtime;
+  /** An exception that no caller awaits: logged, since it is a bug or an engine that went away. */
+  readonly onBug: (error: unknown) => void;
+}
+
+export interface HubStats {
+  readonly connections: number;
+  readonly users: number;
+  readonly channels: number;
+  readonly subscriptions: number;
+}
+
+/** The hub as its owner holds it. */
+export interface OwnedHub extends Hub {
+  /** This node's. */
+  stats(): HubStats;
+  /** Ends this node's connections with `shutdown`, spread evenly over `spreadMs`. Resolves when each was told. */
+  drain(spreadMs: number): Promise<void>;
+  close(): void;
+}
+
+export function createHub({ app, namespaces, engine, runtime, onBug }: HubOptions): OwnedHub {
+  const { clock, timers } = runtime;
+  const connections = new Map<string, HubConnection>();
+  const users = new MultiMap<HubConnection>();
+  const labels = new MultiMap<HubConnection>();
+  const spaces = new Map<string, Map<string, LiveChannel>>();
+  const startedMs = clock.monotonicMs();
+  let liveChannels = 0;
+  let subscriptions = 0;
+  let closed = false;
+
+  function optionsFor(channel: Channel): ChannelOptions | undefined {
+    return channel.space === CHANNELS ? optionsOf(namespaces, channel.name) : undefined;
+  }
+
+  function find(channel: Channel): LiveChannel | undefined {
+    return spaces.get(channel.space)?.get(channel.name);
+  }
+
+  const liveHost: LiveChannelHost = {
+    app,
+    broker: engine.broker,
+    drop: ({ subscriber, channel }) => connections.get(subscriber.connectionId)?.drop(channel),
+    disconnect: (subscription, reason) => subscription.subscriber.disconnect(reason),
+    subscriptionOf: (connectionId, channel) => connections.get(connectionId)?.subscription(channel),
+    onBug,
+  };
+
+  const connectionHost: ConnectionHost = {
+    engine,
+    // A name without a namespace of its own is free text to all dialects but streaming, which asks before it subscribes.
+    optionsFor: (channel) =>
+      channel.space === CHANNELS
+        ? (optionsOf(namespaces, channel.name) ?? namespaces.withoutNamespace)
+        : undefined,
+    find,
+    acquire(channel) {
+      let names = spaces.get(channel.space);
+      if (names === undefined) spaces.set(channel.space, (names = new Map()));
+      let live = names.get(channel.name);
+      if (live === undefined) {
+        const metaTtlMs = connectionHost.optionsFor(channel)?.history?.metaTtlMs;
+        names.set(channel.name, (live = new LiveChannel(liveHost, channel, metaTtlMs)));
+        liveChannels++;
+      }
+      live.users++;
+      return live;
+    },
+    release(live) {
+      if (--live.users > 0) return;
+      const { channel } = live;
+      const names = spaces.get(channel.space);
+      names?.delete(channel.name);
+      if (names?.size === 0) spaces.delete(channel.space);
+      liveChannels--;
+      engine.broker.unlisten(channel, live).catch(onBug);
+    },
+    label: (connection, label) => labels.add(label, connection),
+    unlabel: (connection, label) => labels.delete(label, connection),
+    forget(connection) {
+      const { connectionId, userId } = connection.subscriber;
+      connections.delete(connectionId);
+      if (userId !== "") users.delete(userId, connection);
+      for (const label of connection.labels) labels.delete(label, connection);
+    },
+    subscriptionsChanged(delta) {
+      subscriptions += delta;
+    },
+    onBug,
+  };
+
+  /** This node's connections that the target names. */
+  function matching(target: Target): readonly HubConnection[] {
+    if ("user" in target && !("connection" in target)) {
+      if (target.user !== "") return users.get(target.user);
+      return [...connections.values()].filter(({ subscriber }) => subscriber.userId === "");
+    }
+    if ("connection" in target) {
+      const connection = connections.get(target.connection);
+      if (connection === undefined) return [];
+      const otherUser = target.user !== undefined && target.user !== connection.subscriber.userId;
+      return otherUser ? [] : [connection];
+    }
+    if ("label" in target) return labels.get(target.label);
+    const subscribed = find(target.channel)?.subscriptions() ?? [];
+    return subscribed.flatMap(({ subscriber }) => connections.get(subscriber.connectionId) ?? []);
+  }
+
+  const handlers: ControlHandlers = {
+    push(target, push) {
+      const frames = new Map<Encoder, Frame | Disconnect | undefined>();
+      const direct: Push = { type: "direct", ...push };
+      const found = matching(target);
+      for (const { subscriber } of found) deliver(subscriber, direct, frames);
+      return found.length;
+    },
+    disconnect(target, reason, except) {
+      const found = matching(target).filter(
+        ({ subscriber }) => !except.includes(subscriber.connectionId),
+      );
+      for (const { subscriber } of found) subscriber.disconnect(reason);
+      return found.length;
+    },
+    async signal(target, dialect, body) {
+      const found = matching(target).filter(({ subscriber }) => subscriber.dialect === dialect);
+      const concerned = await Promise.all(found.map(({ subscriber }) => subscriber.signal(body)));
+      return concerned.filter(Boolean).length;
+    },
+    channels: (space, matches) => countChannels(space, matches),
+    node: () => ({
+      id: engine.control.nodeId,
+      ...stats(),
+      uptimeMs: clock.monotonicMs() - startedMs,
+    }),
+  };
+  const control = createControl(engine.control, handlers);
+
+  async function countChannels(
+    space: string,
+    matches: (name: string) => boolean,
+  ): Promise<[name: string, connections: number][]> {
+    const found: [string, number][] = [];
+    let sliceEndMs = clock.monotonicMs() + SCAN_SLICE_MS;
+    for (const [name, live] of spaces.get(space) ?? []) {
+      const { size } = live;
+      if (size > 0 && matches(name)) found.push([name, size]);
+      // Many channels or a costly pattern must not stall the connections meanwhile.
+      if (clock.monotonicMs() >= sliceEndMs) {
+        await new Promise<void>((resolve) => timers.soon(resolve));
+        sliceEndMs = clock.monotonicMs() + SCAN_SLICE_MS;
+      }
+    }
+    return found;
+  }
+
+  function stats(): HubStats {
+    return {
+      connections: connections.size,
+      users: users.size,
+      channels: liveChannels,
+      subscriptions,
+    };
+  }
+
+  /** The history limits of a channel that must have a history. */
+  function historyOf(channel: Channel): HistoryLimits {
+    const { history } = knownOptions(channel);
+    if (history === undefined) throw new HubError("not_available", "The channel keeps no history");
+    return history;
+  }
+
+  function knownOptions(channel: Channel): ChannelOptions {
+    const options = optionsFor(channel);
+    if (options === undefined) throw new HubError("unknown_channel", "Unknown channel namespace");
+    return options;
+  }
+
+  function withPresence(channel: Channel): Channel {
+    if (!knownOptions(channel).presence) {
+      throw new HubError("not_available", "The channel keeps no presence");
+    }
+    return channel;
+  }
+
+  if (!engine.broker.lossless) checkPositions();
+
+  /** A lost event with none behind it leaves no gap to see: the position tells. */
+  function checkPositions(): void {
+    timers.after(POSITION_CHECK_INTERVAL_MS, () => {
+      if (closed) return;
+      checkEach().then(checkPositions, (error: unknown) => {
+        onBug(error);
+        checkPositions();
+      });
+    });
+  }
+
+  async function checkEach(): Promise<void> {
+    for (const live of [...(spaces.get(CHANNELS)?.values() ?? [])]) await live.checkPosition();
+  }
+
+  return {
+    app,
+    namespaces,
+    connect(subscriber) {
+      const connection = new HubConnection(connectionHost, subscriber);
+      connections.set(subscriber.connectionId, connection);
+      if (subscriber.userId !== "") users.add(subscriber.userId, connection);
+      return connection;
+    },
+    async publish(channel, publication, options = {}) {
+      const { history, publicationDataFormat } = knownOptions(channel);
+      const data = checkedData(publication.data, publicationDataFormat);
+      const { skipHistory, ...rest } = options;
+      const kept = history === undefined || skipHistory === true ? {} : { history };
+      return engine.broker.publish(channel, { ...publication, data }, { ...rest, ...kept });
+    },
+    push: (target, push) => control.push(target, push),
+    disconnect: (target, reason, options) =>
+      control.disconnect(target, reason, options?.exceptConnections ?? []),
+    signal: (target, dialect, body) => control.signal(target, dialect, body),
+    async history(channel, { limit, since, reverse }) {
+      const { metaTtlMs } = historyOf(channel);
+      const query = {
+        limit,
+        ...(since === undefined ? {} : { sinceOffset: since.offset }),
+        ...(reverse === undefined ? {} : { reverse }),
+      };
+      const page = await engine.broker.history(channel, query, metaTtlMs);
+      if (since !== undefined && since.epoch !== "" && since.epoch !== page.position.epoch) {
+        throw new HubError("unrecoverable_position", "The stream began anew since that position");
+      }
+      return page;
+    },
+    async removeHistory(channel) {
+      historyOf(channel);
+      await engine.broker.removeHistory(channel);
+    },
+    presence: async (channel) => engine.presence.list(withPresence(channel)),
+    presenceStats: async (channel) => engine.presence.stats(withPresence(channel)),
+    channels: (options = {}) => control.channels(options),
+    nodes: (): Promise<readonly NodeInfo[]> => control.nodes(),
+    connectionsOf: (user) => users.count(user),
+    stats,
+    async drain(spreadMs) {
+      const all = [...connections.values()];
+      const startMs = clock.monotonicMs();
+      for (const [index, { subscriber }] of all.entries()) {
+        const dueMs = startMs + (spreadMs * index) / all.length;
+        const waitMs = dueMs - clock.monotonicMs();
+        if (waitMs > 0) await new Promise<void>((resolve) => timers.after(waitMs, resolve));
+        subscriber.disconnect({ disconnect: "shutdown" });
+      }
+    },
+    close() {
+      closed = true;
+    },
+  };
+}
+
+function deliver(
+  subscriber: Subscriber,
+  push: Push,
+  frames: Map<Encoder, Frame | Disconnect | undefined>,
+): void {
+  const { encoder } = subscriber;
+  if (!frames.has(encoder)) frames.set(encoder, encoder.encode(push));
+  const frame = frames.get(encoder);
+  if (frame === undefined) return;
+  if (isDisconnect(frame)) subscriber.disconnect(frame);
+  else subscriber.send(frame);
+}
+
+/** JSON is checked and compacted here, once per publication; a binary namespace takes anything. */
+function checkedData(data: Payload, format: ChannelOptions["publicationDataFormat"]): Payload {
+  if (format === "binary") return data;
+  const json = compactJson("json" in data ? data.json : decodeText(data.bytes));
+  if (format === "json_object" && !json.startsWith("{")) {
+    throw new HubError("bad_request", "The channel takes JSON objects only");
+  }
+  return { json };
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new HubError("bad_request", "The data is not UTF-8 text", { cause });
+  }
+}

@@ -1,0 +1,74 @@
+/** The subscriptions of one channel that share an encoder: one encode, one native publish per listener. */
+import type { Disconnect } from "./errors.ts";
+import type { Fanout, GroupMember } from "./fanout.ts";
+import type { Encoder } from "./hub.ts";
+import type { ActiveSubscription } from "./live-channel.ts";
+import type { Frame, Push } from "./types.ts";
+
+export class Group {
+  readonly encoder: Encoder;
+  readonly #name: string;
+  readonly #subscriptions = new Set<ActiveSubscription>();
+  /** Listeners with members here, with their number. Mostly one. */
+  readonly #listeners: { readonly fanout: Fanout; members: number }[] = [];
+
+  /** `name` is unique in the process and names the native topic. */
+  constructor(name: string, encoder: Encoder) {
+    this.#name = name;
+    this.encoder = encoder;
+  }
+
+  get size(): number {
+    return this.#subscriptions.size;
+  }
+
+  get subscriptions(): Iterable<ActiveSubscription> {
+    return this.#subscriptions;
+  }
+
+  add(subscription: ActiveSubscription): void {
+    this.#subscriptions.add(subscription);
+    const { member } = subscription.subscriber;
+    if (member === undefined) return;
+    const listener = this.#listeners.find(({ fanout }) => fanout === member.fanout);
+    if (listener === undefined) this.#listeners.push({ fanout: member.fanout, members: 1 });
+    else listener.members++;
+    member.join(this.#name);
+  }
+
+  delete(subscription: ActiveSubscription): void {
+    if (!this.#subscriptions.delete(subscription)) return;
+    const { member } = subscription.subscriber;
+    if (member === undefined) return;
+    member.leave(this.#name);
+    const index = this.#listeners.findIndex(({ fanout }) => fanout === member.fanout);
+    const listener = this.#listeners[index];
+    if (listener !== undefined && --listener.members === 0) this.#listeners.splice(index, 1);
+  }
+
+  /** The disconnect that the encoder asks for, if it cannot carry the push. */
+  send(push: Push, except?: ActiveSubscription): Disconnect | undefined {
+    const frame = this.encoder.encode(push);
+    if (frame === undefined) return undefined;
+    if (isDisconnect(frame)) return frame;
+    const exceptMember = except?.subscriber.member;
+    let members = 0;
+    for (const { fanout, members: count } of this.#listeners) {
+      members += count;
+      fanout.publish(this.#name, frame, exceptMember);
+    }
+    if (members < this.#subscriptions.size) this.#sendOneByOne(frame, except);
+    return undefined;
+  }
+
+  #sendOneByOne(frame: Frame, except: ActiveSubscription | undefined): void {
+    for (const subscription of [...this.#subscriptions]) {
+      const { subscriber } = subscription;
+      if (subscriber.member === undefined && subscription !== except) subscriber.send(frame);
+    }
+  }
+}
+
+export function isDisconnect(frame: Frame | Disconnect): frame is Disconnect {
+  return typeof frame === "object" && "disconnect" in frame;
+}

@@ -1,0 +1,92 @@
+/**
+ * Joining a live channel at a known position: read the history while publications are buffered, merge the two, and
+ * answer in the same synchronous step in which the subscription enters its group.
+ */
+import type { Broker, HistoryPage } from "./engine.ts";
+import { HubError } from "./errors.ts";
+import type { SubscribeOptions, Subscribed } from "./hub.ts";
+import { JOIN_ATTEMPTS_MAX, RECOVERY_PUBLICATIONS_MAX } from "./limits.ts";
+import type { LiveChannel } from "./live-channel.ts";
+import type { Publication, StreamPosition } from "./types.ts";
+
+interface Merged {
+  readonly end: StreamPosition;
+  /** Undefined: recovery was not asked for, or cannot be done. */
+  readonly recovered?: readonly Publication[];
+}
+
+/**
+ * Calls `complete` once, synchronously with the moment at which the channel's groups stand exactly at the position given;
+ * not at all when `cancelled` says so first. Throws HubError `unavailable` when the engine never settles.
+ */
+export async function joinAtPosition(
+  live: LiveChannel,
+  broker: Broker,
+  options: SubscribeOptions & { readonly metaTtlMs: number },
+  cancelled: () => boolean,
+  complete: (subscribed: Subscribed) => void,
+): Promise<void> {
+  const since = options.recoverSince;
+  const limit = options.recoverMax ?? RECOVERY_PUBLICATIONS_MAX;
+  const query = since === undefined ? { limit: 0 } : { limit, sinceOffset: since.offset };
+  const buffer = live.openJoin();
+  try {
+    for (let attempt = 0; attempt < JOIN_ATTEMPTS_MAX; attempt++) {
+      buffer.publications = [];
+      const page = await broker.history(live.channel, query, options.metaTtlMs);
+      for (;;) {
+        if (cancelled()) return;
+        const merged = merge(page, buffer.publications, since);
+        const state = live.reached(merged.end);
+        if (state === "yes") {
+          const subscribed = subscribedAt(merged, since);
+          if (options.requireRecovery === true && subscribed.recovered === false) {
+            throw new HubError("unrecoverable_position", "What was missed is not kept any more");
+          }
+          return complete(subscribed);
+        }
+        if (state === "behind") break;
+        await live.catchUp();
+        if (page.position.epoch !== (live.top ?? page.position).epoch) break;
+      }
+    }
+    throw new HubError("unavailable", "Joining the channel did not settle");
+  } finally {
+    live.closeJoin(buffer);
+  }
+}
+
+function merge(
+  page: HistoryPage,
+  buffered: readonly Publication[],
+  since: StreamPosition | undefined,
+): Merged {
+  const recovered = since === undefined ? undefined : recoverable(page, since);
+  let end = page.position;
+  for (const publication of buffered) {
+    const position = publication.position;
+    if (position === undefined || position.epoch !== end.epoch || position.offset <= end.offset) {
+      continue;
+    }
+    // A hole: the end stays before it, the channel is found to be further on, and the history is read again.
+    if (position.offset > end.offset + 1) break;
+    end = position;
+    recovered?.push(publication);
+  }
+  return recovered === undefined ? { end } : { end, recovered };
+}
+
+/** What was missed, if the page holds all of it (centrifugo-protocol.md §5.2, the rule for every dialect with positions). */
+function recoverable(page: HistoryPage, since: StreamPosition): Publication[] | undefined {
+  const { position, publications } = page;
+  if (since.epoch !== "" && since.epoch !== position.epoch) return undefined;
+  const first = publications[0]?.position?.offset ?? since.offset + 1;
+  const last = publications.at(-1)?.position?.offset ?? since.offset;
+  return first === since.offset + 1 && last === position.offset ? [...publications] : undefined;
+}
+
+function subscribedAt(merged: Merged, since: StreamPosition | undefined): Subscribed {
+  const { end: position, recovered } = merged;
+  if (since === undefined) return { position, publications: [] };
+  return { position, recovered: recovered !== undefined, publications: recovered ?? [] };
+}

@@ -1,0 +1,215 @@
+import { expect, test } from "bun:test";
+import { createRandom, type Random } from "../../test/support/random.ts";
+import { HubError } from "./errors.ts";
+import { JSON_DEPTH_MAX } from "./json-check.ts";
+import { compactJson, type JsonView, jsonOfBytes, jsonView } from "./json-text.ts";
+
+const VALID = [
+  ...["{}", "[]", '""', "0", "-0", "1e400", "1E+2", "-1.50e-07", "true", "false", "null"],
+  ...["9007199254740993", '"\\u0041\\/\\ud800"', '"\u2028\u007f"', '{"a":1,"a":2}', "[[],{}]"],
+];
+
+const INVALID = [
+  ...["", " ", "[", "]", "{", "}", '"', '"\\"', "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1}", "{]"],
+  ...[
+    '{"a"}',
+    '{"a":}',
+    '{"a":1,}',
+    '{"a" 1}',
+    "{a:1}",
+    "{,}",
+    "{1:2}",
+    '{"a":1]',
+    '{"a":1 "b":2}',
+  ],
+  ...["01", "-", "+1", ".5", "1.", "1e", "1e+", "-01", "0x1", "NaN", "Infinity", "- 1", "1 .5"],
+  ...["tru", "nul", "truefalse", "True", "t", "1 2", "[]]", "{}{}", "[];", "(1)", "'a'", "/**/1"],
+  ...[
+    '"\\x"',
+    '"\\u12g4"',
+    '"\\u123',
+    '"\\u123"',
+    '"\\',
+    '"a\tb"',
+    '"a\nb"',
+    '"\u0000"',
+    "\ufeff1",
+  ],
+  ...["\u00a01", "1\u2028", "\f1", "\v1", "1\u0000", "[1,,2]", '["a":1]', '"a" "b"', ","],
+];
+
+for (const text of VALID) {
+  test(`compactJson() leaves ${JSON.stringify(text)} untouched`, () => {
+    expect(compactJson(text)).toBe(text);
+  });
+}
+
+for (const text of INVALID) {
+  test(`compactJson() refuses ${JSON.stringify(text)}, as JSON.parse does`, () => {
+    expect(() => JSON.parse(text)).toThrow(SyntaxError);
+    expect(codeOf(() => compactJson(text))).toBe("bad_request");
+    expect(codeOf(() => jsonView(text))).toBe("bad_request");
+  });
+}
+
+test("compactJson() removes white space outside strings and nothing else", () => {
+  expect(compactJson('\t{ "a b" : [ 1 ,\r\n 2.50 , "x  y\\n" ] , "c":{ } }\n')).toBe(
+    '{"a b":[1,2.50,"x  y\\n"],"c":{}}',
+  );
+  expect(compactJson(" 9007199254740993 ")).toBe("9007199254740993");
+});
+
+test("compactJson() takes nesting up to the limit and not one level more", () => {
+  const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  expect(compactJson(nested(JSON_DEPTH_MAX))).toBe(nested(JSON_DEPTH_MAX));
+  expect(codeOf(() => compactJson(nested(JSON_DEPTH_MAX + 1)))).toBe("bad_request");
+  for (const hostile of ["[", '{"a":', "[[],"]) {
+    expect(codeOf(() => compactJson(hostile.repeat(1_000_000)))).toBe("bad_request");
+  }
+});
+
+test("compactJson() says where, but nothing of the text, when it refuses", () => {
+  expect(() => compactJson('{"secret":secret}')).toThrow(
+    "Not valid JSON: unexpected character at character 10",
+  );
+});
+
+test("jsonOfBytes() gives undefined for what is not UTF-8 JSON", () => {
+  expect(jsonOfBytes(Buffer.from('{ "ü": 1 }'))).toBe('{"ü":1}');
+  expect(jsonOfBytes(Uint8Array.of(0x22, 0xff, 0x22))).toBeUndefined();
+  expect(jsonOfBytes(Buffer.from('\ufeff"a"'))).toBeUndefined();
+  expect(jsonOfBytes(new Uint8Array())).toBeUndefined();
+  expect(jsonOfBytes(Buffer.from("[1]"))).toBe("[1]");
+});
+
+test("jsonView() cuts payloads out of a command and of HTTP bodies verbatim", () => {
+  const data = '{"n":9007199254740993,"s":"} , ]\\"","e":1e400}';
+  const command = jsonView(`{"id":3,"publish":{"channel":"c","data": ${data} }}`);
+  expect(command.member("publish")?.member("data")?.raw).toBe(data);
+  expect(command.member("id")?.value).toBe(3);
+  const batch = jsonView(
+    `{ "commands": [ {"publish":{"channel":"a","data":${data}}}, {"broadcast":{"channels":["b","c"],"data":[ 1, 2 ]}} ] }`,
+  );
+  const [publish, broadcast] = batch.member("commands")?.items() ?? [];
+  expect(publish?.member("publish")?.member("data")?.raw).toBe(data);
+  expect(broadcast?.member("broadcast")?.member("data")?.raw).toBe("[1,2]");
+  expect(
+    broadcast
+      ?.member("broadcast")
+      ?.member("channels")
+      ?.items()
+      .map((item) => item.value),
+  ).toEqual(["b", "c"]);
+});
+
+test("member() reads escaped names, and the last of several counts", () => {
+  const view = jsonView('{"data":1,"d\\u0061ta":2,"\\n":3,"\\\\n":4,"__proto__":5}');
+  expect(view.member("data")?.raw).toBe("2");
+  expect(view.member("\n")?.raw).toBe("3");
+  expect(view.member("\\n")?.raw).toBe("4");
+  expect(view.member("__proto__")?.raw).toBe("5");
+  expect(view.member("d\\u0061ta")).toBeUndefined();
+  expect(view.member("toString")).toBeUndefined();
+});
+
+test("a view of another kind has no members and no items", () => {
+  for (const text of ["[1]", "1", '"a"', "null", "true"]) {
+    expect(jsonView(text).member("a")).toBeUndefined();
+    expect(jsonView(text).members().size).toBe(0);
+  }
+  expect(jsonView('{"a":1}').items()).toEqual([]);
+});
+
+test("a kept slice does not keep the text it was cut from", () => {
+  const kept: string[] = [];
+  Bun.gc(true);
+  const before = process.memoryUsage.rss();
+  for (let index = 0; index < 300; index++) {
+    const text = Buffer.from(`{"x":"${"y".repeat(1_000_000)}","data":{"a":${index}}}`).toString();
+    kept.push(jsonView(text).member("data")?.raw ?? "");
+    if (index % 20 === 0) Bun.gc(true);
+  }
+  Bun.gc(true);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(200_000_000);
+  expect(kept[299]).toBe('{"a":299}');
+});
+
+test("random JSON with random white space comes out as JSON.stringify writes it, and views agree with JSON.parse", () => {
+  const random = createRandom("json-text values");
+  for (let round = 0; round < 3_000; round++) {
+    const value = random.json(5);
+    const compact = JSON.stringify(value);
+    const spaced = spread(random, compact);
+    expect(compactJson(spaced)).toBe(compact);
+    expectSame(jsonView(spaced), JSON.parse(spaced));
+  }
+});
+
+test("random damage is refused exactly when JSON.parse refuses it", () => {
+  const random = createRandom("json-text damage");
+  const alphabet = Array.from('{}[]",:\\ \n\t0123456789.eE+-truefalsn/u\u0001é\u00a0');
+  let valid = 0;
+  for (let round = 0; round < 20_000; round++) {
+    const characters = Array.from(spread(random, JSON.stringify(random.json(3))));
+    for (let edits = random.integer(3); edits > 0; edits--) {
+      const at = random.integer(characters.length + 1);
+      characters.splice(
+        at,
+        random.integer(2),
+        ...(random.chance(0.7) ? [random.pick(alphabet)] : []),
+      );
+    }
+    const text = characters.join("");
+    const parsed = attempt(() => JSON.parse(text));
+    const compact = attempt(() => compactJson(text));
+    if (compact.ok !== parsed.ok) throw new Error(`Not as JSON.parse: ${JSON.stringify(text)}`);
+    if (!compact.ok) continue;
+    valid++;
+    expect(JSON.parse(compact.value)).toEqual(parsed.value);
+    expect(jsonView(text).raw).toBe(compact.value);
+  }
+  expect(valid).toBeGreaterThan(1_000);
+});
+
+function codeOf(action: () => unknown): string | undefined {
+  try {
+    action();
+  } catch (error) {
+    return error instanceof HubError ? error.code : String(error);
+  }
+  return undefined;
+}
+
+function attempt<Value>(action: () => Value) {
+  try {
+    return { ok: true, value: action() } as const;
+  } catch {
+    return { ok: false, value: undefined } as const;
+  }
+}
+
+/** White space between any two tokens, none inside them. */
+function spread(random: Random, compact: string): string {
+  const space = () => (random.chance(0.2) ? random.pick([" ", "\n", "\t", "\r\n", "   "]) : "");
+  const tokens = compact.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^{}[\],:"]+/g) ?? [];
+  return tokens.map((token) => space() + token).join("") + space();
+}
+
+function expectSame(view: JsonView, value: unknown): void {
+  expect(view.value).toEqual(value);
+  expect(JSON.parse(view.raw)).toEqual(value);
+  if (Array.isArray(value)) {
+    expect(view.kind).toBe("array");
+    const items = view.items();
+    expect(items.length).toBe(value.length);
+    for (const [index, item] of items.entries()) expectSame(item, value[index]);
+  } else if (typeof value === "object" && value !== null) {
+    expect(view.kind).toBe("object");
+    expect([...view.members().keys()].toSorted()).toEqual(Object.keys(value).toSorted());
+    for (const [name, member] of Object.entries(value)) {
+      const found = view.member(name);
+      if (found === undefined) throw new Error(`Member ${JSON.stringify(name)} was not found`);
+      expectSame(found, member);
+    }
+  } else expect(view.kind).toBe(value === null ? "null" : (typeof value as "string"));
+}

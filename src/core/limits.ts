@@ -1,0 +1,28 @@
+/** The core's bounds: name, unit, and what each protects. Dialects keep those of their own protocols. */
+
+/** Publications that one recovery replays unless the subscription says otherwise: bounds the subscribe answer. */
+export const RECOVERY_PUBLICATIONS_MAX = 300;
+
+/** Publications held for one subscribe in progress; beyond it the join reads the history again. */
+export const JOIN_BUFFER_PUBLICATIONS_MAX = 1_000;
+
+/** History reads for one subscribe before it is refused as `unavailable`: an engine that never settles is away. */
+export const JOIN_ATTEMPTS_MAX = 20;
+
+/** Publications read at a time when a node fills a gap in what it saw of a channel. */
+export const REFILL_PAGE_PUBLICATIONS_MAX = 1_000;
+
+/** Events held while a node fills a gap; beyond it the channel's subscriptions are told instead. */
+export const REFILL_HELD_EVENTS_MAX = 10_000;
+
+/** Milliseconds that a question to all nodes may take. */
+export const CONTROL_DEADLINE_MS = 1_000;
+
+/** Characters of a channel pattern: bounds what compiling it costs. */
+export const PATTERN_CHARACTERS_MAX = 10_000;
+
+/** Milliseconds a scan over channels may hold the event loop before it yields. */
+export const SCAN_SLICE_MS = 5;
+
+/** Milliseconds between comparisons of a channel's position with the engine's, on engines that may lose events. */
+export const POSITION_CHECK_INTERVAL_MS = 40_000;

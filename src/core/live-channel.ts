@@ -1,0 +1,278 @@
+/**
+ * One channel while this node has subscriptions to it: what the broker says goes to the groups, in offset order,
+ * none twice. Gaps are found and filled here, once per channel and node, never per subscriber.
+ */
+import type { Broker, ChannelEvent, ChannelListener } from "./engine.ts";
+import type { Disconnect } from "./errors.ts";
+import { Group } from "./group.ts";
+import type { Subscriber, Subscription } from "./hub.ts";
+import {
+  JOIN_BUFFER_PUBLICATIONS_MAX,
+  REFILL_HELD_EVENTS_MAX,
+  REFILL_PAGE_PUBLICATIONS_MAX,
+} from "./limits.ts";
+import type { Channel, Publication, Push, StreamPosition } from "./types.ts";
+
+export interface ActiveSubscription extends Subscription {
+  readonly subscriber: Subscriber;
+}
+
+/** Positioned publications that arrived while a subscribe was in progress. */
+export interface JoinBuffer {
+  publications: Publication[];
+}
+
+/** What a live channel needs of its hub. */
+export interface LiveChannelHost {
+  /** Names the app and with it the native groups. */
+  readonly app: string;
+  readonly broker: Broker;
+  /** Ends a subscription that missed something. */
+  drop(subscription: ActiveSubscription): void;
+  disconnect(subscription: ActiveSubscription, reason: Disconnect): void;
+  /** The subscription of this connection to this channel, if it is on this node. */
+  subscriptionOf(connectionId: string, channel: Channel): ActiveSubscription | undefined;
+  /** An exception that nothing awaits. */
+  onBug(error: unknown): void;
+}
+
+export class LiveChannel implements ChannelListener {
+  readonly channel: Channel;
+  /** Settles when the broker delivers; a failure fails the subscribes that wait for it. */
+  readonly listening: Promise<void>;
+  /** Subscriptions, active or in progress, that keep the channel alive. */
+  users = 0;
+  readonly #host: LiveChannelHost;
+  readonly #metaTtlMs: number;
+  readonly #groups: Group[] = [];
+  readonly #joins = new Set<JoinBuffer>();
+  /** Of the last publication handed to the groups; undefined until something told. */
+  #top: StreamPosition | undefined;
+  /** Events that wait while a gap is being filled. */
+  #held: ChannelEvent[] | undefined;
+  #refilled: Promise<void> | undefined;
+
+  /** `metaTtlMs` undefined: the channel keeps no history. */
+  constructor(host: LiveChannelHost, channel: Channel, metaTtlMs: number | undefined) {
+    this.#host = host;
+    this.channel = channel;
+    this.#metaTtlMs = metaTtlMs ?? 0;
+    this.listening = this.#listen(metaTtlMs !== undefined);
+    this.listening.catch(() => {});
+  }
+
+  async #listen(keepsHistory: boolean): Promise<void> {
+    const { broker } = this.#host;
+    await broker.listen(this.channel, this);
+    if (broker.lossless || !keepsHistory) return;
+    // Events may be under way that were published before a later joiner reads the history: the top must be known
+    // before the first of them, or those could not be told from repetitions.
+    const page = await broker.history(this.channel, { limit: 0 }, this.#metaTtlMs);
+    this.#top ??= page.position;
+  }
+
+  get top(): StreamPosition | undefined {
+    return this.#top;
+  }
+
+  /** The number of active subscriptions. */
+  get size(): number {
+    let size = 0;
+    for (const group of this.#groups) size += group.size;
+    return size;
+  }
+
+  /** A copy. */
+  subscriptions(): ActiveSubscription[] {
+    return this.#groups.flatMap((group) => [...group.subscriptions]);
+  }
+
+  add(subscription: ActiveSubscription): void {
+    const { encoder } = subscription.options;
+    let group = this.#groups.find((candidate) => candidate.encoder === encoder);
+    if (group === undefined) {
+      // The app comes first and has no NUL, so no channel name can reach another app's group.
+      const { space, name } = this.channel;
+      group = new Group(`${this.#host.app}\0${encoder.name}\0${space}\0${name}`, encoder);
+      this.#groups.push(group);
+    }
+    group.add(subscription);
+  }
+
+  delete(subscription: ActiveSubscription): void {
+    const index = this.#groups.findIndex(({ encoder }) => encoder === subscription.options.encoder);
+    const group = this.#groups[index];
+    if (group === undefined) return;
+    group.delete(subscription);
+    if (group.size === 0) this.#groups.splice(index, 1);
+  }
+
+  openJoin(): JoinBuffer {
+    const join = { publications: [] };
+    this.#joins.add(join);
+    return join;
+  }
+
+  closeJoin(join: JoinBuffer): void {
+    this.#joins.delete(join);
+  }
+
+  /**
+   * Whether a joiner whose merged stream ends at `end` may join the groups now: nothing up to `end` is still to come
+   * through them, and nothing beyond it has gone by. With nobody listening yet the joiner's position becomes the channel's.
+   */
+  reached(end: StreamPosition): "yes" | "ahead" | "behind" {
+    if (this.#held !== undefined) return "ahead";
+    const top = this.#top;
+    if (top === undefined || (this.#groups.length === 0 && this.#isBeyond(end, top))) {
+      this.#top = end;
+      return "yes";
+    }
+    if (top.epoch === end.epoch) {
+      if (top.offset === end.offset) return "yes";
+      return end.offset > top.offset ? "ahead" : "behind";
+    }
+    return "ahead";
+  }
+
+  #isBeyond(end: StreamPosition, top: StreamPosition): boolean {
+    return end.epoch !== top.epoch || end.offset > top.offset;
+  }
+
+  /** Brings the groups up to the engine's position, or tells the subscriptions that it cannot be done. */
+  catchUp(): Promise<void> {
+    this.#refilled ??= this.#refill();
+    return this.#refilled;
+  }
+
+  /** Compares positions with the engine, for engines that may lose an event with none behind it. */
+  async checkPosition(): Promise<void> {
+    if (this.#top === undefined || this.#held !== undefined || this.size === 0) return;
+    const { position } = await this.#host.broker.history(
+      this.channel,
+      { limit: 0 },
+      this.#metaTtlMs,
+    );
+    if (this.#top !== undefined && this.#isBeyond(position, this.#top)) await this.catchUp();
+  }
+
+  onEvent(event: ChannelEvent): void {
+    if (this.#held === undefined) return this.#dispatch(event);
+    if (this.#held.length < REFILL_HELD_EVENTS_MAX) this.#held.push(event);
+    else {
+      this.#held.length = 0;
+      this.#lose(true);
+    }
+  }
+
+  #dispatch(event: ChannelEvent): void {
+    if (event.type === "gap") {
+      if (this.#top === undefined) this.#lose(true);
+      else this.#catchUpAside();
+      return;
+    }
+    if (event.type !== "publication") {
+      this.#send({ type: event.type, channel: this.channel, client: event.client });
+      return;
+    }
+    const { publication } = event;
+    const { position } = publication;
+    if (position !== undefined) {
+      const top = this.#top;
+      if (top !== undefined && top.epoch === position.epoch) {
+        if (position.offset <= top.offset) return;
+        if (position.offset > top.offset + 1) {
+          this.#catchUpAside(event);
+          return;
+        }
+      } else if (top !== undefined && position.offset > 0) {
+        // The stream began anew: what positions stood for is gone, what was published is not.
+        this.#lose(false);
+      }
+      this.#top = position;
+      for (const join of this.#joins) {
+        if (join.publications.length >= JOIN_BUFFER_PUBLICATIONS_MAX) join.publications = [];
+        join.publications.push(publication);
+      }
+    }
+    this.#send({ type: "publication", channel: this.channel, publication });
+  }
+
+  #send(push: Push): void {
+    const exceptId = push.type === "publication" ? push.publication.exceptConnectionId : undefined;
+    const except =
+      exceptId === undefined ? undefined : this.#host.subscriptionOf(exceptId, this.channel);
+    let failed: { group: Group; reason: Disconnect }[] | undefined;
+    for (const group of this.#groups) {
+      const reason = group.send(push, except);
+      if (reason !== undefined) (failed ??= []).push({ group, reason });
+    }
+    for (const { group, reason } of failed ?? []) {
+      for (const subscription of [...group.subscriptions]) {
+        if (subscription !== except) this.#host.disconnect(subscription, reason);
+      }
+    }
+  }
+
+  #catchUpAside(event?: ChannelEvent): void {
+    const done = this.catchUp();
+    if (event !== undefined) this.#held?.push(event);
+    done.catch((error: unknown) => this.#host.onBug(error));
+  }
+
+  async #refill(): Promise<void> {
+    const held: ChannelEvent[] = [];
+    this.#held = held;
+    let lost = false;
+    try {
+      while (!lost && (await this.#refillPage()) === "more");
+    } catch {
+      // The engine is away: what was missed cannot be had, and is not waited for.
+      lost = true;
+    }
+    this.#held = undefined;
+    this.#refilled = undefined;
+    if (lost) this.#lose(true);
+    for (const [index, event] of held.entries()) {
+      this.onEvent(event);
+      // A further gap among the held events: the rest waits for that one's refill.
+      if (this.#held !== undefined) {
+        for (const later of held.slice(index + 1)) this.onEvent(later);
+        return;
+      }
+    }
+  }
+
+  async #refillPage(): Promise<"more" | "done"> {
+    const top = this.#top;
+    if (top === undefined) return "done";
+    const query = { limit: REFILL_PAGE_PUBLICATIONS_MAX, sinceOffset: top.offset };
+    const page = await this.#host.broker.history(this.channel, query, this.#metaTtlMs);
+    if (this.#top !== top) return "more";
+    if (page.position.epoch !== top.epoch || page.position.offset < top.offset) {
+      this.#lose(true);
+      this.#top = page.position;
+      return "done";
+    }
+    let next = top.offset + 1;
+    for (const publication of page.publications) {
+      if (publication.position?.offset !== next) break;
+      this.#dispatch({ type: "publication", publication });
+      next++;
+    }
+    if (next > page.position.offset) return "done";
+    if (next > top.offset + 1) return "more";
+    // Trimmed or expired before it was seen here.
+    this.#lose(true);
+    this.#top = page.position;
+    return "done";
+  }
+
+  /** Ends the subscriptions that rely on positions, or, when publications themselves were missed, every one. */
+  #lose(missed: boolean): void {
+    this.#top = undefined;
+    for (const subscription of this.subscriptions()) {
+      if (missed || subscription.options.positioned === true) this.#host.drop(subscription);
+    }
+  }
+}

@@ -1,0 +1,260 @@
+/** What each method of the server API does (centrifugo-protocol.md §17). Each answers its result as JSON text. */
+import { HubError } from "../../core/errors.ts";
+import type { Hub, HubPublishOptions } from "../../core/hub.ts";
+import { jsonOfBytes } from "../../core/json-text.ts";
+import { optionsOf } from "../../core/namespaces.ts";
+import type { Payload, StreamPosition, Target } from "../../core/types.ts";
+import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
+import { overrideFrom } from "./authority.ts";
+import { wireInfo, wirePublication } from "./encoders.ts";
+import { wireErrorOf } from "./errors.ts";
+import { globExpression } from "./glob.ts";
+import { encodeJsonResult } from "./json-encode.ts";
+import type { WireClientInfo } from "./protocol.ts";
+import type { StreamingContext } from "./settings.ts";
+import type { Signal } from "./signals.ts";
+import { channelOf } from "./subscribe.ts";
+
+/** Channels of one broadcast: bounds what one request sets off. */
+export const BROADCAST_CHANNELS_MAX = 10_000;
+
+type Run<Method extends ApiMethod> = (
+  context: StreamingContext,
+  request: ApiRequest<Method>,
+) => Promise<string>;
+
+const EMPTY = "{}";
+
+const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
+  publish: async (context, request) =>
+    positionText(await publish(context, required(request.channel), request)),
+
+  async broadcast(context, request) {
+    const { channels } = request;
+    if (channels.length === 0) throw new HubError("bad_request", "No channels");
+    if (channels.length > BROADCAST_CHANNELS_MAX) {
+      throw new HubError("bad_request", "More channels than one broadcast may have");
+    }
+    payloadOf(request);
+    const responses = channels.map(async (name) => {
+      try {
+        return `{"result":${positionText(await publish(context, required(name), request))}}`;
+      } catch (error) {
+        return `{"error":${errorText(error)}}`;
+      }
+    });
+    return `{"responses":[${(await Promise.all(responses)).join(",")}]}`;
+  },
+
+  async subscribe({ hub }, request) {
+    const name = required(request.channel);
+    if (optionsOf(hub.namespaces, name) === undefined) throw unknownChannel();
+    const { recover_since: recoverSince, expire_at: expireAt, override } = request;
+    await signal(hub, request, {
+      do: "subscribe",
+      channel: name,
+      info: portable(request.info, request.b64info),
+      data: portable(request.data, request.b64data),
+      expiresAtMs: epochMs(expireAt),
+      recoverSince,
+      override: override ? overrideFrom(override) : undefined,
+    });
+    return EMPTY;
+  },
+
+  async unsubscribe({ hub }, request) {
+    await signal(hub, request, { do: "unsubscribe", channel: request.channel ?? "" });
+    return EMPTY;
+  },
+
+  async disconnect({ hub }, request) {
+    const { disconnect: wire, whitelist } = request;
+    const target = targetOf(request);
+    if (target === undefined) return EMPTY;
+    await hub.disconnect(
+      target,
+      { disconnect: "force_disconnect", ...(wire === undefined ? {} : { wire }) },
+      whitelist === undefined ? {} : { exceptConnections: whitelist },
+    );
+    return EMPTY;
+  },
+
+  async refresh({ hub }, request) {
+    await signal(hub, request, {
+      do: "refresh",
+      expired: request.expired ?? false,
+      expiresAtMs: epochMs(request.expire_at),
+      info: portable(request.info, undefined),
+    });
+    return EMPTY;
+  },
+
+  async presence({ hub }, { channel }) {
+    const clients = await hub.presence(channelOf(required(channel)));
+    const entries = clients.map((info): [string, WireClientInfo] => [
+      info.connectionId,
+      wireInfo(info),
+    ]);
+    return encodeJsonResult({ presence: { presence: new Map(entries) } });
+  },
+
+  async presence_stats({ hub }, { channel }) {
+    const { clients, users } = await hub.presenceStats(channelOf(required(channel)));
+    return encodeJsonResult({ presence_stats: { num_clients: clients, num_users: users } });
+  },
+
+  async history({ hub }, { channel, limit = 0, since, reverse = false }) {
+    const name = required(channel);
+    if (reverse && since?.offset === 0) {
+      throw new HubError("bad_request", "Nothing lies before offset 0");
+    }
+    const page = await hub.history(channelOf(name), {
+      limit: limit < 0 ? Number.MAX_SAFE_INTEGER : limit,
+      reverse,
+      ...(since === undefined ? {} : { since }),
+    });
+    const publications = page.publications
+      .map((publication) => wirePublication(publication, { withTime: true }))
+      .map((publication) => ({ ...publication, data: asJson(publication.data) }));
+    return encodeJsonResult({ history: { publications, ...page.position } });
+  },
+
+  async history_remove({ hub }, { channel }) {
+    await hub.removeHistory(channelOf(required(channel)));
+    return EMPTY;
+  },
+
+  async channels({ hub }, { pattern = "" }) {
+    const options = pattern === "" ? {} : { pattern: globExpression(pattern) };
+    const found = await hub.channels(options);
+    const channels = [...found].map(([name, count]) => [name, { num_clients: count }] as const);
+    return JSON.stringify({ channels: Object.fromEntries(channels) });
+  },
+
+  async info({ hub, settings }) {
+    const nodes = (await hub.nodes()).map((node) => ({
+      uid: node.id,
+      name: node.id,
+      version: settings.serverVersion,
+      num_clients: node.connections,
+      num_users: node.users,
+      num_channels: node.channels,
+      num_subs: node.subscriptions,
+      uptime: Math.floor(node.uptimeMs / 1000),
+    }));
+    return JSON.stringify({ nodes });
+  },
+
+  async rpc() {
+    // Upstream's server-side RPC is an extension point of its Go library; nothing can register one here.
+    throw new HubError("method_not_found", "No such RPC method");
+  },
+};
+
+export function isApiMethod(name: string): name is ApiMethod {
+  return Object.hasOwn(API_METHODS, name);
+}
+
+/** The result as JSON text. Throws HubError; `bad_request` when the members are not of their types. */
+export function runApiMethod<Method extends ApiMethod>(
+  context: StreamingContext,
+  method: Method,
+  members: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const parsed = API_METHODS[method].request.safeParse(members);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const about = `${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`;
+    return Promise.reject(new HubError("bad_request", about));
+  }
+  return RUN[method](context, parsed.data as ApiRequest<Method>);
+}
+
+/** The API's error object: the client protocol's codes with two texts of its own (§17). */
+export function apiErrorOf(error: HubError): { readonly code: number; readonly message: string } {
+  if (error.code === "method_not_found") return { code: 104, message: "not found" };
+  if (error.code === "conflict") return { code: 113, message: "conflict" };
+  const { code, message } = wireErrorOf(error);
+  return { code, message };
+}
+
+function errorText(error: unknown): string {
+  if (error instanceof HubError) return JSON.stringify(apiErrorOf(error));
+  throw error;
+}
+
+type PublicationRequest = Omit<ApiRequest<"publish">, "channel">;
+
+function publish(
+  { hub, metrics }: StreamingContext,
+  name: string,
+  request: PublicationRequest,
+): Promise<StreamPosition | undefined> {
+  const { tags, idempotency_key: idempotencyKey, version, version_epoch: versionEpoch } = request;
+  const options: HubPublishOptions = {
+    ...(request.skip_history === true ? { skipHistory: true } : {}),
+    ...(idempotencyKey === undefined || idempotencyKey === "" ? {} : { idempotencyKey }),
+    ...(version === undefined || version === 0 ? {} : { version }),
+    ...(versionEpoch === undefined || versionEpoch === "" ? {} : { versionEpoch }),
+  };
+  metrics.count("publications", { dialect: "streaming", by: "server" });
+  const publication = { data: payloadOf(request), ...(tags === undefined ? {} : { tags }) };
+  return hub.publish(channelOf(name), publication, options);
+}
+
+function payloadOf({ data, b64data }: PublicationRequest): Payload {
+  if (b64data !== undefined && b64data !== "") return { bytes: Uint8Array.fromBase64(b64data) };
+  if (data === undefined) throw new HubError("bad_request", "A publication needs data");
+  return data;
+}
+
+function positionText(position: StreamPosition | undefined): string {
+  if (position === undefined) return EMPTY;
+  return `{"offset":${position.offset},"epoch":${JSON.stringify(position.epoch)}}`;
+}
+
+/** §17: an empty channel is a bad request here, where no client is to be disconnected. */
+function required(name: string): string {
+  if (name === "") throw new HubError("bad_request", "No channel");
+  return name;
+}
+
+function unknownChannel(): HubError {
+  return new HubError("unknown_channel", "Unknown channel namespace");
+}
+
+interface UserTarget {
+  readonly user?: string | undefined;
+  readonly client?: string | undefined;
+  readonly session?: string | undefined;
+}
+
+/** A session names a connection over an emulated transport; undefined: there is none such. */
+function targetOf({ user, client, session }: UserTarget): Target | undefined {
+  if (session !== undefined && session !== "") return undefined;
+  if (client === undefined || client === "") return { user: user ?? "" };
+  return user === undefined || user === "" ? { connection: client } : { connection: client, user };
+}
+
+async function signal(hub: Hub, request: UserTarget, body: Signal): Promise<void> {
+  const target = targetOf(request);
+  if (target !== undefined) await hub.signal(target, "streaming", body);
+}
+
+function portable(
+  data: Payload | undefined,
+  base64: string | undefined,
+): { json: string } | { base64: string } | undefined {
+  if (base64 !== undefined && base64 !== "") return { base64 };
+  return data !== undefined && "json" in data ? data : undefined;
+}
+
+function epochMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined || seconds === 0 ? undefined : seconds * 1000;
+}
+
+/** Bytes that are not JSON are shown as a base64 string: the answer is JSON. */
+function asJson(payload: Payload): Payload {
+  if ("json" in payload) return payload;
+  return { json: jsonOfBytes(payload.bytes) ?? JSON.stringify(payload.bytes.toBase64()) };
+}

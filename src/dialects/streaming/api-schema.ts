@@ -1,0 +1,155 @@
+/** The server API's requests and results (centrifugo-protocol.md §17), from which validation and the OpenAPI document come. */
+import { z } from "zod";
+import type { Payload } from "../../core/types.ts";
+import { overrideSchema } from "./authority.ts";
+
+/** Any JSON value, taken as it was written. */
+const json = z
+  .custom<Payload>((value) => value !== undefined)
+  .meta({ description: "Any JSON value; passed on as it was written." });
+const channel = z.string().meta({ description: "Name of the channel." });
+const user = z
+  .string()
+  .meta({ description: "User id; the empty string means anonymous connections." });
+const offset = z.int().nonnegative();
+const position = z.strictObject({ offset, epoch: z.string() });
+const unixSeconds = z.int().nonnegative().meta({ description: "Unix time in seconds." });
+const base64 = z.base64().meta({ description: "The same as base64; wins over the plain field." });
+
+const publicationFields = {
+  data: json.optional(),
+  b64data: base64.optional(),
+  skip_history: z.boolean().optional(),
+  tags: z.record(z.string(), z.string()).optional(),
+  idempotency_key: z.string().optional(),
+  delta: z.boolean().optional().meta({ description: "Accepted; deltas are not made yet." }),
+  version: z.int().nonnegative().optional(),
+  version_epoch: z.string().optional(),
+};
+
+const ofUser = {
+  user: user.optional(),
+  client: z.string().optional().meta({ description: "Only this connection." }),
+  session: z.string().optional().meta({ description: "Only the connection of this session id." }),
+};
+
+const clientInfo = z.object({
+  user: z.string(),
+  client: z.string(),
+  conn_info: json.optional(),
+  chan_info: json.optional(),
+});
+
+const publication = z.object({
+  data: json,
+  info: clientInfo.optional(),
+  offset: offset.optional(),
+  tags: z.record(z.string(), z.string()).optional(),
+  time: z.int().optional(),
+  epoch: z.string().optional(),
+});
+
+const published = z.object({ offset: offset.optional(), epoch: z.string().optional() });
+const empty = z.object({});
+const error = z.object({ code: z.int(), message: z.string() });
+
+/** Unknown request members are ignored, as Centrifugo's are. */
+export const API_METHODS = {
+  publish: { request: z.object({ channel, ...publicationFields }), result: published },
+  broadcast: {
+    request: z.object({ channels: z.array(z.string()), ...publicationFields }),
+    result: z.object({
+      responses: z.array(z.union([z.object({ result: published }), z.object({ error })])),
+    }),
+  },
+  subscribe: {
+    request: z.object({
+      ...ofUser,
+      channel,
+      info: json.optional(),
+      b64info: base64.optional(),
+      data: json.optional(),
+      b64data: base64.optional(),
+      expire_at: unixSeconds.optional(),
+      recover_since: position.optional(),
+      override: overrideSchema,
+    }),
+    result: empty,
+  },
+  unsubscribe: {
+    request: z.object({ ...ofUser, channel: channel.optional() }),
+    result: empty,
+  },
+  disconnect: {
+    request: z.object({
+      ...ofUser,
+      whitelist: z.array(z.string()).optional().meta({ description: "Client ids that are kept." }),
+      disconnect: z
+        .object({ code: z.int().min(3000).max(4999), reason: z.string().max(123) })
+        .optional(),
+    }),
+    result: empty,
+  },
+  refresh: {
+    request: z.object({
+      ...ofUser,
+      expired: z.boolean().optional(),
+      expire_at: unixSeconds.optional(),
+      info: json.optional(),
+    }),
+    result: empty,
+  },
+  presence: {
+    request: z.object({ channel }),
+    result: z.object({ presence: z.record(z.string(), clientInfo) }),
+  },
+  presence_stats: {
+    request: z.object({ channel }),
+    result: z.object({ num_clients: z.int(), num_users: z.int() }),
+  },
+  history: {
+    request: z.object({
+      channel,
+      limit: z.int().optional().meta({ description: "0: the position only; -1: all." }),
+      since: position.optional(),
+      reverse: z.boolean().optional(),
+    }),
+    result: z.object({ publications: z.array(publication), epoch: z.string(), offset }),
+  },
+  history_remove: { request: z.object({ channel }), result: empty },
+  channels: {
+    request: z.object({
+      pattern: z.string().optional().meta({ description: "A glob; absent: all channels." }),
+    }),
+    result: z.object({ channels: z.record(z.string(), z.object({ num_clients: z.int() })) }),
+  },
+  info: {
+    request: z.object({}),
+    result: z.object({
+      nodes: z.array(
+        z.object({
+          uid: z.string(),
+          name: z.string(),
+          version: z.string(),
+          num_clients: z.int(),
+          num_users: z.int(),
+          num_channels: z.int(),
+          num_subs: z.int(),
+          uptime: z.int(),
+        }),
+      ),
+    }),
+  },
+  rpc: {
+    request: z.object({ method: z.string(), params: json.optional() }),
+    result: z.object({ data: json.optional() }),
+  },
+} as const;
+
+export type ApiMethod = keyof typeof API_METHODS;
+export type ApiRequest<Method extends ApiMethod> = z.output<
+  (typeof API_METHODS)[Method]["request"]
+>;
+
+/** Members that are taken as they were written rather than parsed. */
+export const RAW_MEMBERS: ReadonlySet<string> = new Set(["data", "info", "params"]);

@@ -1,0 +1,98 @@
+/** Which channel names there are and who may do what in them, by name and options alone (centrifugo-protocol.md §4.1, §6, §12). */
+import { HubError } from "../../core/errors.ts";
+import {
+  joinableOptions,
+  PRIVATE_PREFIX,
+  type ChannelOptions,
+  type Namespaces,
+} from "../../core/namespaces.ts";
+
+const USER_BOUNDARY = "#";
+const USER_SEPARATOR = ",";
+
+export interface Asker {
+  readonly userId: string;
+  readonly subscribed: boolean;
+  readonly insecure: boolean;
+}
+
+/** Throws `unknown_channel`, or `bad_request` for a name that its namespace does not take. */
+export function channelOptions(namespaces: Namespaces, name: string): ChannelOptions {
+  const options = joinableOptions(namespaces, name, "streaming");
+  if (options === undefined) throw new HubError("unknown_channel", "Unknown channel namespace");
+  const start = (isPrivate(name) ? PRIVATE_PREFIX.length : 0) + prefixLength(options);
+  const rest = name.slice(start);
+  const { channelRegex } = options;
+  if (channelRegex === undefined ? !isAscii(rest) : !channelRegex.test(rest)) {
+    throw new HubError("bad_request", "The namespace does not take this channel name");
+  }
+  return options;
+}
+
+function prefixLength({ namespace }: ChannelOptions): number {
+  return namespace === "" ? 0 : namespace.length + 1;
+}
+
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 127) return false;
+  return true;
+}
+
+export function isPrivate(name: string): boolean {
+  return name.startsWith(PRIVATE_PREFIX);
+}
+
+/** The users named behind the last `#`; undefined when the channel is not limited to any. */
+export function channelUsers(name: string, options: ChannelOptions): readonly string[] | undefined {
+  if (!options.allowUserLimitedChannels) return undefined;
+  const boundary = name.lastIndexOf(USER_BOUNDARY);
+  return boundary < 0 ? undefined : name.slice(boundary + 1).split(USER_SEPARATOR);
+}
+
+export function personalChannel(namespace: string, userId: string): string {
+  return namespace === "" ? `${USER_BOUNDARY}${userId}` : `${namespace}:${USER_BOUNDARY}${userId}`;
+}
+
+/** Without a token: §4.1 rules 8, 10 and 13 to 15. */
+export function maySubscribe(name: string, options: ChannelOptions, asker: Asker): boolean {
+  if (isPrivate(name)) return false;
+  const users = channelUsers(name, options);
+  if (users !== undefined) return users.includes(asker.userId) || asker.insecure;
+  return (
+    asker.insecure ||
+    (options.allowSubscribeForClient && (asker.userId !== "" || options.allowSubscribeForAnonymous))
+  );
+}
+
+export function mayPublish(options: ChannelOptions, asker: Asker): boolean {
+  return may(asker, {
+    client: options.allowPublishForClient,
+    subscriber: options.allowPublishForSubscriber,
+    anonymous: options.allowPublishForAnonymous,
+  });
+}
+
+export function mayReadPresence(options: ChannelOptions, asker: Asker): boolean {
+  return may(asker, {
+    client: options.allowPresenceForClient,
+    subscriber: options.allowPresenceForSubscriber,
+    anonymous: options.allowPresenceForAnonymous,
+  });
+}
+
+export function mayReadHistory(options: ChannelOptions, asker: Asker): boolean {
+  return may(asker, {
+    client: options.allowHistoryForClient,
+    subscriber: options.allowHistoryForSubscriber,
+    anonymous: options.allowHistoryForAnonymous,
+  });
+}
+
+function may(
+  { userId, subscribed, insecure }: Asker,
+  allow: { client: boolean; subscriber: boolean; anonymous: boolean },
+): boolean {
+  if (insecure) return true;
+  const granted = allow.client || (allow.subscriber && subscribed);
+  return granted && (userId !== "" || allow.anonymous);
+}

@@ -1,0 +1,215 @@
+/** What each command does once a session is connected (centrifugo-protocol.md §4, §6). */
+import { HubError } from "../../core/errors.ts";
+import type { StreamPosition } from "../../core/types.ts";
+import {
+  channelOptions,
+  mayPublish,
+  mayReadHistory,
+  mayReadPresence,
+  type Asker,
+} from "./channel-rules.ts";
+import { granted, sameChannels } from "./connect.ts";
+import { wireInfo, wirePublication } from "./encoders.ts";
+import { DisconnectError } from "./errors.ts";
+import type {
+  HistoryRequest,
+  PublishRequest,
+  Request,
+  Result,
+  SubscribeRequest,
+  WireClientInfo,
+} from "./protocol.ts";
+import type { StreamingSession } from "./session.ts";
+import { channelOf, detailOf, expiry, planSubscribe, subscribeResult } from "./subscribe.ts";
+
+type Runnable = Exclude<Request, { readonly method: "connect" | "send" | "ping" }>;
+
+/** The answer, or undefined when the command answered by itself. Rejects with HubError or DisconnectError. */
+export async function runCommand(
+  session: StreamingSession,
+  id: number,
+  request: Runnable,
+): Promise<Result | undefined> {
+  switch (request.method) {
+    case "subscribe":
+      return subscribe(session, id, request.params);
+    case "unsubscribe":
+      await session.connection?.unsubscribe(channelOf(required(request.params.channel)));
+      return { unsubscribe: {} };
+    case "publish":
+      return publish(session, request.params);
+    case "presence":
+      return presence(session, required(request.params.channel));
+    case "presence_stats":
+      return presenceStats(session, required(request.params.channel));
+    case "history":
+      return history(session, request.params);
+    case "rpc":
+      return rpc(session, request.params.method);
+    case "refresh":
+      return refresh(session, request.params.token);
+    case "sub_refresh":
+      return subRefresh(session, request.params);
+  }
+}
+
+/** §3.2: a missing channel is the client's fault, not the channel's. */
+function required(channel: string): string {
+  if (channel === "") throw new DisconnectError("bad_request");
+  return channel;
+}
+
+function askerOf(session: StreamingSession, channel: string): Asker {
+  const subscribed = session.connection?.subscription(channelOf(channel))?.active === true;
+  return { userId: session.userId, subscribed, insecure: session.context.settings.insecure };
+}
+
+/** §4.1 in its order; the first three checks here, the rest in `planSubscribe`. */
+async function subscribe(
+  session: StreamingSession,
+  id: number,
+  request: SubscribeRequest,
+): Promise<undefined> {
+  const { connection, context } = session;
+  const name = required(request.channel);
+  if (Buffer.byteLength(name) > context.settings.channelBytesMax) {
+    throw new HubError("bad_request", "The channel name is too long");
+  }
+  if (connection?.subscription(channelOf(name)) !== undefined) {
+    throw new HubError("already_subscribed", "Already subscribed");
+  }
+  if ((connection?.subscriptionCount ?? 0) >= context.settings.channelLimit) {
+    context.metrics.count("limits_hit", { limit: "channel_limit" });
+    throw new HubError("limit_exceeded", "The connection holds as many channels as it may");
+  }
+  const plan = await planSubscribe(context, session, request);
+  const { clock } = context.runtime;
+  await connection?.subscribe(plan.channel, plan.options, (subscribed) => {
+    session.reply(id, { subscribe: subscribeResult(plan, subscribed, clock.epochMs()) });
+    if (plan.options.detail.expiresAtMs !== undefined) session.reschedule();
+  });
+  return undefined;
+}
+
+async function publish(session: StreamingSession, request: PublishRequest): Promise<Result> {
+  const { hub } = session.context;
+  const channel = channelOf(required(request.channel));
+  const options = channelOptions(hub.namespaces, channel.name);
+  if (request.type !== 0) throw new HubError("bad_request", "The namespace takes streams only");
+  const { data } = request;
+  const empty = data === undefined || ("bytes" in data && data.bytes.length === 0);
+  if (empty && options.publicationDataFormat !== "binary") {
+    throw new HubError("bad_request", "A publication needs data");
+  }
+  if (!mayPublish(options, askerOf(session, channel.name))) {
+    throw new HubError("permission_denied", "Publishing is not allowed");
+  }
+  const channelInfo = session.connection?.subscription(channel)?.options.channelInfo;
+  const publisher = channelInfo === undefined ? session.client : { ...session.client, channelInfo };
+  await hub.publish(channel, { data: data ?? { bytes: new Uint8Array() }, publisher });
+  session.context.metrics.count("publications", { dialect: "streaming", by: "client" });
+  return { publish: {} };
+}
+
+async function presence(session: StreamingSession, name: string): Promise<Result> {
+  const channel = readablePresence(session, name);
+  const clients = await session.context.hub.presence(channel);
+  const entries = clients.map((info): [string, WireClientInfo] => [
+    info.connectionId,
+    wireInfo(info),
+  ]);
+  return { presence: { presence: new Map(entries) } };
+}
+
+async function presenceStats(session: StreamingSession, name: string): Promise<Result> {
+  const channel = readablePresence(session, name);
+  const { clients, users } = await session.context.hub.presenceStats(channel);
+  return { presence_stats: { num_clients: clients, num_users: users } };
+}
+
+function readablePresence(session: StreamingSession, name: string) {
+  const options = channelOptions(session.context.hub.namespaces, name);
+  if (!options.presence) throw new HubError("not_available", "The channel keeps no presence");
+  if (!mayReadPresence(options, askerOf(session, name))) {
+    throw new HubError("permission_denied", "Reading presence is not allowed");
+  }
+  return channelOf(name);
+}
+
+async function history(session: StreamingSession, request: HistoryRequest): Promise<Result> {
+  const { hub, settings } = session.context;
+  const name = required(request.channel);
+  const options = channelOptions(hub.namespaces, name);
+  if (options.history === undefined) {
+    throw new HubError("not_available", "The channel keeps no history");
+  }
+  if (!mayReadHistory(options, askerOf(session, name))) {
+    throw new HubError("permission_denied", "Reading history is not allowed");
+  }
+  const max = settings.historyPublicationsMax;
+  const limit = request.limit < 0 || request.limit > max ? max : request.limit;
+  const { since, reverse } = request;
+  if (reverse && since?.offset === 0) {
+    throw new HubError("bad_request", "Nothing lies before offset 0");
+  }
+  const page = await hub.history(channelOf(name), historyQuery(limit, since, reverse));
+  const publications = page.publications.map((publication) =>
+    wirePublication(publication, { withTime: true }),
+  );
+  return { history: { publications, ...page.position } };
+}
+
+function historyQuery(limit: number, since: StreamPosition | undefined, reverse: boolean) {
+  return { limit, reverse, ...(since === undefined ? {} : { since }) };
+}
+
+async function rpc(session: StreamingSession, method: string): Promise<Result> {
+  const { rpcPingMethod } = session.context.settings;
+  if (rpcPingMethod !== "" && method === rpcPingMethod) return { rpc: {} };
+  // §6: an RPC namespace that nobody configured is unknown; a plain method has nothing that answers it.
+  const code = method.includes(":") ? "method_not_found" : "not_available";
+  throw new HubError(code, "No handler for this method");
+}
+
+async function refresh(session: StreamingSession, token: string): Promise<Result> {
+  const { authority, runtime, settings } = session.context;
+  if (token === "") throw new DisconnectError("bad_request");
+  const grant = await expiredCloses(granted(authority.refresh({ token })));
+  if (grant.userId !== session.userId) throw new DisconnectError("invalid_token");
+  if (!sameChannels(session, grant.subscriptions.keys())) {
+    throw new DisconnectError("insufficient_state");
+  }
+  session.expiresAtMs = grant.expiresAtMs;
+  session.reschedule();
+  const { connectionId: client } = session;
+  const left = expiry(grant.expiresAtMs, runtime.clock.epochMs());
+  return { refresh: { client, version: settings.serverVersion, ...left } };
+}
+
+/** §3.4: a connection that shows an expired token has expired. */
+async function expiredCloses<Grant>(granting: Promise<Grant>): Promise<Grant> {
+  try {
+    return await granting;
+  } catch (error) {
+    const expired = error instanceof HubError && error.code === "token_expired";
+    throw expired ? new DisconnectError("connection_expired") : error;
+  }
+}
+
+async function subRefresh(
+  session: StreamingSession,
+  request: { readonly channel: string; readonly token: string },
+): Promise<Result> {
+  const { authority, runtime } = session.context;
+  const name = required(request.channel);
+  const subscription = session.connection?.subscription(channelOf(name));
+  if (subscription === undefined) throw new HubError("permission_denied", "Not subscribed");
+  if (request.token === "") throw new HubError("bad_request", "A refresh needs a token");
+  const grant = await granted(authority.subscribe({ token: request.token }));
+  if (grant.channel !== name || grant.userId !== session.userId) {
+    throw new DisconnectError("invalid_token");
+  }
+  detailOf(subscription).expiresAtMs = grant.expiresAtMs;
+  session.reschedule();
+  return { sub_refresh: expiry(grant.expiresAtMs, runtime.clock.epochMs()) };
+}

@@ -1,0 +1,198 @@
+/** The connect command: who this is, what it is subscribed to from the start, and one answer for all of it (centrifugo-protocol.md §3.1, §14). */
+import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
+import { HubError } from "../../core/errors.ts";
+import { channelOptions, maySubscribe, personalChannel } from "./channel-rules.ts";
+import { DisconnectError } from "./errors.ts";
+import type { ConnectRequest, SubscribeResult } from "./protocol.ts";
+import type { StreamingSession } from "./session.ts";
+import { expiry, plan, subscribeResult, type SubscribePlan } from "./subscribe.ts";
+
+/** Runs the command to its answer. Rejects with DisconnectError; a HubError is answered here, since it ends the session. */
+export async function connect(
+  session: StreamingSession,
+  id: number,
+  request: ConnectRequest,
+): Promise<void> {
+  session.state = "connecting";
+  const { hub, runtime } = session.context;
+  try {
+    const grant = await authenticate(session, request);
+    if (session.state !== "connecting") return;
+    session.userId = grant.userId;
+    if (grant.info !== undefined) session.info = grant.info;
+    session.expiresAtMs = grant.expiresAtMs;
+    const plans = planSubscriptions(session, grant, request);
+    limitConnections(session, plans.length);
+    // What the channels send before the answer waits behind it: natively where the socket can, else in the session.
+    const held = plans.length > 0 ? session.member : undefined;
+    held?.hold();
+    try {
+      session.connection = hub.connect(session);
+      endOthers(session);
+      const subs = await subscribeAll(session, plans);
+      if (session.state !== "connecting") return;
+      session.connected(id, { connect: connectResult(session, subs) });
+      session.context.metrics.count("connections_opened", { dialect: "streaming" });
+    } finally {
+      held?.release();
+    }
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    if (error.code === "unavailable") {
+      session.context.onError(error, { connection: session.connectionId, doing: "connect" });
+    }
+    session.aside("leaving its channels", session.connection?.close());
+    session.refuse(id, error);
+  }
+
+  function connectResult(
+    { connectionId, context, expiresAtMs, request: { framePings } }: StreamingSession,
+    subs: ReadonlyMap<string, SubscribeResult>,
+  ) {
+    const { settings } = context;
+    const nowMs = runtime.clock.epochMs();
+    const pings = settings.pingIntervalMs > 0 && !framePings;
+    return {
+      client: connectionId,
+      version: settings.serverVersion,
+      ...expiry(expiresAtMs, nowMs),
+      ...(subs.size > 0 ? { subs } : {}),
+      ...(pings ? { ping: Math.ceil(settings.pingIntervalMs / 1000), pong: true } : {}),
+      ...(settings.connectIncludeServerTime ? { time: nowMs } : {}),
+    };
+  }
+}
+
+/** The decision of §3.1, in its order. */
+async function authenticate(
+  session: StreamingSession,
+  request: ConnectRequest,
+): Promise<ConnectGrant> {
+  const { authority, settings } = session.context;
+  if (request.token !== "") {
+    const grant = await granted(authority.connect({ token: request.token }));
+    if (grant.userId === "" && settings.disallowAnonymousConnectionTokens) {
+      throw new DisconnectError("permission_denied");
+    }
+    return settings.insecure ? withoutExpiry(grant) : grant;
+  }
+  const anonymous = settings.allowAnonymousConnectWithoutToken || settings.insecure;
+  const { headerUserId } = session.request;
+  if (!anonymous && headerUserId === "") throw new DisconnectError("bad_request");
+  return { userId: anonymous ? "" : headerUserId, subscriptions: new Map() };
+}
+
+function withoutExpiry({ userId, info, subscriptions }: ConnectGrant): ConnectGrant {
+  return { userId, subscriptions, ...(info === undefined ? {} : { info }) };
+}
+
+/** An invalid token closes the connection; an expired one is answered, so that the client fetches another. */
+export async function granted<Grant>(granting: Promise<Grant>): Promise<Grant> {
+  try {
+    return await granting;
+  } catch (error) {
+    const invalid = error instanceof HubError && error.code === "token_invalid";
+    throw invalid ? new DisconnectError("invalid_token") : error;
+  }
+}
+
+function planSubscriptions(
+  session: StreamingSession,
+  grant: ConnectGrant,
+  request: ConnectRequest,
+): readonly SubscribePlan[] {
+  const { context, userId } = session;
+  const { hub, settings } = context;
+  const plans = new Map<string, SubscribePlan>();
+  const add = (name: string, subscription: SubscriptionGrant, fromToken: boolean): void => {
+    const options = channelOptions(hub.namespaces, name);
+    const input = {
+      name,
+      options,
+      grant: subscription,
+      request: request.subs.get(name),
+      fromToken,
+    };
+    plans.set(name, plan(context, session, { ...input, serverSide: true }));
+  };
+  for (const [name, subscription] of grant.subscriptions) add(name, subscription, true);
+  const { personalChannel: personal } = settings;
+  if (personal.enabled && userId !== "") {
+    const name = personalChannel(personal.namespace, userId);
+    if (!plans.has(name)) add(name, {}, false);
+  }
+  for (const name of request.subs.keys()) {
+    if (!plans.has(name) && mayAskFor(session, name)) add(name, {}, false);
+  }
+  return [...plans.values()];
+}
+
+/** §14: channels that the client could not subscribe to by itself are dropped without a word. */
+function mayAskFor({ context, userId }: StreamingSession, name: string): boolean {
+  const { hub, settings } = context;
+  try {
+    const options = channelOptions(hub.namespaces, name);
+    const asker = { userId, subscribed: true, insecure: settings.insecure };
+    return maySubscribe(name, options, asker);
+  } catch (error) {
+    if (error instanceof HubError && error.code === "unknown_channel") {
+      throw new DisconnectError("bad_request");
+    }
+    if (error instanceof HubError) return false;
+    throw error;
+  }
+}
+
+function limitConnections({ context, userId }: StreamingSession, channels: number): void {
+  const { hub, settings, metrics } = context;
+  if (channels > settings.channelLimit) {
+    metrics.count("limits_hit", { limit: "channel_limit" });
+    throw new DisconnectError("channel_limit");
+  }
+  const limit = settings.userConnectionLimit;
+  if (limit > 0 && userId !== "" && hub.connectionsOf(userId) >= limit) {
+    metrics.count("limits_hit", { limit: "user_connection_limit" });
+    throw new DisconnectError("connection_limit");
+  }
+}
+
+/** §12: with `single_connection` the newest connection of a user is the only one. */
+function endOthers(session: StreamingSession): void {
+  const { hub, settings } = session.context;
+  const { enabled, singleConnection } = settings.personalChannel;
+  if (!enabled || !singleConnection || session.userId === "") return;
+  const ending = hub.disconnect(
+    { user: session.userId },
+    { disconnect: "connection_limit" },
+    { exceptConnections: [session.connectionId] },
+  );
+  session.aside("ending the user's other connections", ending);
+}
+
+async function subscribeAll(
+  session: StreamingSession,
+  plans: readonly SubscribePlan[],
+): Promise<ReadonlyMap<string, SubscribeResult>> {
+  const { clock } = session.context.runtime;
+  const subs = new Map<string, SubscribeResult>();
+  for (const subscribePlan of plans) {
+    const { channel, options } = subscribePlan;
+    await session.connection?.subscribe(channel, options, (subscribed) => {
+      subs.set(channel.name, subscribeResult(subscribePlan, subscribed, clock.epochMs()));
+    });
+  }
+  return subs;
+}
+
+/** Channels of the connection's tokens, as a refresh must name them again (§3.4). */
+export function sameChannels(session: StreamingSession, request: Iterable<string>): boolean {
+  const asked = new Set(request);
+  let held = 0;
+  for (const { channel, options } of session.connection?.subscriptions() ?? []) {
+    const { fromToken } = options.detail as { fromToken: boolean };
+    if (!fromToken) continue;
+    if (!asked.has(channel.name)) return false;
+    held++;
+  }
+  return held === asked.size;
+}

@@ -1,0 +1,45 @@
+/** Globs, as the origin list and the API's channel pattern use them (centrifugo-protocol.md §15, §17). */
+import { RE2JS } from "re2js";
+
+/** The RE2 expression, anchored, of a glob: `*` any characters, `?` one, `[a-z]` and `[!a-z]` one of or not of, `{a,b}` either, `\` escapes. */
+export function globExpression(glob: string): string {
+  let expression = "";
+  let alternatives = 0;
+  for (let index = 0; index < glob.length; index++) {
+    const char = glob[index] ?? "";
+    const classEnd = char === "[" ? glob.indexOf("]", index + 2) : -1;
+    if (char === "*") expression += ".*";
+    else if (char === "?") expression += ".";
+    else if (char === "\\" && index + 1 < glob.length)
+      expression += RE2JS.quote(glob[++index] ?? "");
+    else if (classEnd > 0) {
+      const negated = glob[index + 1] === "!";
+      const members = glob
+        .slice(index + (negated ? 2 : 1), classEnd)
+        .replaceAll(/[\\[\]^]/g, "\\$&");
+      expression += `[${negated ? "^" : ""}${members}]`;
+      index = classEnd;
+    } else if (char === "{" && glob.includes("}", index)) {
+      alternatives++;
+      expression += "(?:";
+    } else if (char === "}" && alternatives > 0) {
+      alternatives--;
+      expression += ")";
+    } else if (char === "," && alternatives > 0) expression += "|";
+    else expression += RE2JS.quote(char);
+  }
+  return `^(?s:${expression}${")".repeat(alternatives)})$`;
+}
+
+/**
+ * Whether a browser origin may open connections. `origin` null: not a browser, always. No patterns: none.
+ * The result is made once per app, since compiling costs.
+ */
+export function createOriginCheck(patterns: readonly string[]): (origin: string | null) => boolean {
+  const compiled = patterns.map((pattern) => RE2JS.compile(globExpression(pattern.toLowerCase())));
+  return (origin) => {
+    if (origin === null || origin === "") return true;
+    const lower = origin.toLowerCase();
+    return compiled.some((pattern) => pattern.matches(lower));
+  };
+}

@@ -1,0 +1,31 @@
+/** The Protobuf encoding (centrifugo-protocol.md §1.1): messages behind their length as a varint, in binary frames. */
+import type { Frame } from "../../core/types.ts";
+import { decodeProtobuf } from "./protobuf-decode.ts";
+import { encodeProtobufPush, encodeProtobufReply } from "./protobuf-encode.ts";
+import type { Codec } from "./protocol.ts";
+
+export const protobufCodec: Codec = {
+  name: "protobuf",
+  decode: decodeProtobuf,
+  encodeReply: encodeProtobufReply,
+  encodePush: encodeProtobufPush,
+  join: joinBytes,
+  // §2.1: an empty reply is its length alone.
+  ping: Uint8Array.of(0),
+};
+
+function joinBytes(frames: readonly Frame[]): Uint8Array {
+  const parts = frames.map(bytesOf);
+  const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
+
+function bytesOf(frame: Frame): Uint8Array {
+  if (typeof frame === "string") throw new TypeError("A text frame among Protobuf frames");
+  return frame;
+}

@@ -1,0 +1,62 @@
+/** What the dialect can be told, and what its sessions share. Names and defaults are Centrifugo's `client.*` (§16). */
+import type { Authority } from "../../core/authority.ts";
+import type { Hub } from "../../core/hub.ts";
+import type { Metrics } from "../../core/metrics.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import type { Schedule } from "../../core/schedule.ts";
+import type { Encoders } from "./encoders.ts";
+
+export interface StreamingSettings {
+  readonly allowAnonymousConnectWithoutToken: boolean;
+  /** Anyone may connect and do anything save open `$` channels; token expiry is ignored. For development only. */
+  readonly insecure: boolean;
+  readonly disallowAnonymousConnectionTokens: boolean;
+  /** Request header whose value is the user when nothing else told; `""`: none. Only behind a proxy that sets it. */
+  readonly userIdHttpHeader: string;
+  /** Subscriptions of one connection, server-side ones included. */
+  readonly channelLimit: number;
+  /** Connections of one user on this node; 0: any number. */
+  readonly userConnectionLimit: number;
+  /** Connections of one app on this node; 0: any number. Beyond it upgrades are refused with 503. */
+  readonly connectionLimit: number;
+  /** 0: no pings. */
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+  readonly staleCloseDelayMs: number;
+  readonly expiredCloseDelayMs: number;
+  readonly expiredSubCloseDelayMs: number;
+  readonly historyPublicationsMax: number;
+  readonly recoveryPublicationsMax: number;
+  readonly bufferedBytesMax: number;
+  readonly messageBytesMax: number;
+  readonly channelBytesMax: number;
+  /** 0: any number. Beyond it commands are answered 111, and beyond twice it the connection ends with 3013. */
+  readonly commandsPerSecondMax: number;
+  readonly connectIncludeServerTime: boolean;
+  readonly personalChannel: {
+    readonly enabled: boolean;
+    /** `""`: without a namespace. */
+    readonly namespace: string;
+    readonly singleConnection: boolean;
+  };
+  /** Built-in RPC method with an empty result; `""`: none. */
+  readonly rpcPingMethod: string;
+  /** Shown to clients. */
+  readonly serverVersion: string;
+}
+
+/** One per app; shared by its sessions, which hold nothing that can be held here. */
+export interface StreamingContext {
+  readonly hub: Hub;
+  readonly settings: StreamingSettings;
+  readonly authority: Authority;
+  readonly encoders: Encoders;
+  readonly runtime: Runtime;
+  readonly schedule: Schedule;
+  readonly metrics: Metrics;
+  /** A bug, or an engine that is away: logged with the connection's id, never with a token or payload. */
+  readonly onError: (
+    error: unknown,
+    about: { readonly connection: string; readonly doing: string },
+  ) => void;
+}

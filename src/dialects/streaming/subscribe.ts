@@ -1,0 +1,195 @@
+/** From a request or a grant to a subscription: what is allowed, which options hold, and the answer (centrifugo-protocol.md §4, §14). */
+import type { SubscriptionGrant } from "../../core/authority.ts";
+import { HubError } from "../../core/errors.ts";
+import type { Encoder, SubscribeOptions, Subscribed, Subscription } from "../../core/hub.ts";
+import type { ChannelOptions } from "../../core/namespaces.ts";
+import { CHANNELS, type Channel, type Payload } from "../../core/types.ts";
+import {
+  channelOptions,
+  isPrivate,
+  mayReadHistory,
+  mayReadPresence,
+  maySubscribe,
+  type Asker,
+} from "./channel-rules.ts";
+import { wirePublication } from "./encoders.ts";
+import { DisconnectError } from "./errors.ts";
+import type { SubscribeRequest, SubscribeResult } from "./protocol.ts";
+import type { StreamingContext } from "./settings.ts";
+
+/** §2: refuse instead of reporting an unsuccessful recovery. */
+const FLAG_REQUIRE_RECOVERY = 2;
+/** §2: `SubscribeRequest.type` of a shared poll. */
+const TYPE_SHARED_POLL = 4;
+const DELTA_NAMES: readonly string[] = ["", "fossil"];
+/** §3.4. */
+const TTL_SECONDS_MAX = 365 * 24 * 3600;
+
+/** What the session remembers of each subscription. Replaced as a whole when it changes. */
+export interface SubscriptionDetail {
+  readonly serverSide: boolean;
+  /** It came with the connection token, whose refresh must name it again. */
+  readonly fromToken: boolean;
+  /** Milliseconds since the epoch. */
+  expiresAtMs: number | undefined;
+}
+
+export interface SubscribePlan {
+  readonly channel: Channel;
+  readonly options: SubscribeOptions & { readonly detail: SubscriptionDetail };
+  readonly recoverable: boolean;
+  readonly positioned: boolean;
+  readonly data?: Payload;
+}
+
+/** Who asks, as far as subscribing depends on it. */
+export interface SubscribingSession {
+  readonly connectionId: string;
+  readonly userId: string;
+  readonly encoder: Encoder;
+  readonly joinLeaveEncoder: Encoder;
+}
+
+export function channelOf(name: string): Channel {
+  return { space: CHANNELS, name };
+}
+
+export function detailOf(subscription: Subscription): SubscriptionDetail {
+  return subscription.options.detail as SubscriptionDetail;
+}
+
+/** Checks 4 to 15 of §4.1; 1 to 3 are the session's. Throws the HubError to answer, or DisconnectError. */
+export async function planSubscribe(
+  context: StreamingContext,
+  session: SubscribingSession,
+  request: SubscribeRequest,
+): Promise<SubscribePlan> {
+  const { hub, settings } = context;
+  const { channel: name } = request;
+  const options = channelOptions(hub.namespaces, name);
+  if (request.type !== 0) {
+    const code = request.type === TYPE_SHARED_POLL ? "not_available" : "permission_denied";
+    throw new HubError(code, "The namespace has stream subscriptions only");
+  }
+  const { userId } = session;
+  const asker: Asker = { userId, subscribed: true, insecure: settings.insecure };
+  let grant: SubscriptionGrant = {};
+  if (request.token !== "") {
+    grant = await grantOf(context, session, request);
+  } else if (isPrivate(name) || !maySubscribe(name, options, asker)) {
+    throw new HubError("permission_denied", "Subscribing is not allowed");
+  }
+  if (!DELTA_NAMES.includes(request.delta)) throw new DisconnectError("bad_request");
+  if (request.filtered) throw new HubError("bad_request", "The namespace has no tags filter");
+  return plan(context, session, { name, options, grant, request, serverSide: false });
+}
+
+async function grantOf(
+  { authority }: StreamingContext,
+  { connectionId, userId }: SubscribingSession,
+  { channel, token }: SubscribeRequest,
+): Promise<SubscriptionGrant> {
+  const grant = await authority.subscribe({ token });
+  const otherConnection = grant.connectionId !== undefined && grant.connectionId !== connectionId;
+  // §4.1 rule 9: a token that is somebody else's is no mistake of this channel's but of this client.
+  if (grant.channel !== channel || grant.userId !== userId || otherConnection) {
+    throw new DisconnectError("invalid_token");
+  }
+  return grant;
+}
+
+export interface PlanInput {
+  readonly name: string;
+  readonly options: ChannelOptions;
+  readonly grant: SubscriptionGrant;
+  /** Absent for a subscription that no client asked for. */
+  readonly request?: SubscribeRequest | undefined;
+  readonly serverSide: boolean;
+  readonly fromToken?: boolean;
+}
+
+/** What §4.2 grants of what was asked. */
+export function plan(
+  { settings }: StreamingContext,
+  session: SubscribingSession,
+  { name, options, grant, request, serverSide, fromToken = false }: PlanInput,
+): SubscribePlan {
+  const asker: Asker = { userId: session.userId, subscribed: true, insecure: settings.insecure };
+  const { override = {} } = grant;
+  const keepsHistory = options.history !== undefined;
+  const readsHistory = mayReadHistory(options, asker);
+  const recoverable =
+    keepsHistory &&
+    ((override.forceRecovery ?? options.forceRecovery) ||
+      (request?.recoverable === true && (options.allowRecovery || readsHistory)));
+  const positioned =
+    recoverable ||
+    (keepsHistory &&
+      ((override.forcePositioning ?? options.forcePositioning) ||
+        (request?.positioned === true && (options.allowPositioning || readsHistory))));
+  const joinLeave = override.joinLeave ?? options.joinLeave;
+  const joinLeavePushed =
+    joinLeave &&
+    ((override.forcePushJoinLeave ?? options.forcePushJoinLeave) ||
+      (request?.join_leave === true && mayReadPresence(options, asker)));
+  const recover = recoverable && request?.recover === true;
+  return {
+    channel: channelOf(name),
+    recoverable,
+    positioned,
+    ...(grant.data === undefined ? {} : { data: grant.data }),
+    options: {
+      encoder: joinLeavePushed ? session.joinLeaveEncoder : session.encoder,
+      positioned,
+      joinLeave,
+      presence: override.presence ?? options.presence,
+      ...(grant.channelInfo === undefined ? {} : { channelInfo: grant.channelInfo }),
+      ...(recover
+        ? {
+            recoverSince: { epoch: request.epoch, offset: request.offset },
+            recoverMax: settings.recoveryPublicationsMax,
+            requireRecovery: (request.flag & FLAG_REQUIRE_RECOVERY) !== 0,
+          }
+        : {}),
+      detail: { serverSide, fromToken, expiresAtMs: grant.expiresAtMs },
+    },
+  };
+}
+
+/** The answer (§4.3, §5.2), also an entry of the connect answer's `subs` and of a `subscribe` push. */
+export function subscribeResult(
+  subscribePlan: SubscribePlan,
+  subscribed: Subscribed,
+  nowMs: number,
+): SubscribeResult {
+  const { recoverable, positioned, data, options } = subscribePlan;
+  const { position, recovered, publications } = subscribed;
+  const { serverSide, expiresAtMs } = options.detail;
+  return {
+    // A server-side subscription is refreshed with its connection, never by itself.
+    ...(serverSide ? {} : expiry(expiresAtMs, nowMs)),
+    ...(recoverable ? { recoverable } : {}),
+    ...(positioned ? { positioned } : {}),
+    ...(position === undefined ? {} : { epoch: position.epoch, offset: position.offset }),
+    ...(recovered === undefined ? {} : { was_recovering: true }),
+    // The SDK advances from the offset it asked with while it plays the publications.
+    ...(recovered === true
+      ? {
+          recovered,
+          offset: options.recoverSince?.offset ?? 0,
+          publications: publications.map((publication) => wirePublication(publication)),
+        }
+      : {}),
+    ...(data === undefined ? {} : { data }),
+  };
+}
+
+/** `expires` and the seconds left, as every answer that can expire gives them. */
+export function expiry(
+  expiresAtMs: number | undefined,
+  nowMs: number,
+): { expires?: true; ttl?: number } {
+  if (expiresAtMs === undefined) return {};
+  const seconds = Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1000));
+  return { expires: true, ttl: Math.min(seconds, TTL_SECONDS_MAX) };
+}

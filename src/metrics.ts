@@ -1,0 +1,79 @@
+/** Prometheus metrics: what is counted as it happens, and what the hubs and listeners tell when somebody scrapes. */
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import type { OwnedHub } from "./core/create-hub.ts";
+import type { CounterName, Metrics } from "./core/metrics.ts";
+
+const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly string[] }>> = {
+  connections_opened: { help: "Connections that were accepted", labels: ["dialect"] },
+  connections_refused: { help: "Connections that were refused", labels: ["dialect"] },
+  commands: { help: "Commands from clients", labels: ["dialect", "method"] },
+  command_errors: { help: "Commands answered with an error", labels: ["dialect", "code"] },
+  disconnects: {
+    help: "Connections ended by the server, by close code",
+    labels: ["dialect", "code"],
+  },
+  api_requests: {
+    help: "Server API calls; code 0 is success",
+    labels: ["dialect", "method", "code"],
+  },
+  publications: {
+    help: "Publications accepted from clients and servers",
+    labels: ["dialect", "by"],
+  },
+  limits_hit: { help: "How often a limit was reached", labels: ["limit"] },
+};
+
+export interface ServerMetrics extends Metrics {
+  /** Reads the hub's numbers at each scrape. */
+  watch(hub: OwnedHub): void;
+  /** Reads one number at each scrape. */
+  gauge(name: string, help: string, read: () => number): void;
+  readonly contentType: string;
+  /** In Prometheus's text format. */
+  scrape(): Promise<string>;
+}
+
+/** A registry of its own: two servers in one process do not add up. */
+export function createMetrics(): ServerMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const counters = new Map<CounterName, Counter>();
+  for (const [name, { help, labels }] of Object.entries(COUNTERS)) {
+    const options = {
+      name: `carillon_${name}_total`,
+      help,
+      labelNames: labels,
+      registers: [registry],
+    };
+    counters.set(name as CounterName, new Counter(options));
+  }
+  const hubs: OwnedHub[] = [];
+  const hubGauges = ["connections", "users", "channels", "subscriptions"] as const;
+  for (const name of hubGauges) {
+    new Gauge({
+      name: `carillon_${name}`,
+      help: `Present ${name} on this node`,
+      labelNames: ["app"],
+      registers: [registry],
+      collect() {
+        for (const hub of hubs) this.set({ app: hub.app }, hub.stats()[name]);
+      },
+    });
+  }
+  return {
+    count: (name, labels) => counters.get(name)?.inc(labels),
+    watch: (hub) => void hubs.push(hub),
+    gauge(name, help, read) {
+      new Gauge({
+        name: `carillon_${name}`,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    },
+    contentType: registry.contentType,
+    scrape: () => registry.metrics(),
+  };
+}

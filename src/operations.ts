@@ -1,0 +1,123 @@
+/** What operators and orchestrators ask of a running server: health, readiness, metrics, and a page that says what runs. */
+import { Hono } from "hono";
+import { html } from "hono/html";
+import type { Engine } from "./core/engine.ts";
+import type { ServerMetrics } from "./metrics.ts";
+
+export interface OperationsOptions {
+  readonly engine: Engine;
+  readonly metrics: ServerMetrics;
+  /** False while the server drains. */
+  readonly accepting: () => boolean;
+  /** Whether the request may see metrics. */
+  readonly allowed: (request: Request) => boolean;
+  /** The OpenAPI document of all dialects. */
+  readonly openapi: object;
+}
+
+/** Mounted on the `api` listener. */
+export function createOperations(options: OperationsOptions): Hono {
+  const { engine, metrics, accepting, allowed, openapi } = options;
+  const app = new Hono();
+  app.get("/health", (c) => c.json({}));
+  app.get("/ready", async (c) => {
+    if (!accepting()) return c.json({ ready: false, reason: "The server is shutting down" }, 503);
+    const health = await engine.health();
+    return c.json(health, health.ready ? 200 : 503);
+  });
+  app.get("/metrics", async (c) => {
+    if (!allowed(c.req.raw)) {
+      return c.text("An API key is missing or not known: send it as X-API-Key\n", 401);
+    }
+    return c.body(await metrics.scrape(), 200, { "Content-Type": metrics.contentType });
+  });
+  app.get("/openapi.json", (c) => c.json(openapi));
+  return app;
+}
+
+export interface IndexPage {
+  readonly version: string;
+  readonly engine: string;
+  readonly development: boolean;
+  readonly apps: readonly { readonly id: string; readonly sockets: readonly string[] }[];
+  readonly apiUrl: () => string;
+  readonly apiPath: string;
+}
+
+/** `/` on the `clients` listener. */
+export function createIndex(page: IndexPage): Hono {
+  const app = new Hono();
+  app.get("/", (c) => {
+    const origin = new URL(c.req.url).origin.replace(/^http/, "ws");
+    const rows = page.apps.flatMap(({ id, sockets }) =>
+      sockets.map(
+        (path) =>
+          html`<tr>
+            <td>${id}</td>
+            <td>streaming</td>
+            <td><code>${origin}${path}</code></td>
+          </tr>`,
+      ),
+    );
+    // Where the API listens is nobody's business outside of development.
+    const tryIt = page.development
+      ? html`<h2>Try it</h2>
+          <pre>npx carillon subscribe public:news</pre>
+          <pre>
+curl ${page.apiUrl()}${page.apiPath}/publish -H 'X-API-Key: dev-api-key' \\
+  -d '{"channel":"public:news","data":{"text":"Hello"}}'</pre>`
+      : "";
+    return c.html(
+      html`<!doctype html>
+        <html lang="en">
+          <head>
+            <meta charset="utf-8" />
+            <meta name="viewport" content="width=device-width" />
+            <title>Carillon</title>
+            <style>
+              body {
+                font:
+                  16px/1.5 system-ui,
+                  sans-serif;
+                max-width: 44rem;
+                margin: 3rem auto;
+                padding: 0 1rem;
+              }
+              table {
+                border-collapse: collapse;
+                width: 100%;
+              }
+              td,
+              th {
+                text-align: left;
+                padding: 0.3rem 1rem 0.3rem 0;
+                border-bottom: 1px solid #ddd;
+              }
+              pre {
+                background: #f4f4f4;
+                padding: 0.8rem;
+                overflow-x: auto;
+              }
+            </style>
+          </head>
+          <body>
+            <h1>Carillon</h1>
+            <p>
+              Version ${page.version} runs here on the ${page.engine}
+              engine${page.development ? ", in development mode" : ""}.
+            </p>
+            <table>
+              <tr>
+                <th>App</th>
+                <th>Dialect</th>
+                <th>Clients connect to</th>
+              </tr>
+              ${rows}
+            </table>
+            ${tryIt}
+          </body>
+        </html>`,
+    );
+  });
+  return app;
+}

@@ -1,0 +1,208 @@
+/** The composition root: config → engine → hub → dialects → transports → listen. The only file that knows everyone. */
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { Hono } from "hono";
+import packageJson from "../package.json" with { type: "json" };
+import { createApiKeys, credentialOf } from "./auth/api-keys.ts";
+import { createNamespaces } from "./config/namespaces.ts";
+import type { Config } from "./config/schema.ts";
+import { createHub, type OwnedHub } from "./core/create-hub.ts";
+import type { Engine } from "./core/engine.ts";
+import type { Runtime } from "./core/runtime.ts";
+import { createSchedule } from "./core/schedule.ts";
+import { createStreaming } from "./dialects/streaming/index.ts";
+import { createEmbeddedEngine } from "./engines/embedded/index.ts";
+import type { Logger } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { createIndex, createOperations } from "./operations.ts";
+import { createStreamingApps } from "./streaming-apps.ts";
+import { systemRuntime } from "./system-runtime.ts";
+import { createApiListener, type ApiListener } from "./transports/api-listener.ts";
+import { createClientsListener, type ClientsListener } from "./transports/listener.ts";
+
+/** Clients told per second to reconnect elsewhere: a drain's pace, as far as its time allows. */
+const DRAIN_CLIENTS_PER_SECOND = 1_000;
+/** The part of the shutdown time that may be spent on telling clients. */
+const DRAIN_SHARE = 0.8;
+/** How long closing handshakes may take once every client was told. */
+const CLOSE_HANDSHAKES_MS_MAX = 1_000;
+const CLOSE_HANDSHAKES_LOOK_MS = 20;
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly runtime?: Runtime;
+  /** In place of the configured one, not yet started. */
+  readonly engine?: Engine;
+}
+
+export interface RunningServer {
+  readonly clientsUrl: string;
+  readonly apiUrl: string;
+  /** By app id. */
+  readonly hubs: ReadonlyMap<string, OwnedHub>;
+  /** Open sockets of clients. */
+  sockets(): number;
+  /** Refuses what is new, tells clients to reconnect spread over the shutdown time, keeps what was queued, frees ports and files. */
+  stop(): Promise<void>;
+}
+
+/** Rejects with one clear sentence when a port, file or database cannot be had. Nothing is left open then. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, log, runtime = systemRuntime } = options;
+  const { version } = packageJson;
+  const onBug = (error: unknown, doing = "the server's own work"): void => {
+    log.error({ err: error, doing }, "Unexpected error");
+  };
+  const engine = options.engine ?? createEngine(config, runtime, onBug);
+  await engine.start();
+  const schedule = createSchedule(runtime);
+  const metrics = createMetrics();
+  const namespaces = createNamespaces(config);
+  const hubs = new Map<string, OwnedHub>();
+  for (const { id } of config.apps) {
+    const hub = createHub({ app: id, namespaces, engine: engine.app(id), runtime, onBug });
+    metrics.watch(hub);
+    hubs.set(id, hub);
+  }
+  const streamingApps = createStreamingApps({
+    ...{ config, hubs, runtime, schedule, metrics, version },
+    onError: (err, { connection, doing }) =>
+      log.error({ err, dialect: "streaming", connection, doing }, "A command failed"),
+  });
+  const apiKeys = createApiKeys(config.api_keys);
+  const keyOf = (request: Request) =>
+    apiKeys.find(credentialOf(request.headers, request.url) ?? "");
+  const streaming = createStreaming({
+    apps: [...streamingApps.values()],
+    websocketPath: config.streaming.websocket_path,
+    apiPath: config.streaming.api_path,
+    authorize(request) {
+      const key = keyOf(request);
+      const scoped = key?.scopes.some((scope) => scope === "*" || scope === "streaming");
+      return key !== undefined && scoped === true ? streamingApps.get(key.app) : undefined;
+    },
+  });
+  const dialects = [streaming];
+
+  let accepting = true;
+  const api = new Hono();
+  api.onError((error, c) => {
+    onBug(error, "an API call");
+    return c.text("internal error\n", 500);
+  });
+  const openOperations = isLoopback(config.api.host);
+  api.route(
+    "/",
+    createOperations({
+      ...{ engine, metrics, openapi: {} },
+      accepting: () => accepting,
+      allowed: (request) => openOperations || keyOf(request) !== undefined,
+    }),
+  );
+  for (const dialect of dialects) if (dialect.api !== undefined) api.route("/", dialect.api);
+
+  let clients: ClientsListener | undefined;
+  let apiListener: ApiListener | undefined;
+  try {
+    const pages = createIndex({
+      ...{ version, engine: engine.name, development: config.development },
+      apps: config.apps.map(({ id, path_prefix = "" }) => ({
+        id,
+        sockets: [path_prefix + config.streaming.websocket_path],
+      })),
+      apiUrl: () => apiListener?.url ?? "",
+      apiPath: config.streaming.api_path,
+    });
+    for (const dialect of dialects) if (dialect.clients) pages.route("/", dialect.clients);
+    clients = createClientsListener({
+      ...addressOf(config.clients),
+      trustedProxies: config.clients.trusted_proxies,
+      routes: dialects.flatMap(({ sockets }) => sockets),
+      fetch: (request) => pages.fetch(request),
+      runtime,
+      onBug,
+    });
+    apiListener = await createApiListener({
+      ...addressOf(config.api),
+      fetch: (request) => api.fetch(request),
+    });
+  } catch (error) {
+    await clients?.close();
+    await apiListener?.close();
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+  watchListener(clients);
+  log.info({ version, engine: engine.name, clients: clients.url, api: apiListener.url }, "Ready");
+
+  function watchListener({ stats, sockets }: ClientsListener): void {
+    metrics.gauge("sockets", "Open sockets of clients", sockets);
+    metrics.gauge(
+      "group_publications",
+      "Frames given to native groups since the start",
+      () => stats().published,
+    );
+    metrics.gauge("lagging_sockets", "Sockets served from their own queue", () => stats().lagging);
+  }
+
+  async function stop(open: ClientsListener, openApi: ApiListener): Promise<void> {
+    accepting = false;
+    open.stopAccepting();
+    const { timeout } = config.shutdown;
+    const spreadMs = Math.min(
+      timeout * DRAIN_SHARE,
+      (open.sockets() / DRAIN_CLIENTS_PER_SECOND) * 1000,
+    );
+    log.info({ sockets: open.sockets(), spreadMs: Math.round(spreadMs) }, "Draining");
+    await Promise.all([...hubs.values()].map((hub) => hub.drain(spreadMs)));
+    await closeHandshakes(open, runtime);
+    await openApi.close();
+    await open.close();
+    for (const hub of hubs.values()) hub.close();
+    schedule.close();
+    await engine[Symbol.asyncDispose]();
+    log.info("Stopped");
+  }
+
+  const [open, openApi] = [clients, apiListener];
+  let stopped: Promise<void> | undefined;
+  return {
+    clientsUrl: clients.url,
+    apiUrl: apiListener.url,
+    hubs,
+    sockets: () => open.sockets(),
+    stop: () => (stopped ??= stop(open, openApi)),
+  };
+}
+
+function createEngine(config: Config, runtime: Runtime, onBug: (error: unknown) => void): Engine {
+  const { durability } = config.embedded;
+  return createEmbeddedEngine({ dataDir: config.data_dir, durability, runtime, onBug });
+}
+
+function addressOf({ host, port, tls }: Config["clients"]) {
+  const { cert, key } = tls;
+  return {
+    hostname: host,
+    port,
+    ...(cert === undefined || key === undefined
+      ? {}
+      : { tls: { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } }),
+  };
+}
+
+/** Peers that were sent a close frame answer it; those that do not are cut by the listener's close. */
+async function closeHandshakes(
+  clients: ClientsListener,
+  { clock, timers }: Runtime,
+): Promise<void> {
+  const untilMs = clock.monotonicMs() + CLOSE_HANDSHAKES_MS_MAX;
+  while (clients.sockets() > 0 && clock.monotonicMs() < untilMs) {
+    await new Promise<void>((resolve) => timers.after(CLOSE_HANDSHAKES_LOOK_MS, resolve));
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}

@@ -1,0 +1,122 @@
+/** From the configuration to what the streaming dialect is told: settings, keys and apps. */
+import { createKeySet, selectKeys, type SigningKey, type TokenKind } from "./auth/key-set.ts";
+import type { Config } from "./config/schema.ts";
+import type { OwnedHub } from "./core/create-hub.ts";
+import type { Metrics } from "./core/metrics.ts";
+import type { Runtime } from "./core/runtime.ts";
+import type { Schedule } from "./core/schedule.ts";
+import { createTokenAuthority, type VerifyToken } from "./dialects/streaming/authority.ts";
+import { createEncoders } from "./dialects/streaming/encoders.ts";
+import type { StreamingApp } from "./dialects/streaming/index.ts";
+import type { StreamingContext, StreamingSettings } from "./dialects/streaming/settings.ts";
+import { fetchJson } from "./outbound/fetch-json.ts";
+
+/** Bounds of one key set's fetch. */
+const JWKS_TIMEOUT_MS = 5_000;
+const JWKS_BYTES_MAX = 262_144;
+
+export interface StreamingAppsOptions {
+  readonly config: Config;
+  readonly hubs: ReadonlyMap<string, OwnedHub>;
+  readonly runtime: Runtime;
+  readonly schedule: Schedule;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly onError: StreamingContext["onError"];
+}
+
+export function createStreamingApps(options: StreamingAppsOptions): Map<string, StreamingApp> {
+  const { config, hubs, runtime, schedule, metrics, version, onError } = options;
+  const settings = settingsOf(config, version);
+  const encoders = createEncoders();
+  const apps = new Map<string, StreamingApp>();
+  for (const app of config.apps) {
+    const hub = hubs.get(app.id);
+    if (hub === undefined) continue;
+    const verify = verifierOf(config, app.id, runtime);
+    const authority = createTokenAuthority({ verify, userIdClaim: config.streaming.user_id_claim });
+    apps.set(app.id, {
+      hub,
+      settings,
+      authority,
+      encoders,
+      runtime,
+      schedule,
+      metrics,
+      onError,
+      pathPrefix: app.path_prefix ?? "",
+      hosts: app.hosts,
+      allowedOrigins: app.allowed_origins,
+    });
+  }
+  return apps;
+}
+
+function verifierOf(config: Config, app: string, { clock }: Runtime): VerifyToken {
+  const entries = config.signing_keys.filter((key) => key.app === app).flatMap(signingKeysOf);
+  const fetchKeys = (url: string) =>
+    fetchJson({
+      url,
+      timeoutMs: JWKS_TIMEOUT_MS,
+      responseBytesMax: JWKS_BYTES_MAX,
+      // The operator named the address, so it may be a private one.
+      allowAddress: () => true,
+    });
+  const setOf = (kind: TokenKind) =>
+    createKeySet(selectKeys(entries, "streaming", kind), { clock, fetchJson: fetchKeys });
+  const sets = { connection: setOf("connection"), subscription: setOf("subscription") };
+  return (token, kind) => sets[kind].verify(token);
+}
+
+/** One entry per kind of token, or one for both. */
+function signingKeysOf(key: Config["signing_keys"][number]): SigningKey[] {
+  const { hmac_secret, public_key, jwks_url = "" } = key;
+  const secret =
+    hmac_secret !== undefined
+      ? { hmac: hmac_secret }
+      : public_key !== undefined
+        ? { publicKeyPem: public_key }
+        : { jwksUrl: jwks_url };
+  const made: SigningKey = {
+    use: key.use,
+    algorithms: key.algorithms,
+    secret,
+    ...(key.kid === undefined ? {} : { kid: key.kid }),
+    ...(key.issuer === undefined ? {} : { issuer: key.issuer }),
+    ...(key.audience === undefined ? {} : { audience: key.audience }),
+    ...(key.until === undefined ? {} : { untilMs: key.until }),
+  };
+  return key.tokens.length > 1 ? [made] : key.tokens.map((tokens) => ({ ...made, tokens }));
+}
+
+function settingsOf({ streaming, channel }: Config, serverVersion: string): StreamingSettings {
+  const { subscribe_to_user_personal_channel: personal, rpc_ping: rpcPing } = streaming;
+  return {
+    allowAnonymousConnectWithoutToken: streaming.allow_anonymous_connect_without_token,
+    insecure: streaming.insecure,
+    disallowAnonymousConnectionTokens: streaming.disallow_anonymous_connection_tokens,
+    userIdHttpHeader: streaming.user_id_http_header,
+    channelLimit: streaming.channel_limit,
+    userConnectionLimit: streaming.user_connection_limit,
+    connectionLimit: streaming.connection_limit,
+    pingIntervalMs: streaming.ping_interval,
+    pongTimeoutMs: streaming.pong_timeout,
+    staleCloseDelayMs: streaming.stale_close_delay,
+    expiredCloseDelayMs: streaming.expired_close_delay,
+    expiredSubCloseDelayMs: streaming.expired_sub_close_delay,
+    historyPublicationsMax: streaming.history_max_publication_limit,
+    recoveryPublicationsMax: streaming.recovery_max_publication_limit,
+    bufferedBytesMax: streaming.queue_max_size,
+    messageBytesMax: streaming.message_size_limit,
+    channelBytesMax: channel.max_length,
+    commandsPerSecondMax: streaming.commands_per_second_max,
+    connectIncludeServerTime: streaming.connect_include_server_time,
+    personalChannel: {
+      enabled: personal.enabled,
+      namespace: personal.personal_channel_namespace,
+      singleConnection: personal.single_connection,
+    },
+    rpcPingMethod: rpcPing.enabled ? rpcPing.method : "",
+    serverVersion,
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * The `api` listener: HTTP for servers and operators, on `node:http`, which hands over the body of a GET where
+ * Bun's own server drops it.
+ */
+import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+
+/** Milliseconds for a whole request to arrive: a sender that stalls holds nothing for longer. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+
+export interface ApiListenerOptions {
+  readonly hostname: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** PEM text. Absent: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+}
+
+export interface ApiListener {
+  readonly url: string;
+  readonly port: number;
+  /** Requests under way are answered; idle connections are closed. */
+  close(): Promise<void>;
+}
+
+/** Rejects with an `Error` with one clear sentence when it cannot listen. */
+export async function createApiListener(options: ApiListenerOptions): Promise<ApiListener> {
+  const { hostname, port, tls } = options;
+  // The global Request and Response stay the runtime's own.
+  const listener = getRequestListener(options.fetch, { overrideGlobalObjects: false });
+  const limits = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS };
+  const server: Server =
+    tls === undefined
+      ? createHttpServer(limits, (incoming, outgoing) => void listener(incoming, outgoing))
+      : createHttpsServer(
+          { ...limits, ...tls },
+          (incoming, outgoing) => void listener(incoming, outgoing),
+        );
+  await listen(server, { hostname, port });
+  const bound = (server.address() as AddressInfo).port;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return {
+    url: `${tls === undefined ? "http" : "https"}://${host}:${bound}`,
+    port: bound,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function listen(
+  server: Server,
+  { hostname, port }: { hostname: string; port: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(new Error(listenFailure(error, hostname, port), { cause: error }));
+    });
+    server.listen({ host: hostname, port, exclusive: true }, () => resolve());
+  });
+}
+
+function listenFailure(error: NodeJS.ErrnoException, hostname: string, port: number): string {
+  if (error.code === "EADDRINUSE") return `Port ${port} on ${hostname} is already in use`;
+  if (error.code === "EACCES") return `Listening on port ${port} of ${hostname} is not permitted`;
+  if (error.code === "EADDRNOTAVAIL") return `"${hostname}" is not an address of this machine`;
+  return `Cannot listen on port ${port} of "${hostname}": ${error.message}`;
+}

@@ -1,0 +1,271 @@
+/**
+ * The `clients` listener: one `Bun.serve` that upgrades the dialects' socket routes and hands every other request on.
+ * What a socket does after its upgrade is in `websocket.ts`, how groups reach it in `groups.ts`.
+ */
+import { isIP } from "node:net";
+import type { Server } from "bun";
+import type { Fanout } from "../core/fanout.ts";
+import type { Runtime } from "../core/runtime.ts";
+import { Groups } from "./groups.ts";
+import type { OpenSession, SocketRoute } from "./socket.ts";
+import { createTrustedProxies } from "./trusted-proxies.ts";
+import type { SocketContext, SocketStats } from "./outbound.ts";
+import { WebSocketConnection } from "./websocket.ts";
+
+/** The largest inbound message any route may ask for, unless the options say otherwise. */
+const MESSAGE_BYTES_MAX = 1024 * 1024;
+/** Bun's own bound on what waits for one socket. Ours is at most half of it and acts first; this one cuts with 1006. */
+const BACKPRESSURE_LIMIT_BYTES = 4 * 1024 * 1024;
+const REQUEST_BODY_BYTES_MAX = 1024 * 1024;
+/** Seconds for one request and its answer, and for an idle kept-alive connection; see `RequestContext.keepOpen`. */
+const REQUEST_SECONDS_MAX = 30;
+
+export interface RequestContext {
+  /** The client's address: the peer's, or what a trusted proxy says it is. */
+  readonly address: string;
+  /**
+   * Lifts the bound on this request's duration. An answer that streams or waits needs it, since Bun counts from the
+   * request's start and nothing that is read or written extends it. Call it once the body is read.
+   */
+  keepOpen(): void;
+}
+
+export interface ClientsListenerOptions {
+  readonly hostname: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** PEM text. Absent: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Those of other transports are ignored. */
+  readonly routes: readonly SocketRoute[];
+  /** All requests but upgrades of the routes. */
+  readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
+  readonly runtime: Runtime;
+  /** Told of what a session or `fetch` threw; one socket or request is affected. */
+  readonly onBug: (error: unknown, context: string) => void;
+  /** Above it Bun closes with 1009, whatever the route allows. Default 1 MiB. */
+  readonly messageBytesMax?: number;
+  /** Default 4 MiB. A session's `bufferedBytesMax` counts as at most half of it. */
+  readonly backpressureLimitBytes?: number;
+  /** Default 1 MiB; above it Bun answers 413. */
+  readonly requestBodyBytesMax?: number;
+}
+
+export interface ListenerStats extends Readonly<SocketStats> {
+  /** Group publications, whatever number of sockets each reached. */
+  readonly published: number;
+  /** Upgrades that a route or a bad handshake refused. */
+  readonly refused: number;
+}
+
+export interface ClientsListener {
+  /** With the address that is listened on, without a trailing slash. */
+  readonly url: string;
+  readonly port: number;
+  readonly fanout: Fanout;
+  /** Open now. */
+  sockets(): number;
+  stats(): ListenerStats;
+  /** New upgrades and requests get 503 `shutting down`; sockets and requests under way live on. */
+  stopAccepting(): void;
+  /** Ends what is left with 1001 and frees the port. */
+  close(): Promise<void>;
+}
+
+/** Throws an `Error` with one clear sentence when it cannot listen. */
+export function createClientsListener(options: ClientsListenerOptions): ClientsListener {
+  const { runtime, onBug } = options;
+  const proxies = createTrustedProxies(options.trustedProxies);
+  const routes = new Map<string, SocketRoute>();
+  for (const route of options.routes) {
+    if (route.transports.includes("websocket")) routes.set(route.path, route);
+  }
+  const backpressureLimitBytes = options.backpressureLimitBytes ?? BACKPRESSURE_LIMIT_BYTES;
+  const groups = new Groups();
+  const stats = { opened: 0, received: 0, sent: 0, lagging: 0, slow: 0, failed: 0 };
+  const context: SocketContext = {
+    clock: runtime.clock,
+    groups,
+    stats,
+    bufferedBytesMax: Math.floor(backpressureLimitBytes / 2),
+    onBug,
+  };
+  let accepting = true;
+  let refused = 0;
+
+  const serve = (hostname: string, port: number) =>
+    Bun.serve<WebSocketConnection>({
+      hostname,
+      port,
+      development: false,
+      // Outside development mode Bun's default is true, and a second server on the port would start silently.
+      reusePort: false,
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      idleTimeout: REQUEST_SECONDS_MAX,
+      maxRequestBodySize: options.requestBodyBytesMax ?? REQUEST_BODY_BYTES_MAX,
+      fetch: handle,
+      error(error) {
+        onBug(error, "http request");
+        return text(500, "internal error");
+      },
+      websocket: {
+        // Bun's is re-armed by what we send, so it never finds a dead peer: sessions ping and look at lastReceivedMs.
+        idleTimeout: 0,
+        sendPings: false,
+        perMessageDeflate: false,
+        maxPayloadLength: options.messageBytesMax ?? MESSAGE_BYTES_MAX,
+        backpressureLimit: backpressureLimitBytes,
+        closeOnBackpressureLimit: true,
+        open: (ws) => ws.data.opened(ws),
+        message: (ws, message) => ws.data.received(message),
+        drain: (ws) => ws.data.drained(),
+        ping: (ws) => ws.data.alive(),
+        pong: (ws) => ws.data.alive(),
+        close: (ws, code, reason) => ws.data.ended(code, reason),
+      },
+    });
+
+  async function handle(
+    request: Request,
+    server: Server<WebSocketConnection>,
+  ): Promise<Response | undefined> {
+    if (!accepting) return shuttingDown();
+    const peer = server.requestIP(request)?.address ?? "";
+    const address = proxies.clientAddress(peer, request.headers.get("x-forwarded-for"));
+    if (!URL.canParse(request.url)) return text(400, "bad request target");
+    const route = routes.get(new URL(request.url).pathname);
+    try {
+      if (route === undefined || !wantsWebSocket(request)) {
+        const keepOpen = () => server.timeout(request, 0);
+        const response = await options.fetch(request, { address, keepOpen });
+        // A path can be a page or another transport as well; only where it is neither, the socket answers.
+        return route !== undefined && response.status === 404 ? upgradeRequired() : response;
+      }
+      // A handshake that waits for an authorization hook has that hook's deadline.
+      server.timeout(request, 0);
+      const answer = await upgrade(route, request, address, server);
+      if (answer !== undefined) refused += 1;
+      return answer;
+    } catch (error) {
+      onBug(error, "http request");
+      return text(500, "internal error");
+    }
+  }
+
+  /** Undefined once the socket is open. */
+  async function upgrade(
+    route: SocketRoute,
+    request: Request,
+    address: string,
+    server: Server<WebSocketConnection>,
+  ): Promise<Response | undefined> {
+    const { headers } = request;
+    const accepted = await route.accept({ url: new URL(request.url), headers, address });
+    if (accepted instanceof Response) return accepted;
+    if (!accepting) return shuttingDown();
+    const upgraded = server.upgrade(request, {
+      data: new WebSocketConnection(context, accepted),
+      headers: protocolHeader(accepted),
+    });
+    return upgraded ? undefined : text(400, "bad WebSocket handshake");
+  }
+
+  const server = listen(serve, options);
+  groups.start(server);
+  const port = server.port ?? options.port;
+
+  return {
+    url: `${options.tls === undefined ? "http" : "https"}://${hostInUrl(options.hostname)}:${port}`,
+    port,
+    fanout: groups,
+    sockets: () => groups.size,
+    stats: () => ({ ...stats, published: groups.published, refused }),
+    stopAccepting() {
+      accepting = false;
+    },
+    async close() {
+      accepting = false;
+      // Without `true` it would wait for the last socket's peer.
+      await server.stop(true);
+    },
+  };
+}
+
+/** `""` keeps the header out of the answer; without it Bun would choose the first subprotocol that was offered. */
+function protocolHeader(accepted: OpenSession): Record<string, string> {
+  return { "Sec-WebSocket-Protocol": accepted.subprotocol ?? "" };
+}
+
+function wantsWebSocket(request: Request): boolean {
+  const upgrade = request.headers.get("upgrade");
+  return request.method === "GET" && upgrade !== null && /\bwebsocket\b/i.test(upgrade);
+}
+
+/** Anything with a `stop`, so that a failed start can try whether the name or the port was to blame. */
+interface Stoppable {
+  stop(closeActiveConnections: boolean): Promise<void>;
+}
+
+function listen<Served extends Stoppable>(
+  serve: (hostname: string, port: number) => Served,
+  { hostname, port }: ClientsListenerOptions,
+): Served {
+  try {
+    return serve(hostname, port);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    throw new Error(listenFailure(serve, hostname, port, code, error), { cause: error });
+  }
+}
+
+function listenFailure(
+  serve: (hostname: string, port: number) => Stoppable,
+  hostname: string,
+  port: number,
+  code: string,
+  error: unknown,
+): string {
+  if (code === "EADDRNOTAVAIL") return `"${hostname}" is not an address of this machine`;
+  if (code === "EACCES") return `Listening on port ${port} of ${hostname} is not permitted`;
+  if (code === "EADDRINUSE") {
+    // Bun reports a name that does not resolve as a busy port.
+    return isIP(hostname) !== 0 || canListen(serve, hostname)
+      ? `Port ${port} on ${hostname} is already in use`
+      : `"${hostname}" cannot be resolved to an address of this machine`;
+  }
+  const detail = error instanceof Error ? error.message : String(error);
+  return `Cannot listen on port ${port} of "${hostname}": ${detail}`;
+}
+
+function canListen(
+  serve: (hostname: string, port: number) => Stoppable,
+  hostname: string,
+): boolean {
+  try {
+    void serve(hostname, 0).stop(true);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hostInUrl(hostname: string): string {
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}
+
+function upgradeRequired(): Response {
+  return text(426, "this path takes WebSocket connections only", {
+    upgrade: "websocket",
+    connection: "upgrade",
+  });
+}
+
+function shuttingDown(): Response {
+  return text(503, "shutting down", { connection: "close" });
+}
+
+function text(status: number, body: string, headers: Record<string, string> = {}): Response {
+  return new Response(body, { status, headers });
+}

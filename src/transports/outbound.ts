@@ -1,0 +1,245 @@
+/**
+ * The outbound half of a WebSocket: frames in order, groups, and what happens when its session holds it or its peer
+ * reads too slowly. A base class rather than a part, so that a connection stays one object.
+ */
+import type { ServerWebSocket } from "bun";
+import type { Fanout } from "../core/fanout.ts";
+import type { Clock } from "../core/runtime.ts";
+import type { Frame } from "../core/types.ts";
+import { frameBytes, Waiting } from "./backpressure.ts";
+import type { Groups, NativeMember } from "./groups.ts";
+import type { OpenSession } from "./socket.ts";
+
+/** A frame's header at most: what is buffered beyond one frame and its header belongs to earlier frames. */
+const FRAME_HEADER_BYTES_MAX = 14;
+
+/** Counted by the listener since its start, save `lagging`. */
+export interface SocketStats {
+  opened: number;
+  received: number;
+  /** Frames sent one by one; group frames are the fan-out's. */
+  sent: number;
+  /** Sockets out of their native topics now because their peers read too slowly. */
+  lagging: number;
+  /** Sockets that passed their bound. */
+  slow: number;
+  /** Exceptions and rejections from sessions. */
+  failed: number;
+}
+
+/** What the sockets of one listener share. */
+export interface SocketContext {
+  readonly clock: Clock;
+  readonly groups: Groups;
+  readonly stats: SocketStats;
+  /** No socket's bound is above this, so that the native limit stays out of reach. */
+  readonly bufferedBytesMax: number;
+  readonly onBug: (error: unknown, context: string) => void;
+}
+
+export abstract class OutboundSocket<Self> implements NativeMember {
+  place = -1;
+  protected readonly context: SocketContext;
+  protected ws: ServerWebSocket<Self> | undefined;
+  protected closed = false;
+  readonly #bufferedBytesMax: number;
+  #waiting: Waiting | undefined;
+
+  constructor(context: SocketContext, opening: OpenSession) {
+    this.context = context;
+    this.#bufferedBytesMax = Math.min(opening.bufferedBytesMax, context.bufferedBytesMax);
+  }
+
+  /** The bound was passed and frames were dropped: tells the session, and closes. */
+  protected abstract endSlow(): void;
+
+  get fanout(): Fanout {
+    return this.context.groups;
+  }
+
+  get bufferedBytes(): number {
+    if (this.closed || this.ws === undefined) return 0;
+    return this.ws.getBufferedAmount() + (this.#waiting?.bytes ?? 0);
+  }
+
+  send(frame: Frame): void {
+    if (this.closed) return;
+    this.context.stats.sent += 1;
+    const waiting = this.#waiting;
+    if (waiting === undefined) this.#write(frame);
+    else if (waiting.phase === "over") return;
+    else if (waiting.lagging) this.#enqueue(waiting, frame);
+    else this.#write(frame);
+  }
+
+  join(group: string): void {
+    if (this.closed) return;
+    if (this.#waiting === undefined) {
+      this.ws?.subscribe(group);
+      return;
+    }
+    this.#waiting.groups.add(group);
+    this.context.groups.detached(group, this);
+  }
+
+  leave(group: string): void {
+    if (this.closed) return;
+    if (this.#waiting === undefined) {
+      this.ws?.unsubscribe(group);
+      return;
+    }
+    this.#waiting.groups.delete(group);
+    this.#waiting.dropHeld(group);
+    this.context.groups.attached(group, this);
+  }
+
+  hold(): void {
+    if (!this.closed) this.#detach().holds += 1;
+  }
+
+  release(): void {
+    const waiting = this.#waiting;
+    if (this.closed) return;
+    if (waiting === undefined || waiting.holds === 0) throw new Error("release() without hold()");
+    waiting.holds -= 1;
+    if (waiting.holds > 0) return;
+    for (const { frame } of waiting.takeHeld()) {
+      if (waiting.phase !== "within") break;
+      // A write may find the peer lagging; what follows then waits in the same order.
+      if (waiting.lagging) this.#enqueue(waiting, frame);
+      else this.#write(frame);
+    }
+    this.#attachIfFree(waiting);
+  }
+
+  publishToOthers(group: string, frame: Frame): void {
+    // A closed socket is no member; one out of its topics need not be left out of them, `deliver` skips it.
+    if (this.closed || this.ws === undefined) this.context.groups.publishNatively(group, frame);
+    else this.ws.publish(group, frame, false);
+  }
+
+  deliver(group: string, frame: Frame): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined || waiting.phase !== "within") return;
+    if (waiting.holds === 0) {
+      this.#enqueue(waiting, frame);
+      return;
+    }
+    const bytes = frameBytes(frame);
+    if (this.#fits(waiting, bytes)) waiting.pushHeld(group, frame, bytes);
+  }
+
+  sweep(): void {
+    const { ws } = this;
+    if (ws === undefined || this.closed || this.#waiting?.lagging === true) return;
+    if (ws.getBufferedAmount() > this.#bufferedBytesMax / 2) this.#lag();
+  }
+
+  /** Bun's drain handler. */
+  drained(): void {
+    const waiting = this.#waiting;
+    const { ws } = this;
+    if (this.closed || ws === undefined || waiting?.lagging !== true) return;
+    while (ws.getBufferedAmount() <= this.#bufferedBytesMax / 2) {
+      const frame = waiting.shift();
+      if (frame === undefined) break;
+      ws.send(frame, false);
+    }
+    // A quarter, not a half: a peer that just keeps up would leave and join its topics without end. While anything
+    // at all is buffered, another drain follows.
+    if (waiting.drained && ws.getBufferedAmount() <= this.#bufferedBytesMax / 4) {
+      waiting.lagging = false;
+      this.context.stats.lagging -= 1;
+      this.#attachIfFree(waiting);
+    }
+  }
+
+  /** Hands all that waits for the peer to Bun. What is held for `release` stays: it was to follow answers that will not come. */
+  protected flush(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    for (let frame = waiting.shift(); frame !== undefined; frame = waiting.shift()) {
+      this.ws?.send(frame, false);
+    }
+  }
+
+  /** Forgets the groups and what waits. */
+  protected detachForGood(): void {
+    const waiting = this.#waiting;
+    if (waiting !== undefined) {
+      for (const group of waiting.groups) this.context.groups.attached(group, this);
+      if (waiting.lagging) this.context.stats.lagging -= 1;
+      this.#waiting = undefined;
+    }
+    this.context.groups.remove(this);
+  }
+
+  #write(frame: Frame): void {
+    const { ws } = this;
+    if (ws === undefined) return;
+    const status = ws.send(frame, false);
+    if (status > 0) return;
+    if (status === 0) {
+      // An empty frame's status is 0 as well. Otherwise Bun's own limit was passed between two sweeps and dropped the
+      // frame: whatever followed would be behind a gap.
+      if (frame.length > 0) ws.terminate();
+      return;
+    }
+    const buffered = ws.getBufferedAmount();
+    if (buffered <= this.#bufferedBytesMax / 2) return;
+    const waiting = this.#lag();
+    const aloneBytesMax = frameBytes(frame) + FRAME_HEADER_BYTES_MAX;
+    if (buffered > this.#bufferedBytesMax && buffered > aloneBytesMax) this.#over(waiting);
+  }
+
+  #enqueue(waiting: Waiting, frame: Frame): void {
+    const bytes = frameBytes(frame);
+    if (waiting.phase === "ending" || this.#fits(waiting, bytes)) waiting.push(frame, bytes);
+  }
+
+  /** A frame larger than the bound is taken when nothing else waits: it says nothing about its reader. */
+  #fits(waiting: Waiting, bytes: number): boolean {
+    const before = this.bufferedBytes;
+    if (before === 0 || before + bytes <= this.#bufferedBytesMax) return true;
+    this.#over(waiting);
+    return false;
+  }
+
+  /** The session hears of it later, since it may be in the middle of something: it called `send`, or a publication goes round. */
+  #over(waiting: Waiting): void {
+    if (waiting.phase !== "within") return;
+    waiting.phase = "over";
+    this.context.stats.slow += 1;
+    queueMicrotask(() => {
+      waiting.phase = "ending";
+      if (!this.closed) this.endSlow();
+    });
+  }
+
+  #lag(): Waiting {
+    const waiting = this.#detach();
+    if (!waiting.lagging) this.context.stats.lagging += 1;
+    waiting.lagging = true;
+    return waiting;
+  }
+
+  #detach(): Waiting {
+    if (this.#waiting !== undefined) return this.#waiting;
+    const groups = this.ws?.subscriptions ?? [];
+    for (const group of groups) {
+      this.ws?.unsubscribe(group);
+      this.context.groups.detached(group, this);
+    }
+    this.#waiting = new Waiting(groups);
+    return this.#waiting;
+  }
+
+  #attachIfFree(waiting: Waiting): void {
+    if (waiting.holds > 0 || waiting.lagging || waiting.phase !== "within" || this.closed) return;
+    this.#waiting = undefined;
+    for (const group of waiting.groups) {
+      this.context.groups.attached(group, this);
+      this.ws?.subscribe(group);
+    }
+  }
+}
