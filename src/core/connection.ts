@@ -45,6 +45,11 @@ export class HubSubscription implements ActiveSubscription {
     return this.live.channel;
   }
 
+  get positioned(): boolean {
+    const { positioned, recoverSince } = this.options;
+    return positioned === true || recoverSince !== undefined;
+  }
+
   get client(): ClientInfo {
     const { connectionId, userId, info } = this.subscriber;
     const { channelInfo } = this.options;
@@ -132,9 +137,8 @@ export class HubConnection implements Connection {
       // The answer may have closed the connection: a peer that is gone, a frame that could not be sent.
       if (!subscription.cancelled) live.add(subscription);
     };
-    const positioned = options.positioned === true || options.recoverSince !== undefined;
     const history = channelOptions?.history;
-    if (positioned && history !== undefined) {
+    if (subscription.positioned && history !== undefined) {
       const at = { ...options, metaTtlMs: history.metaTtlMs };
       await joinAtPosition(live, engine.broker, at, cancelled, complete);
     } else if (!cancelled()) complete({ publications: [] });

@@ -5,7 +5,7 @@ import type { AppEngine, HistoryLimits } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
 import type { Encoder, Hub, NodeInfo, Subscriber } from "./hub.ts";
 import { isDisconnect } from "./group.ts";
-import { compactJson } from "./json-text.ts";
+import { compactJson, jsonOfBytes } from "./json-text.ts";
 import { POSITION_CHECK_INTERVAL_MS, SCAN_SLICE_MS } from "./limits.ts";
 import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
 import { MultiMap } from "./multi-map.ts";
@@ -56,8 +56,10 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
   let subscriptions = 0;
   let closed = false;
 
+  /** An unknown prefix is part of a free name here; streaming, to which it is an error, asks before it calls. */
   function optionsFor(channel: Channel): ChannelOptions | undefined {
-    return channel.space === CHANNELS ? optionsOf(namespaces, channel.name) : undefined;
+    if (channel.space !== CHANNELS) return undefined;
+    return optionsOf(namespaces, channel.name) ?? namespaces.withoutNamespace;
   }
 
   function find(channel: Channel): LiveChannel | undefined {
@@ -75,18 +77,14 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
 
   const connectionHost: ConnectionHost = {
     engine,
-    // A name without a namespace of its own is free text to all dialects but streaming, which asks before it subscribes.
-    optionsFor: (channel) =>
-      channel.space === CHANNELS
-        ? (optionsOf(namespaces, channel.name) ?? namespaces.withoutNamespace)
-        : undefined,
+    optionsFor,
     find,
     acquire(channel) {
       let names = spaces.get(channel.space);
       if (names === undefined) spaces.set(channel.space, (names = new Map()));
       let live = names.get(channel.name);
       if (live === undefined) {
-        const metaTtlMs = connectionHost.optionsFor(channel)?.history?.metaTtlMs;
+        const metaTtlMs = optionsFor(channel)?.history?.metaTtlMs;
         names.set(channel.name, (live = new LiveChannel(liveHost, channel, metaTtlMs)));
         liveChannels++;
       }
@@ -191,19 +189,13 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
 
   /** The history limits of a channel that must have a history. */
   function historyOf(channel: Channel): HistoryLimits {
-    const { history } = knownOptions(channel);
+    const history = optionsFor(channel)?.history;
     if (history === undefined) throw new HubError("not_available", "The channel keeps no history");
     return history;
   }
 
-  function knownOptions(channel: Channel): ChannelOptions {
-    const options = optionsFor(channel);
-    if (options === undefined) throw new HubError("unknown_channel", "Unknown channel namespace");
-    return options;
-  }
-
   function withPresence(channel: Channel): Channel {
-    if (!knownOptions(channel).presence) {
+    if (optionsFor(channel)?.presence !== true) {
       throw new HubError("not_available", "The channel keeps no presence");
     }
     return channel;
@@ -236,10 +228,11 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       return connection;
     },
     async publish(channel, publication, options = {}) {
-      const { history, publicationDataFormat } = knownOptions(channel);
-      const data = checkedData(publication.data, publicationDataFormat);
+      const channelOptions = optionsFor(channel);
+      const data = checkedData(publication.data, channelOptions?.publicationDataFormat ?? "json");
       const { skipHistory, ...rest } = options;
-      const kept = history === undefined || skipHistory === true ? {} : { history };
+      const history = skipHistory === true ? undefined : channelOptions?.history;
+      const kept = history === undefined ? {} : { history };
       return engine.broker.publish(channel, { ...publication, data }, { ...rest, ...kept });
     },
     push: (target, push) => control.push(target, push),
@@ -301,17 +294,10 @@ function deliver(
 /** JSON is checked and compacted here, once per publication; a binary namespace takes anything. */
 function checkedData(data: Payload, format: ChannelOptions["publicationDataFormat"]): Payload {
   if (format === "binary") return data;
-  const json = compactJson("json" in data ? data.json : decodeText(data.bytes));
+  const json = "json" in data ? compactJson(data.json) : jsonOfBytes(data.bytes);
+  if (json === undefined) throw new HubError("bad_request", "The data is not JSON in UTF-8");
   if (format === "json_object" && !json.startsWith("{")) {
     throw new HubError("bad_request", "The channel takes JSON objects only");
   }
   return { json };
-}
-
-function decodeText(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new HubError("bad_request", "The data is not UTF-8 text", { cause });
-  }
 }

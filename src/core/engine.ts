@@ -35,9 +35,9 @@ export interface HistoryLimits {
 export interface PublishOptions {
   /** Absent: the publication takes no offset and is not kept. */
   readonly history?: HistoryLimits;
-  /** The same key on the same channel within `idempotencyTtlMs` answers the first result and publishes nothing, also when calls race. */
+  /** The same key on the same channel within `IDEMPOTENCY_TTL_MS` answers the first result and publishes nothing, also when calls race. */
   readonly idempotencyKey?: string;
-  /** > 0. With history: dropped (the answer is the current position) when not above the last one stored under the same `versionEpoch`. */
+  /** > 0. With history: dropped (the answer is the current position) when not above the last one stored under the same `versionEpoch`; an absent one is `""`. */
   readonly version?: number;
   readonly versionEpoch?: string;
 }
@@ -55,6 +55,7 @@ export interface HistoryQuery {
 }
 
 export interface HistoryPage {
+  /** Offsets may be missing in the middle: publications of one channel can expire in another order than they were made. */
   readonly publications: readonly Publication[];
   /** The stream's top: equal to or above every publication of the page, read in the same atomic step. */
   readonly position: StreamPosition;
@@ -89,7 +90,7 @@ export interface Broker {
     channel: Channel,
     event: { readonly type: "join" | "leave"; readonly client: ClientInfo },
   ): Promise<void>;
-  /** One listener per channel and node. Once resolved, no event is missed without a `gap`. Events come synchronously, one by one. */
+  /** One listener per channel and node: a second one replaces the first. Once resolved, no event is missed without a `gap`. Events come synchronously, one by one. */
   listen(channel: Channel, listener: ChannelListener): Promise<void>;
   /** No event comes after the call. A listener that is not listening is no error. */
   unlisten(channel: Channel, listener: ChannelListener): Promise<void>;
@@ -99,7 +100,7 @@ export interface Broker {
   removeHistory(channel: Channel): Promise<void>;
 }
 
-/** Seconds for which an idempotency key is remembered. */
+/** How long an idempotency key is remembered. */
 export const IDEMPOTENCY_TTL_MS = 300_000;
 
 /** Who is in a channel now. An entry lives until removed, or until its node has been silent for the engine's lease. */

@@ -17,7 +17,8 @@ export interface GroupMember {
   leave(group: string): void;
   /**
    * From here on group frames wait in the socket's own queue, in order, while `send` still goes out;
-   * `release` sends what waited and goes back to the native groups. Calls nest.
+   * `release` sends what waited and goes back to the native groups. Calls nest. Leaving a group drops what waits of it,
+   * so that nothing follows the answer.
    */
   hold(): void;
   release(): void;

@@ -47,7 +47,7 @@ export interface Hub {
   readonly app: string;
   readonly namespaces: Namespaces;
   connect(subscriber: Subscriber): Connection;
-  /** Undefined: no offset was taken. Throws `unknown_channel`, `bad_request` for a payload that the channel does not take. */
+  /** Undefined: no offset was taken. Throws `bad_request` for a payload that the channel does not take. */
   publish(
     channel: Channel,
     publication: NewPublication,
@@ -62,7 +62,7 @@ export interface Hub {
   ): Promise<Reached>;
   /** To that dialect's own sessions; `body` is JSON data, its meaning the dialect's. Counts those whose `signal` returned true. */
   signal(target: Target, dialect: string, body: unknown): Promise<Reached>;
-  /** Throws `unknown_channel`, `not_available` without history, `unrecoverable_position` for another epoch. */
+  /** Throws `not_available` without history, `unrecoverable_position` for another epoch. */
   history(channel: Channel, query: HubHistoryQuery): Promise<HistoryPage>;
   removeHistory(channel: Channel): Promise<void>;
   /** Throws `not_available` when the channel keeps no presence. */

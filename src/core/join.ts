@@ -80,9 +80,8 @@ function merge(
 function recoverable(page: HistoryPage, since: StreamPosition): Publication[] | undefined {
   const { position, publications } = page;
   if (since.epoch !== "" && since.epoch !== position.epoch) return undefined;
-  const first = publications[0]?.position?.offset ?? since.offset + 1;
-  const last = publications.at(-1)?.position?.offset ?? since.offset;
-  return first === since.offset + 1 && last === position.offset ? [...publications] : undefined;
+  // Ascending, beyond `since` and up to the top: only a page without a hole has as many as the offsets between.
+  return publications.length === position.offset - since.offset ? [...publications] : undefined;
 }
 
 function subscribedAt(merged: Merged, since: StreamPosition | undefined): Subscribed {

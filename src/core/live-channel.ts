@@ -15,6 +15,8 @@ import type { Channel, Publication, Push, StreamPosition } from "./types.ts";
 
 export interface ActiveSubscription extends Subscription {
   readonly subscriber: Subscriber;
+  /** It was told a position, and relies on what follows it. */
+  readonly positioned: boolean;
 }
 
 /** Positioned publications that arrived while a subscribe was in progress. */
@@ -185,7 +187,7 @@ export class LiveChannel implements ChannelListener {
           this.#catchUpAside(event);
           return;
         }
-      } else if (top !== undefined && position.offset > 0) {
+      } else if (top !== undefined) {
         // The stream began anew: what positions stood for is gone, what was published is not.
         this.#lose(false);
       }
@@ -272,7 +274,7 @@ export class LiveChannel implements ChannelListener {
   #lose(missed: boolean): void {
     this.#top = undefined;
     for (const subscription of this.subscriptions()) {
-      if (missed || subscription.options.positioned === true) this.#host.drop(subscription);
+      if (missed || subscription.positioned) this.#host.drop(subscription);
     }
   }
 }

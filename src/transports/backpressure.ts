@@ -33,11 +33,6 @@ export class Waiting {
     return this.#bytes;
   }
 
-  /** Whether nothing but what is held for `release` waits here. */
-  get drained(): boolean {
-    return this.#out.length === 0;
-  }
-
   /** Behind everything that waits for the peer. */
   push(frame: Frame, bytes: number): void {
     this.#out.push(frame);

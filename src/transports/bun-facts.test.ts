@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { createServer, request as nodeRequest } from "node:http";
-import { type AddressInfo, connect as connectTcp } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
 import { Hono } from "hono";
 import { connectRaw, handshake, type RawWebSocket } from "../../test/support/raw-websocket.ts";
@@ -22,7 +22,10 @@ function turn(): Promise<void> {
   });
 }
 
-function serve(websocket: Partial<WebSocketHandler<undefined>> = {}, headers?: HeadersInit) {
+function serve(
+  websocket: Partial<WebSocketHandler<undefined>> = {},
+  headers?: Record<string, string>,
+) {
   const sockets: Bare[] = [];
   const server: Server<undefined> = Bun.serve({
     hostname: "127.0.0.1",
@@ -431,8 +434,9 @@ describe("upgrade", () => {
 });
 
 describe("idleTimeout", () => {
-  // That outbound frames re-arm a WebSocket's idleTimeout shows only after its 8 s minimum, twice; seen by hand on
-  // 1.4.5 with a peer that was sent a frame each 2 s and lived for minutes. What our listener rests on is tested.
+  // Two facts take too long for a test here; seen by hand on 1.4.5. With idleTimeout 8 a silent peer is closed after
+  // 8 s, but one that is sent a frame every 2 s still lives after 45 s: outbound frames re-arm it. And a connection
+  // that sends no complete HTTP header is cut after 12 s, whatever idleTimeout says. What our listener uses is tested.
   test("0 for WebSockets is accepted, and so is timeout(request, 0) while a request is answered", async () => {
     const server = Bun.serve({
       hostname: "127.0.0.1",
@@ -543,11 +547,6 @@ describe("HTTP", () => {
         const response = await fetch("http://service.invalid/", { proxy });
         console.log(await response.text());
       }`;
-    const { stdout } = Bun.spawnSync({
-      cmd: [process.execPath, "-e", script],
-      env: { HTTP_PROXY: proxy.url.href, http_proxy: proxy.url.href },
-    });
-    void stdout;
     const child = Bun.spawn({
       cmd: [process.execPath, "-e", script],
       env: { HTTP_PROXY: proxy.url.href, http_proxy: proxy.url.href },
@@ -574,20 +573,3 @@ describe("HTTP", () => {
     expect(`${wrong.status} ${await wrong.text()}`).toBe("405 dialect 405");
   });
 });
-
-test("a connection that sends no complete header is cut", async () => {
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    idleTimeout: 1,
-    fetch: () => new Response(),
-  });
-  cleanups.push(() => server.stop(true));
-  const socket = connectTcp({ host: "127.0.0.1", port: server.port! });
-  socket.write("GET / HTTP/1.1\r\nHost: x\r\n");
-  await new Promise<void>((resolve) => {
-    socket.on("close", () => resolve());
-    socket.on("error", () => {});
-    socket.resume();
-  });
-}, 15_000);

@@ -7,7 +7,7 @@ import type { Server } from "bun";
 import type { Fanout } from "../core/fanout.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { Groups } from "./groups.ts";
-import type { OpenSession, SocketRoute } from "./socket.ts";
+import type { OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
 import { createTrustedProxies } from "./trusted-proxies.ts";
 import type { SocketContext, SocketStats } from "./outbound.ts";
 import { WebSocketConnection } from "./websocket.ts";
@@ -25,9 +25,10 @@ export interface RequestContext {
   readonly address: string;
   /**
    * Lifts the bound on this request's duration. An answer that streams or waits needs it, since Bun counts from the
-   * request's start and nothing that is read or written extends it. Call it once the body is read.
+   * request's start and nothing that is read or written extends it. Call it once the body is read. Afterwards the
+   * connection may idle without a bound until its next request.
    */
-  keepOpen(): void;
+  readonly keepOpen: () => void;
 }
 
 export interface ClientsListenerOptions {
@@ -134,8 +135,9 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     if (!accepting) return shuttingDown();
     const peer = server.requestIP(request)?.address ?? "";
     const address = proxies.clientAddress(peer, request.headers.get("x-forwarded-for"));
-    if (!URL.canParse(request.url)) return text(400, "bad request target");
-    const route = routes.get(new URL(request.url).pathname);
+    const url = URL.parse(request.url);
+    if (url === null) return text(400, "bad request target");
+    const route = routes.get(url.pathname);
     try {
       if (route === undefined || !wantsWebSocket(request)) {
         const keepOpen = () => server.timeout(request, 0);
@@ -145,7 +147,12 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       }
       // A handshake that waits for an authorization hook has that hook's deadline.
       server.timeout(request, 0);
-      const answer = await upgrade(route, request, address, server);
+      const answer = await upgrade(
+        route,
+        request,
+        { url, headers: request.headers, address },
+        server,
+      );
       if (answer !== undefined) refused += 1;
       return answer;
     } catch (error) {
@@ -158,11 +165,10 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   async function upgrade(
     route: SocketRoute,
     request: Request,
-    address: string,
+    socketRequest: SocketRequest,
     server: Server<WebSocketConnection>,
   ): Promise<Response | undefined> {
-    const { headers } = request;
-    const accepted = await route.accept({ url: new URL(request.url), headers, address });
+    const accepted = await route.accept(socketRequest);
     if (accepted instanceof Response) return accepted;
     if (!accepting) return shuttingDown();
     const upgraded = server.upgrade(request, {

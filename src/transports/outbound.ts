@@ -10,9 +10,6 @@ import { frameBytes, Waiting } from "./backpressure.ts";
 import type { Groups, NativeMember } from "./groups.ts";
 import type { OpenSession } from "./socket.ts";
 
-/** A frame's header at most: what is buffered beyond one frame and its header belongs to earlier frames. */
-const FRAME_HEADER_BYTES_MAX = 14;
-
 /** Counted by the listener since its start, save `lagging`. */
 export interface SocketStats {
   opened: number;
@@ -145,9 +142,9 @@ export abstract class OutboundSocket<Self> implements NativeMember {
       if (frame === undefined) break;
       ws.send(frame, false);
     }
-    // A quarter, not a half: a peer that just keeps up would leave and join its topics without end. While anything
-    // at all is buffered, another drain follows.
-    if (waiting.drained && ws.getBufferedAmount() <= this.#bufferedBytesMax / 4) {
+    // So little is buffered only when nothing waits here any more. A quarter, not a half: a peer that just keeps up
+    // would leave and join its topics without end. While anything at all is buffered, another drain follows.
+    if (ws.getBufferedAmount() <= this.#bufferedBytesMax / 4) {
       waiting.lagging = false;
       this.context.stats.lagging -= 1;
       this.#attachIfFree(waiting);
@@ -185,11 +182,8 @@ export abstract class OutboundSocket<Self> implements NativeMember {
       if (frame.length > 0) ws.terminate();
       return;
     }
-    const buffered = ws.getBufferedAmount();
-    if (buffered <= this.#bufferedBytesMax / 2) return;
-    const waiting = this.#lag();
-    const aloneBytesMax = frameBytes(frame) + FRAME_HEADER_BYTES_MAX;
-    if (buffered > this.#bufferedBytesMax && buffered > aloneBytesMax) this.#over(waiting);
+    // The bound itself is looked at with the next frame: this one is Bun's already.
+    if (ws.getBufferedAmount() > this.#bufferedBytesMax / 2) this.#lag();
   }
 
   #enqueue(waiting: Waiting, frame: Frame): void {

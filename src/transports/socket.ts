@@ -18,7 +18,7 @@ export interface Socket {
   ping(): void;
   /**
    * Sends what is buffered, then the close. `session.closed` runs once, perhaps before this returns.
-   * A peer that has not closed after `CLOSE_TIMEOUT_MS` is cut.
+   * Codes are the caller's to get right; a reason is cut to 123 bytes. A peer that has not closed within 5 s is cut.
    */
   close(code: number, reason: string): void;
 }
@@ -29,9 +29,12 @@ export interface Session {
    * one and in order. A rejection is a bug: the transport logs it and closes this socket as `failed`.
    */
   receive(frame: Frame): void | Promise<void>;
-  /** The peer takes less than it is sent: the session's bound on buffered bytes is passed. It sends its code and closes. */
+  /**
+   * The peer takes less than it is sent: the session's bound on buffered bytes is passed. It sends its code and closes
+   * before it returns; otherwise the transport closes. Once per socket; never within a call of the session's own.
+   */
   slow(): void;
-  /** A bug in this session or its transport was logged; close with the dialect's internal error. */
+  /** A bug in this session or its transport was logged; closes with the dialect's internal error before it returns, or the transport does. */
   failed(): void;
   /** The last call. */
   closed(code: number, reason: string): void;
@@ -51,7 +54,7 @@ export interface OpenSession {
   readonly subprotocol?: string;
   /** Largest inbound message in bytes; above it the socket is closed with 1009. */
   readonly messageBytesMax: number;
-  /** Bytes that may wait for the peer; above it `session.slow` is called. */
+  /** Bytes that may wait for the peer; a frame that would pass it calls `session.slow`, unless nothing else waits. */
   readonly bufferedBytesMax: number;
 }
 

@@ -508,6 +508,18 @@ export function testTransport(
     });
 
     describe("slow readers", () => {
+      const numbered = (at: number) => `${at}`.padEnd(8_000);
+
+      /** Pushes to a client that does not read, until it is behind but not yet too slow; the number of frames. */
+      async function fallBehind(socket: Socket, push: (frame: string) => void): Promise<number> {
+        let count = 0;
+        while (socket.bufferedBytes < LIMITS.bufferedBytesMax * 0.7) {
+          for (let burst = 0; burst < 10; burst += 1, count += 1) push(numbered(count));
+          await transport.runtime.settle();
+        }
+        return count;
+      }
+
       test("bufferedBytesMax may wait for a held socket, and not one byte more", async () => {
         const limits = { bufferedBytesMax: 1000 };
         const [edge, beyond] = [await connect(limits), await connect(limits)];
@@ -540,6 +552,31 @@ export function testTransport(
         expect(session.slowCalls).toBe(0);
       });
 
+      test("a session may say last words when it is too slow, behind what waits and before the close", async () => {
+        const { client, session, socket, member } = await connect({ bufferedBytesMax: 100 });
+        session.slow = () => {
+          socket.send("last words");
+          socket.close(3008, "slow");
+        };
+        socket.send("before");
+        member.join("g");
+        member.hold();
+        for (let at = 0; at < 11; at += 1) publish("g", "0123456789");
+        socket.send("behind the gap");
+        const { code, messages } = await client.ended();
+        expect(code).toBe(3008);
+        expect(messages).toEqual(["before", "last words"]);
+      });
+
+      test("a session that does not close when it is too slow is closed", async () => {
+        const { client, session, member } = await connect({ bufferedBytesMax: 10 });
+        session.slow = () => {};
+        member.join("g");
+        member.hold();
+        for (let at = 0; at < 3; at += 1) publish("g", "0123456789");
+        expect((await client.ended()).code).toBe(1013);
+      });
+
       for (const how of ["publish", "send", "publish and send"] as const) {
         test(`${how}: a stalled reader gets a prefix without a gap, then the session's code`, async () => {
           const [stalled, healthy] = [await connect(), await connect()];
@@ -549,7 +586,7 @@ export function testTransport(
           // The kernel takes about 4 MB before anything is seen to wait.
           while (stalled.session.ends.length === 0 && count < 4_000) {
             for (let burst = 0; burst < 20; burst += 1, count += 1) {
-              const frame = `${count}`.padEnd(8_000);
+              const frame = numbered(count);
               const bySend = how === "send" || (how !== "publish" && count % 2 === 1);
               if (!bySend) {
                 publish("g", frame);
@@ -559,7 +596,7 @@ export function testTransport(
               }
             }
             // Bursts with all that waits for the healthy one taken between them.
-            await until(healthy.client, `${count - 1}`.padEnd(8_000));
+            await until(healthy.client, numbered(count - 1));
           }
           expect(stalled.session.slowCalls).toBe(1);
           expect(stalled.session.ends).toEqual([{ code: 3008, reason: "slow" }]);
@@ -579,16 +616,11 @@ export function testTransport(
         const { client, session, socket, member } = await connect();
         member.join("g");
         client.pause();
-        let count = 0;
+        let count = await fallBehind(socket, (frame) => publish("g", frame));
         const push = () => {
-          publish("g", `${count}`.padEnd(8_000));
+          publish("g", numbered(count));
           count += 1;
         };
-        // Up to where its bound is more than half used: behind, but not yet too slow.
-        while (socket.bufferedBytes < LIMITS.bufferedBytesMax * 0.7) {
-          for (let burst = 0; burst < 10; burst += 1) push();
-          await transport.runtime.settle();
-        }
         member.leave("g");
         publish("g", "not a member");
         member.join("g");
@@ -603,6 +635,39 @@ export function testTransport(
         expect(seen).toEqual(Array.from({ length: count }, (_, at) => at));
         expect(session.slowCalls).toBe(0);
         expect(socket.bufferedBytes).toBe(0);
+      });
+
+      test("what waits for a reader that is behind goes out before a close", async () => {
+        const { client, socket, member } = await connect();
+        member.join("g");
+        client.pause();
+        const count = await fallBehind(socket, (frame) => publish("g", frame));
+        socket.send("last words");
+        socket.close(3000, "enough");
+        client.resume();
+        const { code, messages } = await client.ended();
+        expect(code).toBe(3000);
+        expect(messages.slice(0, -1).map(Number)).toEqual(
+          Array.from({ length: count }, (_, at) => at),
+        );
+        expect(messages.at(-1)).toBe("last words");
+      });
+
+      test("a hold outlasts a reader's being behind", async () => {
+        const { client, socket, member } = await connect();
+        member.join("g");
+        member.hold();
+        client.pause();
+        const count = await fallBehind(socket, (frame) => socket.send(frame));
+        publish("g", "held 1");
+        client.resume();
+        for (let at = 0; at < count; at += 1) expect(Number(await client.next())).toBe(at);
+        while (socket.bufferedBytes > "held 1".length) await transport.runtime.settle();
+        publish("g", "held 2");
+        socket.send("reply");
+        member.release();
+        publish("g", "free");
+        expect(await until(client, "free")).toEqual(["reply", "held 1", "held 2", "free"]);
       });
     });
   });

@@ -3,7 +3,7 @@ import { HubError } from "../../core/errors.ts";
 import type { Hub, HubPublishOptions } from "../../core/hub.ts";
 import { jsonOfBytes } from "../../core/json-text.ts";
 import { optionsOf } from "../../core/namespaces.ts";
-import type { Payload, StreamPosition, Target } from "../../core/types.ts";
+import type { Channel, Payload, StreamPosition, Target } from "../../core/types.ts";
 import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
 import { overrideFrom } from "./authority.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
@@ -27,7 +27,7 @@ const EMPTY = "{}";
 
 const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
   publish: async (context, request) =>
-    positionText(await publish(context, required(request.channel), request)),
+    positionText(await publish(context, request.channel, request)),
 
   async broadcast(context, request) {
     const { channels } = request;
@@ -38,7 +38,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     payloadOf(request);
     const responses = channels.map(async (name) => {
       try {
-        return `{"result":${positionText(await publish(context, required(name), request))}}`;
+        return `{"result":${positionText(await publish(context, name, request))}}`;
       } catch (error) {
         return `{"error":${errorText(error)}}`;
       }
@@ -47,8 +47,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
   },
 
   async subscribe({ hub }, request) {
-    const name = required(request.channel);
-    if (optionsOf(hub.namespaces, name) === undefined) throw unknownChannel();
+    const { name } = known(hub, request.channel);
     const { recover_since: recoverSince, expire_at: expireAt, override } = request;
     await signal(hub, request, {
       do: "subscribe",
@@ -90,7 +89,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
   },
 
   async presence({ hub }, { channel }) {
-    const clients = await hub.presence(channelOf(required(channel)));
+    const clients = await hub.presence(known(hub, channel));
     const entries = clients.map((info): [string, WireClientInfo] => [
       info.connectionId,
       wireInfo(info),
@@ -99,16 +98,16 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
   },
 
   async presence_stats({ hub }, { channel }) {
-    const { clients, users } = await hub.presenceStats(channelOf(required(channel)));
+    const { clients, users } = await hub.presenceStats(known(hub, channel));
     return encodeJsonResult({ presence_stats: { num_clients: clients, num_users: users } });
   },
 
   async history({ hub }, { channel, limit = 0, since, reverse = false }) {
-    const name = required(channel);
+    const named = known(hub, channel);
     if (reverse && since?.offset === 0) {
       throw new HubError("bad_request", "Nothing lies before offset 0");
     }
-    const page = await hub.history(channelOf(name), {
+    const page = await hub.history(named, {
       limit: limit < 0 ? Number.MAX_SAFE_INTEGER : limit,
       reverse,
       ...(since === undefined ? {} : { since }),
@@ -120,7 +119,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
   },
 
   async history_remove({ hub }, { channel }) {
-    await hub.removeHistory(channelOf(required(channel)));
+    await hub.removeHistory(known(hub, channel));
     return EMPTY;
   },
 
@@ -185,11 +184,12 @@ function errorText(error: unknown): string {
 
 type PublicationRequest = Omit<ApiRequest<"publish">, "channel">;
 
-function publish(
+async function publish(
   { hub, metrics }: StreamingContext,
   name: string,
   request: PublicationRequest,
 ): Promise<StreamPosition | undefined> {
+  const channel = known(hub, name);
   const { tags, idempotency_key: idempotencyKey, version, version_epoch: versionEpoch } = request;
   const options: HubPublishOptions = {
     ...(request.skip_history === true ? { skipHistory: true } : {}),
@@ -199,7 +199,7 @@ function publish(
   };
   metrics.count("publications", { dialect: "streaming", by: "server" });
   const publication = { data: payloadOf(request), ...(tags === undefined ? {} : { tags }) };
-  return hub.publish(channelOf(name), publication, options);
+  return hub.publish(channel, publication, options);
 }
 
 function payloadOf({ data, b64data }: PublicationRequest): Payload {
@@ -214,13 +214,12 @@ function positionText(position: StreamPosition | undefined): string {
 }
 
 /** §17: an empty channel is a bad request here, where no client is to be disconnected. */
-function required(name: string): string {
+function known(hub: Hub, name: string): Channel {
   if (name === "") throw new HubError("bad_request", "No channel");
-  return name;
-}
-
-function unknownChannel(): HubError {
-  return new HubError("unknown_channel", "Unknown channel namespace");
+  if (optionsOf(hub.namespaces, name) === undefined) {
+    throw new HubError("unknown_channel", "Unknown channel namespace");
+  }
+  return channelOf(name);
 }
 
 interface UserTarget {

@@ -1,0 +1,126 @@
+/**
+ * A second dialect, for tests only: lines of text without positions, to show that the seams carry more than one protocol.
+ * `SUB c`, `UNSUB c`, `PUB c <json>`; answers `OK …` or `ERR <code>`; publications come as `MSG c <json>`, direct pushes as `YOU <json>`.
+ */
+import {
+  HubError,
+  type Disconnect,
+  type DisconnectCode,
+  type HubErrorCode,
+} from "../../src/core/errors.ts";
+import type { Connection, Encoder, Hub, Subscriber, Subscription } from "../../src/core/hub.ts";
+import { joinableOptions } from "../../src/core/namespaces.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
+import type { Frame } from "../../src/core/types.ts";
+import type { Dialect } from "../../src/dialects/dialect.ts";
+import type { Session, Socket } from "../../src/transports/socket.ts";
+
+const CLOSE_CODES: Partial<Record<DisconnectCode, number>> = { shutdown: 4001, slow: 4002 };
+
+const encoder: Encoder = {
+  name: "lines",
+  encode(push) {
+    if (push.type === "direct") return "json" in push.data ? `YOU ${push.data.json}` : undefined;
+    if (push.type !== "publication") return undefined;
+    const { data } = push.publication;
+    if ("bytes" in data) return { disconnect: "inappropriate_protocol" };
+    return `MSG ${push.channel.name} ${data.json}`;
+  },
+};
+
+export function createLines(hub: Hub, runtime: Runtime): Dialect {
+  return {
+    name: "lines",
+    sockets: [
+      {
+        path: "/lines",
+        transports: ["websocket"],
+        accept: ({ url }) => ({
+          open: (socket) =>
+            new LinesSession(hub, socket, {
+              connectionId: runtime.random.uuid(),
+              userId: url.searchParams.get("user") ?? "",
+            }),
+          messageBytesMax: 4096,
+          bufferedBytesMax: 65_536,
+        }),
+      },
+    ],
+  };
+}
+
+class LinesSession implements Session, Subscriber {
+  readonly dialect = "lines";
+  readonly encoder = encoder;
+  readonly connectionId: string;
+  readonly userId: string;
+  readonly #hub: Hub;
+  readonly #socket: Socket;
+  readonly #connection: Connection;
+
+  constructor(hub: Hub, socket: Socket, client: { connectionId: string; userId: string }) {
+    this.#hub = hub;
+    this.#socket = socket;
+    this.connectionId = client.connectionId;
+    this.userId = client.userId;
+    this.#connection = hub.connect(this);
+  }
+
+  get member() {
+    return this.#socket.member;
+  }
+
+  async receive(frame: Frame): Promise<void> {
+    const [verb = "", name = "", ...rest] = String(frame).split(" ");
+    try {
+      await this.#run(verb, name, rest.join(" "));
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      this.#socket.send(`ERR ${error.code}`);
+    }
+  }
+
+  async #run(verb: string, name: string, text: string): Promise<void> {
+    const channel = { space: "channels", name };
+    if (joinableOptions(this.#hub.namespaces, name, "lines") === undefined) {
+      throw new HubError("unknown_channel", "Not for this dialect");
+    }
+    if (verb === "SUB") {
+      await this.#connection.subscribe(channel, { encoder }, () => this.#socket.send(`OK ${name}`));
+    } else if (verb === "UNSUB") {
+      await this.#connection.unsubscribe(channel);
+      this.#socket.send(`OK ${name}`);
+    } else if (verb === "PUB") {
+      await this.#hub.publish(channel, { data: { json: text } });
+      this.#socket.send("OK");
+    } else throw new HubError("bad_request", "No such verb");
+  }
+
+  send(frame: Frame): void {
+    this.#socket.send(frame);
+  }
+
+  dropped(_subscription: Subscription, code: HubErrorCode): void {
+    this.#socket.close(4003, code);
+  }
+
+  signal(): boolean {
+    return false;
+  }
+
+  disconnect({ disconnect }: Disconnect): void {
+    this.#socket.close(CLOSE_CODES[disconnect] ?? 4000, disconnect);
+  }
+
+  slow(): void {
+    this.disconnect({ disconnect: "slow" });
+  }
+
+  failed(): void {
+    this.disconnect({ disconnect: "internal_error" });
+  }
+
+  closed(): void {
+    void this.#connection.close();
+  }
+}
