@@ -14,6 +14,7 @@ import { createStreaming } from "./dialects/streaming/index.ts";
 import { createEmbeddedEngine } from "./engines/embedded/index.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { openApiDocument } from "./openapi.ts";
 import { createIndex, createOperations } from "./operations.ts";
 import { createStreamingApps } from "./streaming-apps.ts";
 import { systemRuntime } from "./system-runtime.ts";
@@ -95,7 +96,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   api.route(
     "/",
     createOperations({
-      ...{ engine, metrics, openapi: {} },
+      ...{ engine, metrics, openapi: openApiDocument(dialects, version) },
       accepting: () => accepting,
       allowed: (request) => openOperations || keyOf(request) !== undefined,
     }),
@@ -136,8 +137,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   watchListener(clients);
   log.info({ version, engine: engine.name, clients: clients.url, api: apiListener.url }, "Ready");
 
-  function watchListener({ stats, sockets }: ClientsListener): void {
-    metrics.gauge("sockets", "Open sockets of clients", sockets);
+  function watchListener(listener: ClientsListener): void {
+    const stats = () => listener.stats();
+    metrics.gauge("sockets", "Open sockets of clients", () => listener.sockets());
     metrics.gauge(
       "group_publications",
       "Frames given to native groups since the start",

@@ -148,7 +148,9 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     },
     async signal(target, dialect, body) {
       const found = matching(target).filter(({ subscriber }) => subscriber.dialect === dialect);
-      const concerned = await Promise.all(found.map(({ subscriber }) => subscriber.signal(body)));
+      const concerned = await Promise.all(
+        found.map(async ({ subscriber }) => subscriber.signal(body)),
+      );
       return concerned.filter(Boolean).length;
     },
     channels: (space, matches) => countChannels(space, matches),

@@ -1,6 +1,6 @@
 /** The subscriptions of one channel that share an encoder: one encode, one native publish per listener. */
 import type { Disconnect } from "./errors.ts";
-import type { Fanout, GroupMember } from "./fanout.ts";
+import type { Fanout } from "./fanout.ts";
 import type { Encoder } from "./hub.ts";
 import type { ActiveSubscription } from "./live-channel.ts";
 import type { Frame, Push } from "./types.ts";

@@ -50,7 +50,7 @@ export interface SocketRequest {
 
 export interface OpenSession {
   readonly open: (socket: Socket) => Session;
-  /** Echoed as `Sec-WebSocket-Protocol`; absent: none is. */
+  /** Echoed as `Sec-WebSocket-Protocol`; absent: none is, and browsers that offered some give up. */
   readonly subprotocol?: string;
   /** Largest inbound message in bytes; above it the socket is closed with 1009. */
   readonly messageBytesMax: number;

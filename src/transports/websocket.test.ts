@@ -144,6 +144,15 @@ describe("WebSocket listener", () => {
       }
     });
 
+    // RFC 6455 lets a server choose none; the WHATWG client algorithm fails the connection then, as browsers do.
+    test("a client that offers subprotocols does not take an answer without one", async () => {
+      const client = new WebSocket(listen().url.replace("http", "ws"), ["a"]);
+      const code = await new Promise<number>((resolve) => {
+        client.addEventListener("close", (event) => resolve(event.code));
+      });
+      expect(code).toBe(1006);
+    });
+
     test("a request that is no good handshake is answered 400 or 426, never a socket", async () => {
       const { url, sessions } = listen();
       const status = async (headers: Record<string, string | undefined>) =>

@@ -6,6 +6,7 @@ import type { Dialect } from "../dialect.ts";
 import { createApi, type Authorize } from "./http.ts";
 import { createOriginCheck } from "./glob.ts";
 import { jsonCodec } from "./json-codec.ts";
+import { streamingOpenApi } from "./openapi.ts";
 import { protobufCodec } from "./protobuf-codec.ts";
 import type { Codec } from "./protocol.ts";
 import { StreamingSession, type SessionRequest } from "./session.ts";
@@ -42,6 +43,7 @@ export function createStreaming(options: StreamingOptions): Dialect {
     name: "streaming",
     api,
     sockets: [...paths].map((path) => socketRoute(path, options)),
+    openapi: streamingOpenApi(options.apiPath),
   };
 }
 

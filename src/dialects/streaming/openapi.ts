@@ -1,0 +1,98 @@
+/** The server API's part of the OpenAPI 3.1 document, from the schemas that validate its requests. */
+import { z } from "zod";
+import type { OpenApiPart } from "../dialect.ts";
+import { API_METHODS, type ApiMethod } from "./api-schema.ts";
+
+const SUMMARIES: Readonly<Record<ApiMethod, string>> = {
+  publish: "Publish to one channel",
+  broadcast: "Publish the same to many channels",
+  subscribe: "Subscribe a user's connections to a channel",
+  unsubscribe: "Unsubscribe a user's connections from one channel or all",
+  disconnect: "Disconnect a user's connections",
+  refresh: "Change or end the lifetime of a user's connections",
+  presence: "Who is in a channel",
+  presence_stats: "How many are in a channel",
+  history: "A channel's recent publications and position",
+  history_remove: "Drop a channel's recent publications",
+  channels: "Channels with subscribers",
+  info: "Nodes and their load",
+  rpc: "Call a server RPC method",
+};
+
+const ERROR = {
+  type: "object",
+  required: ["error"],
+  properties: {
+    error: {
+      type: "object",
+      required: ["code", "message"],
+      properties: { code: { type: "integer" }, message: { type: "string" } },
+    },
+  },
+} as const;
+
+export function streamingOpenApi(apiPath: string): OpenApiPart {
+  const paths: Record<string, unknown> = {};
+  for (const [method, { request, result }] of Object.entries(API_METHODS)) {
+    paths[`${apiPath}/${method}`] = operation({
+      id: `streaming_${method}`,
+      summary: SUMMARIES[method as ApiMethod],
+      request: schemaOf(request, "input"),
+      result: schemaOf(result, "output"),
+    });
+  }
+  const replies = { type: "array", items: { type: "object" } };
+  paths[`${apiPath}/batch`] = operation({
+    id: "streaming_batch",
+    summary: "Run several commands; the replies come in their order",
+    request: {
+      type: "object",
+      required: ["commands"],
+      properties: {
+        commands: {
+          type: "array",
+          items: {
+            type: "object",
+            description: 'One member, named like its method: {"publish":{…}}.',
+          },
+        },
+      },
+    },
+    result: { type: "object", required: ["replies"], properties: { replies } },
+  });
+  return { tag: "streaming", paths };
+}
+
+interface Operation {
+  readonly id: string;
+  readonly summary: string;
+  readonly request: unknown;
+  readonly result: unknown;
+}
+
+function operation({ id, summary, request, result }: Operation): unknown {
+  const success = { type: "object", required: ["result"], properties: { result } };
+  return {
+    post: {
+      operationId: id,
+      tags: ["streaming"],
+      summary,
+      security: [{ apiKey: [] }, { bearer: [] }],
+      requestBody: { required: true, content: { "application/json": { schema: request } } },
+      responses: {
+        200: {
+          description: "The result, or an error with its code",
+          content: { "application/json": { schema: { oneOf: [success, ERROR] } } },
+        },
+        400: { description: "The body is not JSON" },
+        401: { description: "The API key is missing or not known" },
+        413: { description: "The body is too large" },
+      },
+    },
+  };
+}
+
+function schemaOf(schema: z.ZodType, io: "input" | "output"): unknown {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  return rest;
+}
