@@ -64,8 +64,8 @@ export class HubSubscription implements ActiveSubscription {
 
 export class HubConnection implements Connection {
   readonly subscriber: Subscriber;
-  /** Made with the first subscription; most processes hold many connections with few. */
-  #subscriptions: Map<LiveChannel, HubSubscription> | undefined;
+  /** One is held as it is: most connections of a large server have no more, and a map costs more than all else here. */
+  #subscriptions: HubSubscription | Map<LiveChannel, HubSubscription> | undefined;
   #labels: Set<string> | undefined;
   #closed = false;
   readonly #host: ConnectionHost;
@@ -76,7 +76,9 @@ export class HubConnection implements Connection {
   }
 
   get subscriptionCount(): number {
-    return this.#subscriptions?.size ?? 0;
+    const held = this.#subscriptions;
+    if (held === undefined) return 0;
+    return held instanceof Map ? held.size : 1;
   }
 
   get labels(): Iterable<string> {
@@ -85,11 +87,26 @@ export class HubConnection implements Connection {
 
   subscription(channel: Channel): HubSubscription | undefined {
     const live = this.#subscriptions === undefined ? undefined : this.#host.find(channel);
-    return live === undefined ? undefined : this.#subscriptions?.get(live);
+    return live === undefined ? undefined : this.#get(live);
   }
 
   subscriptions(): Iterable<HubSubscription> {
-    return this.#subscriptions?.values() ?? [];
+    const held = this.#subscriptions;
+    if (held === undefined) return [];
+    return held instanceof Map ? held.values() : [held];
+  }
+
+  #get(live: LiveChannel): HubSubscription | undefined {
+    const held = this.#subscriptions;
+    if (held instanceof Map) return held.get(live);
+    return held?.live === live ? held : undefined;
+  }
+
+  #add(subscription: HubSubscription): void {
+    const held = this.#subscriptions;
+    if (held === undefined) this.#subscriptions = subscription;
+    else if (held instanceof Map) held.set(subscription.live, subscription);
+    else this.#subscriptions = new Map([held, subscription].map((each) => [each.live, each]));
   }
 
   async subscribe(
@@ -103,7 +120,7 @@ export class HubConnection implements Connection {
     }
     const live = this.#host.acquire(channel);
     const subscription = new HubSubscription(this.subscriber, live, options);
-    (this.#subscriptions ??= new Map()).set(live, subscription);
+    this.#add(subscription);
     this.#host.subscriptionsChanged(1);
     const joining = this.#join(subscription, reply);
     subscription.joined = joining.then(ignore, ignore);
@@ -155,7 +172,7 @@ export class HubConnection implements Connection {
     if (subscription === undefined) return false;
     // Not cancelled but waited for: a client that asks for both is owed both answers.
     if (subscription.joined !== undefined) await subscription.joined;
-    if (this.#subscriptions?.get(subscription.live) !== subscription) return false;
+    if (this.#get(subscription.live) !== subscription) return false;
     await this.#end(subscription);
     return true;
   }
@@ -181,8 +198,9 @@ export class HubConnection implements Connection {
   }
 
   #remove(subscription: HubSubscription): void {
-    if (this.#subscriptions?.get(subscription.live) !== subscription) return;
-    this.#subscriptions.delete(subscription.live);
+    if (this.#get(subscription.live) !== subscription) return;
+    if (this.#subscriptions instanceof Map) this.#subscriptions.delete(subscription.live);
+    else this.#subscriptions = undefined;
     subscription.live.delete(subscription);
     subscription.active = false;
     this.#host.subscriptionsChanged(-1);

@@ -1,5 +1,6 @@
 /** Puts a hub together: connections and their indexes, live channels, and the questions that nodes ask each other. */
 import { HubConnection, type ConnectionHost } from "./connection.ts";
+import { ConnectionIndex } from "./connection-index.ts";
 import { createControl, type ControlHandlers } from "./control.ts";
 import type { AppEngine, HistoryLimits } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
@@ -8,17 +9,9 @@ import { isDisconnect } from "./group.ts";
 import { compactJson, jsonOfBytes } from "./json-text.ts";
 import { POSITION_CHECK_INTERVAL_MS, SCAN_SLICE_MS } from "./limits.ts";
 import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
-import { MultiMap } from "./multi-map.ts";
 import { optionsOf, type ChannelOptions, type Namespaces } from "./namespaces.ts";
 import type { Runtime } from "./runtime.ts";
-import {
-  CHANNELS,
-  type Channel,
-  type Frame,
-  type Payload,
-  type Push,
-  type Target,
-} from "./types.ts";
+import { CHANNELS, type Channel, type Frame, type Payload, type Push } from "./types.ts";
 
 export interface HubOptions {
   readonly app: string;
@@ -47,9 +40,10 @@ export interface OwnedHub extends Hub {
 
 export function createHub({ app, namespaces, engine, runtime, onBug }: HubOptions): OwnedHub {
   const { clock, timers } = runtime;
-  const connections = new Map<string, HubConnection>();
-  const users = new MultiMap<HubConnection>();
-  const labels = new MultiMap<HubConnection>();
+  const connections = new ConnectionIndex((channel) => {
+    const subscribed = find(channel)?.subscriptions() ?? [];
+    return subscribed.map(({ subscriber }) => subscriber.connectionId);
+  });
   const spaces = new Map<string, Map<string, LiveChannel>>();
   const startedMs = clock.monotonicMs();
   let liveChannels = 0;
@@ -100,54 +94,34 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       liveChannels--;
       engine.broker.unlisten(channel, live).catch(onBug);
     },
-    label: (connection, label) => labels.add(label, connection),
-    unlabel: (connection, label) => labels.delete(label, connection),
-    forget(connection) {
-      const { connectionId, userId } = connection.subscriber;
-      connections.delete(connectionId);
-      if (userId !== "") users.delete(userId, connection);
-      for (const label of connection.labels) labels.delete(label, connection);
-    },
+    label: (connection, label) => connections.label(connection, label),
+    unlabel: (connection, label) => connections.unlabel(connection, label),
+    forget: (connection) => connections.delete(connection),
     subscriptionsChanged(delta) {
       subscriptions += delta;
     },
     onBug,
   };
 
-  /** This node's connections that the target names. */
-  function matching(target: Target): readonly HubConnection[] {
-    if ("user" in target && !("connection" in target)) {
-      if (target.user !== "") return users.get(target.user);
-      return [...connections.values()].filter(({ subscriber }) => subscriber.userId === "");
-    }
-    if ("connection" in target) {
-      const connection = connections.get(target.connection);
-      if (connection === undefined) return [];
-      const otherUser = target.user !== undefined && target.user !== connection.subscriber.userId;
-      return otherUser ? [] : [connection];
-    }
-    if ("label" in target) return labels.get(target.label);
-    const subscribed = find(target.channel)?.subscriptions() ?? [];
-    return subscribed.flatMap(({ subscriber }) => connections.get(subscriber.connectionId) ?? []);
-  }
-
   const handlers: ControlHandlers = {
     push(target, push) {
       const frames = new Map<Encoder, Frame | Disconnect | undefined>();
       const direct: Push = { type: "direct", ...push };
-      const found = matching(target);
+      const found = connections.matching(target);
       for (const { subscriber } of found) deliver(subscriber, direct, frames);
       return found.length;
     },
     disconnect(target, reason, except) {
-      const found = matching(target).filter(
-        ({ subscriber }) => !except.includes(subscriber.connectionId),
-      );
+      const found = connections
+        .matching(target)
+        .filter(({ subscriber }) => !except.includes(subscriber.connectionId));
       for (const { subscriber } of found) subscriber.disconnect(reason);
       return found.length;
     },
     async signal(target, dialect, body) {
-      const found = matching(target).filter(({ subscriber }) => subscriber.dialect === dialect);
+      const found = connections
+        .matching(target)
+        .filter(({ subscriber }) => subscriber.dialect === dialect);
       const concerned = await Promise.all(
         found.map(async ({ subscriber }) => subscriber.signal(body)),
       );
@@ -183,7 +157,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
   function stats(): HubStats {
     return {
       connections: connections.size,
-      users: users.size,
+      users: connections.users,
       channels: liveChannels,
       subscriptions,
     };
@@ -225,8 +199,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     namespaces,
     connect(subscriber) {
       const connection = new HubConnection(connectionHost, subscriber);
-      connections.set(subscriber.connectionId, connection);
-      if (subscriber.userId !== "") users.add(subscriber.userId, connection);
+      connections.add(connection);
       return connection;
     },
     async publish(channel, publication, options = {}) {
@@ -262,10 +235,10 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     presenceStats: async (channel) => engine.presence.stats(withPresence(channel)),
     channels: (options = {}) => control.channels(options),
     nodes: (): Promise<readonly NodeInfo[]> => control.nodes(),
-    connectionsOf: (user) => users.count(user),
+    connectionsOf: (user) => connections.countOfUser(user),
     stats,
     async drain(spreadMs) {
-      const all = [...connections.values()];
+      const all = connections.all();
       const startMs = clock.monotonicMs();
       for (const [index, { subscriber }] of all.entries()) {
         const dueMs = startMs + (spreadMs * index) / all.length;

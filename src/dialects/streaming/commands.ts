@@ -1,4 +1,5 @@
 /** What each command does once a session is connected (centrifugo-protocol.md §4, §6). */
+import type { ConnectGrant } from "../../core/authority.ts";
 import { HubError } from "../../core/errors.ts";
 import type { StreamPosition } from "../../core/types.ts";
 import {
@@ -20,7 +21,14 @@ import type {
   WireClientInfo,
 } from "./protocol.ts";
 import type { StreamingSession } from "./session.ts";
-import { channelOf, detailOf, expiry, planSubscribe, subscribeResult } from "./subscribe.ts";
+import {
+  channelOf,
+  detailOf,
+  expiry,
+  planSubscribe,
+  subscribeResult,
+  unexpired,
+} from "./subscribe.ts";
 
 type Runnable = Exclude<Request, { readonly method: "connect" | "send" | "ping" }>;
 
@@ -174,7 +182,8 @@ async function rpc(session: StreamingSession, method: string): Promise<Result> {
 async function refresh(session: StreamingSession, token: string): Promise<Result> {
   const { authority, runtime, settings } = session.context;
   if (token === "") throw new DisconnectError("bad_request");
-  const grant = await expiredCloses(granted(authority.refresh({ token })));
+  const nowMs = runtime.clock.epochMs();
+  const grant = await expiredCloses(granted(authority.refresh({ token })), nowMs);
   if (grant.userId !== session.userId) throw new DisconnectError("invalid_token");
   if (!sameChannels(session, grant.subscriptions.keys())) {
     throw new DisconnectError("insufficient_state");
@@ -182,16 +191,17 @@ async function refresh(session: StreamingSession, token: string): Promise<Result
   session.expiresAtMs = grant.expiresAtMs;
   session.reschedule();
   const { connectionId: client } = session;
-  const left = expiry(grant.expiresAtMs, runtime.clock.epochMs());
+  const left = expiry(grant.expiresAtMs, nowMs);
   return { refresh: { client, version: settings.serverVersion, ...left } };
 }
 
 /** §3.4: a connection that shows an expired token has expired. */
-async function expiredCloses<Grant>(granting: Promise<Grant>): Promise<Grant> {
+async function expiredCloses(granting: Promise<ConnectGrant>, nowMs: number) {
   try {
-    return await granting;
+    return unexpired(await granting, nowMs);
   } catch (error) {
-    const expired = error instanceof HubError && error.code === "token_expired";
+    const expired =
+      error instanceof HubError && (error.code === "token_expired" || error.code === "expired");
     throw expired ? new DisconnectError("connection_expired") : error;
   }
 }
@@ -205,11 +215,12 @@ async function subRefresh(
   const subscription = session.connection?.subscription(channelOf(name));
   if (subscription === undefined) throw new HubError("permission_denied", "Not subscribed");
   if (request.token === "") throw new HubError("bad_request", "A refresh needs a token");
-  const grant = await granted(authority.subscribe({ token: request.token }));
+  const nowMs = runtime.clock.epochMs();
+  const grant = unexpired(await granted(authority.subscribe({ token: request.token })), nowMs);
   if (grant.channel !== name || grant.userId !== session.userId) {
     throw new DisconnectError("invalid_token");
   }
   detailOf(subscription).expiresAtMs = grant.expiresAtMs;
   session.reschedule();
-  return { sub_refresh: expiry(grant.expiresAtMs, runtime.clock.epochMs()) };
+  return { sub_refresh: expiry(grant.expiresAtMs, nowMs) };
 }

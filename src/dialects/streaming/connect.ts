@@ -5,7 +5,7 @@ import { channelOptions, maySubscribe, personalChannel } from "./channel-rules.t
 import { DisconnectError } from "./errors.ts";
 import type { ConnectRequest, SubscribeResult } from "./protocol.ts";
 import type { StreamingSession } from "./session.ts";
-import { expiry, plan, subscribeResult, type SubscribePlan } from "./subscribe.ts";
+import { expiry, plan, subscribeResult, unexpired, type SubscribePlan } from "./subscribe.ts";
 
 /** Runs the command to its answer. Rejects with DisconnectError; a HubError is answered here, since it ends the session. */
 export async function connect(
@@ -46,7 +46,7 @@ export async function connect(
   }
 
   function connectResult(
-    { connectionId, context, expiresAtMs, request: { framePings } }: StreamingSession,
+    { connectionId, context, expiresAtMs, heartbeat: { framePings } }: StreamingSession,
     subs: ReadonlyMap<string, SubscribeResult>,
   ) {
     const { settings } = context;
@@ -68,16 +68,16 @@ async function authenticate(
   session: StreamingSession,
   request: ConnectRequest,
 ): Promise<ConnectGrant> {
-  const { authority, settings } = session.context;
+  const { authority, runtime, settings } = session.context;
   if (request.token !== "") {
     const grant = await granted(authority.connect({ token: request.token }));
     if (grant.userId === "" && settings.disallowAnonymousConnectionTokens) {
       throw new DisconnectError("permission_denied");
     }
-    return settings.insecure ? withoutExpiry(grant) : grant;
+    return settings.insecure ? withoutExpiry(grant) : unexpired(grant, runtime.clock.epochMs());
   }
   const anonymous = settings.allowAnonymousConnectWithoutToken || settings.insecure;
-  const { headerUserId } = session.request;
+  const { userId: headerUserId } = session;
   if (!anonymous && headerUserId === "") throw new DisconnectError("bad_request");
   return { userId: anonymous ? "" : headerUserId, subscriptions: new Map() };
 }

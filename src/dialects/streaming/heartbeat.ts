@@ -3,19 +3,20 @@ import type { StreamingSettings } from "./settings.ts";
 
 export class Heartbeat {
   readonly #settings: Pick<StreamingSettings, "pingIntervalMs" | "pongTimeoutMs">;
-  readonly #framePings: boolean;
+  /** Pings are the transport's own. */
+  readonly framePings: boolean;
   /** Monotonic milliseconds; Infinity: none. */
   #pingAtMs = Infinity;
   #pongUntilMs = Infinity;
   #pingedAtMs = 0;
 
-  /** With `framePings` anything that the peer's socket sends is an answer, and `pong` expects none. */
+  /** With `framePings` anything that the peer sends is an answer, and `pong` expects none. */
   constructor(
     settings: Pick<StreamingSettings, "pingIntervalMs" | "pongTimeoutMs">,
     framePings: boolean,
   ) {
     this.#settings = settings;
-    this.#framePings = framePings;
+    this.framePings = framePings;
   }
 
   get nextMs(): number {
@@ -30,7 +31,7 @@ export class Heartbeat {
 
   /** Whether a pong was expected: each ping may be answered once. */
   pong(): boolean {
-    if (this.#framePings || this.#pongUntilMs === Infinity) return false;
+    if (this.framePings || this.#pongUntilMs === Infinity) return false;
     this.#pongUntilMs = Infinity;
     return true;
   }
@@ -38,7 +39,7 @@ export class Heartbeat {
   /** `ping`: one is to be sent now. `dead`: the last one was not answered in time. */
   beat(nowMs: number, lastReceivedMs: number): "ping" | "dead" | "quiet" {
     if (nowMs >= this.#pongUntilMs) {
-      if (!this.#framePings || lastReceivedMs < this.#pingedAtMs) return "dead";
+      if (!this.framePings || lastReceivedMs < this.#pingedAtMs) return "dead";
       this.#pongUntilMs = Infinity;
     }
     if (nowMs < this.#pingAtMs) return "quiet";

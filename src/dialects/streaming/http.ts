@@ -47,11 +47,11 @@ async function handle(c: Context, authorize: Authorize, method: string | undefin
   if (!known) return c.text("404 page not found\n", 404);
   let body: JsonView;
   try {
-    const text = await c.req.text();
+    const text = bodyText(await c.req.arrayBuffer());
     body = jsonView(text === "" ? "{}" : text);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    return c.text(`The body is not JSON\n`, 400);
+    return c.text("The body is not JSON\n", 400);
   }
   const { metrics } = context;
   try {
@@ -73,6 +73,17 @@ async function handle(c: Context, authorize: Authorize, method: string | undefin
       return answer(c, JSON.stringify(wire), TRANSPORT_STATUS[wire.code] ?? 500);
     }
     return answer(c, `{"error":${JSON.stringify(wire)}}`, 200);
+  }
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Anything but UTF-8 is refused: read leniently, a payload would reach its subscribers with other characters in it. */
+function bodyText(bytes: ArrayBuffer): string {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch (error) {
+    throw new HubError("bad_request", "The body is not UTF-8", { cause: error });
   }
 }
 

@@ -103,7 +103,7 @@ function sessionRequest(
   return {
     codec: (subprotocol === undefined ? undefined : SUBPROTOCOLS[subprotocol]) ?? byQuery,
     framePings: query.get("cf_ws_frame_ping_pong") === "true",
-    headerUserId: userIdHttpHeader === "" ? "" : (headers.get(userIdHttpHeader) ?? ""),
+    userId: userIdHttpHeader === "" ? "" : (headers.get(userIdHttpHeader) ?? ""),
     subprotocol,
   };
 }

@@ -32,8 +32,8 @@ export interface SessionRequest {
   readonly codec: Codec;
   /** The client asked for pings on the WebSocket level (§1.2). */
   readonly framePings: boolean;
-  /** From `userIdHttpHeader`; `""` without it. */
-  readonly headerUserId: string;
+  /** From `userIdHttpHeader`: the user when nothing else tells; `""` without it. */
+  readonly userId: string;
 }
 
 export type SessionState = "new" | "connecting" | "connected" | "refused" | "closed";
@@ -42,9 +42,9 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   readonly context: StreamingContext;
   readonly codec: Codec;
   readonly socket: Socket;
-  readonly request: SessionRequest;
   readonly connectionId: string;
-  userId = "";
+  /** Until it is connected, what the trusted header said. */
+  userId: string;
   info?: Payload;
   state: SessionState = "new";
   connection: Connection | undefined;
@@ -60,7 +60,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   constructor(context: StreamingContext, socket: Socket, request: SessionRequest) {
     this.context = context;
     this.socket = socket;
-    this.request = request;
+    this.userId = request.userId;
     this.codec = request.codec;
     const { settings, runtime } = context;
     const nowMs = runtime.clock.monotonicMs();
@@ -229,7 +229,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   }
 
   #ping(): void {
-    if (this.request.framePings) this.socket.ping();
+    if (this.heartbeat.framePings) this.socket.ping();
     else this.socket.send(this.codec.ping);
   }
 

@@ -85,11 +85,11 @@ export async function planSubscribe(
 }
 
 async function grantOf(
-  { authority }: StreamingContext,
+  { authority, runtime }: StreamingContext,
   { connectionId, userId }: SubscribingSession,
   { channel, token }: SubscribeRequest,
 ): Promise<SubscriptionGrant> {
-  const grant = await authority.subscribe({ token });
+  const grant = unexpired(await authority.subscribe({ token }), runtime.clock.epochMs());
   const otherConnection = grant.connectionId !== undefined && grant.connectionId !== connectionId;
   // §4.1 rule 9: a token that is somebody else's is no mistake of this channel's but of this client.
   if (grant.channel !== channel || grant.userId !== userId || otherConnection) {
@@ -182,6 +182,15 @@ export function subscribeResult(
       : {}),
     ...(data === undefined ? {} : { data }),
   };
+}
+
+/** A valid token whose `expire_at` has passed opens nothing: 110 (§3.1, §8.1). */
+export function unexpired<Grant extends { readonly expiresAtMs?: number }>(
+  grant: Grant,
+  nowMs: number,
+): Grant {
+  if (grant.expiresAtMs === undefined || grant.expiresAtMs > nowMs) return grant;
+  throw new HubError("expired", "What the token grants has ended already");
 }
 
 /** `expires` and the seconds left, as every answer that can expire gives them. */

@@ -1,0 +1,75 @@
+/** This node's connections of one app, and the ways to find them: by id, user and label. */
+import type { HubConnection } from "./connection.ts";
+import { MultiMap } from "./multi-map.ts";
+import type { Channel, Target } from "./types.ts";
+
+export class ConnectionIndex {
+  readonly #byId = new Map<string, HubConnection>();
+  readonly #byUser = new MultiMap<HubConnection>();
+  readonly #byLabel = new MultiMap<HubConnection>();
+  readonly #subscribedTo: (channel: Channel) => readonly string[];
+
+  /** `subscribedTo` gives the ids of the connections in a channel. */
+  constructor(subscribedTo: (channel: Channel) => readonly string[]) {
+    this.#subscribedTo = subscribedTo;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Users with a connection; anonymous ones are none. */
+  get users(): number {
+    return this.#byUser.size;
+  }
+
+  add(connection: HubConnection): void {
+    const { connectionId, userId } = connection.subscriber;
+    this.#byId.set(connectionId, connection);
+    if (userId !== "") this.#byUser.add(userId, connection);
+  }
+
+  delete(connection: HubConnection): void {
+    const { connectionId, userId } = connection.subscriber;
+    this.#byId.delete(connectionId);
+    if (userId !== "") this.#byUser.delete(userId, connection);
+    for (const label of connection.labels) this.#byLabel.delete(label, connection);
+  }
+
+  label(connection: HubConnection, label: string): void {
+    this.#byLabel.add(label, connection);
+  }
+
+  unlabel(connection: HubConnection, label: string): void {
+    this.#byLabel.delete(label, connection);
+  }
+
+  get(connectionId: string): HubConnection | undefined {
+    return this.#byId.get(connectionId);
+  }
+
+  countOfUser(userId: string): number {
+    return this.#byUser.count(userId);
+  }
+
+  /** A copy. */
+  all(): HubConnection[] {
+    return [...this.#byId.values()];
+  }
+
+  /** A copy. The user `""` stands for the anonymous connections, which are looked for one by one. */
+  matching(target: Target): readonly HubConnection[] {
+    if ("connection" in target) {
+      const connection = this.#byId.get(target.connection);
+      if (connection === undefined) return [];
+      const { userId } = connection.subscriber;
+      return target.user !== undefined && target.user !== userId ? [] : [connection];
+    }
+    if ("user" in target) {
+      if (target.user !== "") return this.#byUser.get(target.user);
+      return this.all().filter(({ subscriber }) => subscriber.userId === "");
+    }
+    if ("label" in target) return this.#byLabel.get(target.label);
+    return this.#subscribedTo(target.channel).flatMap((id) => this.#byId.get(id) ?? []);
+  }
+}
