@@ -2,9 +2,9 @@
 import { RE2JS } from "re2js";
 import type { ControlBus } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
-import type { NodeInfo } from "./hub.ts";
+import type { ChannelFilter, NodeInfo } from "./hub.ts";
 import { CONTROL_DEADLINE_MS, PATTERN_CHARACTERS_MAX } from "./limits.ts";
-import { CHANNELS, type Payload, type Reached, type Tags, type Target } from "./types.ts";
+import type { Payload, Reached, Tags, Target } from "./types.ts";
 
 interface DirectPush {
   readonly data: Payload;
@@ -18,7 +18,7 @@ type Question =
   | { ask: "push"; target: Target; data: PortablePayload; tags?: Tags }
   | { ask: "disconnect"; target: Target; reason: Disconnect; except: readonly string[] }
   | { ask: "signal"; target: Target; dialect: string; body: unknown }
-  | { ask: "channels"; space: string; pattern?: string }
+  | { ask: "channels"; filter: ChannelFilter }
   | { ask: "node" };
 
 type ChannelCounts = readonly (readonly [name: string, connections: number])[];
@@ -28,7 +28,7 @@ export interface ControlHandlers {
   push(target: Target, push: DirectPush): number;
   disconnect(target: Target, reason: Disconnect, except: readonly string[]): number;
   signal(target: Target, dialect: string, body: unknown): Promise<number>;
-  channels(space: string, matches: (name: string) => boolean): Promise<ChannelCounts>;
+  channels(filter: ChannelFilter, matches: (name: string) => boolean): Promise<ChannelCounts>;
   node(): NodeInfo;
 }
 
@@ -36,7 +36,7 @@ export interface Control {
   push(target: Target, push: DirectPush): Promise<Reached>;
   disconnect(target: Target, reason: Disconnect, except: readonly string[]): Promise<Reached>;
   signal(target: Target, dialect: string, body: unknown): Promise<Reached>;
-  channels(options: { space?: string; pattern?: string }): Promise<ReadonlyMap<string, number>>;
+  channels(filter: ChannelFilter): Promise<ReadonlyMap<string, number>>;
   nodes(): Promise<readonly NodeInfo[]>;
 }
 
@@ -59,15 +59,10 @@ export function createControl(bus: ControlBus, handlers: ControlHandlers): Contr
       }),
     disconnect: (target, reason, except) => reach({ ask: "disconnect", target, reason, except }),
     signal: (target, dialect, body) => reach({ ask: "signal", target, dialect, body }),
-    async channels({ space = CHANNELS, pattern }) {
+    async channels(filter) {
       // Compiled here as well, so that a bad pattern is this caller's error.
-      if (pattern !== undefined) compilePattern(pattern);
-      const question: Question = {
-        ask: "channels",
-        space,
-        ...(pattern === undefined ? {} : { pattern }),
-      };
-      const { answers } = await bus.ask(question, CONTROL_DEADLINE_MS);
+      matcher(filter);
+      const { answers } = await bus.ask({ ask: "channels", filter }, CONTROL_DEADLINE_MS);
       const counts = new Map<string, number>();
       for (const [name, count] of (answers as ChannelCounts[]).flat()) {
         counts.set(name, (counts.get(name) ?? 0) + count);
@@ -94,17 +89,16 @@ function answer(question: Question, handlers: ControlHandlers): unknown {
       return handlers.disconnect(question.target, question.reason, question.except);
     case "signal":
       return handlers.signal(question.target, question.dialect, question.body);
-    case "channels": {
-      const { space, pattern } = question;
-      return handlers.channels(space, pattern === undefined ? () => true : compilePattern(pattern));
-    }
+    case "channels":
+      return handlers.channels(question.filter, matcher(question.filter));
     case "node":
       return handlers.node();
   }
 }
 
-/** An RE2 expression, found anywhere in a name, in time linear in the name. Throws `bad_request`. */
-function compilePattern(pattern: string): (name: string) => boolean {
+/** Takes time linear in the name. Throws `bad_request`. */
+function matcher({ pattern }: ChannelFilter): (name: string) => boolean {
+  if (pattern === undefined) return () => true;
   if (pattern.length > PATTERN_CHARACTERS_MAX) {
     throw new HubError("bad_request", "The channel pattern is too long");
   }

@@ -4,14 +4,14 @@ import { ConnectionIndex } from "./connection-index.ts";
 import { createControl, type ControlHandlers } from "./control.ts";
 import type { AppEngine, HistoryLimits } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
-import type { Encoder, Hub, NodeInfo, Subscriber } from "./hub.ts";
+import type { ChannelFilter, Encoder, Hub, NodeInfo, Subscriber } from "./hub.ts";
 import { isDisconnect } from "./group.ts";
-import { compactJson, jsonOfBytes } from "./json-text.ts";
 import { POSITION_CHECK_INTERVAL_MS, SCAN_SLICE_MS } from "./limits.ts";
 import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
-import { optionsOf, type ChannelOptions, type Namespaces } from "./namespaces.ts";
+import { joinableOptions, optionsOf, type ChannelOptions, type Namespaces } from "./namespaces.ts";
+import { createPublishing } from "./publishing.ts";
 import type { Runtime } from "./runtime.ts";
-import { CHANNELS, type Channel, type Frame, type Payload, type Push } from "./types.ts";
+import { CHANNELS, type Channel, type Frame, type Push } from "./types.ts";
 
 export interface HubOptions {
   readonly app: string;
@@ -127,7 +127,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       );
       return concerned.filter(Boolean).length;
     },
-    channels: (space, matches) => countChannels(space, matches),
+    channels: countChannels,
     node: () => ({
       id: engine.control.nodeId,
       ...stats(),
@@ -135,16 +135,24 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     }),
   };
   const control = createControl(engine.control, handlers);
+  const { broker } = engine;
+  const publishing = createPublishing({
+    broker,
+    optionsFor,
+    channels: (filter) => control.channels(filter),
+  });
 
   async function countChannels(
-    space: string,
+    { space = CHANNELS, dialect }: ChannelFilter,
     matches: (name: string) => boolean,
   ): Promise<[name: string, connections: number][]> {
+    const joinable = (name: string): boolean =>
+      dialect === undefined || joinableOptions(namespaces, name, dialect) !== undefined;
     const found: [string, number][] = [];
     let sliceEndMs = clock.monotonicMs() + SCAN_SLICE_MS;
     for (const [name, live] of spaces.get(space) ?? []) {
       const { size } = live;
-      if (size > 0 && matches(name)) found.push([name, size]);
+      if (size > 0 && joinable(name) && matches(name)) found.push([name, size]);
       // Many channels or a costly pattern must not stall the connections meanwhile.
       if (clock.monotonicMs() >= sliceEndMs) {
         await new Promise<void>((resolve) => timers.soon(resolve));
@@ -202,14 +210,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       connections.add(connection);
       return connection;
     },
-    async publish(channel, publication, options = {}) {
-      const channelOptions = optionsFor(channel);
-      const data = checkedData(publication.data, channelOptions?.publicationDataFormat ?? "json");
-      const { skipHistory, ...rest } = options;
-      const history = skipHistory === true ? undefined : channelOptions?.history;
-      const kept = history === undefined ? {} : { history };
-      return engine.broker.publish(channel, { ...publication, data }, { ...rest, ...kept });
-    },
+    ...publishing,
     push: (target, push) => control.push(target, push),
     disconnect: (target, reason, options) =>
       control.disconnect(target, reason, options?.exceptConnections ?? []),
@@ -233,7 +234,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     },
     presence: async (channel) => engine.presence.list(withPresence(channel)),
     presenceStats: async (channel) => engine.presence.stats(withPresence(channel)),
-    channels: (options = {}) => control.channels(options),
+    channels: (filter = {}) => control.channels(filter),
     nodes: (): Promise<readonly NodeInfo[]> => control.nodes(),
     connectionsOf: (user) => connections.countOfUser(user),
     stats,
@@ -264,15 +265,4 @@ function deliver(
   if (frame === undefined) return;
   if (isDisconnect(frame)) subscriber.disconnect(frame);
   else subscriber.send(frame);
-}
-
-/** JSON is checked and compacted here, once per publication; a binary namespace takes anything. */
-function checkedData(data: Payload, format: ChannelOptions["publicationDataFormat"]): Payload {
-  if (format === "binary") return data;
-  const json = "json" in data ? compactJson(data.json) : jsonOfBytes(data.bytes);
-  if (json === undefined) throw new HubError("bad_request", "The data is not JSON in UTF-8");
-  if (format === "json_object" && !json.startsWith("{")) {
-    throw new HubError("bad_request", "The channel takes JSON objects only");
-  }
-  return { json };
 }

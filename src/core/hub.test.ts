@@ -351,6 +351,24 @@ describe("targets", () => {
     expect((await hub.channels({ pattern: "a".repeat(10_000) })).size).toBe(0);
   });
 
+  test("publishMatching() publishes to each channel found, and not to those of other dialects", async () => {
+    const own = { dialects: { names: ["streaming"], implied: true } };
+    const objects = { publicationDataFormat: "json_object" } as const;
+    await using server = await embeddedHub(namespaces({}, { own, objects }));
+    const { hub } = server;
+    const names = ["app.one", "app.two", "web", "own:app", "objects:app"];
+    const recorders = names.map((_, index) => new Recorder(`${index}`));
+    for (const [index, name] of names.entries()) {
+      const recorder = recorders[index];
+      if (recorder !== undefined) await subscribeTo(recorder, hub.connect(recorder), name);
+    }
+    expect(await hub.publishMatching({ pattern: "app", dialect: "test" }, json("1"))).toBe(3);
+    expect(recorders.map(({ recorded }) => recorded.length - 1)).toEqual([1, 1, 0, 0, 0]);
+    expect(await hub.publishMatching({ pattern: "app" }, json("{}"))).toBe(4);
+    expect(recorders.map(({ recorded }) => recorded.length - 1)).toEqual([2, 2, 0, 1, 1]);
+    expect(await hub.publishMatching({ pattern: "nothing" }, json("1"))).toBe(0);
+  });
+
   test("work over nodes and add up", async () => {
     const runtime = createTestRuntime();
     const cluster = new SimulatedCluster({ random: runtime.random, lossRate: 0 });

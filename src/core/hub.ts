@@ -33,6 +33,15 @@ export interface HubHistoryQuery {
   readonly reverse?: boolean;
 }
 
+export interface ChannelFilter {
+  /** Default: `channels`. */
+  readonly space?: string;
+  /** An RE2 expression, found anywhere in the name. Absent: every name. */
+  readonly pattern?: string;
+  /** Only channels that connections of this dialect may join. */
+  readonly dialect?: string;
+}
+
 export interface NodeInfo {
   readonly id: string;
   readonly connections: number;
@@ -68,11 +77,13 @@ export interface Hub {
   /** Throws `not_available` when the channel keeps no presence. */
   presence(channel: Channel): Promise<readonly ClientInfo[]>;
   presenceStats(channel: Channel): Promise<{ readonly clients: number; readonly users: number }>;
-  /** Channels with at least one subscribed connection, with their number, over all nodes. A `pattern` is an RE2 expression, unanchored. */
-  channels(options?: {
-    readonly space?: string;
-    readonly pattern?: string;
-  }): Promise<ReadonlyMap<string, number>>;
+  /** Channels with at least one subscribed connection, with their number, over all nodes. Throws `bad_request` for a bad pattern. */
+  channels(filter?: ChannelFilter): Promise<ReadonlyMap<string, number>>;
+  /**
+   * Publishes to each channel that `channels` finds; the answer is their number. One that does not take the payload is
+   * counted and left out. Order is kept per channel, not between channels.
+   */
+  publishMatching(filter: ChannelFilter, publication: NewPublication): Promise<number>;
   nodes(): Promise<readonly NodeInfo[]>;
   /** The user's connections on this node. */
   connectionsOf(user: string): number;

@@ -1,0 +1,71 @@
+/** Publishing: what a channel takes, what is kept of it, and many channels at once. */
+import type { Broker } from "./engine.ts";
+import { HubError } from "./errors.ts";
+import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
+import { compactJson, jsonOfBytes } from "./json-text.ts";
+import type { ChannelOptions } from "./namespaces.ts";
+import {
+  CHANNELS,
+  type Channel,
+  type NewPublication,
+  type Payload,
+  type StreamPosition,
+} from "./types.ts";
+
+export interface PublishingOptions {
+  readonly broker: Broker;
+  /** Undefined outside the namespaces: any JSON, no history. */
+  readonly optionsFor: (channel: Channel) => ChannelOptions | undefined;
+  readonly channels: (filter: ChannelFilter) => Promise<ReadonlyMap<string, number>>;
+}
+
+export function createPublishing({
+  broker,
+  optionsFor,
+  channels,
+}: PublishingOptions): Pick<Hub, "publish" | "publishMatching"> {
+  async function publish(
+    channel: Channel,
+    publication: NewPublication,
+    options: HubPublishOptions = {},
+  ): Promise<StreamPosition | undefined> {
+    const channelOptions = optionsFor(channel);
+    const data = checkedData(publication.data, channelOptions?.publicationDataFormat ?? "json");
+    const { skipHistory, ...rest } = options;
+    const history = skipHistory === true ? undefined : channelOptions?.history;
+    const kept = history === undefined ? {} : { history };
+    return broker.publish(channel, { ...publication, data }, { ...rest, ...kept });
+  }
+
+  async function publishMatching(
+    filter: ChannelFilter,
+    publication: NewPublication,
+  ): Promise<number> {
+    const { space = CHANNELS } = filter;
+    const found = await channels(filter);
+    const published = [...found.keys()].map((name) => publish({ space, name }, publication));
+    const failed = (await Promise.allSettled(published)).find(
+      (result): result is PromiseRejectedResult =>
+        result.status === "rejected" && !isRefusal(result.reason),
+    );
+    if (failed !== undefined) throw failed.reason;
+    return found.size;
+  }
+
+  return { publish, publishMatching };
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof HubError && error.code === "bad_request";
+}
+
+/** JSON is checked and compacted here, once per publication; a binary namespace takes anything. */
+function checkedData(data: Payload, format: ChannelOptions["publicationDataFormat"]): Payload {
+  if (format === "binary") return data;
+  const json = "json" in data ? compactJson(data.json) : jsonOfBytes(data.bytes);
+  if (json === undefined) throw new HubError("bad_request", "The data is not JSON in UTF-8");
+  if (format === "json_object" && !json.startsWith("{")) {
+    throw new HubError("bad_request", "The channel takes JSON objects only");
+  }
+  return { json };
+}

@@ -1,0 +1,110 @@
+/** The OpenAPI document is what the server really answers: each operation is called and its answer held against its schema. */
+import { expect, test } from "bun:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { bootServer, type BootedServer } from "../support/server.ts";
+
+interface Operation {
+  readonly operationId: string;
+  readonly requestBody?: Content;
+  readonly responses: Readonly<Record<string, Partial<Content>>>;
+}
+interface Content {
+  readonly content: { readonly "application/json": { readonly schema: object } };
+}
+interface Document {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+/** A request of each operation that succeeds, and what must be in its result. */
+const CALLS: Readonly<Record<string, readonly [request: object, result: object]>> = {
+  publish: [{ channel: "public:a", data: { n: 1 }, tags: { event: "x" } }, { offset: 1 }],
+  broadcast: [
+    { channels: ["public:b", "nowhere:b"], data: 1 },
+    { responses: [{ result: { offset: 1 } }, { error: { code: 102 } }] },
+  ],
+  subscribe: [{ user: "u", channel: "public:a", recover_since: { offset: 0, epoch: "" } }, {}],
+  presence: [{ channel: "public:a" }, {}],
+  presence_stats: [{ channel: "public:a" }, { num_clients: 1, num_users: 1 }],
+  history: [{ channel: "public:a", limit: -1 }, { offset: 1 }],
+  channels: [{ pattern: "public:*" }, { channels: { "public:a": { num_clients: 1 } } }],
+  info: [{}, { nodes: [{ num_clients: 1 }] }],
+  batch: [
+    { commands: [{ presence_stats: { channel: "public:a" } }, { nothing: {} }] },
+    { replies: [{}, {}] },
+  ],
+  refresh: [{ user: "u" }, {}],
+  unsubscribe: [{ user: "u", channel: "public:a" }, {}],
+  history_remove: [{ channel: "public:a" }, {}],
+  disconnect: [{ user: "u" }, {}],
+};
+
+async function document(server: BootedServer): Promise<Document> {
+  return (await (await fetch(`${server.apiUrl}/openapi.json`)).json()) as Document;
+}
+
+/** A connection of user `u`, held open until the test ends. */
+async function connectUser(server: BootedServer): Promise<void> {
+  const socket = new WebSocket(server.websocketUrl, { headers: { "X-User": "u" } });
+  await new Promise((resolve) => {
+    socket.onmessage = resolve;
+    socket.onopen = () => socket.send('{"id":1,"connect":{}}');
+  });
+}
+
+test("every operation of the streaming API answers as its schema says", async () => {
+  await using server = await bootServer({
+    config: { streaming: { user_id_http_header: "x-user" } },
+  });
+  await connectUser(server);
+  const { openapi, paths } = await document(server);
+  expect(openapi).toBe("3.1.0");
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  const called = new Set<string>();
+  for (const [method, [request, result]] of Object.entries(CALLS)) {
+    const operation = paths[`/api/${method}`]?.["post"];
+    const requestSchema = operation?.requestBody?.content["application/json"].schema ?? false;
+    const responseSchema =
+      operation?.responses["200"]?.content?.["application/json"].schema ?? false;
+    expect([method, ajv.validate(requestSchema, request), ajv.errors]).toEqual([
+      method,
+      true,
+      null,
+    ]);
+    const answer = await server.api(method, request);
+    expect([method, ajv.validate(responseSchema, answer), ajv.errors]).toEqual([
+      method,
+      true,
+      null,
+    ]);
+    expect(answer).toMatchObject({ result });
+    called.add(`/api/${method}`);
+  }
+  // Nothing is registered that `rpc` could call: its one answer is an error.
+  expect(await server.api("rpc", { method: "x" })).toEqual({
+    error: { code: 104, message: "not found" },
+  });
+  called.add("/api/rpc");
+  const documented = Object.keys(paths).filter((path) => path.startsWith("/api/"));
+  expect([...called].sort()).toEqual(documented.sort());
+});
+
+test("the schemas refuse a wrong answer", async () => {
+  await using server = await bootServer();
+  const { paths } = await document(server);
+  const schema =
+    paths["/api/publish"]?.["post"]?.responses["200"]?.content?.["application/json"].schema ?? true;
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  expect(ajv.validate(schema, { result: { offset: "1" } })).toBe(false);
+  expect(ajv.validate(schema, { result: {}, error: { code: 1, message: "" } })).toBe(false);
+});
+
+test("operations answer as documented", async () => {
+  await using server = await bootServer();
+  const { paths } = await document(server);
+  for (const path of ["/health", "/ready", "/metrics"]) {
+    const response = await fetch(server.apiUrl + path);
+    expect(Object.keys(paths[path]?.["get"]?.responses ?? {})).toContain(`${response.status}`);
+    expect(response.status).toBe(200);
+  }
+});
