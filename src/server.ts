@@ -18,7 +18,7 @@ import { openApiDocument } from "./openapi.ts";
 import { createIndex, createOperations } from "./operations.ts";
 import { createStreamingApps } from "./streaming-apps.ts";
 import { systemRuntime } from "./system-runtime.ts";
-import { createApiListener, type ApiListener } from "./transports/api-listener.ts";
+import { createApiListener, isAborted, type ApiListener } from "./transports/api-listener.ts";
 import { createClientsListener, type ClientsListener } from "./transports/listener.ts";
 
 /** Clients told per second to reconnect elsewhere: a drain's pace, as far as its time allows. */
@@ -89,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let accepting = true;
   const api = new Hono();
   api.onError((error, c) => {
+    if (isAborted(error)) return c.text("The body did not arrive whole\n", 400);
     onBug(error, "an API call");
     return c.text("internal error\n", 500);
   });
@@ -135,6 +136,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   watchListener(clients);
+  metrics.gauge(
+    "deadlines",
+    "Connections that wait for a ping, pong or expiry",
+    () => schedule.size,
+  );
   log.info({ version, engine: engine.name, clients: clients.url, api: apiListener.url }, "Ready");
 
   function watchListener(listener: ClientsListener): void {
@@ -157,9 +163,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       (open.sockets() / DRAIN_CLIENTS_PER_SECOND) * 1000,
     );
     log.info({ sockets: open.sockets(), spreadMs: Math.round(spreadMs) }, "Draining");
+    const cutAtMs = runtime.clock.monotonicMs() + timeout;
     await Promise.all([...hubs.values()].map((hub) => hub.drain(spreadMs)));
+    // Those that were no connection of a hub yet when it began.
+    open.shutdown();
     await closeHandshakes(open, runtime);
+    const leftMs = Math.max(0, cutAtMs - runtime.clock.monotonicMs());
+    const cut = runtime.timers.after(leftMs, () => openApi.cut());
     await openApi.close();
+    cut.cancel();
     await open.close();
     for (const hub of hubs.values()) hub.close();
     schedule.close();

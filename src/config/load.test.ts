@@ -1,3 +1,6 @@
+import { generateKeyPairSync } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "bun:test";
 import { developmentToml } from "./development.ts";
 import { loadConfig } from "./load.ts";
@@ -112,8 +115,24 @@ public_key = "jwt.pem"
 MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 -----END PUBLIC KEY-----
 `;
-    const files = { "carillon.toml": text, "cert.pem": "", "key.pem": "", "jwt.pem": pem };
+    const [cert = "", key = ""] = ["cert", "key"].map((name) =>
+      readFileSync(join(import.meta.dir, `../../test/fixtures/tls/${name}.pem`), "utf8"),
+    );
+    const files = { "carillon.toml": text, "cert.pem": cert, "key.pem": key, "jwt.pem": pem };
     expect(load({ files }).signing_keys[0]?.public_key).toBe(pem);
+    expect(problemsOf({ files: { ...files, "cert.pem": key } })).toEqual([
+      "carillon.toml: clients.tls.cert: must hold a certificate in PEM",
+    ]);
+    expect(problemsOf({ files: { ...files, "key.pem": cert } })).toEqual([
+      "carillon.toml: clients.tls.key: must hold a private key in PEM, without a passphrase",
+    ]);
+    const other = generateKeyPairSync("ed25519").privateKey.export({
+      format: "pem",
+      type: "pkcs8",
+    });
+    expect(problemsOf({ files: { ...files, "key.pem": String(other) } })).toEqual([
+      "carillon.toml: clients.tls.key: is not the key of the certificate",
+    ]);
     expect(problemsOf({ files: { "carillon.toml": text, "jwt.pem": "no" } })).toEqual([
       'carillon.toml: clients.tls.cert: there is no file "cert.pem"',
       'carillon.toml: clients.tls.key: there is no file "key.pem"',

@@ -6,7 +6,7 @@ import { parseDocument } from "yaml";
 import { developmentFile } from "./development.ts";
 import { CONFIG_VARIABLE, readEnvironment, type Environment } from "./environment.ts";
 import { ConfigError, formatPath, type Path, type Problem } from "./problem.ts";
-import { publicKeyProblem } from "./rules.ts";
+import { certificateProblem, publicKeyProblem } from "./rules.ts";
 import type { Config } from "./schema.ts";
 import { deepCopy, validate } from "./validate.ts";
 
@@ -147,9 +147,14 @@ function readNamedFiles(
     }
   };
   for (const name of ["clients", "api"] as const) {
-    for (const key of ["cert", "key"] as const) {
-      const file = config[name].tls[key];
-      if (file !== undefined) read(file, [name, "tls", key]);
+    const { tls } = config[name];
+    if (tls.cert === undefined || tls.key === undefined) continue;
+    const cert = read(tls.cert, [name, "tls", "cert"]);
+    const key = read(tls.key, [name, "tls", "key"]);
+    if (cert === undefined || key === undefined) continue;
+    const problem = certificateProblem(cert, key);
+    if (problem !== undefined) {
+      problems.push({ path: [name, "tls", problem.of], message: problem.message });
     }
   }
   const signingKeys = config.signing_keys.map((key, index) => {

@@ -1,5 +1,5 @@
 /** What has to fit together between keys. Each rule sees values that the schema has accepted. */
-import { createPublicKey } from "node:crypto";
+import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { HMAC_ALGORITHMS, type Algorithm } from "./apps.ts";
 import { dialectsOf, DIALECTS, type ChannelSettings } from "./channel-options.ts";
 import { formatDuration } from "./durations.ts";
@@ -111,6 +111,24 @@ export function publicKeyProblem(
   const prefix = type === "rsa" ? "RS" : type === "ec" ? "ES" : type === "ed25519" ? "EdDSA" : "?";
   const wrong = algorithms.find((algorithm) => !algorithm.startsWith(prefix));
   return wrong === undefined ? undefined : `is of type "${type}", which "${wrong}" cannot use`;
+}
+
+/** What is wrong with a listener's certificate and key, by their texts; undefined when nothing is. */
+export function certificateProblem(
+  cert: string,
+  key: string,
+): { readonly of: "cert" | "key"; readonly message: string } | undefined {
+  try {
+    const certificate = new X509Certificate(cert);
+    try {
+      if (certificate.checkPrivateKey(createPrivateKey(key))) return undefined;
+      return { of: "key", message: "is not the key of the certificate" };
+    } catch {
+      return { of: "key", message: "must hold a private key in PEM, without a passphrase" };
+    }
+  } catch {
+    return { of: "cert", message: "must hold a certificate in PEM" };
+  }
 }
 
 function* channelProblems({ channel, development }: ParsedConfig): Iterable<Problem> {

@@ -22,6 +22,8 @@ export interface NativeMember extends GroupMember {
   deliver(group: string, frame: Frame): void;
   /** Leaves the native topics when too much is buffered. */
   sweep(): void;
+  /** Tells its session that the server stops, and closes. */
+  shutdown(): void;
 }
 
 interface NativePublisher {
@@ -88,6 +90,11 @@ export class Groups implements Fanout {
   attached(group: string, socket: NativeMember): void {
     const members = this.#detached.get(group);
     if (members?.delete(socket) === true && members.size === 0) this.#detached.delete(group);
+  }
+
+  shutdown(): void {
+    // Closing takes sockets out of the list.
+    for (const socket of [...this.#sockets]) socket.shutdown();
   }
 
   #deliver(group: string, frame: Frame, except: NativeMember | undefined): void {

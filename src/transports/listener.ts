@@ -71,6 +71,8 @@ export interface ClientsListener {
   stats(): ListenerStats;
   /** New upgrades and requests get 503 `shutting down`; sockets and requests under way live on. */
   stopAccepting(): void;
+  /** Has each session close its socket with its dialect's code for it. */
+  shutdown(): void;
   /** Ends what is left with 1001 and frees the port. */
   close(): Promise<void>;
 }
@@ -191,6 +193,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     stopAccepting() {
       accepting = false;
     },
+    shutdown: () => groups.shutdown(),
     async close() {
       accepting = false;
       // Without `true` it would wait for the last socket's peer.

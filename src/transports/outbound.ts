@@ -50,6 +50,8 @@ export abstract class OutboundSocket<Self> implements NativeMember {
   /** The bound was passed and frames were dropped: tells the session, and closes. */
   protected abstract endSlow(): void;
 
+  abstract shutdown(): void;
+
   get fanout(): Fanout {
     return this.context.groups;
   }

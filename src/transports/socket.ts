@@ -36,6 +36,8 @@ export interface Session {
   slow(): void;
   /** A bug in this session or its transport was logged; closes with the dialect's internal error before it returns, or the transport does. */
   failed(): void;
+  /** The server stops: close with the dialect's code that sends the client elsewhere. */
+  shutdown(): void;
   /** The last call. */
   closed(code: number, reason: string): void;
 }

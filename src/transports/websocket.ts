@@ -127,6 +127,11 @@ export class WebSocketConnection
     this.read(true);
   }
 
+  override shutdown(): void {
+    this.#call("shutdown");
+    this.close(1001, "shutdown");
+  }
+
   protected override endSlow(): void {
     this.#call("slow");
     // Frames were dropped, so it cannot go on, whatever the session did.
@@ -140,7 +145,7 @@ export class WebSocketConnection
     this.close(1011, "internal error");
   }
 
-  #call(method: "slow" | "failed"): void {
+  #call(method: "slow" | "failed" | "shutdown"): void {
     try {
       this.#session?.[method]();
     } catch (error) {
@@ -169,6 +174,7 @@ class EarlySession implements Session {
   receive(): void {}
   slow(): void {}
   failed(): void {}
+  shutdown(): void {}
   closed(code: number, reason: string): void {
     this.end = { code, reason };
   }

@@ -3,6 +3,7 @@ import { connect as connectTcp } from "node:net";
 import { expect } from "bun:test";
 import type { BootedServer } from "./server.ts";
 import { connectRaw, type RawFrame, type RawWebSocket } from "./raw-websocket.ts";
+import { hs256 } from "./tokens.ts";
 
 export type Format = "json" | "protobuf";
 
@@ -60,10 +61,12 @@ function endingOf(frames: readonly RawFrame[]): Ending {
 
 /** A healthy subscriber of a channel of its own, in the same server. */
 export async function startNeighbour(server: BootedServer): Promise<Neighbour> {
-  const client = await openClient(server);
+  const client = await openClient(server, { connected: false });
+  // A user of its own, so that nothing meant for anonymous connections concerns it.
+  client.send(`{"id":1,"connect":{"token":"${hs256({ sub: "neighbour" })}"}}`);
+  await client.next();
   client.send('{"id":2,"subscribe":{"channel":"public:neighbour"}}');
   await client.next();
-  // Its own join, which the development namespaces announce only to those who ask.
   let number = 0;
   return {
     async check() {

@@ -120,6 +120,10 @@ class LinesSession implements Session, Subscriber {
     this.disconnect({ disconnect: "internal_error" });
   }
 
+  shutdown(): void {
+    this.disconnect({ disconnect: "shutdown" });
+  }
+
   closed(): void {
     void this.#connection.close();
   }

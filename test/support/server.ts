@@ -1,5 +1,5 @@
 /** One call boots everything on free ports, in development mode unless told otherwise, and ends it with the test. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { developmentFile } from "../../src/config/development.ts";
@@ -54,7 +54,10 @@ export async function bootServer(options: BootOptions = {}): Promise<BootedServe
   const config = loadConfig({
     path: "carillon.json",
     env: {},
-    readFile: (path) => (path === "carillon.json" ? JSON.stringify(file) : undefined),
+    readFile: (path) => {
+      if (path === "carillon.json") return JSON.stringify(file);
+      return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+    },
   });
   const logged: Record<string, unknown>[] = [];
   const destination = {

@@ -1,8 +1,9 @@
 /** A server of the streaming dialect for its tests, and a client that sends and sees its JSON frames as they are. */
+import { rmSync } from "node:fs";
 import type { TestRuntime } from "./runtime.ts";
 import { createTestRuntime } from "./runtime.ts";
 import { connectRaw, type RawWebSocket } from "./raw-websocket.ts";
-import { bootServer, type BootedServer, type BootOptions } from "./server.ts";
+import { bootServer, temporaryDir, type BootedServer, type BootOptions } from "./server.ts";
 import { hs256 } from "./tokens.ts";
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -44,6 +45,12 @@ export async function bootStreaming(options: StreamingOptions = {}): Promise<Str
     runtime,
     seconds: (fromNow = 0) => Math.floor(runtime.clock.epochMs() / 1000) + fromNow,
   };
+}
+
+/** A data directory that outlives its servers; declare it before them. */
+export function keptDataDir(): Disposable & { readonly path: string } {
+  const path = temporaryDir();
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
 export type Message = Readonly<Record<string, unknown>>;
@@ -158,6 +165,25 @@ export async function apiResult(
   const { result, error } = await server.api(method, body);
   if (result === undefined) throw new Error(`${method} failed: ${JSON.stringify(error)}`);
   return result;
+}
+
+/** The header of the development key. */
+export const API_KEY = { "X-API-Key": "dev-api-key" };
+
+export interface ApiCall {
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Default: POST. */
+  readonly method?: string;
+}
+
+/** A request to the `api` listener as it is; the body of a JSON answer is parsed. */
+export async function callApi(server: StreamingServer, { path, ...init }: ApiCall) {
+  const response = await fetch(server.apiUrl + path, { method: "POST", ...init });
+  const text = await response.text();
+  const json = response.headers.get("content-type")?.startsWith("application/json") === true;
+  return { status: response.status, body: json ? (JSON.parse(text) as unknown) : text };
 }
 
 /** As replies have them (§8.1). */

@@ -7,7 +7,7 @@ import type { Channel, Payload, StreamPosition, Target } from "../../core/types.
 import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
 import { overrideFrom } from "./authority.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
-import { wireErrorOf } from "./errors.ts";
+import { DISCONNECTS, wireErrorOf } from "./errors.ts";
 import { globExpression } from "./glob.ts";
 import { encodeJsonResult } from "./json-encode.ts";
 import type { WireClientInfo } from "./protocol.ts";
@@ -72,7 +72,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     if (target === undefined) return EMPTY;
     await hub.disconnect(
       target,
-      { disconnect: "force_disconnect", ...(wire === undefined ? {} : { wire }) },
+      { disconnect: "force_disconnect", ...(wire === undefined ? {} : { wire: withReason(wire) }) },
       whitelist === undefined ? {} : { exceptConnections: whitelist },
     );
     return EMPTY;
@@ -220,6 +220,11 @@ function known(hub: Hub, name: string): Channel {
     throw new HubError("unknown_channel", "Unknown channel namespace");
   }
   return channelOf(name);
+}
+
+/** §3.5: with an empty reason centrifuge-js would reconnect whatever the code. */
+function withReason({ code, reason }: { readonly code: number; readonly reason: string }) {
+  return { code, reason: reason === "" ? DISCONNECTS.force_disconnect.reason : reason };
 }
 
 interface UserTarget {

@@ -12,9 +12,27 @@ const user = z
   .string()
   .meta({ description: "User id; the empty string means anonymous connections." });
 const offset = z.int().nonnegative();
-const position = z.strictObject({ offset, epoch: z.string() });
+/** A zero value may be left out, as everywhere in this protocol. */
+const position = z.object({ offset: offset.default(0), epoch: z.string().default("") });
 const unixSeconds = z.int().nonnegative().meta({ description: "Unix time in seconds." });
 const base64 = z.base64().meta({ description: "The same as base64; wins over the plain field." });
+
+/** §3.5: room for it in a close frame, and centrifuge-js takes a reason that is JSON for something else. */
+const CLOSE_REASON_BYTES_MAX = 123;
+const closeReason = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) <= CLOSE_REASON_BYTES_MAX && !isJson(text))
+  .default("")
+  .meta({ description: "At most 123 bytes that are not JSON; empty: the server's own." });
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const publicationFields = {
   data: json.optional(),
@@ -84,9 +102,7 @@ export const API_METHODS = {
     request: z.object({
       ...ofUser,
       whitelist: z.array(z.string()).optional().meta({ description: "Client ids that are kept." }),
-      disconnect: z
-        .object({ code: z.int().min(3000).max(4999), reason: z.string().max(123) })
-        .optional(),
+      disconnect: z.object({ code: z.int().min(3000).max(4999), reason: closeReason }).optional(),
     }),
     result: empty,
   },

@@ -299,6 +299,10 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     this.disconnect({ disconnect: "internal_error" });
   }
 
+  shutdown(): void {
+    this.disconnect({ disconnect: "shutdown" });
+  }
+
   disconnect(reason: Disconnect): void {
     if (this.state === "closed") return;
     const { code, reason: text } = reason.wire ?? DISCONNECTS[reason.disconnect];

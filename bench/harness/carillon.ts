@@ -1,0 +1,100 @@
+/** The server under test as a process of its own: its configuration, its credentials, and how to reach it. */
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bun, ChildProcess } from "./processes.ts";
+import { LOOPBACK, type Joining, type Target } from "./targets.ts";
+
+export interface Credentials {
+  readonly apiKey: string;
+  readonly tokenSecret: string;
+  /** Connection tokens, one for each of this many users. */
+  tokens(users: number): string[];
+}
+
+export function createCredentials(): Credentials {
+  const tokenSecret = randomBytes(32).toString("hex");
+  return {
+    apiKey: `evk_bench_${randomBytes(32).toString("hex")}`,
+    tokenSecret,
+    tokens: (users) => Array.from({ length: users }, (_, user) => sign(`u${user}`, tokenSecret)),
+  };
+}
+
+export interface CarillonOptions {
+  /** Users among whom the connections are spread. */
+  readonly users?: number;
+  /** For benchmarks that put all of their load on few connections. */
+  readonly channelsPerConnection?: number;
+}
+
+/** Presence, history and join/leave are off, as everything is that costs and was not asked for. */
+function configuration({ apiKey, tokenSecret }: Credentials, dataDir: string, limit?: number) {
+  return {
+    data_dir: dataDir,
+    clients: { host: LOOPBACK, port: 0 },
+    api: { host: LOOPBACK, port: 0 },
+    log: { format: "json" },
+    apps: [{ id: "bench" }],
+    api_keys: [{ id: "bench", hash: createHash("sha256").update(apiKey).digest("hex") }],
+    signing_keys: [{ use: "streaming", hmac_secret: tokenSecret }],
+    channel: {
+      without_namespace: { dialects: ["streaming"], allow_subscribe_for_client: true },
+    },
+    ...(limit === undefined
+      ? {}
+      : { streaming: { channel_limit: limit, commands_per_second_max: 0 } }),
+  };
+}
+
+export async function startCarillon(options: CarillonOptions = {}): Promise<Target> {
+  const credentials = createCredentials();
+  const dataDir = mkdtempSync(join(tmpdir(), "carillon-bench-"));
+  const file = join(dataDir, "carillon.json");
+  const limit = options.channelsPerConnection;
+  writeFileSync(file, JSON.stringify(configuration(credentials, dataDir, limit)));
+  const process = new ChildProcess(bun("../src/cli/main.ts", "serve"), {
+    on: "server",
+    env: { CARILLON_CONFIG: file },
+  });
+  const { clients, api } = await process.line<{ clients: string; api: string }>();
+  const texts = credentials.tokens(options.users ?? 1000);
+  return {
+    name: "Carillon",
+    process,
+    sockets: { host: LOOPBACK, port: portOf(clients), path: "/connection/websocket" },
+    join: (channel) => joinStreaming(channel, texts),
+    publishing: {
+      host: LOOPBACK,
+      port: portOf(api),
+      path: "/api/publish",
+      headers: { "X-API-Key": credentials.apiKey, "Content-Type": "application/json" },
+      body: (channel, data) => `{"channel":"${channel}","data":${data}}`,
+    },
+    async [Symbol.asyncDispose]() {
+      await process[Symbol.asyncDispose]();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As the SDK does, save that it would wait for the first answer. */
+export function joinStreaming(channel: string, tokens: readonly string[]): Joining {
+  return {
+    init: ['{"id":1,"connect":{"token":"%s"}}', `{"id":2,"subscribe":{"channel":"${channel}"}}`],
+    texts: tokens,
+    replies: 2,
+  };
+}
+
+function sign(user: string, secret: string): string {
+  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const exp = Math.floor(Date.now() / 1000) + 24 * 3600;
+  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub: user, exp })}`;
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}

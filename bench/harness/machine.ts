@@ -1,0 +1,44 @@
+/** What the numbers were taken on, and which cores serve and load. */
+import { cpus, release, totalmem } from "node:os";
+import packageJson from "../../package.json" with { type: "json" };
+
+export function machine(): string {
+  const [cpu] = cpus();
+  const parts = [
+    `Carillon ${packageJson.version} (${commit()})`,
+    `Bun ${Bun.version}`,
+    `Linux ${release()}`,
+    `${cpus().length} × ${cpu?.model.trim() ?? "unknown CPU"}`,
+    `${Math.round(totalmem() / 2 ** 30)} GB`,
+    placement() === undefined ? "not pinned" : "server on one core, load on another",
+  ];
+  return parts.join(", ");
+}
+
+/** The cores to use, where there is `taskset` and more than one. */
+export function placement(): { readonly server: string; readonly load: string } | undefined {
+  if (Bun.which("taskset") === null) return undefined;
+  const [server, ...load] = allowedCores();
+  if (server === undefined || load.length === 0) return undefined;
+  return { server: `${server}`, load: load.join(",") };
+}
+
+/** From `/proc`, since a container may have some of the machine's only. */
+function allowedCores(): number[] {
+  const { stdout } = Bun.spawnSync(["taskset", "-c", "-p", `${process.pid}`]);
+  const list = stdout.toString().split(":").at(-1)?.trim() ?? "";
+  return list.split(",").flatMap((part) => {
+    const [first = 0, last = first] = part.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}
+
+function commit(): string {
+  const git = (...args: string[]) =>
+    Bun.spawnSync(["git", ...args], { cwd: import.meta.dir })
+      .stdout.toString()
+      .trim();
+  const head = git("rev-parse", "--short", "HEAD");
+  const changed = git("status", "--porcelain", "--", "../../src") !== "";
+  return `${head || "no commit"}${changed ? " with changes" : ""}`;
+}

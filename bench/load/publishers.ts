@@ -1,0 +1,214 @@
+/**
+ * A load process: publishes over HTTP, as fast as it is answered or on a fixed schedule. Each message carries a number
+ * (see `tally.ts`) and the time at which it was due. Its input lines are `PublishersSpec`s, run one after the other.
+ */
+import { epochUs, recalibrate } from "./clock.ts";
+import { HttpLane, type LaneEvents } from "./http-lane.ts";
+import { fail, readLines, writeLine } from "./lines.ts";
+import { LANE_FIRST } from "./tally.ts";
+
+export interface PublishersSpec {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** `@nnnnnnnnnn` becomes the number, `@ttttttttttttttt` the time, `@cccccc` a channel's number: the same widths. */
+  readonly body: string;
+  /** `@cccccc` is one of this many, by chance. */
+  readonly channels?: number;
+  /** Requests in flight at the most. */
+  readonly lanes: number;
+  /** Requests per second; absent: as many as are answered. */
+  readonly perSecond?: number;
+  readonly seconds: number;
+}
+
+export interface PublishersReport {
+  readonly requests: number;
+  readonly publications: number;
+  readonly errors: number;
+  readonly firstError?: string;
+  readonly seconds: number;
+  readonly cpu: number;
+  /** How late requests left, when there was a schedule: the generator's own share of the latency. */
+  readonly lateUs?: { readonly p50: number; readonly p99: number; readonly max: number };
+}
+
+const HOLE_NUMBER = "@nnnnnnnnnn";
+const HOLE_TIME = "@ttttttttttttttt";
+const HOLE_CHANNEL = "@cccccc";
+const LANE_NUMBERS = 100_000_000;
+/** Timers are this unpunctual: the rest is waited for in a loop. */
+const TIMER_SLACK_MS = 1.5;
+
+/** A request whose holes are filled in place. */
+class Template {
+  readonly bytes: Buffer;
+  readonly #numbers: readonly number[];
+  readonly #times: readonly number[];
+  readonly #channels: readonly number[];
+
+  constructor(head: string, body: string) {
+    this.bytes = Buffer.from(head + body);
+    this.#numbers = placesOf(this.bytes, HOLE_NUMBER);
+    this.#times = placesOf(this.bytes, HOLE_TIME);
+    this.#channels = placesOf(this.bytes, HOLE_CHANNEL);
+  }
+
+  /** Messages in one request. */
+  get messages(): number {
+    return Math.max(1, this.#numbers.length);
+  }
+
+  fill(lane: number, first: number, dueUs: number, channels: number): Buffer {
+    for (const [index, at] of this.#numbers.entries()) {
+      const number = (LANE_FIRST + lane) * LANE_NUMBERS + first + index;
+      writeDigits(this.bytes, at, HOLE_NUMBER.length, number);
+    }
+    for (const at of this.#times) writeDigits(this.bytes, at, HOLE_TIME.length, dueUs);
+    for (const at of this.#channels) {
+      const channel = Math.floor(Math.random() * channels);
+      writeDigits(this.bytes, at, HOLE_CHANNEL.length, channel);
+    }
+    return this.bytes;
+  }
+}
+
+/** Where each lane's numbers stand, over all specs of this process. */
+const sent = new Map<number, number>();
+
+class Publishers implements LaneEvents {
+  readonly #spec: PublishersSpec;
+  readonly #template: Template;
+  readonly #lanes: HttpLane[] = [];
+  readonly #idle: HttpLane[] = [];
+  readonly #dueUs: number[] = [];
+  readonly #latesUs: number[] = [];
+  readonly #finish: (report: PublishersReport) => void;
+  #connected = 0;
+  #inFlight = 0;
+  #stopped = false;
+  #startMs = 0;
+  #startCpu = process.cpuUsage();
+  #requests = 0;
+  #errors = 0;
+  #firstError: string | undefined;
+
+  constructor(spec: PublishersSpec, finish: (report: PublishersReport) => void) {
+    this.#spec = spec;
+    this.#finish = finish;
+    const headers = { ...spec.headers, Host: `${spec.host}:${spec.port}` };
+    const head = Object.entries({ ...headers, "Content-Length": Buffer.byteLength(spec.body) })
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("");
+    this.#template = new Template(`POST ${spec.path} HTTP/1.1\r\n${head}\r\n`, spec.body);
+    for (let lane = 0; lane < spec.lanes; lane++) this.#lanes.push(new HttpLane(lane, this));
+    for (const lane of this.#lanes) lane.connect(spec.host, spec.port);
+  }
+
+  connected(): void {
+    if (++this.#connected < this.#lanes.length) return;
+    this.#startMs = performance.now();
+    this.#startCpu = process.cpuUsage();
+    setTimeout(() => this.#stop(), this.#spec.seconds * 1000);
+    if (this.#spec.perSecond === undefined) {
+      for (const lane of this.#lanes) this.#send(lane, epochUs());
+    } else {
+      this.#idle.push(...this.#lanes);
+      this.#schedule(this.#spec.perSecond, epochUs(), 1);
+    }
+  }
+
+  /** Request `index` is due at its place in the schedule, whatever became of those before. */
+  #schedule(perSecond: number, startUs: number, index: number): void {
+    if (this.#stopped) return;
+    const dueUs = startUs + Math.round((index * 1e6) / perSecond);
+    const leftMs = (dueUs - epochUs()) / 1000;
+    if (leftMs > TIMER_SLACK_MS) {
+      setTimeout(() => this.#schedule(perSecond, startUs, index), leftMs - TIMER_SLACK_MS);
+      return;
+    }
+    if (leftMs > 0) {
+      setImmediate(() => this.#schedule(perSecond, startUs, index));
+      return;
+    }
+    const lane = this.#idle.pop();
+    if (lane === undefined) this.#dueUs.push(dueUs);
+    else this.#send(lane, dueUs);
+    this.#schedule(perSecond, startUs, index + 1);
+  }
+
+  #send(lane: HttpLane, dueUs: number): void {
+    const number = sent.get(lane.number) ?? 0;
+    const { messages } = this.#template;
+    sent.set(lane.number, number + messages);
+    lane.send(this.#template.fill(lane.number, number + 1, dueUs, this.#spec.channels ?? 0));
+    if (this.#spec.perSecond !== undefined) this.#latesUs.push(epochUs() - dueUs);
+    this.#inFlight += 1;
+  }
+
+  answered(lane: HttpLane, ok: boolean, answer: Buffer): void {
+    this.#inFlight -= 1;
+    this.#requests += 1;
+    if (!ok) {
+      this.#errors += 1;
+      this.#firstError ??= answer.toString();
+    }
+    if (this.#stopped) {
+      if (this.#inFlight === 0) this.#end();
+      return;
+    }
+    if (this.#spec.perSecond === undefined) this.#send(lane, epochUs());
+    else {
+      const dueUs = this.#dueUs.shift();
+      if (dueUs === undefined) this.#idle.push(lane);
+      else this.#send(lane, dueUs);
+    }
+  }
+
+  lost(): void {
+    if (!this.#stopped) fail("The server ended an HTTP connection of the publishers");
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    if (this.#inFlight === 0) this.#end();
+  }
+
+  #end(): void {
+    const seconds = (performance.now() - this.#startMs) / 1000;
+    const { user, system } = process.cpuUsage(this.#startCpu);
+    for (const lane of this.#lanes) lane.end();
+    const lates = this.#latesUs.sort((a, b) => a - b);
+    const late = (part: number): number => lates[Math.floor((lates.length - 1) * part)] ?? 0;
+    this.#finish({
+      requests: this.#requests,
+      publications: (this.#requests - this.#errors) * this.#template.messages,
+      errors: this.#errors,
+      ...(this.#firstError === undefined ? {} : { firstError: this.#firstError }),
+      seconds,
+      cpu: (user + system) / 1e6 / seconds,
+      ...(lates.length === 0 ? {} : { lateUs: { p50: late(0.5), p99: late(0.99), max: late(1) } }),
+    });
+  }
+}
+
+function placesOf(bytes: Buffer, hole: string): number[] {
+  const places: number[] = [];
+  for (let at = bytes.indexOf(hole); at >= 0; at = bytes.indexOf(hole, at + 1)) places.push(at);
+  return places;
+}
+
+function writeDigits(bytes: Buffer, at: number, count: number, value: number): void {
+  let rest = value;
+  for (let place = at + count - 1; place >= at; place--) {
+    bytes[place] = 0x30 + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+}
+
+await readLines(Bun.stdin.stream(), (line) => {
+  recalibrate();
+  new Publishers(line as PublishersSpec, writeLine);
+});
+process.exit(0);

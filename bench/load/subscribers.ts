@@ -1,0 +1,208 @@
+/**
+ * A load process: opens many connections, joins each to its channels, then counts what they receive.
+ * Its first input line is a `SubscribersSpec`. It answers `ready`, then takes `measure`, `close`, and `report` lines.
+ */
+import { recalibrate } from "./clock.ts";
+import { fail, readLines, writeLine } from "./lines.ts";
+import { Tally, type TallyReport } from "./tally.ts";
+import { type FrameSink, WsClient } from "./ws-client.ts";
+
+export interface SubscribersSpec {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly connections: number;
+  /** Sent after the upgrade. `%d` is the connection's number, `%s` its entry of `texts`. */
+  readonly init: readonly string[];
+  /** Connection `i` has entry `i % texts.length`. */
+  readonly texts?: readonly string[];
+  /** Further frames after `init`, for connections with many channels: a line for each, `%d` counts over all of them. */
+  readonly bulk?: { readonly line: string; readonly lines: number; readonly linesPerFrame: number };
+  /** Messages that each connection receives before it counts as ready. */
+  readonly replies: number;
+  /** Connections under way at a time. */
+  readonly opening: number;
+  readonly sampleEvery: number;
+  readonly complete: boolean;
+}
+
+export interface Ready {
+  readonly ready: number;
+  readonly failed: number;
+  /** From the first connect to the last reply. */
+  readonly seconds: number;
+  /** Share of one core that this process used meanwhile. */
+  readonly cpu: number;
+  /** The first error reply that was seen. */
+  readonly refusal?: string;
+}
+
+export interface SubscribersReport extends TallyReport {
+  /** Since `measure`. */
+  readonly seconds: number;
+  readonly cpu: number;
+  /** Connections that ended since they were ready, with the codes of their close frames. */
+  readonly closed: number;
+  readonly closeCodes: readonly number[];
+}
+
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const NEWLINE = 0x0a;
+const ERROR = Buffer.from('"error":');
+
+class Subscribers implements FrameSink {
+  readonly #spec: SubscribersSpec;
+  readonly #tally: Tally;
+  readonly #clients: WsClient[] = [];
+  /** Replies that each connection still waits for; -1 once it is closed. */
+  readonly #awaited: Int32Array;
+  readonly #closeCodes: number[] = [];
+  readonly #startMs = performance.now();
+  readonly #startCpu = process.cpuUsage();
+  #measuredMs = 0;
+  #measuredCpu = process.cpuUsage();
+  #started = 0;
+  #ready = 0;
+  #failed = 0;
+  #refusal: string | undefined;
+
+  constructor(spec: SubscribersSpec) {
+    this.#spec = spec;
+    const { connections: subscribers, sampleEvery, complete } = spec;
+    this.#tally = new Tally({ subscribers, sampleEvery, complete });
+    this.#awaited = new Int32Array(subscribers).fill(spec.replies);
+    while (this.#started < Math.min(spec.opening, subscribers)) this.#startNext();
+  }
+
+  #startNext(): void {
+    if (this.#started >= this.#spec.connections) return;
+    const client = new WsClient(this.#started++, this.#spec, this);
+    this.#clients.push(client);
+    client.connect();
+  }
+
+  opened(client: WsClient): void {
+    const { init, texts = [], bulk } = this.#spec;
+    const text = texts[client.index % texts.length] ?? "";
+    for (const frame of init) {
+      client.send(frame.replaceAll("%d", `${client.index}`).replaceAll("%s", text));
+    }
+    if (bulk !== undefined) {
+      const first = client.index * bulk.lines;
+      for (let from = 0; from < bulk.lines; from += bulk.linesPerFrame) {
+        const count = Math.min(bulk.linesPerFrame, bulk.lines - from);
+        const lines = Array.from({ length: count }, (_, line) =>
+          bulk.line.replaceAll("%d", `${first + from + line}`),
+        );
+        client.send(lines.join("\n"));
+      }
+    }
+    if (this.#spec.replies === 0) this.#isReady();
+  }
+
+  chunk(): void {
+    this.#tally.chunk();
+  }
+
+  frames({ index }: WsClient, bytes: Uint8Array, at: number): number {
+    return this.#awaited[index] === 0 ? this.#tally.frames(index, bytes, at) : at;
+  }
+
+  message(client: WsClient, bytes: Uint8Array, start: number, end: number): void {
+    if (end - start === 2 && bytes[start] === OPEN_BRACE && bytes[start + 1] === CLOSE_BRACE) {
+      client.send("{}");
+      return;
+    }
+    const awaited = this.#awaited[client.index] as number;
+    if (awaited > 0) this.#reply(client, awaited, bytes.subarray(start, end));
+    else this.#tally.frame(client.index, bytes, start, end);
+  }
+
+  #reply({ index }: WsClient, awaited: number, frame: Uint8Array): void {
+    const text = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+    if (this.#refusal === undefined && text.includes(ERROR)) this.#refusal = text.toString();
+    let left = awaited - 1;
+    for (let at = 0; at < frame.length - 1; at++) if (frame[at] === NEWLINE) left--;
+    this.#awaited[index] = Math.max(0, left);
+    if (left <= 0) this.#isReady();
+  }
+
+  #isReady(): void {
+    this.#ready += 1;
+    this.#startNext();
+    this.#tellWhenReady();
+  }
+
+  closed({ index }: WsClient, code: number): void {
+    const awaited = this.#awaited[index] as number;
+    this.#awaited[index] = -1;
+    if (awaited === 0) {
+      this.#closeCodes.push(code);
+      return;
+    }
+    this.#failed += 1;
+    this.#refusal ??= `closed with ${code}`;
+    this.#startNext();
+    this.#tellWhenReady();
+  }
+
+  #tellWhenReady(): void {
+    const { connections } = this.#spec;
+    if (this.#ready + this.#failed !== connections) return;
+    const seconds = (performance.now() - this.#startMs) / 1000;
+    const ready: Ready = {
+      ready: this.#ready,
+      failed: this.#failed,
+      seconds,
+      cpu: cpuSince(this.#startCpu) / seconds,
+      ...(this.#refusal === undefined ? {} : { refusal: this.#refusal }),
+    };
+    writeLine(ready);
+  }
+
+  measure(): void {
+    recalibrate();
+    this.#tally.restart();
+    this.#measuredMs = performance.now();
+    this.#measuredCpu = process.cpuUsage();
+    writeLine({ measuring: true });
+  }
+
+  report(): void {
+    const seconds = (performance.now() - this.#measuredMs) / 1000;
+    const report: SubscribersReport = {
+      ...this.#tally.report(),
+      seconds,
+      cpu: cpuSince(this.#measuredCpu) / seconds,
+      closed: this.#closeCodes.length,
+      closeCodes: [...new Set(this.#closeCodes)],
+    };
+    writeLine(report);
+  }
+
+  count(): void {
+    writeLine({ messages: this.#tally.messages });
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.terminate();
+  }
+}
+
+/** Seconds of processor time. */
+function cpuSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
+let subscribers: Subscribers | undefined;
+await readLines(Bun.stdin.stream(), (line) => {
+  if (subscribers === undefined) subscribers = new Subscribers(line as SubscribersSpec);
+  else if (line === "measure") subscribers.measure();
+  else if (line === "report") subscribers.report();
+  else if (line === "count") subscribers.count();
+  else if (line === "close") subscribers.close();
+  else fail(`Unknown command ${JSON.stringify(line)}`);
+});
+process.exit(0);

@@ -1,0 +1,249 @@
+/**
+ * Counts what subscribers receive: every message, its place in the order, and the age of a sample of them.
+ * The number in a message, `"n":` and eleven digits, is its publisher's lane (three digits) and the count within the
+ * lane (eight). One lane publishes one after the other, so each subscriber must see each lane without gap or step back;
+ * and all must see all lanes interleaved alike, which a running hash tells.
+ */
+import { epochUs } from "./clock.ts";
+
+export const LANE_FIRST = 100;
+export const LANES_MAX = 100;
+const NUMBER = Buffer.from('"n":');
+const TIME = Buffer.from('"t":');
+const DIGIT_ZERO = 0x30;
+const NEWLINE = 0x0a;
+const SAMPLES_MAX = 4_000_000;
+
+export interface TallyOptions {
+  readonly subscribers: number;
+  /** Age is taken of one message in this many. */
+  readonly sampleEvery: number;
+  /** All see the same channel: each lane's numbers must be complete. Otherwise only steps back are counted. */
+  readonly complete: boolean;
+}
+
+export interface TallyReport {
+  readonly messages: number;
+  readonly bytes: number;
+  /** Messages without a number: their order cannot be told. */
+  readonly unnumbered: number;
+  readonly missing: number;
+  readonly misordered: number;
+  /** Subscribers whose interleaving of the lanes is not the first one's. */
+  readonly otherOrders: number;
+  readonly fewest: number;
+  readonly most: number;
+  readonly latencyUs?: { p50: number; p99: number; p999: number; max: number; samples: number };
+}
+
+export class Tally {
+  readonly #options: TallyOptions;
+  /** Of each subscriber and lane, the last number. */
+  readonly #last: Int32Array;
+  readonly #hashes: Int32Array;
+  readonly #received: Uint32Array;
+  readonly #agesUs = new Uint32Array(SAMPLES_MAX);
+  #ages = 0;
+  #untilSample = 1;
+  #messages = 0;
+  #bytes = 0;
+  #unnumbered = 0;
+  #missing = 0;
+  #misordered = 0;
+  /** The length of the messages of this run and where the number's and the time's digits stand in them. */
+  #length = -1;
+  #numberAt = -1;
+  #timeAt = -1;
+  #chunkUs = 0;
+
+  constructor(options: TallyOptions) {
+    this.#options = options;
+    this.#last = new Int32Array(options.subscribers * LANES_MAX);
+    this.#hashes = new Int32Array(options.subscribers);
+    this.#received = new Uint32Array(options.subscribers);
+  }
+
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** Messages from here on arrived now. */
+  chunk(): void {
+    this.#chunkUs = 0;
+  }
+
+  /**
+   * Takes whole frames from `at` on for as long as they look like the one before, and returns where it stopped. Nearly
+   * all messages come this way: one loop without a call per frame is what lets JavaScript keep up.
+   */
+  frames(subscriber: number, bytes: Uint8Array, at: number): number {
+    const length = this.#length;
+    const header = length < 126 ? 2 : 4;
+    const size = header + length;
+    const first = length < 126 ? length : 126;
+    const numberAt = header + this.#numberAt;
+    if (this.#numberAt < 0 || length > 65_535) return at;
+    const last = this.#last;
+    const row = subscriber * LANES_MAX;
+    const { complete, sampleEvery } = this.#options;
+    const end = bytes.length - size;
+    let hash = this.#hashes[subscriber] as number;
+    let untilSample = this.#untilSample;
+    let next = at;
+    for (; next <= end; next += size) {
+      const op = (bytes[next] as number) & 15;
+      if ((op !== 1 && op !== 2) || (bytes[next + 1] as number) !== first) break;
+      if (
+        header === 4 &&
+        (((bytes[next + 2] as number) << 8) | (bytes[next + 3] as number)) !== length
+      ) {
+        break;
+      }
+      const lane = threeDigits(bytes, next + numberAt) - LANE_FIRST;
+      const number = eightDigits(bytes, next + numberAt + 3);
+      if (lane < 0 || lane >= LANES_MAX) throw new Error("A message's number is of no known lane");
+      const before = last[row + lane] as number;
+      if (number !== before + 1) this.#jump(number, before, complete);
+      if (number > before) last[row + lane] = number;
+      hash = Math.imul(hash ^ (Math.imul(number, LANES_MAX) + lane), 0x01000193);
+      if (--untilSample === 0) {
+        untilSample = sampleEvery;
+        if (this.#timeAt >= 0) this.#time(bytes, next + header + this.#timeAt);
+      }
+    }
+    const taken = (next - at) / size;
+    this.#hashes[subscriber] = hash;
+    this.#untilSample = untilSample;
+    this.#messages += taken;
+    this.#bytes += taken * length;
+    this.#received[subscriber] = (this.#received[subscriber] as number) + taken;
+    return next;
+  }
+
+  #jump(number: number, before: number, complete: boolean): void {
+    if (number <= before) this.#misordered += 1;
+    else if (complete) this.#missing += number - before - 1;
+  }
+
+  /** A frame in `bytes[start, end)`: one message, or several on a line each. */
+  frame(subscriber: number, bytes: Uint8Array, start: number, end: number): void {
+    if (end - start === this.#length) {
+      this.#message(subscriber, bytes, start, end);
+      return;
+    }
+    let from = start;
+    while (from < end) {
+      const newline = bytes.indexOf(NEWLINE, from);
+      const to = newline < 0 || newline >= end ? end : newline;
+      if (to - from !== this.#length) this.#learn(bytes, from, to);
+      if (to > from) this.#message(subscriber, bytes, from, to);
+      from = to + 1;
+    }
+  }
+
+  /** Messages have one length, save where a publisher changes; where the digits stand is looked up once. */
+  #learn(bytes: Uint8Array, start: number, end: number): void {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+    const number = text.indexOf(NUMBER);
+    const time = text.indexOf(TIME);
+    this.#length = end - start;
+    this.#numberAt = number < 0 ? -1 : number + NUMBER.length;
+    this.#timeAt = time < 0 ? -1 : time + TIME.length;
+  }
+
+  #message(subscriber: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#messages += 1;
+    this.#bytes += end - start;
+    this.#received[subscriber] = (this.#received[subscriber] as number) + 1;
+    if (this.#numberAt < 0) this.#unnumbered += 1;
+    else this.#check(subscriber, bytes, start + this.#numberAt);
+    if (--this.#untilSample === 0) {
+      this.#untilSample = this.#options.sampleEvery;
+      if (this.#timeAt >= 0) this.#time(bytes, start + this.#timeAt);
+    }
+  }
+
+  #check(subscriber: number, bytes: Uint8Array, at: number): void {
+    const lane = threeDigits(bytes, at) - LANE_FIRST;
+    const number = eightDigits(bytes, at + 3);
+    if (lane < 0 || lane >= LANES_MAX) throw new Error("A message's number is of no known lane");
+    const slot = subscriber * LANES_MAX + lane;
+    const before = this.#last[slot] as number;
+    if (number !== before + 1) this.#jump(number, before, this.#options.complete);
+    if (number > before) this.#last[slot] = number;
+    const hash = this.#hashes[subscriber] as number;
+    this.#hashes[subscriber] = Math.imul(
+      hash ^ (Math.imul(number, LANES_MAX) + lane),
+      0x01000193,
+    );
+  }
+
+  #time(bytes: Uint8Array, at: number): void {
+    if (this.#chunkUs === 0) this.#chunkUs = epochUs();
+    const sentUs = eightDigits(bytes, at) * 1e8 + eightDigits(bytes, at + 8);
+    if (this.#ages < SAMPLES_MAX) {
+      this.#agesUs[this.#ages++] = Math.max(0, this.#chunkUs - sentUs);
+    }
+  }
+
+  /** Numbers keep their place: what is missing between two reports is found. */
+  report(): TallyReport {
+    const ages = this.#agesUs.subarray(0, this.#ages).toSorted();
+    const quantile = (part: number): number =>
+      ages[Math.min(ages.length - 1, Math.floor(ages.length * part))] ?? 0;
+    const { complete } = this.#options;
+    let otherOrders = 0;
+    for (const hash of this.#hashes) if (hash !== this.#hashes[0]) otherOrders += 1;
+    return {
+      messages: this.#messages,
+      bytes: this.#bytes,
+      unnumbered: this.#unnumbered,
+      missing: this.#missing,
+      misordered: this.#misordered,
+      otherOrders: complete ? otherOrders : 0,
+      fewest: this.#received.reduce((least, count) => Math.min(least, count), Infinity),
+      most: this.#received.reduce((most, count) => Math.max(most, count), 0),
+      ...(ages.length === 0
+        ? {}
+        : {
+            latencyUs: {
+              p50: quantile(0.5),
+              p99: quantile(0.99),
+              p999: quantile(0.999),
+              max: quantile(1),
+              samples: ages.length,
+            },
+          }),
+    };
+  }
+
+  /** Forgets what was counted, not where each lane stands. */
+  restart(): void {
+    this.#messages = this.#bytes = this.#unnumbered = 0;
+    this.#missing = this.#misordered = this.#ages = 0;
+    this.#received.fill(0);
+  }
+}
+
+function threeDigits(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) * 100 +
+    (bytes[at + 1] as number) * 10 +
+    (bytes[at + 2] as number) -
+    111 * DIGIT_ZERO
+  );
+}
+
+function eightDigits(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) * 10_000_000 +
+    (bytes[at + 1] as number) * 1_000_000 +
+    (bytes[at + 2] as number) * 100_000 +
+    (bytes[at + 3] as number) * 10_000 +
+    (bytes[at + 4] as number) * 1_000 +
+    (bytes[at + 5] as number) * 100 +
+    (bytes[at + 6] as number) * 10 +
+    (bytes[at + 7] as number) -
+    11_111_111 * DIGIT_ZERO
+  );
+}
