@@ -58,7 +58,7 @@ export async function startCarillon(options: CarillonOptions = {}): Promise<Targ
     on: "server",
     env: { CARILLON_CONFIG: file },
   });
-  const { clients, api } = await process.line<{ clients: string; api: string }>();
+  const { clients, api } = await ready(process);
   const texts = credentials.tokens(options.users ?? 1000);
   return {
     name: "Carillon",
@@ -77,6 +77,14 @@ export async function startCarillon(options: CarillonOptions = {}): Promise<Targ
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** The log line that says where it listens; warnings may come before it. */
+async function ready(process: ChildProcess): Promise<{ clients: string; api: string }> {
+  for (;;) {
+    const { clients, api } = await process.line<{ clients?: string; api?: string }>();
+    if (clients !== undefined && api !== undefined) return { clients, api };
+  }
 }
 
 /** As the SDK does, save that it would wait for the first answer. */

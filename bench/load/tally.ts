@@ -33,6 +33,8 @@ export interface TallyReport {
   readonly otherOrders: number;
   readonly fewest: number;
   readonly most: number;
+  /** From the first message to the last. */
+  readonly activeSeconds: number;
   readonly latencyUs?: { p50: number; p99: number; p999: number; max: number; samples: number };
 }
 
@@ -55,6 +57,8 @@ export class Tally {
   #numberAt = -1;
   #timeAt = -1;
   #chunkUs = 0;
+  #firstUs = 0;
+  #lastUs = 0;
 
   constructor(options: TallyOptions) {
     this.#options = options;
@@ -69,7 +73,8 @@ export class Tally {
 
   /** Messages from here on arrived now. */
   chunk(): void {
-    this.#chunkUs = 0;
+    this.#chunkUs = epochUs();
+    if (this.#messages === 0) this.#firstUs = this.#chunkUs;
   }
 
   /**
@@ -115,6 +120,7 @@ export class Tally {
     this.#hashes[subscriber] = hash;
     this.#untilSample = untilSample;
     this.#messages += taken;
+    if (taken > 0) this.#lastUs = this.#chunkUs;
     this.#bytes += taken * length;
     this.#received[subscriber] = (this.#received[subscriber] as number) + taken;
     return next;
@@ -153,6 +159,7 @@ export class Tally {
 
   #message(subscriber: number, bytes: Uint8Array, start: number, end: number): void {
     this.#messages += 1;
+    this.#lastUs = this.#chunkUs;
     this.#bytes += end - start;
     this.#received[subscriber] = (this.#received[subscriber] as number) + 1;
     if (this.#numberAt < 0) this.#unnumbered += 1;
@@ -179,7 +186,6 @@ export class Tally {
   }
 
   #time(bytes: Uint8Array, at: number): void {
-    if (this.#chunkUs === 0) this.#chunkUs = epochUs();
     const sentUs = eightDigits(bytes, at) * 1e8 + eightDigits(bytes, at + 8);
     if (this.#ages < SAMPLES_MAX) {
       this.#agesUs[this.#ages++] = Math.max(0, this.#chunkUs - sentUs);
@@ -203,6 +209,7 @@ export class Tally {
       otherOrders: complete ? otherOrders : 0,
       fewest: this.#received.reduce((least, count) => Math.min(least, count), Infinity),
       most: this.#received.reduce((most, count) => Math.max(most, count), 0),
+      activeSeconds: (this.#lastUs - this.#firstUs) / 1e6,
       ...(ages.length === 0
         ? {}
         : {

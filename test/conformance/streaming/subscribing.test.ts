@@ -64,6 +64,7 @@ describe("§4.1: one check at a time", () => {
     ["2: a channel of max_length bytes", USER, { channel: LONG.slice(0, 255) }],
     ["6: a name that the regex takes", USER, { channel: "word:é" }],
     ["10: a user that is listed", USER, { channel: "limited:a#2,1" }],
+    ["10: a user behind the last #", USER, { channel: "limited:a#2#1" }],
     ["10: an open channel without a boundary", USER, { channel: "limited:a" }],
     ["10: a # where users are not limited", USER, { channel: "open:a#2" }],
     ["13: a user", USER, { channel: "users:a" }],

@@ -1,0 +1,157 @@
+/**
+ * Cost against the number of channels: `npx bun bench/channels.ts`, about five minutes.
+ * With 10 to 1,000,000 live channels, each with one subscriber: what one more subscribe, unsubscribe and publish costs.
+ * 80 channels come and go meanwhile; publishes go to any of the others by chance, ten in a request. Beside it bare topics.
+ */
+import { inTurn } from "./harness/fan-out.ts";
+import { startTopics } from "./harness/floors.ts";
+import { startCarillon } from "./harness/carillon.ts";
+import { PublishersProcess, SubscribersProcess } from "./harness/load.ts";
+import { main } from "./harness/main.ts";
+import type { BenchOptions } from "./harness/options.ts";
+import { bun, ChildProcess } from "./harness/processes.ts";
+import { atMost, median, type BenchResult, type Measurement } from "./harness/report.ts";
+import { payload, type Publishing, type Target } from "./harness/targets.ts";
+import type { ChangesReport, ChangesSpec } from "./load/channel-changes.ts";
+
+const SIZES = [10, 1000, 100_000, 1_000_000];
+const WITHIN = 3;
+const PER_CONNECTION_MAX = 10_000;
+const CONNECTIONS = 8;
+const PER_FRAME = 10;
+const OPERATIONS = ["subscribe", "unsubscribe", "publish"] as const;
+
+interface Costs {
+  /** Microseconds of wall time per operation, at the pace of the load described above. */
+  readonly subscribe: number;
+  readonly unsubscribe: number;
+  readonly publish: number;
+  readonly missing: number;
+  readonly misordered: number;
+  readonly rssMb: number;
+}
+
+interface Commands {
+  subscribe(channel: string): string;
+  unsubscribe(channel: string): string;
+  batch(publishing: Publishing, channel: string, data: string): Publishing & { body(): string };
+}
+
+const STREAMING: Commands = {
+  subscribe: (channel) => `{"id":%i,"subscribe":{"channel":"${channel}"}}`,
+  unsubscribe: (channel) => `{"id":%i,"unsubscribe":{"channel":"${channel}"}}`,
+  batch(publishing, channel, data) {
+    const command = `{"publish":{"channel":"${channel}","data":${data}}}`;
+    const commands = Array.from({ length: PER_FRAME }, () => command).join(",");
+    return { ...publishing, path: "/api/batch", body: () => `{"commands":[${commands}]}` };
+  },
+};
+
+const TOPICS: Commands = {
+  subscribe: (channel) => `s ${channel}`,
+  unsubscribe: (channel) => `u ${channel}`,
+  batch(publishing, channel, data) {
+    const lines = Array.from({ length: PER_FRAME }, () => publishing.body(channel, data));
+    return { ...publishing, body: () => lines.join("\n") };
+  },
+};
+
+export async function benchChannels({ runs, quick }: BenchOptions): Promise<BenchResult> {
+  const sizes = quick ? SIZES.slice(0, 3) : SIZES;
+  const servers = [
+    {
+      ...{ name: "Carillon", commands: STREAMING },
+      start: () => startCarillon({ channelsPerConnection: PER_CONNECTION_MAX }),
+    },
+    { name: "bare Bun topics", commands: TOPICS, start: startTopics },
+  ];
+  /** By server, size and run. */
+  const costs: Costs[][][] = servers.map(() => []);
+  for (const channels of sizes) {
+    const commands = new Map(servers.map((server) => [server.name, server.commands]));
+    const results = await inTurn(runs, servers, (target) =>
+      measure(target, commands.get(target.name) ?? STREAMING, channels),
+    );
+    for (const [index, found] of results.entries()) costs[index]?.push(found);
+  }
+  const measurements = servers.flatMap(({ name }, index) =>
+    OPERATIONS.flatMap((operation) => rows(name, operation, sizes, costs[index] ?? [])),
+  );
+  const rss = costs[0]?.at(-1)?.map(({ rssMb }) => rssMb) ?? [];
+  const most = (sizes.at(-1) ?? 0).toLocaleString("en");
+  const notes = [`Carillon's resident memory with ${most} channels: ${Math.round(median(rss))} MB.`];
+  return { title: "Cost against the number of channels", measurements, notes };
+}
+
+function rows(
+  name: string,
+  operation: (typeof OPERATIONS)[number],
+  sizes: readonly number[],
+  bySize: readonly (readonly Costs[])[],
+): Measurement[] {
+  const series = bySize.map((found) => found.map((costs) => costs[operation]));
+  const medians = series.map(median);
+  const growth = Math.max(...medians) / Math.min(...medians);
+  const budget = name === "Carillon" ? { budget: atMost("3 ×", growth, WITHIN) } : {};
+  return [
+    ...sizes.map((size, index): Measurement => {
+      const found = bySize[index] ?? [];
+      return {
+        what: `${name}, ${operation}, ${size.toLocaleString("en")} channels`,
+        unit: "µs",
+        runs: series[index] ?? [],
+        ...(operation === "publish"
+          ? {
+              missing: found.reduce((total, { missing }) => total + missing, 0),
+              misordered: found.reduce((total, { misordered }) => total + misordered, 0),
+            }
+          : {}),
+      };
+    }),
+    { what: `${name}, ${operation}, dearest to cheapest`, unit: "×", runs: [growth], ...budget },
+  ];
+}
+
+async function measure(target: Target, commands: Commands, channels: number): Promise<Costs> {
+  const { publishing } = target;
+  if (publishing === undefined) throw new Error(`${target.name} takes no publishes`);
+  const { init, texts = [], replies } = target.join("idle");
+  const join = { init: init.slice(0, -1), replies: replies - 1 };
+  const connections = Math.ceil(channels / PER_CONNECTION_MAX);
+  const lines = channels / connections;
+  const bulk = { line: commands.subscribe("c%d").replace("%i", "1%d"), lines, linesPerFrame: 500 };
+  await using holders = await SubscribersProcess.start(target, {
+    ...{ channel: "", connections, texts, bulk, opening: 4, complete: false },
+    ...{ init: join.init, replies: join.replies + lines },
+  });
+  await using changer = new ChildProcess(bun("load/channel-changes.ts"), { on: "load" });
+  const spec: ChangesSpec = {
+    ...target.sockets,
+    ...{ init, replies, text: texts[0] ?? "", connections: CONNECTIONS, perFrame: PER_FRAME },
+    subscribe: commands.subscribe("new%d"),
+    unsubscribe: commands.unsubscribe("new%d"),
+  };
+  await changer.ask(spec);
+  await changer.ask<ChangesReport>("100");
+  const changes = await changer.ask<ChangesReport>("250");
+
+  await using publishers = new PublishersProcess();
+  const batch = commands.batch(publishing, "c@cccccc", payload(128));
+  const pace = { lanes: CONNECTIONS, channels };
+  await publishers.run(batch, batch.body(), { ...pace, seconds: 1 });
+  await Bun.sleep(500);
+  await holders.measure();
+  const published = await publishers.run(batch, batch.body(), { ...pace, seconds: 3 });
+  await holders.drained(published.publications);
+  const { messages, misordered } = await holders.report();
+  return {
+    subscribe: (changes.subscribeSeconds * 1e6) / changes.operations,
+    unsubscribe: (changes.unsubscribeSeconds * 1e6) / changes.operations,
+    publish: (published.seconds * 1e6) / published.publications,
+    missing: published.publications - messages,
+    misordered,
+    rssMb: target.process.rssBytes() / 2 ** 20,
+  };
+}
+
+if (import.meta.main) await main(benchChannels);

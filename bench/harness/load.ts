@@ -1,0 +1,82 @@
+/** The load processes as a benchmark drives them. */
+import type { PublishersReport, PublishersSpec } from "../load/publishers.ts";
+import type { Ready, SubscribersReport, SubscribersSpec } from "../load/subscribers.ts";
+import { bun, ChildProcess } from "./processes.ts";
+import type { Publishing, Target } from "./targets.ts";
+
+/** How long after the last publication its deliveries may take before they count as missing. */
+const DRAIN_SECONDS_MAX = 10;
+const DRAIN_LOOK_MS = 50;
+
+export type SubscribersOptions = Pick<SubscribersSpec, "connections"> &
+  Partial<SubscribersSpec> & { readonly channel: string };
+
+export class SubscribersProcess implements AsyncDisposable {
+  readonly ready: Ready;
+  readonly #process: ChildProcess;
+
+  private constructor(process: ChildProcess, ready: Ready) {
+    this.#process = process;
+    this.ready = ready;
+  }
+
+  /** Rejects unless every connection became ready. */
+  static async start(target: Target, options: SubscribersOptions): Promise<SubscribersProcess> {
+    const { channel, ...rest } = options;
+    const process = new ChildProcess(bun("load/subscribers.ts"), { on: "load" });
+    const spec: SubscribersSpec = {
+      ...target.sockets,
+      ...target.join(channel),
+      ...{ opening: 100, sampleEvery: 1, complete: true },
+      ...rest,
+    };
+    const ready = await process.ask<Ready>(spec);
+    if (ready.failed > 0 || ready.refusal !== undefined) {
+      await process[Symbol.asyncDispose]();
+      throw new Error(`${ready.failed} connections to ${target.name} failed: ${ready.refusal}`);
+    }
+    return new SubscribersProcess(process, ready);
+  }
+
+  async measure(): Promise<void> {
+    await this.#process.ask("measure");
+  }
+
+  report(): Promise<SubscribersReport> {
+    return this.#process.ask("report");
+  }
+
+  /** Resolves when that many messages came, or no more did for a while. */
+  async drained(messages: number): Promise<void> {
+    for (let waitedMs = 0; waitedMs < DRAIN_SECONDS_MAX * 1000; waitedMs += DRAIN_LOOK_MS) {
+      const { messages: count } = await this.#process.ask<{ messages: number }>("count");
+      if (count >= messages) return;
+      await Bun.sleep(DRAIN_LOOK_MS);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]();
+  }
+}
+
+export type Pace = Pick<PublishersSpec, "lanes" | "seconds" | "perSecond" | "channels">;
+
+export class PublishersProcess implements AsyncDisposable {
+  readonly #process = new ChildProcess(bun("load/publishers.ts"), { on: "load" });
+
+  /** Rejects when a publish was not answered with success. */
+  async run(publishing: Publishing, body: string, pace: Pace): Promise<PublishersReport> {
+    const { host, port, path, headers } = publishing;
+    const spec: PublishersSpec = { host, port, path, headers, body, ...pace };
+    const report = await this.#process.ask<PublishersReport>(spec);
+    if (report.errors > 0) {
+      throw new Error(`${report.errors} publishes failed, the first with ${report.firstError}`);
+    }
+    return report;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]();
+  }
+}

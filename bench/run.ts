@@ -1,0 +1,19 @@
+/** All benchmarks, one after the other, and the budgets in one table: `npm run bench`. A look: `npm run bench -- --quick`. */
+import { benchChannels } from "./channels.ts";
+import { benchConnects } from "./connects.ts";
+import { benchCpu } from "./cpu.ts";
+import { benchFanOut } from "./fanout.ts";
+import { main } from "./harness/main.ts";
+import { benchHttpPublish } from "./http-publish.ts";
+import { benchLatency } from "./latency.ts";
+import { benchMemory } from "./memory.ts";
+
+await main(
+  benchFanOut,
+  benchLatency,
+  benchCpu,
+  benchMemory,
+  benchConnects,
+  benchHttpPublish,
+  benchChannels,
+);
