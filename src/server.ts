@@ -25,9 +25,8 @@ import { createClientsListener, type ClientsListener } from "./transports/listen
 const DRAIN_CLIENTS_PER_SECOND = 1_000;
 /** The part of the shutdown time that may be spent on telling clients. */
 const DRAIN_SHARE = 0.8;
-/** How long closing handshakes may take once every client was told. */
-const CLOSE_HANDSHAKES_MS_MAX = 1_000;
-const CLOSE_HANDSHAKES_LOOK_MS = 20;
+/** What clients that lag get to read the rest, and the close behind it, once every client was told. */
+const LAGGING_CLIENTS_MS = 1_000;
 
 export interface ServerOptions {
   readonly config: Config;
@@ -70,6 +69,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...{ config, hubs, runtime, schedule, metrics, version },
     onError: (err, { connection, doing }) =>
       log.error({ err, dialect: "streaming", connection, doing }, "A command failed"),
+    onEvent: (event, about) => log.debug({ dialect: "streaming", ...about }, event),
   });
   const apiKeys = createApiKeys(config.api_keys);
   const keyOf = (request: Request) =>
@@ -163,11 +163,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       (open.sockets() / DRAIN_CLIENTS_PER_SECOND) * 1000,
     );
     log.info({ sockets: open.sockets(), spreadMs: Math.round(spreadMs) }, "Draining");
+    const lagging = open.unsentBytes() > 0;
     const cutAtMs = runtime.clock.monotonicMs() + timeout;
     await Promise.all([...hubs.values()].map((hub) => hub.drain(spreadMs)));
     // Those that were no connection of a hub yet when it began.
     open.shutdown();
-    await closeHandshakes(open, runtime);
+    if (lagging) {
+      await new Promise<void>((resolve) => runtime.timers.after(LAGGING_CLIENTS_MS, resolve));
+    }
     const leftMs = Math.max(0, cutAtMs - runtime.clock.monotonicMs());
     const cut = runtime.timers.after(leftMs, () => openApi.cut());
     await openApi.close();
@@ -204,17 +207,6 @@ function addressOf({ host, port, tls }: Config["clients"]) {
       ? {}
       : { tls: { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } }),
   };
-}
-
-/** Peers that were sent a close frame answer it; those that do not are cut by the listener's close. */
-async function closeHandshakes(
-  clients: ClientsListener,
-  { clock, timers }: Runtime,
-): Promise<void> {
-  const untilMs = clock.monotonicMs() + CLOSE_HANDSHAKES_MS_MAX;
-  while (clients.sockets() > 0 && clock.monotonicMs() < untilMs) {
-    await new Promise<void>((resolve) => timers.after(CLOSE_HANDSHAKES_LOOK_MS, resolve));
-  }
 }
 
 function isLoopback(host: string): boolean {

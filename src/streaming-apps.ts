@@ -23,10 +23,11 @@ export interface StreamingAppsOptions {
   readonly metrics: Metrics;
   readonly version: string;
   readonly onError: StreamingContext["onError"];
+  readonly onEvent: StreamingContext["onEvent"];
 }
 
 export function createStreamingApps(options: StreamingAppsOptions): Map<string, StreamingApp> {
-  const { config, hubs, runtime, schedule, metrics, version, onError } = options;
+  const { config, hubs, runtime, schedule, metrics, version, onError, onEvent } = options;
   const settings = settingsOf(config, version);
   const encoders = createEncoders();
   const apps = new Map<string, StreamingApp>();
@@ -44,6 +45,7 @@ export function createStreamingApps(options: StreamingAppsOptions): Map<string, 
       schedule,
       metrics,
       onError,
+      onEvent,
       pathPrefix: app.path_prefix ?? "",
       hosts: app.hosts,
       allowedOrigins: app.allowed_origins,

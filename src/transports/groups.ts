@@ -16,6 +16,7 @@ export const SWEEP_BYTES = 256 * 1024;
 export interface NativeMember extends GroupMember {
   /** Its place in `Groups`, -1 when in none: lets it leave in constant time without a set's memory. */
   place: number;
+  readonly bufferedBytes: number;
   /** Native publish to all members but this one, which need not be a member. */
   publishToOthers(group: string, frame: Frame): void;
   /** A frame of a group that this socket joined but is not in natively at the moment. */
@@ -48,6 +49,11 @@ export class Groups implements Fanout {
 
   get published(): number {
     return this.#published;
+  }
+
+  /** Bytes that peers have yet to take, over all sockets. */
+  get unsentBytes(): number {
+    return this.#sockets.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
   }
 
   publish(group: string, frame: Frame, exceptMember?: GroupMember): void {

@@ -68,6 +68,8 @@ export interface ClientsListener {
   readonly fanout: Fanout;
   /** Open now. */
   sockets(): number;
+  /** Bytes that peers have yet to take, over all open sockets. */
+  unsentBytes(): number;
   stats(): ListenerStats;
   /** New upgrades and requests get 503 `shutting down`; sockets and requests under way live on. */
   stopAccepting(): void;
@@ -189,6 +191,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     port,
     fanout: groups,
     sockets: () => groups.size,
+    unsentBytes: () => groups.unsentBytes,
     stats: () => ({ ...stats, published: groups.published, refused }),
     stopAccepting() {
       accepting = false;

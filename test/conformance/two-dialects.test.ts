@@ -40,6 +40,7 @@ async function boot() {
       version: "test",
     },
     onError: onBug,
+    onEvent: () => {},
   });
   const streaming = createStreaming({
     ...{ apps: [...apps.values()], websocketPath: "/streaming", apiPath: "/api" },

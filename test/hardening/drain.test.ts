@@ -206,3 +206,20 @@ test("after a kill, what was acknowledged is in the history, under the same epoc
     Array.from({ length: kept.offset }, (_, index) => index + 1),
   );
 }, 30_000);
+
+test("a client that lags when the stop begins reads the rest and its close code", async () => {
+  await using server = await spawnServer();
+  const client = await openClient(server);
+  client.send('{"id":2,"subscribe":{"channel":"public:big"}}');
+  await client.next();
+  client.pause();
+  // Until the kernel takes no more, and the server is left with some of it.
+  const body = { channel: "public:big", data: "x".repeat(100_000), skip_history: true };
+  while ((await server.metric("carillon_lagging_sockets")) === 0) await server.api("publish", body);
+  server.kill("SIGTERM");
+  await logs(server, "Draining");
+  client.resume();
+  let last = await client.next();
+  while (last.opcode !== 8) last = await client.next();
+  expect({ code: last.code, text: last.text }).toEqual({ code: 3001, text: "shutdown" });
+});

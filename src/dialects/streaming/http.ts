@@ -66,6 +66,9 @@ async function handle(c: Context, authorize: Authorize, method: string | undefin
       method: method ?? "legacy",
       code: `${wire.code}`,
     });
+    context.onEvent("API call refused", {
+      ...{ method: method ?? "legacy", code: wire.code, detail: error.message },
+    });
     if (error.code === "unavailable") {
       context.onError(error, { connection: "", doing: method ?? "an API call" });
     }

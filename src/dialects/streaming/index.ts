@@ -68,7 +68,12 @@ function socketRoute(path: string, { apps, websocketPath }: StreamingOptions): S
       }
       const { subprotocol, ...session } = sessionRequest(request, app);
       return {
-        open: (socket: Socket) => new StreamingSession(app, socket, session),
+        open(socket: Socket) {
+          const opened = new StreamingSession(app, socket, session);
+          const { connectionId: connection } = opened;
+          app.onEvent("Connection opened", { connection, address: request.address });
+          return opened;
+        },
         ...(subprotocol === undefined ? {} : { subprotocol }),
         messageBytesMax,
         bufferedBytesMax,

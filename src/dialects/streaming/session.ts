@@ -175,6 +175,9 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     if (error.code === "unavailable" || error.code === "internal") {
       this.context.onError(error, { connection: this.connectionId, doing: "a command" });
     }
+    this.context.onEvent("Command refused", {
+      ...{ connection: this.connectionId, code: wire.code, detail: error.message },
+    });
     this.reply(id, { error: wire });
   }
 
@@ -209,7 +212,11 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   /** The connect was answered with an error: nothing more is heard (§3.2). */
   refuse(id: number, error: HubError): void {
     this.context.metrics.count("connections_refused", { dialect: "streaming" });
-    this.reply(id, { error: wireErrorOf(error) });
+    const wire = wireErrorOf(error);
+    this.context.onEvent("Connect refused", {
+      ...{ connection: this.connectionId, code: wire.code, detail: error.message },
+    });
+    this.reply(id, { error: wire });
     this.state = "refused";
     this.#closeAtMs = this.context.runtime.clock.monotonicMs() + REFUSED_CLOSE_DELAY_MS;
     this.reschedule();
@@ -307,6 +314,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     if (this.state === "closed") return;
     const { code, reason: text } = reason.wire ?? DISCONNECTS[reason.disconnect];
     this.context.metrics.count("disconnects", { dialect: "streaming", code: `${code}` });
+    this.context.onEvent("Connection ended", { connection: this.connectionId, code });
     this.#end();
     this.socket.close(code, text);
   }

@@ -59,4 +59,6 @@ export interface StreamingContext {
     error: unknown,
     about: { readonly connection: string; readonly doing: string },
   ) => void;
+  /** Worth a line when somebody looks for why: a connection's beginning and end, a refused command or call. Never a token or payload. */
+  readonly onEvent: (event: string, about: Readonly<Record<string, unknown>>) => void;
 }

@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { EMPTY_STREAMS_MAX } from "./store.ts";
 import { data, LIMITS, ROOM, start, useDirs } from "./test-engine.ts";
 
 const newDir = useDirs();
@@ -37,4 +38,21 @@ test("a publish deletes what has expired before the sweep comes to it", async ()
   }
   using db = new Database(join(dataDir, "carillon.db"));
   expect(db.query("SELECT count(*) AS rows FROM publication").get()).toEqual({ rows: 1 });
+});
+
+test("of streams that nothing was published to the oldest go, beyond their bound", async () => {
+  await using run = await start({ dataDir: undefined });
+  const epochOf = async (name: string) =>
+    (await run.broker.history({ ...ROOM, name }, { limit: 0 }, LIMITS.metaTtlMs)).position.epoch;
+  await run.broker.publish({ ...ROOM, name: "published" }, data(1), { history: LIMITS });
+  const published = await epochOf("published");
+  const names = Array.from({ length: EMPTY_STREAMS_MAX }, (_, index) => `empty ${index}`);
+  const epochs = await Promise.all(names.map(epochOf));
+  await run.runtime.advance(10_000);
+  expect(await epochOf("empty 0")).toBe(epochs[0] ?? "");
+  await epochOf("one beyond");
+  await run.runtime.advance(10_000);
+  expect(await epochOf("empty 0")).not.toBe(epochs[0] ?? "");
+  expect(await epochOf("empty 1")).toBe(epochs[1] ?? "");
+  expect(await epochOf("published")).toBe(published);
 });

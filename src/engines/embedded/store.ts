@@ -33,6 +33,12 @@ export interface Stream {
 export type StreamState = Omit<Stream, "id" | "epoch">;
 export type Store = ReturnType<typeof openStore>;
 
+/**
+ * Streams that nothing was ever published to: a subscribe makes one, so clients decide how many there are. Beyond it the
+ * oldest go; their subscribers are told at the first publication, as after any change of epoch.
+ */
+export const EMPTY_STREAMS_MAX = 100_000;
+
 const APPLICATION_ID = 0x43_61_72_6c;
 const SCHEMA_VERSION = 1;
 
@@ -49,6 +55,7 @@ const SCHEMA = `
     meta_expires_ms INTEGER NOT NULL,
     UNIQUE (app, space, name)
   ) STRICT;
+  CREATE INDEX stream_empty ON stream (id) WHERE top = 0;
 
   CREATE TABLE publication (
     stream INTEGER NOT NULL, offset INTEGER NOT NULL,
@@ -180,6 +187,9 @@ function statements(db: Database, options: StoreOptions) {
     "UPDATE stream SET top = ?, version = ?, version_epoch = ?, meta_expires_ms = ? WHERE id = ?",
   );
   const streamDelete = run("DELETE FROM stream WHERE id = ?");
+  const emptyStreamsBeyond = get<{ id: number }>(
+    "SELECT id FROM stream WHERE top = 0 ORDER BY id DESC LIMIT ? OFFSET ?",
+  );
   const streamsAfter = get<{ id: number; meta_expires_ms: number }>(
     "SELECT id, meta_expires_ms FROM stream WHERE id > ? ORDER BY id LIMIT ?",
   );
@@ -360,6 +370,8 @@ function statements(db: Database, options: StoreOptions) {
       for (const { id, meta_expires_ms } of streams) {
         if (meta_expires_ms <= nowMs) this.deleteStream(id);
       }
+      for (const { id } of emptyStreamsBeyond.all(rowsMax, EMPTY_STREAMS_MAX))
+        this.deleteStream(id);
       sweptStream = streams.length < rowsMax ? 0 : (streams.at(-1)?.id ?? 0);
     },
 

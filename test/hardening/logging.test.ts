@@ -1,0 +1,62 @@
+/** What the log tells about connections and refusals, and what it never tells. */
+import { expect, test } from "bun:test";
+import { connectRaw } from "../support/raw-websocket.ts";
+import { bootServer, type BootedServer } from "../support/server.ts";
+import { hs256 } from "../support/tokens.ts";
+
+async function loggedAddress(server: BootedServer): Promise<unknown> {
+  const headers = { "X-Forwarded-For": "203.0.113.7" };
+  const client = await connectRaw(server.websocketUrl, { headers });
+  client.send('{"id":1,"connect":{}}');
+  await client.next();
+  client.destroy();
+  return server.logged.find(({ msg }) => msg === "Connection opened")?.["address"];
+}
+
+test("a client's address is what a trusted proxy says, and nobody else", async () => {
+  await using trusting = await bootServer({
+    config: { clients: { port: 0, trusted_proxies: ["127.0.0.0/8"] } },
+  });
+  expect(await loggedAddress(trusting)).toBe("203.0.113.7");
+  await using plain = await bootServer();
+  expect(await loggedAddress(plain)).toBe("127.0.0.1");
+});
+
+test("refused commands and calls are logged with their reason, without token, key or payload", async () => {
+  await using server = await bootServer();
+  const token = hs256({ sub: "42", exp: 1 });
+  const client = await connectRaw(server.websocketUrl);
+  client.send(JSON.stringify({ id: 1, connect: { token, data: { secret: "payload-1" } } }));
+  expect((await client.next()).text).toContain('"code":109');
+  client.destroy();
+  const second = await connectRaw(server.websocketUrl);
+  second.send(
+    '{"id":1,"connect":{}}\n{"id":2,"publish":{"channel":"nowhere:x","data":"payload-2"}}',
+  );
+  await second.next();
+  expect((await second.next()).text).toContain('"code":102');
+  second.destroy();
+  await server.api("publish", { channel: 5, data: "payload-3" });
+
+  const refusals = server.logged.filter(({ msg }) => String(msg).endsWith("refused"));
+  expect(refusals).toMatchObject([
+    { msg: "Connect refused", dialect: "streaming", code: 109 },
+    {
+      msg: "Command refused",
+      dialect: "streaming",
+      code: 102,
+      detail: "Unknown channel namespace",
+    },
+    {
+      msg: "API call refused",
+      dialect: "streaming",
+      method: "publish",
+      code: 107,
+      detail: expect.stringContaining("channel"),
+    },
+  ]);
+  const log = JSON.stringify(server.logged);
+  for (const secret of [token, "dev-api-key", "payload-1", "payload-2", "payload-3"]) {
+    expect(log).not.toContain(secret);
+  }
+});
