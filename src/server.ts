@@ -10,6 +10,7 @@ import { createHub, type OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
 import type { Runtime } from "./core/runtime.ts";
 import { createSchedule } from "./core/schedule.ts";
+import type { ApiEnv } from "./dialects/dialect.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
 import { createEmbeddedEngine } from "./engines/embedded/index.ts";
 import type { Logger } from "./log.ts";
@@ -18,7 +19,7 @@ import { openApiDocument } from "./openapi.ts";
 import { createIndex, createOperations } from "./operations.ts";
 import { createStreamingApps } from "./streaming-apps.ts";
 import { systemRuntime } from "./system-runtime.ts";
-import { createApiListener, isAborted, type ApiListener } from "./transports/api-listener.ts";
+import { createApiListener, type ApiListener } from "./transports/api-listener.ts";
 import { createClientsListener, type ClientsListener } from "./transports/listener.ts";
 
 /** Clients told per second to reconnect elsewhere: a drain's pace, as far as its time allows. */
@@ -87,9 +88,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const dialects = [streaming];
 
   let accepting = true;
-  const api = new Hono();
+  const api = new Hono<ApiEnv>();
   api.onError((error, c) => {
-    if (isAborted(error)) return c.text("The body did not arrive whole\n", 400);
     onBug(error, "an API call");
     return c.text("internal error\n", 500);
   });
@@ -127,7 +127,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     });
     apiListener = await createApiListener({
       ...addressOf(config.api),
-      fetch: (request) => api.fetch(request),
+      fetch: (request, bindings) => api.fetch(request, bindings),
+      onBug,
     });
   } catch (error) {
     await clients?.close();

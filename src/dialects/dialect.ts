@@ -2,6 +2,14 @@
 import type { Hono } from "hono";
 import type { SocketRoute } from "../transports/socket.ts";
 
+/** What handlers of the `api` listener find in `c.env`. */
+export interface ApiEnv {
+  readonly Bindings: {
+    /** The request's whole body, also a GET's; empty without one. Its size is the listener's to bound. */
+    readonly body: Uint8Array;
+  };
+}
+
 /** One dialect's part of the OpenAPI document. */
 export interface OpenApiPart {
   readonly tag: string;
@@ -13,7 +21,7 @@ export interface Dialect {
   /** Mounted on the `clients` listener, under the dialect's prefix. Its own 404 and 405 are not used: unmatched paths fall through. */
   readonly clients?: Hono;
   /** Mounted on the `api` listener, likewise. */
-  readonly api?: Hono;
+  readonly api?: Hono<ApiEnv>;
   readonly sockets: readonly SocketRoute[];
   readonly openapi?: OpenApiPart;
 }

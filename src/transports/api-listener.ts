@@ -10,7 +10,6 @@ import {
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
 
 /** Milliseconds for a whole request to arrive: a sender that stalls holds nothing for longer. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -18,13 +17,22 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** How late these may be noticed; Node's own default would double them. */
 const TIMEOUT_CHECK_MS = 5_000;
 
+/** Bytes of a request's body; above it the answer is 413 and the rest is not read. */
+export const REQUEST_BODY_BYTES_MAX = 10_485_760;
+
 export interface ApiListenerOptions {
   readonly hostname: string;
   /** 0: any free port. */
   readonly port: number;
   /** PEM text. Absent: plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** `body`: whole, and empty without one. `Request` cannot carry the body of a GET. */
+  readonly fetch: (
+    request: Request,
+    bindings: { readonly body: Uint8Array },
+  ) => Response | Promise<Response>;
+  /** Told of what `fetch` threw; that request alone is answered 500. */
+  readonly onBug: (error: unknown, context: string) => void;
 }
 
 export interface ApiListener {
@@ -39,8 +47,6 @@ export interface ApiListener {
 /** Rejects with an `Error` with one clear sentence when it cannot listen. */
 export async function createApiListener(options: ApiListenerOptions): Promise<ApiListener> {
   const { hostname, port, tls } = options;
-  // The global Request and Response stay the runtime's own.
-  const listener = getRequestListener(options.fetch, { overrideGlobalObjects: false });
   const limits = {
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -50,7 +56,7 @@ export async function createApiListener(options: ApiListenerOptions): Promise<Ap
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     // A caller that never pauses would keep its connection, and with it the listener, open for ever.
     if (closing) outgoing.setHeader("Connection", "close");
-    void listener(incoming, outgoing);
+    void answer(options, incoming, outgoing);
   };
   const server: Server =
     tls === undefined
@@ -72,8 +78,80 @@ export async function createApiListener(options: ApiListenerOptions): Promise<Ap
   };
 }
 
-/** Whether reading a request's body failed because its sender left, or sent a body that is none: no bug of ours. */
-export function isAborted(error: unknown): boolean {
+/**
+ * Body first, then one `Request` and one `Response`: twice the requests per second of an adapter that hands the body
+ * over as a stream, measured on Bun 1.4.5.
+ */
+async function answer(
+  { fetch, onBug }: ApiListenerOptions,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  try {
+    const body = await readBody(incoming);
+    if (body === undefined) return refuse(outgoing, 413, "The body is too large");
+    const request = requestOf(incoming, body);
+    if (request === undefined) return refuse(outgoing, 400, "The request target is not valid");
+    const response = await fetch(request, { body });
+    const bytes = response.body === null ? undefined : await response.bytes();
+    outgoing.writeHead(response.status, [...response.headers].flat());
+    outgoing.end(incoming.method === "HEAD" ? undefined : bytes);
+  } catch (error) {
+    // The caller left, or sent a body that is none.
+    if (isAborted(error)) return refuse(outgoing, 400, "The body did not arrive whole");
+    onBug(error, "an API call");
+    refuse(outgoing, 500, "internal error");
+  }
+}
+
+/** Undefined when it is too large, or says that it will be. */
+function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
+  if (Number(incoming.headers["content-length"] ?? 0) > REQUEST_BODY_BYTES_MAX) {
+    return Promise.resolve(undefined);
+  }
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    incoming.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= REQUEST_BODY_BYTES_MAX) chunks.push(chunk);
+      else {
+        incoming.pause();
+        resolve(undefined);
+      }
+    });
+    incoming.on("end", () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+    incoming.on("error", reject);
+  });
+}
+
+function requestOf(incoming: IncomingMessage, body: Uint8Array): Request | undefined {
+  const { method = "GET", url = "/", rawHeaders } = incoming;
+  const target = url.startsWith("/") ? `http://${incoming.headers.host ?? "localhost"}${url}` : url;
+  const headers = new Headers();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
+  }
+  const carriesBody = method !== "GET" && method !== "HEAD" && body.length > 0;
+  try {
+    return new Request(target, { method, headers, ...(carriesBody ? { body } : {}) });
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** The rest of a request that is refused unread would be taken for the next one. */
+function refuse(outgoing: ServerResponse, status: number, text: string): void {
+  if (outgoing.headersSent) {
+    outgoing.destroy();
+    return;
+  }
+  outgoing.writeHead(status, { "Content-Type": "text/plain; charset=utf-8", Connection: "close" });
+  outgoing.end(`${text}\n`);
+}
+
+function isAborted(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ECONNRESET";
 }
 

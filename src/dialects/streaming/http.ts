@@ -1,14 +1,12 @@
 /** The server API over HTTP (centrifugo-protocol.md §17): `POST <prefix>/<method>`, JSON in and out. */
 import { Hono, type Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { HubError } from "../../core/errors.ts";
 import { jsonView, type JsonView } from "../../core/json-text.ts";
 import { apiErrorOf, isApiMethod, runApiMethod } from "./api-methods.ts";
 import { RAW_MEMBERS } from "./api-schema.ts";
+import type { ApiEnv } from "../dialect.ts";
 import type { StreamingContext } from "./settings.ts";
 
-/** Bytes of a request's body. */
-export const API_BODY_BYTES_MAX = 10_485_760;
 /** Commands of one batch: bounds what one request sets off. */
 export const BATCH_COMMANDS_MAX = 10_000;
 
@@ -26,10 +24,8 @@ const TRANSPORT_STATUS: Readonly<Record<number, 400 | 404 | 409 | 416 | 500>> = 
 /** The app that a request's credential belongs to; undefined: there is none, or it is not known. */
 export type Authorize = (request: Request) => StreamingContext | undefined;
 
-export function createApi(authorize: Authorize): Hono {
-  const api = new Hono();
-  const tooLarge = (c: Context) => c.text("The body is too large\n", 413);
-  api.use(bodyLimit({ maxSize: API_BODY_BYTES_MAX, onError: tooLarge }));
+export function createApi(authorize: Authorize): Hono<ApiEnv> {
+  const api = new Hono<ApiEnv>();
   api.post("/:method", (c) => handle(c, authorize, c.req.param("method")));
   // The former single-endpoint form: {"method":"publish","params":{…}}.
   api.post("/", (c) => handle(c, authorize, undefined));
@@ -38,7 +34,7 @@ export function createApi(authorize: Authorize): Hono {
   return api;
 }
 
-async function handle(c: Context, authorize: Authorize, method: string | undefined) {
+async function handle(c: Context<ApiEnv>, authorize: Authorize, method: string | undefined) {
   const context = authorize(c.req.raw);
   if (context === undefined) {
     return c.text("An API key is missing or not known: send it as X-API-Key\n", 401);
@@ -47,7 +43,7 @@ async function handle(c: Context, authorize: Authorize, method: string | undefin
   if (!known) return c.text("404 page not found\n", 404);
   let body: JsonView;
   try {
-    const text = bodyText(await c.req.arrayBuffer());
+    const text = bodyText(c.env.body);
     body = jsonView(text === "" ? "{}" : text);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
@@ -82,7 +78,7 @@ async function handle(c: Context, authorize: Authorize, method: string | undefin
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Anything but UTF-8 is refused: read leniently, a payload would reach its subscribers with other characters in it. */
-function bodyText(bytes: ArrayBuffer): string {
+function bodyText(bytes: Uint8Array): string {
   try {
     return strictUtf8.decode(bytes);
   } catch (error) {
@@ -90,7 +86,7 @@ function bodyText(bytes: ArrayBuffer): string {
   }
 }
 
-function answer(c: Context, json: string, status: 200 | 400 | 404 | 409 | 416 | 500) {
+function answer(c: Context<ApiEnv>, json: string, status: 200 | 400 | 404 | 409 | 416 | 500) {
   return c.body(json, status, { "Content-Type": "application/json" });
 }
 

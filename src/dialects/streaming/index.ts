@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import type { Hub } from "../../core/hub.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
-import type { Dialect } from "../dialect.ts";
+import type { ApiEnv, Dialect } from "../dialect.ts";
 import { createApi, type Authorize } from "./http.ts";
 import { createOriginCheck } from "./glob.ts";
 import { jsonCodec } from "./json-codec.ts";
@@ -37,7 +37,7 @@ const SUBPROTOCOLS: Readonly<Record<string, Codec>> = {
 
 export function createStreaming(options: StreamingOptions): Dialect {
   const paths = new Set(options.apps.map(({ pathPrefix }) => pathPrefix + options.websocketPath));
-  const api = new Hono();
+  const api = new Hono<ApiEnv>();
   api.route(options.apiPath, createApi(options.authorize));
   return {
     name: "streaming",
