@@ -37,7 +37,9 @@ export interface ServerMetrics extends Metrics {
 export function createMetrics(): ServerMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const counters = new Map<CounterName, Counter>();
+  const counters = new Map<string, Counter>();
+  // By name and label values, which are few: finding a counter's child anew costs more than the counting.
+  const children = new Map<string, Counter.Internal>();
   for (const [name, { help, labels }] of Object.entries(COUNTERS)) {
     const options = {
       name: `carillon_${name}_total`,
@@ -45,7 +47,7 @@ export function createMetrics(): ServerMetrics {
       labelNames: labels,
       registers: [registry],
     };
-    counters.set(name as CounterName, new Counter(options));
+    counters.set(name, new Counter(options));
   }
   const hubs: OwnedHub[] = [];
   const hubGauges = ["connections", "users", "channels", "subscriptions"] as const;
@@ -61,7 +63,15 @@ export function createMetrics(): ServerMetrics {
     });
   }
   return {
-    count: (name, labels) => counters.get(name)?.inc(labels),
+    count(name, labels) {
+      const key = `${name} ${Object.values(labels).join(" ")}`;
+      let child = children.get(key);
+      if (child === undefined) {
+        child = counters.get(name)?.labels(labels);
+        if (child !== undefined) children.set(key, child);
+      }
+      child?.inc();
+    },
     watch: (hub) => void hubs.push(hub),
     gauge(name, help, read) {
       new Gauge({
