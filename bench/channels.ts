@@ -79,7 +79,9 @@ export async function benchChannels({ runs, quick }: BenchOptions): Promise<Benc
   );
   const rss = costs[0]?.at(-1)?.map(({ rssMb }) => rssMb) ?? [];
   const most = (sizes.at(-1) ?? 0).toLocaleString("en");
-  const notes = [`Carillon's resident memory with ${most} channels: ${Math.round(median(rss))} MB.`];
+  const notes = [
+    `Carillon's resident memory with ${most} channels: ${Math.round(median(rss))} MB.`,
+  ];
   return { title: "Cost against the number of channels", measurements, notes };
 }
 
@@ -119,7 +121,8 @@ async function measure(target: Target, commands: Commands, channels: number): Pr
   const join = { init: init.slice(0, -1), replies: replies - 1 };
   const connections = Math.ceil(channels / PER_CONNECTION_MAX);
   const lines = channels / connections;
-  const bulk = { line: commands.subscribe("c%d").replace("%i", "1%d"), lines, linesPerFrame: 500 };
+  const line = commands.subscribe("c%07d").replace("%i", "1%07d");
+  const bulk = { line, lines, linesPerFrame: 500 };
   await using holders = await SubscribersProcess.start(target, {
     ...{ channel: "", connections, texts, bulk, opening: 4, complete: false },
     ...{ init: join.init, replies: join.replies + lines },

@@ -42,13 +42,11 @@ export async function benchConnects({ runs, quick }: BenchOptions): Promise<Benc
       ...(index === 0 ? { budget: atLeast("5,000", median(own), CONNECTS_PER_SECOND_MIN) } : {}),
     };
   });
-  const costs = targets.map(
-    ({ name }, index): Measurement => ({
-      what: `${name}, server's processor time`,
-      unit: "µs/connect",
-      runs: results[index]?.map(({ cpuUs }) => cpuUs) ?? [],
-    }),
-  );
+  const costs = targets.map(({ name }, index): Measurement => ({
+    what: `${name}, server's processor time`,
+    unit: "µs/connect",
+    runs: results[index]?.map(({ cpuUs }) => cpuUs) ?? [],
+  }));
   return {
     title: "Connects with a signed token and a subscribe",
     measurements: [...rows, ...costs],

@@ -22,10 +22,7 @@ export async function besideWslimit(
   const wslimit = findWslimit();
   const start =
     typeof wslimit === "string" ? undefined : () => wslimit({ perSecond, bytes: PAYLOAD_BYTES });
-  const targets = [
-    { start: () => startCarillon() },
-    ...(start === undefined ? [] : [{ start }]),
-  ];
+  const targets = [{ start: () => startCarillon() }, ...(start === undefined ? [] : [{ start }])];
   const options = {
     ...{ subscribers: 1000, payloadBytes: PAYLOAD_BYTES, warmUpSeconds: 2 },
     pace: { lanes: LANES, perSecond, seconds: quick ? 4 : 15 },

@@ -10,7 +10,7 @@ export interface Credentials {
   readonly apiKey: string;
   readonly tokenSecret: string;
   /** Connection tokens, one for each of this many users. */
-  tokens(users: number): string[];
+  readonly tokens: (users: number) => string[];
 }
 
 export function createCredentials(): Credentials {

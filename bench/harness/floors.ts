@@ -51,7 +51,8 @@ const WSLIMIT_FRAME_BYTES = '{"t":1763692800000000,"d":""}'.length;
 
 /** The C sender, compiled for this process; or why it is absent. */
 export function findWslimit(): ((options: WslimitOptions) => Promise<Target>) | string {
-  const tools = process.env["BENCH_TOOLS"] ?? new URL("../../../shared/tools", import.meta.url).pathname;
+  const tools =
+    process.env["BENCH_TOOLS"] ?? new URL("../../../shared/tools", import.meta.url).pathname;
   const source = join(tools, "wslimit.c");
   if (!existsSync(source)) return `wslimit is absent: no ${source} (BENCH_TOOLS names its folder)`;
   const compiler = Bun.which("gcc");

@@ -33,7 +33,8 @@ export class SubscribersProcess implements AsyncDisposable {
     const ready = await process.ask<Ready>(spec);
     if (ready.failed > 0 || ready.refusal !== undefined) {
       await process[Symbol.asyncDispose]();
-      throw new Error(`${ready.failed} connections to ${target.name} failed: ${ready.refusal}`);
+      const failures = `${ready.failed} connections to ${target.name} failed: ${ready.refusal}`;
+      throw new Error(`${failures}; its process ${target.process.state}`);
     }
     return new SubscribersProcess(process, ready);
   }

@@ -12,12 +12,19 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** None outlives the benchmark, however it ends. */
+const running = new Set<Bun.Subprocess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+
 export class ChildProcess implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #lines: unknown[] = [];
   readonly #waiting: ((line: unknown) => void)[] = [];
   readonly #command: string;
-  #over = false;
+  #ended: string | undefined;
 
   constructor(command: readonly string[], { on, env = {} }: SpawnOptions) {
     const cores = placement();
@@ -29,11 +36,18 @@ export class ChildProcess implements AsyncDisposable {
       stdout: "pipe",
       stderr: "inherit",
     });
+    running.add(this.#child);
     void readLines(this.#child.stdout, (line) => this.#received(line));
-    void this.#child.exited.then(() => {
-      this.#over = true;
+    void this.#child.exited.then((code) => {
+      running.delete(this.#child);
+      this.#ended = `ended with ${this.#child.signalCode ?? code}`;
       for (const resolve of this.#waiting.splice(0)) resolve(undefined);
     });
+  }
+
+  /** For error messages. */
+  get state(): string {
+    return this.#ended ?? "is running";
   }
 
   get pid(): number {
@@ -49,12 +63,12 @@ export class ChildProcess implements AsyncDisposable {
   /** The next line that it prints, read as JSON. Rejects when it ends first. */
   async line<Line>(): Promise<Line> {
     const next = this.#lines.shift() ?? (await this.#nextLine());
-    if (next === undefined) throw new Error(`"${this.#command}" ended or said nothing more`);
+    if (next === undefined) throw new Error(`"${this.#command}" ${this.state}`);
     return next as Line;
   }
 
   #nextLine(): Promise<unknown> {
-    if (this.#over) return Promise.resolve(undefined);
+    if (this.#ended !== undefined) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       setTimeout(() => resolve(undefined), LINE_SECONDS_MAX * 1000).unref();
@@ -62,7 +76,7 @@ export class ChildProcess implements AsyncDisposable {
   }
 
   async ask<Answer>(question: object | string): Promise<Answer> {
-    this.#child.stdin.write(
+    await this.#child.stdin.write(
       `${typeof question === "string" ? question : JSON.stringify(question)}\n`,
     );
     await this.#child.stdin.flush();

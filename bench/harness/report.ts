@@ -13,7 +13,7 @@ export interface Measurement {
   readonly missing?: number;
   /** Messages that a subscriber saw too late or twice, and subscribers that saw another order than the first. */
   readonly misordered?: number;
-  /** The busiest load process, as a share of one core; one number per run. */
+  /** The load processes together, as a share of one core; one number per run. */
   readonly generatorCpu?: readonly number[];
   readonly budget?: { readonly text: string; readonly met: boolean };
 }

@@ -16,7 +16,7 @@ export interface SubscribersSpec {
   readonly init: readonly string[];
   /** Connection `i` has entry `i % texts.length`. */
   readonly texts?: readonly string[];
-  /** Further frames after `init`, for connections with many channels: a line for each, `%d` counts over all of them. */
+  /** Further frames after `init`, for connections with many channels: a line for each, `%07d` counts over all of them. */
   readonly bulk?: { readonly line: string; readonly lines: number; readonly linesPerFrame: number };
   /** Messages that each connection receives before it counts as ready. */
   readonly replies: number;
@@ -93,7 +93,7 @@ class Subscribers implements FrameSink {
       for (let from = 0; from < bulk.lines; from += bulk.linesPerFrame) {
         const count = Math.min(bulk.linesPerFrame, bulk.lines - from);
         const lines = Array.from({ length: count }, (_, line) =>
-          bulk.line.replaceAll("%d", `${first + from + line}`),
+          bulk.line.replaceAll("%07d", `${first + from + line}`.padStart(7, "0")),
         );
         client.send(lines.join("\n"));
       }

@@ -179,10 +179,7 @@ export class Tally {
     if (number !== before + 1) this.#jump(number, before, this.#options.complete);
     if (number > before) this.#last[slot] = number;
     const hash = this.#hashes[subscriber] as number;
-    this.#hashes[subscriber] = Math.imul(
-      hash ^ (Math.imul(number, LANES_MAX) + lane),
-      0x01000193,
-    );
+    this.#hashes[subscriber] = Math.imul(hash ^ (Math.imul(number, LANES_MAX) + lane), 0x01000193);
   }
 
   #time(bytes: Uint8Array, at: number): void {
