@@ -3,7 +3,7 @@ import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
 import { HubError } from "../../core/errors.ts";
 import { channelOptions, maySubscribe, personalChannel } from "./channel-rules.ts";
 import { DisconnectError } from "./errors.ts";
-import type { ConnectRequest, SubscribeResult } from "./protocol.ts";
+import type { ConnectRequest, ConnectResult, SubscribeResult } from "./protocol.ts";
 import type { StreamingSession } from "./session.ts";
 import { expiry, plan, subscribeResult, unexpired, type SubscribePlan } from "./subscribe.ts";
 
@@ -14,7 +14,7 @@ export async function connect(
   request: ConnectRequest,
 ): Promise<void> {
   session.state = "connecting";
-  const { hub, runtime } = session.context;
+  const { hub } = session.context;
   try {
     const grant = await authenticate(session, request);
     if (session.state !== "connecting") return;
@@ -44,23 +44,23 @@ export async function connect(
     session.aside("leaving its channels", session.connection?.close());
     session.refuse(id, error);
   }
+}
 
-  function connectResult(
-    { connectionId, context, expiresAtMs, heartbeat: { framePings } }: StreamingSession,
-    subs: ReadonlyMap<string, SubscribeResult>,
-  ) {
-    const { settings } = context;
-    const nowMs = runtime.clock.epochMs();
-    const pings = settings.pingIntervalMs > 0 && !framePings;
-    return {
-      client: connectionId,
-      version: settings.serverVersion,
-      ...expiry(expiresAtMs, nowMs),
-      ...(subs.size > 0 ? { subs } : {}),
-      ...(pings ? { ping: Math.ceil(settings.pingIntervalMs / 1000), pong: true } : {}),
-      ...(settings.connectIncludeServerTime ? { time: nowMs } : {}),
-    };
-  }
+function connectResult(
+  { connectionId, context, expiresAtMs, heartbeat: { framePings } }: StreamingSession,
+  subs: ReadonlyMap<string, SubscribeResult>,
+): ConnectResult {
+  const { runtime, settings } = context;
+  const nowMs = runtime.clock.epochMs();
+  const pings = settings.pingIntervalMs > 0 && !framePings;
+  return {
+    client: connectionId,
+    version: settings.serverVersion,
+    ...expiry(expiresAtMs, nowMs),
+    ...(subs.size > 0 ? { subs } : {}),
+    ...(pings ? { ping: Math.ceil(settings.pingIntervalMs / 1000), pong: true } : {}),
+    ...(settings.connectIncludeServerTime ? { time: nowMs } : {}),
+  };
 }
 
 /** The decision of §3.1, in its order. */
