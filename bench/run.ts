@@ -7,6 +7,7 @@ import { main } from "./harness/main.ts";
 import { benchHttpPublish } from "./http-publish.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
+import { benchPatternPush } from "./pattern-push.ts";
 
 await main(
   benchFanOut,
@@ -16,4 +17,5 @@ await main(
   benchConnects,
   benchHttpPublish,
   benchChannels,
+  benchPatternPush,
 );

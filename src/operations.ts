@@ -39,7 +39,11 @@ export interface IndexPage {
   readonly version: string;
   readonly engine: string;
   readonly development: boolean;
-  readonly apps: readonly { readonly id: string; readonly sockets: readonly string[] }[];
+  readonly sockets: readonly {
+    readonly app: string;
+    readonly dialect: string;
+    readonly path: string;
+  }[];
   readonly apiUrl: () => string;
   readonly apiPath: string;
 }
@@ -49,15 +53,13 @@ export function createIndex(page: IndexPage): Hono {
   const app = new Hono();
   app.get("/", (c) => {
     const origin = new URL(c.req.url).origin.replace(/^http/, "ws");
-    const rows = page.apps.flatMap(({ id, sockets }) =>
-      sockets.map(
-        (path) =>
-          html`<tr>
-            <td>${id}</td>
-            <td>streaming</td>
-            <td><code>${origin}${path}</code></td>
-          </tr>`,
-      ),
+    const rows = page.sockets.map(
+      ({ app: id, dialect, path }) =>
+        html`<tr>
+          <td>${id}</td>
+          <td>${dialect}</td>
+          <td><code>${origin}${path}</code></td>
+        </tr>`,
     );
     // Where the API listens is nobody's business outside of development.
     const tryIt = page.development

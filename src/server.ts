@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { Hono } from "hono";
 import packageJson from "../package.json" with { type: "json" };
 import { createApiKeys, credentialOf } from "./auth/api-keys.ts";
+import { RESERVED_SEGMENTS } from "./config/apps.ts";
 import { createNamespaces } from "./config/namespaces.ts";
 import type { Config } from "./config/schema.ts";
 import { createHub, type OwnedHub } from "./core/create-hub.ts";
@@ -11,8 +12,10 @@ import type { Engine } from "./core/engine.ts";
 import type { Runtime } from "./core/runtime.ts";
 import { createSchedule } from "./core/schedule.ts";
 import type { ApiEnv } from "./dialects/dialect.ts";
+import { createGusher } from "./dialects/gusher/index.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
 import { createEmbeddedEngine } from "./engines/embedded/index.ts";
+import { createGusherApps } from "./gusher-apps.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -66,12 +69,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics.watch(hub);
     hubs.set(id, hub);
   }
+  const onErrorOf =
+    (dialect: string) =>
+    (err: unknown, { connection, doing }: { connection: string; doing: string }): void =>
+      log.error({ err, dialect, connection, doing }, "A command failed");
+  const shared = { config, hubs, runtime, schedule, metrics };
   const streamingApps = createStreamingApps({
-    ...{ config, hubs, runtime, schedule, metrics, version },
-    onError: (err, { connection, doing }) =>
-      log.error({ err, dialect: "streaming", connection, doing }, "A command failed"),
+    ...{ ...shared, version },
+    onError: onErrorOf("streaming"),
     onEvent: (event, about) => log.debug({ dialect: "streaming", ...about }, event),
   });
+  const gusherApps = createGusherApps({ ...shared, engine, onError: onErrorOf("gusher") });
   const apiKeys = createApiKeys(config.api_keys);
   const keyOf = (request: Request) =>
     apiKeys.find(credentialOf(request.headers, request.url) ?? "");
@@ -85,7 +93,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return key !== undefined && scoped === true ? streamingApps.get(key.app) : undefined;
     },
   });
-  const dialects = [streaming];
+  const openMaster = isLoopback(config.api.host) || config.gusher.http_auth === "none";
+  const gusher = createGusher({
+    contexts: gusherApps,
+    prefix: config.gusher.prefix,
+    sharedPrefix: config.streaming.api_path,
+    reserved: RESERVED_SEGMENTS,
+    authorize(request, appKey) {
+      if (openMaster) return true;
+      const key = keyOf(request);
+      const scoped = key?.scopes.some((scope) => scope === "*" || scope === "gusher");
+      return scoped === true && (appKey === undefined || key?.app === appKey);
+    },
+  });
+  // Gusher's routes below streaming's prefix are found before streaming takes them for methods.
+  const dialects = [...(gusherApps.size > 0 ? [gusher] : []), streaming];
 
   let accepting = true;
   const api = new Hono<ApiEnv>();
@@ -109,12 +131,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     const pages = createIndex({
       ...{ version, engine: engine.name, development: config.development },
-      apps: config.apps.map(({ id, path_prefix = "" }) => ({
-        id,
-        sockets: [path_prefix + config.streaming.websocket_path],
-      })),
+      sockets: config.apps.flatMap(({ id: app, path_prefix = "" }) => [
+        { app, dialect: "streaming", path: path_prefix + config.streaming.websocket_path },
+        ...(gusherApps.has(app)
+          ? [{ app, dialect: "gusher", path: `${config.gusher.prefix}/ws/${app}` }]
+          : []),
+      ]),
       apiUrl: () => apiListener?.url ?? "",
       apiPath: config.streaming.api_path,
+    });
+    pages.onError((error, c) => {
+      onBug(error, "a client's request");
+      return c.text("internal error\n", 500);
     });
     for (const dialect of dialects) if (dialect.clients) pages.route("/", dialect.clients);
     clients = createClientsListener({
@@ -158,6 +186,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   async function stop(open: ClientsListener, openApi: ApiListener): Promise<void> {
     accepting = false;
     open.stopAccepting();
+    for (const dialect of dialects) dialect.stopping?.();
     const { timeout } = config.shutdown;
     const spreadMs = Math.min(
       timeout * DRAIN_SHARE,

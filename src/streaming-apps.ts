@@ -1,5 +1,4 @@
 /** From the configuration to what the streaming dialect is told: settings, keys and apps. */
-import { createKeySet, selectKeys, type SigningKey, type TokenKind } from "./auth/key-set.ts";
 import type { Config } from "./config/schema.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
 import type { Metrics } from "./core/metrics.ts";
@@ -9,11 +8,7 @@ import { createTokenAuthority, type VerifyToken } from "./dialects/streaming/aut
 import { createEncoders } from "./dialects/streaming/encoders.ts";
 import type { StreamingApp } from "./dialects/streaming/index.ts";
 import type { StreamingContext, StreamingSettings } from "./dialects/streaming/settings.ts";
-import { fetchJson } from "./outbound/fetch-json.ts";
-
-/** Bounds of one key set's fetch. */
-const JWKS_TIMEOUT_MS = 5_000;
-const JWKS_BYTES_MAX = 262_144;
+import { createAppKeys } from "./signing-keys.ts";
 
 export interface StreamingAppsOptions {
   readonly config: Config;
@@ -54,41 +49,13 @@ export function createStreamingApps(options: StreamingAppsOptions): Map<string, 
   return apps;
 }
 
-function verifierOf(config: Config, app: string, { clock }: Runtime): VerifyToken {
-  const entries = config.signing_keys.filter((key) => key.app === app).flatMap(signingKeysOf);
-  const fetchKeys = (url: string) =>
-    fetchJson({
-      url,
-      timeoutMs: JWKS_TIMEOUT_MS,
-      responseBytesMax: JWKS_BYTES_MAX,
-      // The operator named the address, so it may be a private one.
-      allowAddress: () => true,
-    });
-  const setOf = (kind: TokenKind) =>
-    createKeySet(selectKeys(entries, "streaming", kind), { clock, fetchJson: fetchKeys });
-  const sets = { connection: setOf("connection"), subscription: setOf("subscription") };
-  return (token, kind) => sets[kind].verify(token);
-}
-
-/** One entry per kind of token, or one for both. */
-function signingKeysOf(key: Config["signing_keys"][number]): SigningKey[] {
-  const { hmac_secret, public_key, jwks_url = "" } = key;
-  const secret =
-    hmac_secret !== undefined
-      ? { hmac: hmac_secret }
-      : public_key !== undefined
-        ? { publicKeyPem: public_key }
-        : { jwksUrl: jwks_url };
-  const made: SigningKey = {
-    use: key.use,
-    algorithms: key.algorithms,
-    secret,
-    ...(key.kid === undefined ? {} : { kid: key.kid }),
-    ...(key.issuer === undefined ? {} : { issuer: key.issuer }),
-    ...(key.audience === undefined ? {} : { audience: key.audience }),
-    ...(key.until === undefined ? {} : { untilMs: key.until }),
+function verifierOf(config: Config, app: string, runtime: Runtime): VerifyToken {
+  const keySet = createAppKeys({ config, app, runtime });
+  const sets = {
+    connection: keySet("streaming", { kind: "connection" }),
+    subscription: keySet("streaming", { kind: "subscription" }),
   };
-  return key.tokens.length > 1 ? [made] : key.tokens.map((tokens) => ({ ...made, tokens }));
+  return (token, kind) => sets[kind].verify(token);
 }
 
 function settingsOf({ streaming, channel }: Config, serverVersion: string): StreamingSettings {

@@ -18,7 +18,8 @@ export function createCredentials(): Credentials {
   return {
     apiKey: `evk_bench_${randomBytes(32).toString("hex")}`,
     tokenSecret,
-    tokens: (users) => Array.from({ length: users }, (_, user) => sign(`u${user}`, tokenSecret)),
+    tokens: (users) =>
+      Array.from({ length: users }, (_, user) => sign({ sub: `u${user}` }, tokenSecret)),
   };
 }
 
@@ -38,9 +39,10 @@ function configuration({ apiKey, tokenSecret }: Credentials, dataDir: string, li
     log: { format: "json" },
     apps: [{ id: "bench" }],
     api_keys: [{ id: "bench", hash: createHash("sha256").update(apiKey).digest("hex") }],
-    signing_keys: [{ use: "streaming", hmac_secret: tokenSecret }],
+    signing_keys: ["streaming", "gusher"].map((use) => ({ use, hmac_secret: tokenSecret })),
+    gusher: { enabled: true, token_ttl: "1h", drop_idle: false },
     channel: {
-      without_namespace: { dialects: ["streaming"], allow_subscribe_for_client: true },
+      without_namespace: { dialects: ["streaming", "gusher"], allow_subscribe_for_client: true },
     },
     ...(limit === undefined
       ? {}
@@ -49,20 +51,12 @@ function configuration({ apiKey, tokenSecret }: Credentials, dataDir: string, li
 }
 
 export async function startCarillon(options: CarillonOptions = {}): Promise<Target> {
-  const credentials = createCredentials();
-  const dataDir = mkdtempSync(join(tmpdir(), "carillon-bench-"));
-  const file = join(dataDir, "carillon.json");
-  const limit = options.channelsPerConnection;
-  writeFileSync(file, JSON.stringify(configuration(credentials, dataDir, limit)));
-  const process = new ChildProcess(bun("../src/cli/main.ts", "serve"), {
-    on: "server",
-    env: { CARILLON_CONFIG: file },
-  });
-  const { clients, api } = await ready(process);
+  const server = await startServer(options);
+  const { clients, api, credentials } = server;
   const texts = credentials.tokens(options.users ?? 1000);
   return {
     name: "Carillon",
-    process,
+    process: server.process,
     sockets: { host: LOOPBACK, port: portOf(clients), path: "/connection/websocket" },
     join: (channel) => joinStreaming(channel, texts),
     publishing: {
@@ -72,6 +66,51 @@ export async function startCarillon(options: CarillonOptions = {}): Promise<Targ
       headers: { "X-API-Key": credentials.apiKey, "Content-Type": "application/json" },
       body: (channel, data) => `{"channel":"${channel}","data":${data}}`,
     },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** The same server by its gusher dialect. All connections share one token; `channel` is the publisher's, by its path. */
+export async function startCarillonGusher(channel: string): Promise<Target> {
+  const server = await startServer({});
+  const { clients, api, credentials } = server;
+  const claims = { channels: ["*"], user_id: "u", app_key: "bench", remotes: {} };
+  const form = new URLSearchParams({ jwt: sign({ gusher: claims }, credentials.tokenSecret) });
+  const answer = await fetch(`${clients}/gusher/auth`, { method: "POST", body: form });
+  const { token } = (await answer.json()) as { token: string };
+  return {
+    name: "Carillon, gusher",
+    process: server.process,
+    sockets: { host: LOOPBACK, port: portOf(clients), path: `/gusher/ws/bench?token=${token}` },
+    join: (name) => ({
+      init: [`{"event":"gusher.subscribe","data":{"channel":"${name}"}}`],
+      replies: 1,
+    }),
+    publishing: {
+      host: LOOPBACK,
+      port: portOf(api),
+      path: `/gusher/push/bench/${channel}/notify`,
+      headers: { "Content-Type": "application/json" },
+      body: (_, data) => `{"data":${data}}`,
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function startServer(options: CarillonOptions) {
+  const credentials = createCredentials();
+  const dataDir = mkdtempSync(join(tmpdir(), "carillon-bench-"));
+  const file = join(dataDir, "carillon.json");
+  const limit = options.channelsPerConnection;
+  writeFileSync(file, JSON.stringify(configuration(credentials, dataDir, limit)));
+  const process = new ChildProcess(bun("../src/cli/main.ts", "serve"), {
+    on: "server",
+    env: { CARILLON_CONFIG: file },
+  });
+  return {
+    ...(await ready(process)),
+    credentials,
+    process,
     async [Symbol.asyncDispose]() {
       await process[Symbol.asyncDispose]();
       rmSync(dataDir, { recursive: true, force: true });
@@ -96,10 +135,11 @@ export function joinStreaming(channel: string, tokens: readonly string[]): Joini
   };
 }
 
-function sign(user: string, secret: string): string {
+/** HS256, for a day. */
+export function sign(claims: Readonly<Record<string, unknown>>, secret: string): string {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const exp = Math.floor(Date.now() / 1000) + 24 * 3600;
-  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub: user, exp })}`;
+  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ ...claims, exp })}`;
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 

@@ -4,7 +4,7 @@ import type { PublishersReport } from "../load/publishers.ts";
 import type { SubscribersReport } from "../load/subscribers.ts";
 import { payload, type Target } from "./targets.ts";
 
-const CHANNEL = "bench";
+export const CHANNEL = "bench";
 /** At saturation a sample says as much about latency as every message. */
 const SAMPLE_EVERY = 64;
 

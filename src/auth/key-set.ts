@@ -59,8 +59,8 @@ export type Claims = Readonly<Record<string, unknown>> & {
 
 export interface KeySet {
   /**
-   * The claims of a token that one of the keys signed, and whose time has come and not passed (`exp` is the first
-   * second outside; no leeway).
+   * The claims of a token that one of the keys signed, and, unless the set leaves times to its caller, whose time has
+   * come and not passed (`exp` is the first second outside; no leeway).
    *
    * Throws `HubError`: `token_expired` when only `exp` or `nbf` fails, `unavailable` when a key set behind a URL
    * would have to be asked and cannot be, `token_invalid` for all else.
@@ -82,6 +82,8 @@ interface Verifier extends Omit<SigningKey, "secret"> {
 export function createKeySet(
   keys: readonly SigningKey[],
   runtime: { readonly clock: Clock; readonly fetchJson: FetchJson },
+  /** `checkTimes` false: `exp` and `nbf` are the caller's to judge, by its own protocol's rules. */
+  { checkTimes = true }: { readonly checkTimes?: boolean } = {},
 ): KeySet {
   if (new Set(keys.map((key) => key.use)).size > 1) {
     throw new HubError("bad_request", "Keys of one set must have one use");
@@ -108,7 +110,7 @@ export function createKeySet(
                 ? isSignedWith(key, token, header.alg)
                 : await isSignedBy(key, token, verifier.algorithms);
             if (!signed) continue;
-            checkTimes(claims, runtime.clock.epochMs());
+            if (checkTimes) requireCurrent(claims, runtime.clock.epochMs());
             return claims;
           }
         } catch (error) {
@@ -208,7 +210,7 @@ async function isSignedBy(
   }
 }
 
-function checkTimes({ exp, nbf }: Claims, nowMs: number): void {
+function requireCurrent({ exp, nbf }: Claims, nowMs: number): void {
   if (exp !== undefined && exp * 1000 <= nowMs) {
     throw new HubError("token_expired", "Token has expired");
   }

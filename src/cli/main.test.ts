@@ -153,3 +153,32 @@ test("serve refuses a bad configuration before anything starts", async () => {
     "environment: CARILLON_CLIENTS_HOST: Development credentials are refused on a non-loopback address\n",
   );
 });
+
+describe("token gusher", () => {
+  test("mints a JWT with the grants and remotes asked for", async () => {
+    const { out, code } = await carillon([
+      ...["token", "gusher", "--user", "u1", "--expires", "1m"],
+      ...["--channel", "AA", "app*", "--channel", "BB", "--remote", "chat"],
+    ]);
+    expect(code).toBe(0);
+    const secret = new TextEncoder().encode("dev-token-secret-do-not-use-in-production");
+    const { payload } = await jwtVerify(out.trim(), secret, { algorithms: ["HS256"] });
+    expect(payload["gusher"]).toEqual({
+      channels: ["AA", "app*", "BB"],
+      user_id: "u1",
+      app_key: "dev",
+      remotes: { chat: true },
+    });
+    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(60);
+  });
+
+  test("without a secret of its use there is none", async () => {
+    const path = write(
+      "no-gusher.toml",
+      '[[signing_keys]]\nuse = "streaming"\nhmac_secret = "s"\n',
+    );
+    const { code, err } = await carillon(["token", "gusher", "--config", path]);
+    expect(code).toBe(1);
+    expect(err).toContain("no signing key with an hmac_secret for gusher's tokens");
+  });
+});

@@ -1,62 +1,116 @@
 /** `carillon token <dialect>`: mints what a dialect's client needs, with a secret of the configuration. */
-import { SignJWT } from "jose";
+import { SignJWT, type JWTPayload } from "jose";
 import { Command } from "commander";
 import { parseDuration } from "../config/durations.ts";
-import type { Config, SigningKey } from "../config/schema.ts";
+import type { App, Config, SigningKey } from "../config/schema.ts";
 import { CommandError } from "./failure.ts";
 import { configCommand, findApp, readConfig, type AppOption } from "./options.ts";
 
-interface Options extends AppOption {
+interface TokenOptions extends AppOption {
   readonly user: string;
   readonly expires: string;
+}
+
+interface StreamingOptions extends TokenOptions {
   readonly channel?: string;
 }
 
-export function tokenCommand(): Command {
-  return new Command("token").description("make a client's token").addCommand(
-    configCommand("streaming", "a connection token, or with --channel a subscription token")
-      .option("--user <id>", "the user; default: anonymous", "")
-      .option("--expires <duration>", 'how long it is valid, such as "15m"; 0: for ever', "1h")
-      .option("--channel <name>", "make a subscription token for this channel")
-      .option("--app <id>", "the app; default: the first one")
-      .action(async (options: Options) => {
-        console.log(await mintStreamingToken(readConfig(options), options, Date.now()));
-      }),
-  );
+interface GusherOptions extends TokenOptions {
+  readonly channel: readonly string[];
+  readonly remote: readonly string[];
 }
 
-async function mintStreamingToken(
+export function tokenCommand(): Command {
+  return new Command("token")
+    .description("make a client's token")
+    .addCommand(
+      tokenOptions("streaming", "a connection token, or with --channel a subscription token")
+        .option("--channel <name>", "make a subscription token for this channel")
+        .action(async (options: StreamingOptions) => {
+          console.log(await mintStreamingToken(readConfig(options), options, Date.now()));
+        }),
+    )
+    .addCommand(
+      tokenOptions("gusher", "the JWT that the dialect's /auth exchanges for a token")
+        .option("--channel <grants...>", "channels that may be joined; * stands for characters", [])
+        .option("--remote <names...>", "remote jobs that may be queued", [])
+        .action(async (options: GusherOptions) => {
+          console.log(await mintGusherToken(readConfig(options), options, Date.now()));
+        }),
+    );
+}
+
+function tokenOptions(name: string, description: string): Command {
+  return configCommand(name, description)
+    .option("--user <id>", "the user; default: anonymous", "")
+    .option("--expires <duration>", 'how long it is valid, such as "15m"; 0: for ever', "1h")
+    .option("--app <id>", "the app; default: the first one");
+}
+
+function mintStreamingToken(
   config: Config,
-  options: Options,
+  options: StreamingOptions,
   epochMs: number,
 ): Promise<string> {
   const kind = options.channel === undefined ? "connection" : "subscription";
   const app = findApp(config, options.app);
-  const key = config.signing_keys.find(
+  const key = secretOf(config, app, epochMs, (candidate) => {
+    return candidate.use === "streaming" && candidate.tokens.includes(kind);
+  });
+  if (key === undefined) throw noSecret(app, `streaming's ${kind} tokens`);
+  const userClaim = kind === "connection" ? config.streaming.user_id_claim : "sub";
+  const claims = {
+    [userClaim]: options.user,
+    ...(options.channel === undefined ? {} : { channel: options.channel }),
+  };
+  return mint(claims, key, options, epochMs);
+}
+
+/** gusher.md §4. */
+function mintGusherToken(config: Config, options: GusherOptions, epochMs: number): Promise<string> {
+  const app = findApp(config, options.app);
+  const key = secretOf(config, app, epochMs, ({ use }) => use === "gusher");
+  if (key === undefined) throw noSecret(app, "gusher's tokens");
+  const gusher = {
+    channels: options.channel,
+    user_id: options.user,
+    app_key: app.id,
+    remotes: Object.fromEntries(options.remote.map((name) => [name, true])),
+  };
+  return mint({ gusher }, key, options, epochMs);
+}
+
+function secretOf(
+  config: Config,
+  app: App,
+  epochMs: number,
+  suits: (key: SigningKey) => boolean,
+): SigningKey | undefined {
+  return config.signing_keys.find(
     (candidate) =>
       candidate.app === app.id &&
-      candidate.use === "streaming" &&
       candidate.hmac_secret !== undefined &&
-      candidate.tokens.includes(kind) &&
-      (candidate.until === undefined || candidate.until > epochMs),
+      (candidate.until === undefined || candidate.until > epochMs) &&
+      suits(candidate),
   );
-  if (key === undefined) {
-    throw new CommandError(
-      `App "${app.id}" has no signing key with an hmac_secret for streaming's ${kind} tokens`,
-    );
-  }
+}
+
+function noSecret(app: App, tokens: string): CommandError {
+  return new CommandError(`App "${app.id}" has no signing key with an hmac_secret for ${tokens}`);
+}
+
+function mint(
+  claims: JWTPayload,
+  key: SigningKey,
+  options: TokenOptions,
+  epochMs: number,
+): Promise<string> {
   const lifetimeMs = parseDuration(options.expires);
   if (lifetimeMs === undefined) {
     throw new CommandError('--expires must be a duration such as "15m", "1h" or "0"');
   }
   const issuedAt = Math.floor(epochMs / 1000);
-  const userClaim = kind === "connection" ? config.streaming.user_id_claim : "sub";
-  const token = new SignJWT({
-    [userClaim]: options.user,
-    ...(options.channel === undefined ? {} : { channel: options.channel }),
-  })
-    .setProtectedHeader(headerOf(key))
-    .setIssuedAt(issuedAt);
+  const token = new SignJWT(claims).setProtectedHeader(headerOf(key)).setIssuedAt(issuedAt);
   if (lifetimeMs > 0) token.setExpirationTime(issuedAt + Math.ceil(lifetimeMs / 1000));
   if (key.issuer !== undefined) token.setIssuer(key.issuer);
   if (key.audience !== undefined) token.setAudience(key.audience);

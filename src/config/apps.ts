@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 /** First path segments that are mounted, or that a gusher route holds where an app id stands. */
-const RESERVED_SEGMENTS: ReadonlySet<string> = new Set([
+export const RESERVED_SEGMENTS: ReadonlySet<string> = new Set([
   ...["push", "push_batch", "add", "reload", "decode", "ping", "user", "socket"],
   ...["connection", "emulation", "api", "events", "webhooks", "organisations", "gusher"],
   ...["signaling", "envoy", "tasks", "rpc", "messaging", "health", "ready", "metrics", "admin"],
@@ -97,13 +97,13 @@ const instant = z
   .meta({ type: "date-time" });
 
 export const signingKey = z.strictObject({
-  use: z.enum(["streaming"]).describe("Whose tokens it verifies."),
+  use: z.enum(["streaming", "gusher"]).describe("Whose tokens it verifies."),
   app: belongsTo(),
   tokens: z
     .array(z.enum(["connection", "subscription"]))
     .min(1)
     .default(["connection", "subscription"])
-    .describe("Which of streaming's tokens it verifies."),
+    .describe("Which of streaming's tokens it verifies; nothing to other uses."),
   algorithms: z
     .array(z.enum(ALGORITHMS))
     .min(1)

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { duration } from "./durations.ts";
 
 /** The dialects that this build serves. */
-export const DIALECTS = ["streaming"] as const;
+export const DIALECTS = ["streaming", "gusher"] as const;
 
 /** Longer expressions are a mistake, and cost memory per namespace. */
 const CHANNEL_REGEX_CHARACTERS_MAX = 1024;
@@ -98,8 +98,8 @@ export type ChannelSettings = z.output<typeof withoutNamespace>;
 /** The dialects that may join, said or implied. `named`: a namespace of its own, not `without_namespace`. */
 export function dialectsOf(
   settings: ChannelSettings,
-  place: { readonly named: boolean },
+  place: { readonly named: boolean; readonly enabled: readonly string[] },
 ): { readonly names: readonly string[]; readonly implied: boolean } {
   if (settings.dialects !== undefined) return { names: settings.dialects, implied: false };
-  return { names: place.named ? ["streaming"] : DIALECTS, implied: true };
+  return { names: place.named ? ["streaming"] : place.enabled, implied: true };
 }

@@ -25,7 +25,10 @@ export function developmentFile() {
     development: true,
     apps: [{ id: "dev", allowed_origins: ["*"] }],
     api_keys: [{ id: "dev", hash: DEVELOPMENT_API_KEY_HASH, scopes: ["*"], organisation: "*" }],
-    signing_keys: [{ use: "streaming", hmac_secret: DEVELOPMENT_TOKEN_SECRET }],
+    signing_keys: (["streaming", "gusher"] as const).map((use) => ({
+      use,
+      hmac_secret: DEVELOPMENT_TOKEN_SECRET,
+    })),
     channel: {
       without_namespace: { ...CHANNEL_OPTIONS },
       namespaces: [

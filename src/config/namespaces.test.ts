@@ -54,3 +54,19 @@ test("what streaming may join", () => {
   expect(joinableOptions(namespaces, "plain", "streaming")?.namespace).toBe("");
   expect(joinableOptions(namespaces, "news:a", "gusher")).toBeUndefined();
 });
+
+test("what gusher may join: everything it is said to, and in development mode free names", () => {
+  const joins = (raw: object, name: string) => {
+    const checked = validate(raw);
+    if ("problems" in checked) throw new Error(JSON.stringify(checked.problems));
+    return joinableOptions(createNamespaces(checked.config), name, "gusher") !== undefined;
+  };
+  const channel = { namespaces: [{ name: "both", dialects: ["streaming", "gusher"] }] };
+  expect(joins({ channel }, "both:a#b")).toBe(true);
+  expect(joins({ channel }, "free")).toBe(false);
+  const dev = { channel, development: true };
+  expect(joins(dev, "free")).toBe(true);
+  expect(joins(dev, "unknown:prefix")).toBe(true);
+  expect(joins(dev, "$private")).toBe(false);
+  expect(joins(dev, "user#1")).toBe(false);
+});

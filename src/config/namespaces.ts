@@ -2,16 +2,17 @@
 import { RE2JS } from "re2js";
 import type { ChannelOptions, Namespaces } from "../core/namespaces.ts";
 import { dialectsOf, type ChannelSettings } from "./channel-options.ts";
-import type { Config } from "./schema.ts";
+import { enabledDialects, type Config } from "./schema.ts";
 
-export function createNamespaces({ channel }: Pick<Config, "channel">): Namespaces {
-  const metaTtlMs = channel.history_meta_ttl;
+export function createNamespaces(config: Config): Namespaces {
+  const { channel } = config;
+  const shared = { metaTtlMs: channel.history_meta_ttl, enabled: enabledDialects(config) };
   return {
-    withoutNamespace: optionsOf(channel.without_namespace, { namespace: "", metaTtlMs }),
+    withoutNamespace: optionsOf(channel.without_namespace, { namespace: "", ...shared }),
     named: new Map(
       channel.namespaces.map((settings) => [
         settings.name,
-        optionsOf(settings, { namespace: settings.name, metaTtlMs }),
+        optionsOf(settings, { namespace: settings.name, ...shared }),
       ]),
     ),
   };
@@ -19,14 +20,22 @@ export function createNamespaces({ channel }: Pick<Config, "channel">): Namespac
 
 function optionsOf(
   settings: ChannelSettings,
-  { namespace, metaTtlMs }: { readonly namespace: string; readonly metaTtlMs: number },
+  {
+    namespace,
+    metaTtlMs,
+    enabled,
+  }: {
+    readonly namespace: string;
+    readonly metaTtlMs: number;
+    readonly enabled: readonly string[];
+  },
 ): ChannelOptions {
   const { history_size: size, history_ttl: ttlMs } = settings;
   const history = { size, ttlMs, metaTtlMs: settings.history_meta_ttl ?? metaTtlMs };
   const regex = settings.channel_regex === "" ? undefined : RE2JS.compile(settings.channel_regex);
   return {
     namespace,
-    dialects: dialectsOf(settings, { named: namespace !== "" }),
+    dialects: dialectsOf(settings, { named: namespace !== "", enabled }),
     ...(size > 0 ? { history } : {}),
     forcePositioning: settings.force_positioning,
     allowPositioning: settings.allow_positioning,

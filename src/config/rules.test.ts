@@ -232,3 +232,43 @@ describe("streaming", () => {
     ]);
   });
 });
+
+describe("gusher", () => {
+  const gusher = { enabled: true };
+  const everybody = { without_namespace: { dialects: ["streaming", "gusher"] } };
+
+  test("enabled, it asks who may join channels without a namespace; in development mode all may", () => {
+    expect(linesOf({ gusher })).toEqual([
+      "channel.without_namespace.dialects: is required with several dialects",
+    ]);
+    expect(linesOf({ gusher, channel: everybody })).toEqual([]);
+    expect(linesOf({ gusher, development: true })).toEqual([]);
+  });
+
+  test("binary data is for streaming alone, wherever gusher may join", () => {
+    const publication_data_format = "binary";
+    expect(linesOf({ channel: { without_namespace: { publication_data_format } } })).toEqual([]);
+    const line = 'publication_data_format: "binary" needs dialects = ["streaming"]';
+    expect(
+      linesOf({ development: true, channel: { without_namespace: { publication_data_format } } }),
+    ).toEqual([`channel.without_namespace.${line}`]);
+    expect(linesOf(namespace({ dialects: ["gusher"], publication_data_format }))).toEqual([
+      `channel.namespaces[0].${line}`,
+    ]);
+  });
+
+  test("its keys are RSA or HMAC", () => {
+    const signing = (key: object) => linesOf({ signing_keys: [{ use: "gusher", ...key }] });
+    expect(signing({ public_key: "p", algorithms: ["RS256", "RS512"] })).toEqual([]);
+    expect(signing({ hmac_secret: "s", algorithms: ["HS384"] })).toEqual([]);
+    expect(signing({ public_key: "p", algorithms: ["RS256", "ES256"] })).toEqual([
+      'signing_keys[0].algorithms: "ES256" is none of gusher\'s: RS256, RS384, RS512, or HMAC',
+    ]);
+  });
+
+  test("a pong is waited for beyond the next ping", () => {
+    expect(linesOf({ gusher: { pong_timeout: "54s" } })).toEqual([
+      'gusher.pong_timeout: must be more than "ping_interval" (54s)',
+    ]);
+  });
+});

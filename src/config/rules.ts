@@ -1,10 +1,13 @@
 /** What has to fit together between keys. Each rule sees values that the schema has accepted. */
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { HMAC_ALGORITHMS, type Algorithm } from "./apps.ts";
-import { dialectsOf, DIALECTS, type ChannelSettings } from "./channel-options.ts";
+import { dialectsOf, type ChannelSettings } from "./channel-options.ts";
 import { formatDuration } from "./durations.ts";
 import type { Path, Problem } from "./problem.ts";
-import type { ParsedConfig } from "./schema.ts";
+import { enabledDialects, type ParsedConfig } from "./schema.ts";
+
+/** gusher.md §4: RSA; HMAC only where the app's owner configured a secret. */
+const GUSHER_ALGORITHMS = /^[RH]S/;
 
 export function checkRules(config: ParsedConfig): Problem[] {
   return [
@@ -13,6 +16,7 @@ export function checkRules(config: ParsedConfig): Problem[] {
     ...credentialProblems(config),
     ...channelProblems(config),
     ...streamingProblems(config),
+    ...gusherProblems(config),
   ];
 }
 
@@ -78,6 +82,11 @@ function* signingKeyProblems(
     yield { path, message };
     return;
   }
+  for (const algorithm of key.algorithms ?? []) {
+    if (key.use !== "gusher" || GUSHER_ALGORITHMS.test(algorithm)) continue;
+    const message = `"${algorithm}" is none of gusher's: RS256, RS384, RS512, or HMAC`;
+    yield { path: [...path, "algorithms"], message };
+  }
   const symmetric = key.hmac_secret !== undefined;
   if (key.algorithms === undefined) {
     if (!symmetric) {
@@ -131,27 +140,31 @@ export function certificateProblem(
   }
 }
 
-function* channelProblems({ channel, development }: ParsedConfig): Iterable<Problem> {
+function* channelProblems(config: ParsedConfig): Iterable<Problem> {
+  const { channel, development } = config;
+  const enabled = enabledDialects(config);
   const without: Path = ["channel", "without_namespace"];
-  if (
-    channel.without_namespace.dialects === undefined &&
-    !development &&
-    enabledDialects().length > 1
-  ) {
+  if (channel.without_namespace.dialects === undefined && !development && enabled.length > 1) {
     yield { path: [...without, "dialects"], message: "is required with several dialects" };
   }
   const globalMs = channel.history_meta_ttl;
-  yield* optionProblems(channel.without_namespace, { path: without, named: false, globalMs });
+  const shared = { enabled, globalMs };
+  yield* optionProblems(channel.without_namespace, { path: without, named: false, ...shared });
   yield* duplicates(channel.namespaces, "name", ["channel", "namespaces"]);
   for (const [index, options] of channel.namespaces.entries()) {
     const path: Path = ["channel", "namespaces", index];
-    yield* optionProblems(options, { path, named: true, globalMs });
+    yield* optionProblems(options, { path, named: true, ...shared });
   }
 }
 
 function* optionProblems(
   options: ChannelSettings,
-  place: { readonly path: Path; readonly named: boolean; readonly globalMs: number },
+  place: {
+    readonly path: Path;
+    readonly named: boolean;
+    readonly enabled: readonly string[];
+    readonly globalMs: number;
+  },
 ): Iterable<Problem> {
   const at = (key: keyof ChannelSettings) => [...place.path, key];
   const { history_size: size, history_ttl: ttlMs } = options;
@@ -200,6 +213,15 @@ function* streamingProblems({ streaming, channel }: ParsedConfig): Iterable<Prob
   }
 }
 
+function* gusherProblems({ gusher }: ParsedConfig): Iterable<Problem> {
+  if (gusher.pong_timeout <= gusher.ping_interval) {
+    yield {
+      path: ["gusher", "pong_timeout"],
+      message: `must be more than "ping_interval" (${formatDuration(gusher.ping_interval)})`,
+    };
+  }
+}
+
 function* duplicates<Key extends string>(
   entries: readonly Readonly<Record<Key, string>>[],
   key: Key,
@@ -213,10 +235,6 @@ function* duplicates<Key extends string>(
       message: `"${entry[key]}" is already used by entry ${first}`,
     };
   }
-}
-
-function enabledDialects(): readonly string[] {
-  return DIALECTS;
 }
 
 function describe(path: Path): string {

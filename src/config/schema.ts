@@ -5,8 +5,9 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { apiKey, app, HMAC_ALGORITHMS, signingKey, type Algorithm } from "./apps.ts";
-import { namespace, withoutNamespace } from "./channel-options.ts";
+import { DIALECTS, namespace, withoutNamespace } from "./channel-options.ts";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
+import { gusher } from "./gusher.ts";
 import { streaming } from "./streaming.ts";
 
 const PORT_MAX = 65_535;
@@ -120,6 +121,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe("Channels."),
   streaming: streaming.prefault({}).describe("The streaming dialect."),
+  gusher: gusher.prefault({}).describe("The gusher dialect: gusher.cluster v1, slave and master."),
 });
 
 /** As the schema gives it; `resolve` fills in what depends on other keys. */
@@ -138,6 +140,14 @@ export type Config = Omit<ParsedConfig, "api_keys" | "signing_keys"> & {
   api_keys: ApiKey[];
   signing_keys: SigningKey[];
 };
+
+/** Streaming always is; development mode enables all. */
+export function enabledDialects({
+  development,
+  gusher: { enabled },
+}: Pick<ParsedConfig, "development" | "gusher">): readonly string[] {
+  return DIALECTS.filter((name) => development || name === "streaming" || enabled);
+}
 
 /** Fills in the only app, and HMAC's default algorithm. Takes what passed the rules. */
 export function resolve(parsed: ParsedConfig): Config {

@@ -23,6 +23,11 @@ export class ConnectionIndex {
     return this.#byUser.size;
   }
 
+  /** A copy. */
+  userIds(): string[] {
+    return [...this.#byUser.keys()];
+  }
+
   add(connection: HubConnection): void {
     const { connectionId, userId } = connection.subscriber;
     this.#byId.set(connectionId, connection);

@@ -1,9 +1,9 @@
 /** The hub's questions to all nodes, this one included, as plain data, and the gathering of their answers. */
-import { RE2JS } from "re2js";
+import { compileChannelPattern } from "./channel-pattern.ts";
 import type { ControlBus } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
-import type { ChannelFilter, NodeInfo } from "./hub.ts";
-import { CONTROL_DEADLINE_MS, PATTERN_CHARACTERS_MAX } from "./limits.ts";
+import type { ChannelFilter, NodeInfo, UserFilter } from "./hub.ts";
+import { CONTROL_DEADLINE_MS } from "./limits.ts";
 import type { Payload, Reached, Tags, Target } from "./types.ts";
 
 interface DirectPush {
@@ -19,6 +19,7 @@ type Question =
   | { ask: "disconnect"; target: Target; reason: Disconnect; except: readonly string[] }
   | { ask: "signal"; target: Target; dialect: string; body: unknown }
   | { ask: "channels"; filter: ChannelFilter }
+  | { ask: "users"; filter: UserFilter }
   | { ask: "node" };
 
 type ChannelCounts = readonly (readonly [name: string, connections: number])[];
@@ -29,6 +30,8 @@ export interface ControlHandlers {
   disconnect(target: Target, reason: Disconnect, except: readonly string[]): number;
   signal(target: Target, dialect: string, body: unknown): Promise<number>;
   channels(filter: ChannelFilter, matches: (name: string) => boolean): Promise<ChannelCounts>;
+  /** Each once. */
+  users(filter: UserFilter): Promise<readonly string[]>;
   node(): NodeInfo;
 }
 
@@ -37,11 +40,28 @@ export interface Control {
   disconnect(target: Target, reason: Disconnect, except: readonly string[]): Promise<Reached>;
   signal(target: Target, dialect: string, body: unknown): Promise<Reached>;
   channels(filter: ChannelFilter): Promise<ReadonlyMap<string, number>>;
+  users(filter: UserFilter): Promise<readonly string[]>;
   nodes(): Promise<readonly NodeInfo[]>;
 }
 
 export function createControl(bus: ControlBus, handlers: ControlHandlers): Control {
-  bus.serve((request) => answer(request as Question, handlers));
+  /** The last pattern: asking compiles it for the caller's error, and answering, mostly next, would again. */
+  let known: { readonly pattern: string; readonly matches: (name: string) => boolean } | undefined;
+
+  function matcher({ pattern }: ChannelFilter): (name: string) => boolean {
+    if (pattern === undefined) return () => true;
+    if (known?.pattern !== pattern) known = { pattern, matches: compileChannelPattern(pattern) };
+    return known.matches;
+  }
+
+  bus.serve((request) => answer(request as Question, handlers, matcher));
+
+  /** For lists: one without any node's part would pass for an empty one. */
+  async function gather(question: Question): Promise<readonly unknown[]> {
+    const { answers } = await bus.ask(question, CONTROL_DEADLINE_MS);
+    if (answers.length === 0) throw new HubError("unavailable", "No node answered in time");
+    return answers;
+  }
 
   async function reach(question: Question): Promise<Reached> {
     const { answers, nodesAsked } = await bus.ask(question, CONTROL_DEADLINE_MS);
@@ -62,12 +82,18 @@ export function createControl(bus: ControlBus, handlers: ControlHandlers): Contr
     async channels(filter) {
       // Compiled here as well, so that a bad pattern is this caller's error.
       matcher(filter);
-      const { answers } = await bus.ask({ ask: "channels", filter }, CONTROL_DEADLINE_MS);
-      const counts = new Map<string, number>();
-      for (const [name, count] of (answers as ChannelCounts[]).flat()) {
-        counts.set(name, (counts.get(name) ?? 0) + count);
-      }
+      const answers = await gather({ ask: "channels", filter });
+      const [first = [], ...others] = answers as ChannelCounts[];
+      // Of one node each name comes once, so that adding up, which takes longer than finding, is for several.
+      const counts = new Map(first);
+      for (const [name, count] of others.flat()) counts.set(name, (counts.get(name) ?? 0) + count);
       return counts;
+    },
+    async users(filter) {
+      const [first = [], ...others] = (await gather({ ask: "users", filter })) as string[][];
+      return sortedByBytes(
+        others.length === 0 ? [...first] : [...new Set(first.concat(...others))],
+      );
     },
     async nodes() {
       const { answers } = await bus.ask({ ask: "node" }, CONTROL_DEADLINE_MS);
@@ -76,7 +102,11 @@ export function createControl(bus: ControlBus, handlers: ControlHandlers): Contr
   };
 }
 
-function answer(question: Question, handlers: ControlHandlers): unknown {
+function answer(
+  question: Question,
+  handlers: ControlHandlers,
+  matcher: (filter: ChannelFilter) => (name: string) => boolean,
+): unknown {
   switch (question.ask) {
     case "push": {
       const { target, data, tags } = question;
@@ -91,24 +121,23 @@ function answer(question: Question, handlers: ControlHandlers): unknown {
       return handlers.signal(question.target, question.dialect, question.body);
     case "channels":
       return handlers.channels(question.filter, matcher(question.filter));
+    case "users":
+      return handlers.users(question.filter);
     case "node":
       return handlers.node();
   }
 }
 
-/** Takes time linear in the name. Throws `bad_request`. */
-function matcher({ pattern }: ChannelFilter): (name: string) => boolean {
-  if (pattern === undefined) return () => true;
-  if (pattern.length > PATTERN_CHARACTERS_MAX) {
-    throw new HubError("bad_request", "The channel pattern is too long");
-  }
-  try {
-    const compiled = RE2JS.compile(pattern);
-    return (name) => compiled.matcher(name).find();
-  } catch (cause) {
-    throw new HubError("bad_request", "The channel pattern does not compile", { cause });
-  }
+/** The order of code units is that of UTF-8 bytes, but for names with surrogates. */
+function sortedByBytes(names: string[]): readonly string[] {
+  if (!names.some((name) => SURROGATE.test(name))) return names.sort();
+  return names
+    .map((name) => ({ name, bytes: Buffer.from(name) }))
+    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+    .map(({ name }) => name);
 }
+
+const SURROGATE = /[\ud800-\udfff]/;
 
 function toPortable(payload: Payload): PortablePayload {
   return "json" in payload ? payload : { base64: payload.bytes.toBase64() };

@@ -4,13 +4,14 @@ import { ConnectionIndex } from "./connection-index.ts";
 import { createControl, type ControlHandlers } from "./control.ts";
 import type { AppEngine, HistoryLimits } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
-import type { ChannelFilter, Encoder, Hub, NodeInfo, Subscriber } from "./hub.ts";
+import type { ChannelFilter, Encoder, Hub, NodeInfo, Subscriber, UserFilter } from "./hub.ts";
 import { isDisconnect } from "./group.ts";
-import { POSITION_CHECK_INTERVAL_MS, SCAN_SLICE_MS } from "./limits.ts";
+import { POSITION_CHECK_INTERVAL_MS } from "./limits.ts";
 import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
 import { joinableOptions, optionsOf, type ChannelOptions, type Namespaces } from "./namespaces.ts";
 import { createPublishing } from "./publishing.ts";
 import type { Runtime } from "./runtime.ts";
+import { scan } from "./scan.ts";
 import { CHANNELS, type Channel, type Frame, type Push } from "./types.ts";
 
 export interface HubOptions {
@@ -128,6 +129,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       return concerned.filter(Boolean).length;
     },
     channels: countChannels,
+    users: findUsers,
     node: () => ({
       id: engine.control.nodeId,
       ...stats(),
@@ -149,17 +151,23 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     const joinable = (name: string): boolean =>
       dialect === undefined || joinableOptions(namespaces, name, dialect) !== undefined;
     const found: [string, number][] = [];
-    let sliceEndMs = clock.monotonicMs() + SCAN_SLICE_MS;
-    for (const [name, live] of spaces.get(space) ?? []) {
-      const { size } = live;
-      if (size > 0 && joinable(name) && matches(name)) found.push([name, size]);
-      // Many channels or a costly pattern must not stall the connections meanwhile.
-      if (clock.monotonicMs() >= sliceEndMs) {
-        await new Promise<void>((resolve) => timers.soon(resolve));
-        sliceEndMs = clock.monotonicMs() + SCAN_SLICE_MS;
-      }
-    }
+    const names = spaces.get(space);
+    await scan(names?.keys() ?? [], runtime, (name) => {
+      // Some clients may join the channel without a name; nothing that lists names shows it.
+      if (name === "" || !matches(name)) return;
+      const size = names?.get(name)?.size ?? 0;
+      if (size > 0 && joinable(name)) found.push([name, size]);
+    });
     return found;
+  }
+
+  async function findUsers({ channel }: UserFilter): Promise<readonly string[]> {
+    if (channel === undefined) return connections.userIds();
+    const found = new Set<string>();
+    await scan(find(channel)?.active() ?? [], runtime, ({ subscriber: { userId } }) => {
+      if (userId !== "") found.add(userId);
+    });
+    return [...found];
   }
 
   function stats(): HubStats {
@@ -235,6 +243,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     presence: async (channel) => engine.presence.list(withPresence(channel)),
     presenceStats: async (channel) => engine.presence.stats(withPresence(channel)),
     channels: (filter = {}) => control.channels(filter),
+    users: (filter = {}) => control.users(filter),
     nodes: (): Promise<readonly NodeInfo[]> => control.nodes(),
     connectionsOf: (user) => connections.countOfUser(user),
     stats,

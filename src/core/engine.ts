@@ -1,5 +1,5 @@
 /**
- * What the core needs of storage and of the network between nodes: four small contracts per app.
+ * What the core needs of storage and of the network between nodes: five small contracts per app.
  * An engine keeps them apart by app, so that nothing an app can name reaches another's.
  */
 import type { Channel, ClientInfo, NewPublication, Publication, StreamPosition } from "./types.ts";
@@ -20,6 +20,7 @@ export interface AppEngine {
   readonly presence: PresenceStore;
   readonly control: ControlBus;
   readonly records: Records;
+  readonly queue: JobQueue;
 }
 
 /** How much of a channel's stream is kept. */
@@ -153,4 +154,62 @@ export interface Records {
     prefix: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRecord[]>;
+}
+
+export interface NewJob {
+  readonly payload: string;
+  /** Unique among the jobs that are in the queue. Absent: made up. */
+  readonly id?: string;
+  /** Epoch milliseconds before which it is not given out. Absent: now. */
+  readonly notBeforeMs?: number;
+  /** Jobs of one key are given out one at a time, in the order they were added: one that waits or is leased holds back those behind it until it is done. */
+  readonly orderKey?: string;
+}
+
+/** What proves to the queue that a job is still its worker's. Plain data: it may travel to the worker and back. */
+export interface JobLease {
+  readonly id: string;
+  /** Opaque; another one each time the job is given out. */
+  readonly lease: string;
+}
+
+export interface TakenJob extends JobLease {
+  readonly payload: string;
+  readonly orderKey?: string;
+  /** How often it was given out, this time included. */
+  readonly attempt: number;
+  readonly addedMs: number;
+}
+
+/**
+ * Durable delayed jobs in named queues, each given out at least once. A queue exists by having jobs. Jobs, and the leases on
+ * them, survive a kill of the process: what resolved is kept, so a job whose worker is gone comes again when its lease ends.
+ */
+export interface JobQueue {
+  /**
+   * Resolves with the job's id once it is durable. Where the queue has a job of that id, waiting or leased, nothing is added.
+   * Throws HubError `limit_exceeded` beyond `JOB_PAYLOAD_BYTES_MAX` and `QUEUE_JOBS_MAX`.
+   */
+  add(queue: string, job: NewJob): Promise<string>;
+  /**
+   * Leases jobs that are due, at the most `limit` (> 0): those to be given out earliest first, and of one moment in the order
+   * they were added. A job under a lease is given to nobody else; its lease's end gives it its old place back.
+   */
+  take(
+    queue: string,
+    options: { readonly limit: number; readonly leaseMs: number },
+  ): Promise<readonly TakenJob[]>;
+  /** Removes the job. False: the lease is lost, since the job was done, put back or given out again; a lease that merely ended still counts. */
+  done(queue: string, job: JobLease): Promise<boolean>;
+  /** Ends the lease and gives the job out again, not before `atMs` (epoch; in the past: at once). False: the lease is lost. */
+  retry(queue: string, job: JobLease, atMs: number): Promise<boolean>;
+  /**
+   * Calls `onDue` whenever a job may have become due, on whichever node and for whatever reason: it was added or put back, its time
+   * has come, its lease has ended, the one before it is done. Once resolved, no job becomes due without a call; those
+   * due already are for a `take` to find. One call may stand for many jobs, or for none, and may come before this
+   * resolves. The answer ends the watch.
+   */
+  watch(queue: string, onDue: () => void): Promise<() => void>;
+  /** `leased`: under a lease that has not ended. `waiting`: all others. */
+  counts(queue: string): Promise<{ readonly waiting: number; readonly leased: number }>;
 }

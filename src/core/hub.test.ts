@@ -345,10 +345,10 @@ describe("targets", () => {
     ]);
     expect((await hub.channels()).size).toBe(3);
     expect(hub.channels({ pattern: "(?=x)" })).rejects.toMatchObject({ code: "bad_request" });
-    expect(hub.channels({ pattern: "a".repeat(10_001) })).rejects.toMatchObject({
+    expect(hub.channels({ pattern: "a".repeat(1_001) })).rejects.toMatchObject({
       code: "bad_request",
     });
-    expect((await hub.channels({ pattern: "a".repeat(10_000) })).size).toBe(0);
+    expect((await hub.channels({ pattern: "a".repeat(1_000) })).size).toBe(0);
   });
 
   test("publishMatching() publishes to each channel found, and not to those of other dialects", async () => {

@@ -36,10 +36,15 @@ export interface HubHistoryQuery {
 export interface ChannelFilter {
   /** Default: `channels`. */
   readonly space?: string;
-  /** An RE2 expression, found anywhere in the name. Absent: every name. */
+  /** An RE2 expression, found anywhere in the name: a plain word matches the names that contain it. Absent: every name. */
   readonly pattern?: string;
   /** Only channels that connections of this dialect may join. */
   readonly dialect?: string;
+}
+
+export interface UserFilter {
+  /** Only users with a connection that is subscribed to it. */
+  readonly channel?: Channel;
 }
 
 export interface NodeInfo {
@@ -77,13 +82,18 @@ export interface Hub {
   /** Throws `not_available` when the channel keeps no presence. */
   presence(channel: Channel): Promise<readonly ClientInfo[]>;
   presenceStats(channel: Channel): Promise<{ readonly clients: number; readonly users: number }>;
-  /** Channels with at least one subscribed connection, with their number, over all nodes. Throws `bad_request` for a bad pattern. */
+  /**
+   * Channels with at least one subscribed connection, with their number, over all nodes. Throws `bad_request` for a pattern
+   * that is none or too large, `unavailable` when no node answers in time.
+   */
   channels(filter?: ChannelFilter): Promise<ReadonlyMap<string, number>>;
   /**
    * Publishes to each channel that `channels` finds; the answer is their number. One that does not take the payload is
    * counted and left out. Order is kept per channel, not between channels.
    */
   publishMatching(filter: ChannelFilter, publication: NewPublication): Promise<number>;
+  /** Users with a connection, each once, in the order of their UTF-8 bytes, over all nodes. Throws `unavailable` likewise. */
+  users(filter?: UserFilter): Promise<readonly string[]>;
   nodes(): Promise<readonly NodeInfo[]>;
   /** The user's connections on this node. */
   connectionsOf(user: string): number;

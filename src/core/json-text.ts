@@ -79,6 +79,11 @@ export class JsonView {
     return text.length - slice.length > RETAINED_CHARS_MAX ? copyOf(compact) : compact;
   }
 
+  /** A member's or item's text exactly as it came, white space included. */
+  get source(): string {
+    return this.#source.text.slice(this.#start, this.#end);
+  }
+
   /** As `JSON.parse` reads it: a number may lose digits. */
   get value(): unknown {
     const slice = this.#source.text.slice(this.#start, this.#end);

@@ -18,11 +18,23 @@ export const REFILL_HELD_EVENTS_MAX = 10_000;
 /** Milliseconds that a question to all nodes may take. */
 export const CONTROL_DEADLINE_MS = 1_000;
 
-/** Characters of a channel pattern: bounds what compiling it costs. */
-export const PATTERN_CHARACTERS_MAX = 10_000;
+/** Characters of a channel pattern: bounds, with the next one, how long compiling it holds the event loop. */
+export const PATTERN_CHARACTERS_MAX = 1_000;
+
+/** Cost of a channel pattern (`patternCost`), about its characters with its repetitions written out. */
+export const PATTERN_COST_MAX = 2_000;
 
 /** Milliseconds a scan over channels may hold the event loop before it yields. */
 export const SCAN_SLICE_MS = 5;
 
+/** Publications to different channels that one call hands to the engine at a time: bounds what one turn writes and fans out. */
+export const PUBLISH_SLICE_PUBLICATIONS = 100;
+
 /** Milliseconds between comparisons of a channel's position with the engine's, on engines that may lose events. */
 export const POSITION_CHECK_INTERVAL_MS = 40_000;
+
+/** Bytes of a job's payload: bounds what one `take` reads into memory. */
+export const JOB_PAYLOAD_BYTES_MAX = 1_048_576;
+
+/** Jobs of one queue, leased ones included: a queue that no worker empties must not fill the disk. */
+export const QUEUE_JOBS_MAX = 100_000;

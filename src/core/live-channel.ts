@@ -89,6 +89,11 @@ export class LiveChannel implements ChannelListener {
     return this.#groups.flatMap((group) => [...group.subscriptions]);
   }
 
+  /** Not a copy: for walks in slices. */
+  *active(): Iterable<ActiveSubscription> {
+    for (const group of [...this.#groups]) yield* group.subscriptions;
+  }
+
   add(subscription: ActiveSubscription): void {
     const { encoder } = subscription.options;
     let group = this.#groups.find((candidate) => candidate.encoder === encoder);

@@ -7,6 +7,10 @@ export class MultiMap<Value extends object> {
     return this.#entries.size;
   }
 
+  keys(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
   add(key: string, value: Value): void {
     const held = this.#entries.get(key);
     if (held === undefined) this.#entries.set(key, value);

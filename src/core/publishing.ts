@@ -3,6 +3,7 @@ import type { Broker } from "./engine.ts";
 import { HubError } from "./errors.ts";
 import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
 import { compactJson, jsonOfBytes } from "./json-text.ts";
+import { PUBLISH_SLICE_PUBLICATIONS } from "./limits.ts";
 import type { ChannelOptions } from "./namespaces.ts";
 import {
   CHANNELS,
@@ -42,17 +43,30 @@ export function createPublishing({
     publication: NewPublication,
   ): Promise<number> {
     const { space = CHANNELS } = filter;
-    const found = await channels(filter);
-    const published = [...found.keys()].map((name) => publish({ space, name }, publication));
-    const failed = (await Promise.allSettled(published)).find(
+    const names = [...(await channels(filter)).keys()];
+    await publishInOrder(names, (name) => publish({ space, name }, publication));
+    return names.length;
+  }
+
+  return { publish, publishMatching };
+}
+
+/**
+ * Publishes each item in order, a slice of them at a time, so that many do not hold the event loop. An item that its
+ * channel does not take (`bad_request`) is left out. Throws what else failed, once its slice is done.
+ */
+export async function publishInOrder<Item>(
+  items: readonly Item[],
+  publish: (item: Item) => Promise<unknown>,
+): Promise<void> {
+  for (let from = 0; from < items.length; from += PUBLISH_SLICE_PUBLICATIONS) {
+    const slice = items.slice(from, from + PUBLISH_SLICE_PUBLICATIONS);
+    const failed = (await Promise.allSettled(slice.map(publish))).find(
       (result): result is PromiseRejectedResult =>
         result.status === "rejected" && !isRefusal(result.reason),
     );
     if (failed !== undefined) throw failed.reason;
-    return found.size;
   }
-
-  return { publish, publishMatching };
 }
 
 function isRefusal(error: unknown): boolean {

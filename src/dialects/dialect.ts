@@ -5,8 +5,10 @@ import type { SocketRoute } from "../transports/socket.ts";
 /** What handlers of the `api` listener find in `c.env`. */
 export interface ApiEnv {
   readonly Bindings: {
-    /** The request's whole body, also a GET's; empty without one. Its size is the listener's to bound. */
-    readonly body: Uint8Array;
+    /** The request's whole body, also a GET's; empty without one. Undefined: it is over the listener's bound, and was not read. */
+    readonly body: Uint8Array | undefined;
+    /** Runs `callback` when the caller leaves before it is answered. */
+    readonly onLeave: (callback: () => void) => void;
   };
 }
 
@@ -24,4 +26,6 @@ export interface Dialect {
   readonly api?: Hono<ApiEnv>;
   readonly sockets: readonly SocketRoute[];
   readonly openapi?: OpenApiPart;
+  /** The server stops, and waits for requests under way: those that wait for something are to be answered now. */
+  stopping?(): void;
 }

@@ -17,7 +17,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** How late these may be noticed; Node's own default would double them. */
 const TIMEOUT_CHECK_MS = 5_000;
 
-/** Bytes of a request's body; above it the answer is 413 and the rest is not read. */
+/** Bytes of a request's body; one that is larger is not read. */
 export const REQUEST_BODY_BYTES_MAX = 10_485_760;
 
 export interface ApiListenerOptions {
@@ -26,13 +26,15 @@ export interface ApiListenerOptions {
   readonly port: number;
   /** PEM text. Absent: plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** `body`: whole, and empty without one. `Request` cannot carry the body of a GET. */
-  readonly fetch: (
-    request: Request,
-    bindings: { readonly body: Uint8Array },
-  ) => Response | Promise<Response>;
+  readonly fetch: (request: Request, bindings: ApiBindings) => Response | Promise<Response>;
   /** Told of what `fetch` threw; that request alone is answered 500. */
   readonly onBug: (error: unknown, context: string) => void;
+}
+
+export interface ApiBindings {
+  /** Whole, and empty without one: `Request` cannot carry the body of a GET. Undefined: larger than `REQUEST_BODY_BYTES_MAX`. */
+  readonly body: Uint8Array | undefined;
+  readonly onLeave: (callback: () => void) => void;
 }
 
 export interface ApiListener {
@@ -54,9 +56,7 @@ export async function createApiListener(options: ApiListenerOptions): Promise<Ap
   };
   let closing = false;
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    // A caller that never pauses would keep its connection, and with it the listener, open for ever.
-    if (closing) outgoing.setHeader("Connection", "close");
-    void answer(options, incoming, outgoing);
+    void answer(options, incoming, outgoing, () => closing);
   };
   const server: Server =
     tls === undefined
@@ -86,15 +86,20 @@ async function answer(
   { fetch, onBug }: ApiListenerOptions,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  isClosing: () => boolean,
 ): Promise<void> {
   try {
     const body = await readBody(incoming);
-    if (body === undefined) return refuse(outgoing, 413, "The body is too large");
     const request = requestOf(incoming, body);
     if (request === undefined) return refuse(outgoing, 400, "The request target is not valid");
-    const response = await fetch(request, { body });
+    const onLeave = (callback: () => void) => void outgoing.once("close", callback);
+    const response = await fetch(request, { body, onLeave });
     const bytes = response.body === null ? undefined : await response.bytes();
-    outgoing.writeHead(response.status, [...response.headers].flat());
+    // What was not read of a request would be taken for the next one; and a caller that never pauses would keep its
+    // connection, and with it a listener that closes, open for ever.
+    if (body === undefined || isClosing()) outgoing.setHeader("Connection", "close");
+    if (bytes !== undefined) outgoing.setHeader("Content-Length", bytes.length);
+    outgoing.writeHead(response.status, Object.fromEntries(response.headers));
     outgoing.end(incoming.method === "HEAD" ? undefined : bytes);
   } catch (error) {
     // The caller left, or sent a body that is none.
@@ -125,14 +130,15 @@ function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
   });
 }
 
-function requestOf(incoming: IncomingMessage, body: Uint8Array): Request | undefined {
+function requestOf(incoming: IncomingMessage, body: Uint8Array | undefined): Request | undefined {
   const { method = "GET", url = "/", rawHeaders } = incoming;
   const target = url.startsWith("/") ? `http://${incoming.headers.host ?? "localhost"}${url}` : url;
   const headers = new Headers();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
   }
-  const carriesBody = method !== "GET" && method !== "HEAD" && body.length > 0;
+  const carriesBody =
+    method !== "GET" && method !== "HEAD" && body !== undefined && body.length > 0;
   try {
     return new Request(target, { method, headers, ...(carriesBody ? { body } : {}) });
   } catch (error) {

@@ -7,6 +7,7 @@ import type { Server } from "bun";
 import type { Fanout } from "../core/fanout.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { Groups } from "./groups.ts";
+import { createRoutes } from "./routes.ts";
 import type { OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
 import { createTrustedProxies } from "./trusted-proxies.ts";
 import type { SocketContext, SocketStats } from "./outbound.ts";
@@ -57,7 +58,7 @@ export interface ClientsListenerOptions {
 export interface ListenerStats extends Readonly<SocketStats> {
   /** Group publications, whatever number of sockets each reached. */
   readonly published: number;
-  /** Upgrades that a route or a bad handshake refused. */
+  /** Requests to a socket's path that the route, or what they lacked as a handshake, refused. */
   readonly refused: number;
 }
 
@@ -83,10 +84,9 @@ export interface ClientsListener {
 export function createClientsListener(options: ClientsListenerOptions): ClientsListener {
   const { runtime, onBug } = options;
   const proxies = createTrustedProxies(options.trustedProxies);
-  const routes = new Map<string, SocketRoute>();
-  for (const route of options.routes) {
-    if (route.transports.includes("websocket")) routes.set(route.path, route);
-  }
+  const findRoute = createRoutes(
+    options.routes.filter(({ transports }) => transports.includes("websocket")),
+  );
   const backpressureLimitBytes = options.backpressureLimitBytes ?? BACKPRESSURE_LIMIT_BYTES;
   const groups = new Groups();
   const stats = { opened: 0, received: 0, sent: 0, lagging: 0, slow: 0, failed: 0 };
@@ -141,22 +141,20 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     const address = proxies.clientAddress(peer, request.headers.get("x-forwarded-for"));
     const url = URL.parse(request.url);
     if (url === null) return text(400, "bad request target");
-    const route = routes.get(url.pathname);
+    const found = findRoute(url.pathname);
     try {
-      if (route === undefined || !wantsWebSocket(request)) {
+      if (found === undefined || !wantsWebSocket(request)) {
         const keepOpen = () => server.timeout(request, 0);
         const response = await options.fetch(request, { address, keepOpen });
         // A path can be a page or another transport as well; only where it is neither, the socket answers.
-        return route !== undefined && response.status === 404 ? upgradeRequired() : response;
+        if (found === undefined || response.status !== 404) return response;
+        if (request.method !== "GET") return upgradeRequired();
       }
       // A handshake that waits for an authorization hook has that hook's deadline.
       server.timeout(request, 0);
-      const answer = await upgrade(
-        route,
-        request,
-        { url, headers: request.headers, address },
-        server,
-      );
+      const { route, params } = found;
+      const { headers } = request;
+      const answer = await upgrade(route, request, { url, headers, address, params }, server);
       if (answer !== undefined) refused += 1;
       return answer;
     } catch (error) {
@@ -175,11 +173,15 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     const accepted = await route.accept(socketRequest);
     if (accepted instanceof Response) return accepted;
     if (!accepting) return shuttingDown();
+    if (!wantsWebSocket(request)) return route.badHandshake?.() ?? upgradeRequired();
+    // Of a handshake in another version Bun would write an answer of its own.
+    if (route.badHandshake !== undefined && !isVersion13(request)) return route.badHandshake();
     const upgraded = server.upgrade(request, {
       data: new WebSocketConnection(context, accepted),
       headers: protocolHeader(accepted),
     });
-    return upgraded ? undefined : text(400, "bad WebSocket handshake");
+    if (upgraded) return undefined;
+    return route.badHandshake?.() ?? text(400, "bad WebSocket handshake");
   }
 
   const server = listen(serve, options);
@@ -213,6 +215,10 @@ function protocolHeader(accepted: OpenSession): Record<string, string> {
 function wantsWebSocket(request: Request): boolean {
   const upgrade = request.headers.get("upgrade");
   return request.method === "GET" && upgrade !== null && /\bwebsocket\b/i.test(upgrade);
+}
+
+function isVersion13(request: Request): boolean {
+  return request.headers.get("sec-websocket-version") === "13";
 }
 
 /** Anything with a `stop`, so that a failed start can try whether the name or the port was to blame. */

@@ -21,6 +21,8 @@ export interface Socket {
    * Codes are the caller's to get right; a reason is cut to 123 bytes. A peer that has not closed within 5 s is cut.
    */
   close(code: number, reason: string): void;
+  /** Drops the connection at once, without a close where the transport has one: what is buffered is lost. */
+  terminate(): void;
 }
 
 export interface Session {
@@ -48,6 +50,8 @@ export interface SocketRequest {
   readonly headers: Headers;
   /** The client's address: the peer's, or what a trusted proxy says it is. */
   readonly address: string;
+  /** What the `:name` segments of the route's path stand for, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>;
 }
 
 export interface OpenSession {
@@ -61,9 +65,14 @@ export interface OpenSession {
 }
 
 export interface SocketRoute {
-  /** Exact path on its listener. */
+  /**
+   * Exact path on its listener. A `:name` segment stands for one segment that is not empty and, decoded, has no `/`; a
+   * route without any is looked at first, then the others in their order.
+   */
   readonly path: string;
   readonly transports: readonly TransportName[];
-  /** Decides before the upgrade: a Response refuses, anything else opens the session. */
+  /** Decides before the upgrade, and before it is looked at whether the request is one: a Response refuses, anything else opens the session. */
   accept(request: SocketRequest): Response | OpenSession | Promise<Response | OpenSession>;
+  /** The answer to an accepted request that is no WebSocket handshake. Absent: 400 or 426, as the listener sees fit. */
+  badHandshake?(): Response;
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { handshake } from "../../test/support/raw-websocket.ts";
 import { useWebSocketListener } from "../../test/support/websocket-listener.ts";
-import type { OpenSession } from "./socket.ts";
+import type { OpenSession, SocketRequest } from "./socket.ts";
 
 describe("WebSocket listener", () => {
   const { listen, connect } = useWebSocketListener();
@@ -74,6 +74,63 @@ describe("WebSocket listener", () => {
         expect(answer).toMatchObject({ status: 200, body: `page ${path}` });
       }
       await connect(`${listener.url}/socket?query=1`);
+    });
+
+    test("a :name segment stands for one decoded segment, and exact paths come first", async () => {
+      const seen: unknown[] = [];
+      const routes = ["/:any/:name", "/socket/exact", "/socket/:key/end"].map((path) => ({
+        path,
+        transports: ["websocket"] as const,
+        accept({ params }: SocketRequest) {
+          seen.push([path, params]);
+          return new Response("seen", { status: 401 });
+        },
+      }));
+      const { listener } = listen({ routes });
+      const asked = async (path: string) => {
+        const { status } = await handshake(listener.url + path);
+        return [status, ...seen.splice(0)];
+      };
+      expect(await asked("/socket/exact")).toEqual([401, ["/socket/exact", {}]]);
+      const named = (name: string) => ["/:any/:name", { any: "socket", name }];
+      expect(await asked("/socket/a?name=b")).toEqual([401, named("a")]);
+      expect(await asked("/socket/%C3%A4%20%3F%23")).toEqual([401, named("ä ?#")]);
+      expect(await asked("/%73ocket/a+b")).toEqual([401, named("a+b")]);
+      expect(await asked("/%73ocket/a/%65nd")).toEqual([401, ["/socket/:key/end", { key: "a" }]]);
+      for (const path of ["/socket/", "//a", "/socket/a%2Fb", "/socket/%ff", "/socket/a/", "/a"]) {
+        expect(await asked(path)).toEqual([404]);
+      }
+    });
+
+    test("accept decides first, also about what is no handshake, and the route may say how that is refused", async () => {
+      const strict = (path: string, accept: () => Response | OpenSession) => ({
+        path,
+        transports: ["websocket"] as const,
+        accept,
+        badHandshake: () => new Response("Bad Request", { status: 400 }),
+      });
+      const { opening } = listen();
+      const routes = [
+        strict("/open", () => opening),
+        strict("/closed", () => new Response("who?", { status: 401 })),
+      ];
+      const { listener, sessions } = listen({ routes });
+      for (const headers of [
+        { upgrade: undefined, connection: undefined },
+        { upgrade: "h2c" },
+        { "sec-websocket-version": "8" },
+        { "sec-websocket-version": undefined },
+        { "sec-websocket-key": undefined },
+        { "sec-websocket-key": "short" },
+      ]) {
+        const open = await handshake(`${listener.url}/open`, { headers });
+        expect(open).toMatchObject({ status: 400, body: "Bad Request" });
+        const closed = await handshake(`${listener.url}/closed`, { headers });
+        expect(closed).toMatchObject({ status: 401, body: "who?" });
+      }
+      expect((await fetch(`${listener.url}/open`, { method: "POST" })).status).toBe(426);
+      expect(sessions).toHaveLength(0);
+      (await connect(`${listener.url}/open`)).destroy();
     });
 
     test("accept sees url, headers and address, may wait, and may refuse", async () => {

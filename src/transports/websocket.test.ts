@@ -77,6 +77,17 @@ describe("WebSocket listener", () => {
   const { listen, connect } = useWebSocketListener();
 
   describe("frames", () => {
+    test("terminate() drops the connection without a close frame", async () => {
+      const { url, sessions } = listen();
+      const client = await connect(url);
+      const { socket } = sessions[0]!;
+      socket.terminate();
+      socket.terminate();
+      socket.send("late");
+      expect(await client.rest()).toEqual([]);
+      expect(sessions[0]!.ends).toMatchObject([{ code: 1006 }]);
+    });
+
     test("pings and pongs count as received, and a ping is answered", async () => {
       const { url, runtime, sessions } = listen();
       const client = await connect(url);

@@ -52,6 +52,12 @@ export class WebSocketConnection
     this.ws.close(code, reason);
   }
 
+  terminate(): void {
+    if (this.closed || this.ws === undefined) return;
+    this.closed = true;
+    this.ws.terminate();
+  }
+
   // Bun's handlers call these.
 
   opened(ws: ServerWebSocket<WebSocketConnection>): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { developmentFile } from "../../src/config/development.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { OwnedHub } from "../../src/core/create-hub.ts";
+import type { Engine } from "../../src/core/engine.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { createLogger } from "../../src/log.ts";
 import { startServer, type RunningServer } from "../../src/server.ts";
@@ -15,6 +16,8 @@ export interface BootOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Default: a test runtime, whose time only `advance` moves. */
   readonly runtime?: Runtime;
+  /** In place of the configured one, not yet started: for tests that look into it. */
+  readonly engine?: Engine;
   /** Kept after the server: for restarts. Default: a directory of its own, removed with it. */
   readonly dataDir?: string;
 }
@@ -64,7 +67,10 @@ export async function bootServer(options: BootOptions = {}): Promise<BootedServe
     write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>),
   };
   const log = createLogger({ level: "debug", format: "json", destination });
-  const server = await startServer({ config, log, runtime });
+  const server = await startServer({
+    ...{ config, log, runtime },
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
+  });
   const hub = [...server.hubs.values()][0];
   if (hub === undefined) throw new Error("The configuration has no app");
   return {

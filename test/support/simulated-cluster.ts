@@ -69,6 +69,14 @@ export class SimulatedCluster {
         delete: () => Promise.reject(new Error("Not simulated")),
         list: () => Promise.reject(new Error("Not simulated")),
       },
+      queue: {
+        add: () => Promise.reject(new Error("Not simulated")),
+        take: () => Promise.reject(new Error("Not simulated")),
+        done: () => Promise.reject(new Error("Not simulated")),
+        retry: () => Promise.reject(new Error("Not simulated")),
+        watch: () => Promise.reject(new Error("Not simulated")),
+        counts: () => Promise.reject(new Error("Not simulated")),
+      },
     };
   }
 

@@ -41,6 +41,7 @@ async function handle(c: Context<ApiEnv>, authorize: Authorize, method: string |
   }
   const known = method === undefined || method === "batch" || isApiMethod(method);
   if (!known) return c.text("404 page not found\n", 404);
+  if (c.env.body === undefined) return c.text("The body is too large\n", 413);
   let body: JsonView;
   try {
     const text = bodyText(c.env.body);

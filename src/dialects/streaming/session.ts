@@ -20,7 +20,7 @@ import {
   type Result,
   type WirePush,
 } from "./protocol.ts";
-import { RateLimit } from "./rate-limit.ts";
+import { RateLimit } from "../../core/rate-limit.ts";
 import type { StreamingContext } from "./settings.ts";
 import { handleSignal, type Signal } from "./signals.ts";
 import { channelOf, detailOf } from "./subscribe.ts";

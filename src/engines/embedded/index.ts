@@ -6,6 +6,8 @@ import { closedError, CommitQueue } from "./commit-queue.ts";
 import { createControl } from "./control.ts";
 import { prepareDataFile } from "./data-file.ts";
 import { createPresence } from "./presence.ts";
+import { createJobQueue } from "./queue.ts";
+import { QueueWatchers } from "./queue-watchers.ts";
 import { createRecords } from "./records.ts";
 import { systemBootId, type Durability } from "./run-mark.ts";
 import { openStore, type Store } from "./store.ts";
@@ -33,6 +35,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
   const { runtime } = options;
   const nodeId = runtime.random.uuid();
   const apps = new Map<string, AppEngine>();
+  const watchers: QueueWatchers[] = [];
   const onBug =
     options.onBug ??
     ((error: unknown) =>
@@ -82,11 +85,14 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
       const known = apps.get(id);
       if (known !== undefined) return known;
       const requireOpen = () => queue.requireOpen();
+      const watching = new QueueWatchers({ app: id, store, runtime, onBug });
+      watchers.push(watching);
       const app: AppEngine = {
         broker: createBroker({ app: id, store, queue, random: runtime.random }),
         presence: createPresence(requireOpen),
         control: createControl({ nodeId, timers: runtime.timers, requireOpen, onBug }),
         records: createRecords({ app: id, store, queue, clock: runtime.clock }),
+        queue: createJobQueue({ app: id, store, commits: queue, watchers: watching, runtime }),
       };
       apps.set(id, app);
       return app;
@@ -112,6 +118,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
       open = undefined;
       sweep?.cancel();
       queue.close();
+      for (const watching of watchers) watching.close();
       store.close();
     },
   };

@@ -1,5 +1,6 @@
 /**
- * All SQL of the embedded engine: the schema, one prepared statement per question, and the transaction.
+ * The SQL of the embedded engine: how the file is opened, one prepared statement per question, and the transaction. The
+ * tables are `schema.ts`'s, the statements of the job queues `queue-store.ts`'s.
  * It decides nothing about channels or records; expiry is a comparison with the `nowMs` it is given.
  */
 import { Database, SQLiteError } from "bun:sqlite";
@@ -8,7 +9,9 @@ import type { HistoryQuery, StoredRecord } from "../../core/engine.ts";
 import type { Channel, Publication, StreamPosition } from "../../core/types.ts";
 import { fileIdentity, openFailure } from "./data-file.ts";
 import { publicationOf, rowOf, type PublicationRow } from "./publication-row.ts";
+import { prepareQueues } from "./queue-store.ts";
 import { keepsEveryCommit, type Durability, type RunMark } from "./run-mark.ts";
+import { upgrade, versionOf } from "./schema.ts";
 
 export interface StoreOptions {
   /** Undefined: in memory only. */
@@ -39,52 +42,6 @@ export type Store = ReturnType<typeof openStore>;
  */
 export const EMPTY_STREAMS_MAX = 100_000;
 
-const APPLICATION_ID = 0x43_61_72_6c;
-const SCHEMA_VERSION = 1;
-
-// `data` is ANY so that JSON stays text and bytes stay a blob. A record's version is its row id: AUTOINCREMENT never
-// gives one twice, also across restarts and deletions.
-const SCHEMA = `
-  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-
-  CREATE TABLE stream (
-    id INTEGER PRIMARY KEY,
-    app TEXT NOT NULL, space TEXT NOT NULL, name TEXT NOT NULL,
-    epoch TEXT NOT NULL, top INTEGER NOT NULL,
-    version REAL, version_epoch TEXT,
-    meta_expires_ms INTEGER NOT NULL,
-    UNIQUE (app, space, name)
-  ) STRICT;
-  CREATE INDEX stream_empty ON stream (id) WHERE top = 0;
-
-  CREATE TABLE publication (
-    stream INTEGER NOT NULL, offset INTEGER NOT NULL,
-    time_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
-    data ANY NOT NULL, tags TEXT, publisher TEXT, except_connection TEXT,
-    PRIMARY KEY (stream, offset)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX publication_expiry ON publication (expires_ms);
-
-  CREATE TABLE idempotency (
-    app TEXT NOT NULL, space TEXT NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,
-    epoch TEXT, offset INTEGER,
-    expires_ms INTEGER NOT NULL,
-    PRIMARY KEY (app, space, name, key)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX idempotency_expiry ON idempotency (expires_ms);
-
-  CREATE TABLE record (
-    version INTEGER PRIMARY KEY AUTOINCREMENT,
-    app TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-    expires_ms INTEGER,
-    UNIQUE (app, key)
-  ) STRICT;
-  CREATE INDEX record_expiry ON record (expires_ms) WHERE expires_ms IS NOT NULL;
-
-  PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
-
 /** Whether the database refused (disk full, damaged file); any other error of a write is a bug. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof SQLiteError;
@@ -109,7 +66,7 @@ function begin(db: Database, options: StoreOptions): void {
   // write-ahead log's index in memory, so no -shm file is left behind.
   db.run("PRAGMA locking_mode = EXCLUSIVE");
   db.run("BEGIN EXCLUSIVE");
-  const fresh = isFresh(db);
+  const version = versionOf(db);
   db.run("COMMIT");
   db.run("PRAGMA journal_mode = WAL");
   // Synced whatever the durability: were the mark of this run lost with the power while publications had gone out, the
@@ -117,7 +74,7 @@ function begin(db: Database, options: StoreOptions): void {
   db.run("PRAGMA synchronous = FULL");
   db.run("PRAGMA fullfsync = ON");
   db.transaction(() => {
-    if (fresh) db.run(SCHEMA);
+    upgrade(db, version);
     markRun(db, options);
   })();
   if (options.durability === "normal") db.run("PRAGMA synchronous = NORMAL");
@@ -127,23 +84,6 @@ function begin(db: Database, options: StoreOptions): void {
       `PRAGMA max_page_count = ${Math.floor(options.fileBytesMax / (page?.page_size ?? 4096))}`,
     );
   }
-}
-
-function isFresh(db: Database): boolean {
-  const facts = db
-    .query<{ application: number; version: number; tables: number }, []>(
-      `SELECT application_id AS application, user_version AS version,
-         (SELECT count(*) FROM sqlite_schema) AS tables FROM pragma_application_id, pragma_user_version`,
-    )
-    .get();
-  if (facts === null || facts.tables === 0) return true;
-  if (facts.application !== APPLICATION_ID) throw new Error("it belongs to another program");
-  if (facts.version > SCHEMA_VERSION) {
-    throw new Error(
-      `a newer version wrote it (schema ${facts.version}, this one reads up to ${SCHEMA_VERSION})`,
-    );
-  }
-  return false;
 }
 
 /** Renews all epochs when the last run may have fanned out what this file does not hold. */
@@ -247,9 +187,12 @@ function statements(db: Database, options: StoreOptions) {
        (SELECT version FROM record WHERE expires_ms <= ? LIMIT ?)`,
   );
 
+  const queues = prepareQueues(db);
   let sweptStream = 0;
 
   return {
+    queues,
+
     /** All of `work`, or nothing of it: then throws what went wrong. */
     transaction(work: () => void): void {
       beginWrite.run();
@@ -366,6 +309,7 @@ function statements(db: Database, options: StoreOptions) {
       publicationsExpire.run(nowMs, rowsMax);
       resultsExpire.run(nowMs, rowsMax);
       recordsExpire.run(nowMs, rowsMax);
+      queues.deleteEmptyQueues(rowsMax);
       const streams = streamsAfter.all(sweptStream, rowsMax);
       for (const { id, meta_expires_ms } of streams) {
         if (meta_expires_ms <= nowMs) this.deleteStream(id);

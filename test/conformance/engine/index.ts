@@ -6,6 +6,9 @@ import { testHistory } from "./history.ts";
 import { testLife } from "./life.ts";
 import { testListeners } from "./listeners.ts";
 import { testPresence } from "./presence.ts";
+import { testQueueOrder } from "./queue-order.ts";
+import { testQueueWatch } from "./queue-watch.ts";
+import { testQueue } from "./queue.ts";
 import { testRecords } from "./records.ts";
 import { testRepeats } from "./repeats.ts";
 import type { Create } from "./under-test.ts";
@@ -25,5 +28,8 @@ export function testEngine(name: string, create: Create, { movesTime }: EngineCa
   describe(`${name}: presence`, () => testPresence(create));
   describe(`${name}: control`, () => testControl(create, movesTime));
   describe(`${name}: records`, () => testRecords(create, movesTime));
+  describe(`${name}: queue`, () => testQueue(create, movesTime));
+  describe(`${name}: queue, order keys`, () => testQueueOrder(create, movesTime));
+  describe(`${name}: queue, watching`, () => testQueueWatch(create, movesTime));
   describe(`${name}: life`, () => testLife(create));
 }

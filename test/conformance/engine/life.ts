@@ -35,13 +35,16 @@ export function testLife(create: Create): void {
 
   test("a close answers what was asked before it, then refuses as unavailable", async () => {
     await using at = await setUp(create);
-    const { broker, presence, control, records }: AppEngine = at.app;
+    const { broker, presence, control, records, queue }: AppEngine = at.app;
     control.serve(() => "answer");
     const published = broker.publish(ROOM, json(1), { history: LIMITS });
     const put = records.put("k", "v");
+    const added = queue.add("q", { payload: "", id: "job" });
+    const lease = { id: "job", lease: "" };
     await at.under.engine[Symbol.asyncDispose]();
     expect((await published)?.offset).toBe(1);
     expect(await put).toBeDefined();
+    expect(await added).toBe("job");
     const listener = recorder();
     const calls = [
       () => broker.publish(ROOM, json(1)),
@@ -60,6 +63,12 @@ export function testLife(create: Create): void {
       () => records.put("k", "v"),
       () => records.delete("k"),
       () => records.list("", { limit: 1 }),
+      () => queue.add("q", { payload: "" }),
+      () => queue.take("q", { limit: 1, leaseMs: 1000 }),
+      () => queue.done("q", lease),
+      () => queue.retry("q", lease, 0),
+      () => queue.watch("q", () => {}),
+      () => queue.counts("q"),
     ];
     const refusals = await Promise.all(calls.map((call) => refusal(call())));
     expect(refusals).toEqual(calls.map(() => "unavailable"));

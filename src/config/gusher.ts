@@ -1,0 +1,64 @@
+/** The gusher dialect's settings: gusher.md §10 where it names them, and a switch for each strict behaviour of §15.3. */
+import { z } from "zod";
+import { duration, TIMER_MS_MAX } from "./durations.ts";
+
+const flag = (description: string) => z.boolean().default(false).describe(description);
+const positive = (fallback: number, description: string) =>
+  z.int().min(1).default(fallback).describe(description);
+const timer = (fallback: string, description: string) =>
+  duration({ minMs: 1, maxMs: TIMER_MS_MAX }).prefault(fallback).describe(description);
+
+export const gusher = z.strictObject({
+  enabled: flag("Serve it. In development mode every dialect is."),
+  prefix: z
+    .string()
+    .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it')
+    .default("/gusher")
+    .describe("Where its paths lie, on both listeners."),
+  http_auth: z
+    .enum(["key", "none"])
+    .default("key")
+    .describe(
+      "Whether the master API asks for an API key. On a loopback address it never does. The original has no credential and relies on a private network.",
+    ),
+  token_ttl: duration({ minMs: 1 })
+    .prefault("60s")
+    .describe(
+      "How long a token from `/auth` opens connections. gusher-js reconnects with the token it has.",
+    ),
+  message_size_limit: positive(
+    4096,
+    "Bytes of one message from a client. The original's is 512, which ten long channel names exceed.",
+  ),
+  queue_max_size: positive(
+    1_048_576,
+    "Bytes that may wait for a slow client, beyond which it is closed.",
+  ),
+  channel_limit: positive(1024, "Subscriptions per connection."),
+  commands_per_second_max: z
+    .int()
+    .min(0)
+    .default(1000)
+    .describe(
+      "Commands per second and connection, beyond which the connection is closed; 0: any number.",
+    ),
+  ping_interval: timer("54s", "Time between the server's pings."),
+  pong_timeout: timer(
+    "60s",
+    "Time without an answer after which a connection is closed; longer than `ping_interval`.",
+  ),
+  drop_idle: z
+    .boolean()
+    .default(true)
+    .describe("Close a connection without subscriptions at its next ping, as the original does."),
+  grant_star_empty: flag("`*` in a grant also stands for no character."),
+  strict_ping: flag(
+    "Answer `gusher.ping` as the original does, with `gusher.querychannel_succeeded` and base64.",
+  ),
+  strict_multi_subscribe: flag(
+    "Compare the names of `gusher.multi_subscribe` with grants literally.",
+  ),
+  strict_reload: flag("A reload ends each subscription that the new grants do not name literally."),
+  strict_binary: flag("Ignore binary messages instead of reading them as UTF-16."),
+  strict_close: flag("Drop the TCP connection where otherwise a close frame says why."),
+});

@@ -1,0 +1,155 @@
+/** What each command does and answers (§5.3 to §5.7). */
+import { HubError } from "../../core/errors.ts";
+import { joinableOptions } from "../../core/namespaces.ts";
+import { CHANNELS, type Channel } from "../../core/types.ts";
+import { encoder, type Command, type RequestedChannels } from "./codec.ts";
+import { SUBSCRIBE_FAILURES } from "./errors.ts";
+import { isGranted, isGrantedLiterally } from "./grants.ts";
+import type { GusherSession } from "./session.ts";
+
+export function runCommand(session: GusherSession, command: Command): void | Promise<void> {
+  switch (command.event) {
+    case "gusher.subscribe":
+      return subscribe(session, command.channel);
+    case "gusher.multi_subscribe":
+      return multiSubscribe(session, command.channels);
+    case "gusher.unsubscribe":
+      return unsubscribe(session, command.channel);
+    case "gusher.querychannel":
+      return session.reply("gusher.querychannel_succeeded", dataOf({ channels: session.grants }));
+    case "gusher.ping":
+      return ping(session, command.data);
+    case "gusher.remote":
+      return remote(session, command);
+  }
+}
+
+/** §5.3: a repetition succeeds again, and one subscription is all there is. */
+async function subscribe(session: GusherSession, name: string): Promise<void> {
+  const { connection } = session;
+  const data = dataOf({ channel: name });
+  const channel = channelOf(name);
+  const refuse = () => session.reply("gusher.subscribe_error", data);
+  const succeed = () => session.reply("gusher.subscribe_succeeded", data);
+  if (!isCovered(session, name) || !isJoinable(session, name)) return refuse();
+  if (connection.subscription(channel) !== undefined) return succeed();
+  if (!hasRoom(session, 1)) return refuse();
+  try {
+    await connection.subscribe(channel, { encoder }, succeed);
+  } catch (error) {
+    fail(session, error, refuse);
+  }
+}
+
+/** §5.4: all or nothing. No publication of the channels passes the answer: the socket is held until it is sent. */
+async function multiSubscribe(
+  session: GusherSession,
+  { names, malformed }: RequestedChannels,
+): Promise<void> {
+  const { connection, member } = session;
+  const data = dataOf({ channel: names });
+  const refuse = () => session.reply("gusher.multi_subscribe_error", data);
+  const allowed = (name: string) => isListed(session, name) && isJoinable(session, name);
+  if (names.length === 0 || malformed || !names.every(allowed)) return refuse();
+  const missing = [...new Set(names)]
+    .map(channelOf)
+    .filter((channel) => connection.subscription(channel) === undefined);
+  if (!hasRoom(session, missing.length)) return refuse();
+  member?.hold();
+  try {
+    const joining = missing.map((channel) => connection.subscribe(channel, { encoder }, () => {}));
+    const joined = await Promise.allSettled(joining);
+    const failed = joined.find((result) => result.status === "rejected");
+    if (failed === undefined) return session.reply("gusher.multi_subscribe_succeeded", data);
+    await Promise.all(missing.map((channel) => connection.unsubscribe(channel)));
+    fail(session, failed.reason, refuse);
+  } finally {
+    member?.release();
+  }
+}
+
+/** §5.5: succeeds by the grant alone, whether or not there was a subscription (K11). */
+async function unsubscribe(session: GusherSession, name: string): Promise<void> {
+  const data = dataOf({ channel: name });
+  if (!isCovered(session, name)) return session.reply("gusher.unsubscribe_error", data);
+  await session.connection.unsubscribe(channelOf(name));
+  session.reply("gusher.unsubscribe_succeeded", data);
+}
+
+/** §5.6. */
+function ping(session: GusherSession, data: Extract<Command, { event: "gusher.ping" }>["data"]) {
+  const { settings, runtime } = session.context;
+  const time = Math.floor(runtime.clock.epochMs() / 1000);
+  if (!settings.strictPing) return session.reply("gusher.pong_succeeded", data.raw, { time });
+  const { source, kind } = data;
+  const bytes = Buffer.from(kind === "string" ? source.slice(1, -1) : source);
+  session.reply("gusher.querychannel_succeeded", dataOf(bytes.toString("base64")), { time });
+}
+
+/** §5.7, §8: the job's members are in the original's order, and the payload is spliced in as it came. A job that cannot be queued drops the connection. */
+async function remote(
+  session: GusherSession,
+  command: Extract<Command, { event: "gusher.remote" }>,
+): Promise<void> {
+  const { context, userId, connectionId, remotes } = session;
+  const { remote: name, uid, payload, debug } = command;
+  const data = dataOf({ remote: name, msg: null });
+  const allowed = Object.hasOwn(remotes, name) && remotes[name] === true;
+  if (!allowed) return session.reply("gusher.remote_error", data);
+  const appKey = context.hub.app;
+  const about = dataOf({ user_id: userId, socket_id: connectionId, uid, app_key: appKey });
+  const job = `${about.slice(0, -1)},"data":${payload}}`;
+  try {
+    await context.queue.add(`${appKey}@${name}`, { payload: job });
+  } catch (error) {
+    if (error instanceof HubError && error.code === "limit_exceeded") {
+      context.metrics.count("limits_hit", { limit: "queue_jobs_max" });
+    }
+    throw error;
+  }
+  if (debug) session.reply("gusher.remote_succeeded", data);
+}
+
+/** Whether the grants allow the name (§5.3). */
+export function isCovered({ grants, context }: GusherSession, name: string): boolean {
+  return isGranted(grants, name, { starEmpty: context.settings.grantStarEmpty });
+}
+
+/** The same for a name in a list, where the original knows no globs (D2). */
+function isListed(session: GusherSession, name: string): boolean {
+  return session.context.settings.strictMultiSubscribe
+    ? isGrantedLiterally(session.grants, name)
+    : isCovered(session, name);
+}
+
+/** Whether there is such a channel for this dialect, whatever the grants say. */
+function isJoinable({ context }: GusherSession, name: string): boolean {
+  const { hub, settings } = context;
+  return (
+    Buffer.byteLength(name) <= settings.channelBytesMax &&
+    joinableOptions(hub.namespaces, name, "gusher") !== undefined
+  );
+}
+
+function hasRoom({ connection, context }: GusherSession, more: number): boolean {
+  if (connection.subscriptionCount + more <= context.settings.channelLimit) return true;
+  context.metrics.count("limits_hit", { limit: "channel_limit" });
+  return false;
+}
+
+/** A subscribe that the hub refused: answered so, or the connection ends and its client comes back. */
+function fail(session: GusherSession, error: unknown, refuse: () => void): void {
+  if (!(error instanceof HubError)) throw error;
+  const failure = SUBSCRIBE_FAILURES[error.code];
+  if (failure === "refused") return refuse();
+  session.report(error, "subscribing");
+  session.disconnect({ disconnect: failure });
+}
+
+function channelOf(name: string): Channel {
+  return { space: CHANNELS, name };
+}
+
+function dataOf(value: unknown): string {
+  return JSON.stringify(value);
+}

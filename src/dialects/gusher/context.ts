@@ -1,0 +1,62 @@
+/** What the dialect can be told, and what its sessions and routes share. § numbers are gusher.md's. */
+import type { Hub } from "../../core/hub.ts";
+import type { JobQueue, Records } from "../../core/engine.ts";
+import type { Metrics } from "../../core/metrics.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import type { Schedule } from "../../core/schedule.ts";
+
+/** Recommended defaults of §15.3; each strict original behaviour is a switch. */
+export interface GusherSettings {
+  /** Lifetime of a token from `/auth`, milliseconds (D4). Default 60 s. */
+  readonly tokenTtlMs: number;
+  /** Bytes of one inbound message (D6). Default 4096; the original's is 512. */
+  readonly messageBytesMax: number;
+  readonly bufferedBytesMax: number;
+  /** §5.9: protocol-level pings from connect on. Default 54 s. */
+  readonly pingIntervalMs: number;
+  /** §5.9: no pong for this long ends the socket. Default 60 s. */
+  readonly pongTimeoutMs: number;
+  /** §5.9, D8: a socket without subscriptions is ended at each ping tick. Default true. */
+  readonly dropIdle: boolean;
+  /** D13: `*` in a grant also stands for no character. Default false. */
+  readonly grantStarEmpty: boolean;
+  /** D1, D2, D3, D5, D7: the original's behaviour in place of the recommended. Each default false. */
+  readonly strictPing: boolean;
+  readonly strictMultiSubscribe: boolean;
+  readonly strictReload: boolean;
+  readonly strictBinary: boolean;
+  readonly strictClose: boolean;
+  /** Subscriptions of one connection. */
+  readonly channelLimit: number;
+  /** Bytes of a channel's name. */
+  readonly channelBytesMax: number;
+  /** Commands of one connection per second, beyond which it is ended; 0: any number. */
+  readonly commandsPerSecondMax: number;
+}
+
+/** Claims of a verified grant (§4), with every default filled in. */
+export interface GusherClaims {
+  readonly channels: readonly string[];
+  readonly userId: string;
+  readonly appKey: string;
+  readonly remotes: Readonly<Record<string, boolean>>;
+}
+
+/** One per app. The app's id is its `app_key`. */
+export interface GusherContext {
+  readonly hub: Hub;
+  readonly settings: GusherSettings;
+  /** Login tokens live here under `gusher/token/…`. */
+  readonly records: Records;
+  /** Remote jobs: one queue per `<app_key>@<remote>`. */
+  readonly queue: JobQueue;
+  /** Verified registered and private claims of a JWT; throws HubError `token_invalid` or `token_expired`. */
+  readonly verify: (jwt: string) => Promise<Record<string, unknown>>;
+  readonly runtime: Runtime;
+  readonly schedule: Schedule;
+  readonly metrics: Metrics;
+  readonly onError: (
+    error: unknown,
+    about: { readonly connection: string; readonly doing: string },
+  ) => void;
+}

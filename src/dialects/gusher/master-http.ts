@@ -1,0 +1,167 @@
+/** The master API (§6): which route a request belongs to, whether its caller may, and the answers that all routes share. */
+import { Hono } from "hono";
+import type { ApiEnv } from "../dialect.ts";
+import type { GusherContext } from "./context.ts";
+import { finishJobs, takeJobs } from "./jobs-http.ts";
+import {
+  fieldsOf,
+  MasterError,
+  plain,
+  type MasterCall,
+  type MasterHandler,
+} from "./master-call.ts";
+import { claimedAppKey, decodeToken } from "./master-decode.ts";
+import { LISTS } from "./master-lists.ts";
+import { Paths, type Match, type Route } from "./master-paths.ts";
+import { pushBatch, pushToChannel, pushToPattern } from "./master-push.ts";
+import { addChannel, pushToSocket, pushToUser, reloadChannels } from "./master-users.ts";
+import { methodNotAllowed, notFound, pong } from "./plain.ts";
+
+export interface MasterOptions {
+  readonly contexts: ReadonlyMap<string, GusherContext>;
+  /** Whether the caller may act for the app; undefined: for any. */
+  readonly authorize: (request: Request, appKey: string | undefined) => boolean;
+  /** Where every path is this API's: `{M}` of §2, without a trailing slash. */
+  readonly prefix: string;
+  /** Where its routes lie as well, among another API's paths of one segment (DESIGN.md §5). */
+  readonly sharedPrefix: string;
+  /** First segments of paths that are no app's: lists also lie at `/{app_key}/…`, as printed. */
+  readonly reserved: ReadonlySet<string>;
+  /** Aborted when long polls are to end. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * To be mounted at the root and before the API that shares its prefix. What is not this API's goes on to whoever is next.
+ */
+export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
+  const { contexts, authorize, prefix, sharedPrefix, stopping } = options;
+  const paths = new Paths(MASTER_ROUTES);
+  const barePaths = new Paths(listRoutes());
+  const reserved = new Set([...options.reserved, ...[prefix, sharedPrefix].map(firstSegment)]);
+
+  /** The routes that a path belongs to; `none`: it is this API's to say that there is no such path. */
+  function find(path: string): ReadonlyMap<string, Match<Endpoint>> | "none" | undefined {
+    if (path.startsWith(`${sharedPrefix}/`)) {
+      const rest = path.slice(sharedPrefix.length);
+      return paths.find(rest) ?? (rest.includes("/", 1) ? "none" : undefined);
+    }
+    if (path === prefix || path.startsWith(`${prefix}/`)) {
+      return paths.find(path.slice(prefix.length)) ?? "none";
+    }
+    return reserved.has(firstSegment(path)) ? undefined : barePaths.find(path);
+  }
+
+  const api = new Hono<ApiEnv>();
+  // One handler for every path: patterns that overlap with another API's would take the router's fast kind from all.
+  api.all("*", async (c, next) => {
+    const { raw: request } = c.req;
+    const found = find(pathOf(request.url));
+    if (found === undefined) return next();
+    if (found === "none") return notFound(request);
+    const match = found.get(request.method);
+    if (match === undefined) return methodNotAllowed();
+    const { body, onLeave } = c.env;
+    const { params, handler } = match;
+    const ending = (): AbortSignal => {
+      const left = new AbortController();
+      onLeave(() => left.abort());
+      return AbortSignal.any([left.signal, stopping]);
+    };
+    const call = { request, body, params, ending };
+    return handler(call, { contexts, authorize });
+  });
+  return api;
+}
+
+type Setting = Pick<MasterOptions, "contexts" | "authorize">;
+type Endpoint = (
+  call: Omit<MasterCall, "context">,
+  setting: Setting,
+) => Response | Promise<Response>;
+
+/** §6.1, `user` and `socket` before apps of these names. */
+export const MASTER_ROUTES: readonly Route<Endpoint>[] = [
+  post("/push/user/:app_key/:user_id", "push_user", pushToUser),
+  post("/push/socket/:app_key/:socket_id", "push_socket", pushToSocket),
+  post("/push/:app_key/:channel/:event", "push", pushToChannel),
+  post("/push/:app_key", "push_pattern", pushToPattern),
+  post("/push_batch/:app_key", "push_batch", pushBatch),
+  post("/reload/channel/user/:app_key/:user_id", "reload", reloadChannels),
+  post("/add/channel/user/:app_key/:user_id", "add", addChannel),
+  post("/jobs/:app_key/:remote/take", "take_jobs", takeJobs),
+  post("/jobs/:app_key/:remote/done", "finish_jobs", finishJobs),
+  { method: "POST", path: "/decode", handler: decode },
+  { method: "GET", path: "/ping", handler: pong },
+  ...listRoutes(),
+];
+
+function post(path: string, name: string, handler: MasterHandler): Route<Endpoint> {
+  return { method: "POST", path, handler: forApp(name, handler) };
+}
+
+function listRoutes(): readonly Route<Endpoint>[] {
+  return Object.entries(LISTS).map(([path, handler]) => ({
+    method: "GET",
+    path: `/:app_key${path}`,
+    handler: forApp("list", handler),
+  }));
+}
+
+/** Checks the credential, then runs the handler and turns its errors into their answers. */
+function forApp(name: string, handler: MasterHandler): Endpoint {
+  return (call, { contexts, authorize }) => {
+    const appKey = call.params["app_key"];
+    if (!authorize(call.request, appKey)) return unauthorized();
+    const context = contexts.get(appKey ?? "");
+    return answer(name, context, () => handler({ ...call, context }));
+  };
+}
+
+/** §6.9: the app is in the JWT. */
+async function decode(
+  call: Omit<MasterCall, "context">,
+  { contexts, authorize }: Setting,
+): Promise<Response> {
+  const { data: jwt } = await fieldsOf(call, "data");
+  const appKey = claimedAppKey(jwt);
+  if (!authorize(call.request, appKey === "" ? undefined : appKey)) return unauthorized();
+  const context = contexts.get(appKey);
+  const signers = context === undefined ? [] : [context];
+  return answer("decode", context, () =>
+    decodeToken(jwt, appKey === "" ? [...contexts.values()] : signers),
+  );
+}
+
+async function answer(
+  method: string,
+  context: GusherContext | undefined,
+  run: () => Response | Promise<Response>,
+): Promise<Response> {
+  const count = (code: string) =>
+    context?.metrics.count("api_requests", { dialect: "gusher", method, code });
+  try {
+    const response = await run();
+    count("200");
+    return response;
+  } catch (error) {
+    if (!(error instanceof MasterError)) throw error;
+    count("400");
+    return plain(400, error.message);
+  }
+}
+
+function unauthorized(): Response {
+  return plain(401, "An API key is missing or not known: send it as X-API-Key\n");
+}
+
+function firstSegment(path: string): string {
+  return path.split("/", 2)[1] ?? "";
+}
+
+/** As it came, percent-encoded. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const end = url.indexOf("?", start);
+  return start < 0 ? "/" : url.slice(start, end < 0 ? undefined : end);
+}

@@ -1,0 +1,84 @@
+/**
+ * Which route a path belongs to (§2). Names are percent-decoded one by one here, since a router decodes the path as a
+ * whole: `%2F` would part a name in two.
+ */
+
+export interface Route<Handler> {
+  readonly method: "GET" | "POST";
+  /** Segments behind the prefix; `:name` is any text. */
+  readonly path: string;
+  readonly handler: Handler;
+}
+
+export interface Match<Handler> {
+  readonly path: string;
+  readonly handler: Handler;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+interface Pattern<Handler> extends Route<Handler> {
+  readonly segments: readonly string[];
+}
+
+/** Of several routes that match with one method the first counts. */
+export class Paths<Handler> {
+  readonly #byLength = new Map<number, Pattern<Handler>[]>();
+
+  constructor(routes: readonly Route<Handler>[]) {
+    for (const route of routes) {
+      const segments = segmentsOf(route.path);
+      const alike = this.#byLength.get(segments.length);
+      const pattern = { ...route, segments };
+      if (alike === undefined) this.#byLength.set(segments.length, [pattern]);
+      else alike.push(pattern);
+    }
+  }
+
+  /**
+   * The matches by method; another method is 405. `path` begins with `/` and is percent-encoded. Undefined: no route
+   * has it, with whichever method.
+   */
+  find(path: string): ReadonlyMap<string, Match<Handler>> | undefined {
+    const encoded = segmentsOf(path);
+    const patterns = this.#byLength.get(encoded.length);
+    if (patterns === undefined) return undefined;
+    const given = encoded.map(decode);
+    if (!given.every((segment) => segment !== undefined)) return undefined;
+    const found = new Map<string, Match<Handler>>();
+    for (const { method, path: route, handler, segments } of patterns) {
+      const params = match(segments, given);
+      if (params !== undefined && !found.has(method))
+        found.set(method, { path: route, handler, params });
+    }
+    return found.size > 0 ? found : undefined;
+  }
+}
+
+function segmentsOf(path: string): readonly string[] {
+  return path.slice(1).split("/");
+}
+
+/** Undefined for an empty segment, for what is no percent-encoded UTF-8, and for a `/` inside. */
+function decode(segment: string): string | undefined {
+  if (segment === "") return undefined;
+  if (!segment.includes("%")) return segment;
+  try {
+    const text = decodeURIComponent(segment);
+    return text.includes("/") ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+function match(
+  segments: readonly string[],
+  given: readonly string[],
+): Readonly<Record<string, string>> | undefined {
+  const params: Record<string, string> = {};
+  for (const [index, segment] of segments.entries()) {
+    const text = given[index] ?? "";
+    if (segment.startsWith(":")) params[segment.slice(1)] = text;
+    else if (segment !== text) return undefined;
+  }
+  return params;
+}

@@ -1,0 +1,117 @@
+/** Pushes to channels: one, those that a pattern finds, and many in one request (§6.2 to §6.4). */
+import { compileChannelPattern } from "../../core/channel-pattern.ts";
+import { HubError } from "../../core/errors.ts";
+import { jsonView, type JsonView } from "../../core/json-text.ts";
+import { publishInOrder } from "../../core/publishing.ts";
+import { CHANNELS, type NewPublication } from "../../core/types.ts";
+import type { GusherContext } from "./context.ts";
+import { jsonOfField } from "./data-field.ts";
+import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./master-call.ts";
+
+/** Items of one batch: bounds what one request sets off. */
+export const BATCH_ITEMS_MAX = 10_000;
+
+/** §6.2. */
+export async function pushToChannel(call: MasterCall): Promise<Response> {
+  const { channel = "", event = "" } = call.params;
+  const { data } = await fieldsOf(call, "data");
+  if (data === "") throw new MasterError("empty data");
+  const item = { channel, event, data: jsonOfField(data) };
+  await orFail(call, "data error", (context) => publish(context, [item]), undefined);
+  return json(
+    `{"channel":${JSON.stringify(channel)},"event":${JSON.stringify(event)},"data":${item.data}}`,
+  );
+}
+
+/** §6.3, its checks in their order. A word without special characters matches the names that contain it. */
+export async function pushToPattern(call: MasterCall): Promise<Response> {
+  const fields = await fieldsOf(call, "channel_pattern", "event", "data");
+  const { channel_pattern: pattern, event, data } = fields;
+  if (pattern === "" || event === "") throw new MasterError("empty param");
+  // The hub compiles it as well, so only where the hub is not asked.
+  if (data === "" || call.context === undefined) checkPattern(pattern);
+  if (data === "") throw new MasterError("empty data");
+  const publication = publicationOf(event, jsonOfField(data));
+  const filter = { pattern, dialect: "gusher" };
+  const total = await orFail(
+    call,
+    "get channel error",
+    ({ hub }) => hub.publishMatching(filter, publication).catch(patternError),
+    0,
+  );
+  return json(`{"total":${total},"pattern":${JSON.stringify(pattern)}}`);
+}
+
+/** §6.4. */
+export async function pushBatch(call: MasterCall): Promise<Response> {
+  const { batch_data: text } = await fieldsOf(call, "batch_data");
+  if (text === "") throw new MasterError("empty batch data");
+  const items = itemsOf(text);
+  await orFail(call, "data error", (context) => publish(context, items), undefined);
+  return json(`{"total":${items.length},"cap":${Buffer.byteLength(text)}}`);
+}
+
+interface Item {
+  readonly channel: string;
+  readonly event: string;
+  /** JSON text. */
+  readonly data: string;
+}
+
+/** In order: all of them pass the engine as one stream. Items that a channel does not take are left out. */
+async function publish({ hub, settings, metrics }: GusherContext, items: readonly Item[]) {
+  const { channelBytesMax } = settings;
+  // Nobody can be subscribed to such a name, and what is kept for it would be kept for nobody.
+  if (items.some(({ channel }) => Buffer.byteLength(channel) > channelBytesMax)) {
+    metrics.count("limits_hit", { limit: "channel_max_length" });
+    throw new MasterError("data error");
+  }
+  await publishInOrder(items, ({ channel: name, event, data }) =>
+    hub.publish({ space: CHANNELS, name }, publicationOf(event, data)),
+  );
+}
+
+function publicationOf(event: string, data: string): NewPublication {
+  return { data: { json: data }, tags: { event } };
+}
+
+function checkPattern(pattern: string): void {
+  try {
+    compileChannelPattern(pattern);
+  } catch (error) {
+    patternError(error);
+  }
+}
+
+function patternError(error: unknown): never {
+  if (!(error instanceof HubError) || error.code !== "bad_request") throw error;
+  throw new MasterError("channel_pattern cant regex", { cause: error });
+}
+
+/** `null` as a whole is no item, as an item it is one without members; a missing member is empty, missing data `null`. */
+function itemsOf(text: string): readonly Item[] {
+  let batch: JsonView;
+  try {
+    batch = jsonView(text);
+  } catch (error) {
+    if (error instanceof HubError) throw new MasterError("data error");
+    throw error;
+  }
+  if (batch.kind === "null") return [];
+  const items = batch.kind === "array" ? batch.items() : undefined;
+  if (items === undefined || items.length > BATCH_ITEMS_MAX) throw new MasterError("data error");
+  return items.map((item) => {
+    if (item.kind !== "object" && item.kind !== "null") throw new MasterError("data error");
+    return {
+      channel: textIn(item, "channel"),
+      event: textIn(item, "event"),
+      data: item.member("data")?.raw ?? "null",
+    };
+  });
+}
+
+function textIn(item: JsonView, name: string): string {
+  const value = item.member(name)?.value ?? "";
+  if (typeof value !== "string") throw new MasterError("data error");
+  return value;
+}

@@ -1,0 +1,101 @@
+/** Grants and login tokens: what a JWT's claims must be (§4), and the opaque tokens that stand for them (§3.1). */
+import { z } from "zod";
+import type { Records } from "../../core/engine.ts";
+import { HubError } from "../../core/errors.ts";
+import type { Clock } from "../../core/runtime.ts";
+import type { GusherClaims, GusherContext } from "./context.ts";
+
+/** Where login tokens live in an app's records. */
+const TOKEN_KEY_PREFIX = "gusher/token/";
+/** What `createLoginToken` makes. Nothing else is looked for, so that no record but a token can be reached (O9). */
+const TOKEN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Absent and `null` are 0, as the original's integers are. Beyond 2^53 a number is no integer any more. */
+const seconds = z.int().nullish();
+const text = z.string().nullish();
+
+/** §4: registered claims are of their types whether or not they are looked at. An `aud` array is accepted, as in 3.0. */
+const registeredClaims = z.looseObject({
+  exp: seconds,
+  nbf: seconds,
+  iat: seconds,
+  aud: z.union([z.string(), z.array(z.string())]).nullish(),
+  iss: text,
+  sub: text,
+  jti: text,
+});
+
+/** §4: `null` elements of `channels` become `""`. */
+const gusherClaim = z
+  .looseObject({
+    channels: z.array(z.string().nullable()).nullish(),
+    user_id: text,
+    app_key: text,
+    remotes: z.record(z.string(), z.boolean()).nullish(),
+  })
+  .nullish();
+
+/** As stored: every member is there. */
+const storedClaims = z.object({
+  channels: z.array(z.string()),
+  user_id: z.string(),
+  app_key: z.string(),
+  remotes: z.record(z.string(), z.boolean()),
+});
+
+/**
+ * The types and times of a signed JWT's registered claims (§4): valid while `now ≤ exp`, `now ≥ nbf` and `now ≥ iat`, in
+ * whole seconds and without leeway; 0 is absent. Throws `token_invalid` and `token_expired`.
+ */
+export function checkRegisteredClaims(
+  payload: Readonly<Record<string, unknown>>,
+  clock: Clock,
+): Record<string, unknown> {
+  const { exp, nbf, iat } = parse(registeredClaims, payload);
+  const now = Math.floor(clock.epochMs() / 1000);
+  if (exp && now > exp) throw new HubError("token_expired", "Token has expired");
+  if (nbf && now < nbf) throw new HubError("token_expired", "Token is not valid yet");
+  if (iat && now < iat) throw new HubError("token_expired", "Token was issued in the future");
+  return payload;
+}
+
+/** The grant of a verified JWT (§4). Without a `gusher` claim it grants nothing, not even a connection. Throws `token_invalid`. */
+export function gusherClaims(payload: Readonly<Record<string, unknown>>): GusherClaims {
+  const claim = parse(gusherClaim, payload["gusher"]);
+  return {
+    channels: (claim?.channels ?? []).map((channel) => channel ?? ""),
+    userId: claim?.user_id ?? "",
+    appKey: claim?.app_key ?? "",
+    remotes: claim?.remotes ?? {},
+  };
+}
+
+/** The token for these claims: opaque, good for any number of connections on any node for `tokenTtlMs` (K8). */
+export async function createLoginToken(
+  { records, runtime, settings }: Pick<GusherContext, "records" | "runtime" | "settings">,
+  { channels, userId, appKey, remotes }: GusherClaims,
+): Promise<string> {
+  const token = runtime.random.uuid();
+  const value = JSON.stringify({ channels, user_id: userId, app_key: appKey, remotes });
+  await records.put(TOKEN_KEY_PREFIX + token, value, { ttlMs: settings.tokenTtlMs });
+  return token;
+}
+
+/** Undefined: not known, or no more. */
+export async function findLoginToken(
+  records: Records,
+  token: string,
+): Promise<GusherClaims | undefined> {
+  if (!TOKEN.test(token)) return undefined;
+  const record = await records.get(TOKEN_KEY_PREFIX + token);
+  if (record === undefined) return undefined;
+  const { user_id, app_key, ...rest } = storedClaims.parse(JSON.parse(record.value));
+  return { ...rest, userId: user_id, appKey: app_key };
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, claims: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(claims);
+  if (parsed.success) return parsed.data;
+  const path = parsed.error.issues[0]?.path.join(".") ?? "";
+  throw new HubError("token_invalid", `The token's claim "${path}" is not of its type`);
+}

@@ -1,0 +1,152 @@
+/** One app's durable jobs. Conditions are decided when a write's turn comes, in the order of the calls. */
+import type { JobLease, JobQueue, TakenJob } from "../../core/engine.ts";
+import { HubError } from "../../core/errors.ts";
+import { JOB_PAYLOAD_BYTES_MAX, QUEUE_JOBS_MAX } from "../../core/limits.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import { expiryMs, type CommitQueue } from "./commit-queue.ts";
+import type { JobRow } from "./queue-store.ts";
+import type { QueueWatchers } from "./queue-watchers.ts";
+import type { Store } from "./store.ts";
+
+export interface JobQueueOptions {
+  readonly app: string;
+  readonly store: Store;
+  readonly commits: CommitQueue;
+  readonly watchers: QueueWatchers;
+  readonly runtime: Pick<Runtime, "clock" | "random">;
+}
+
+export function createJobQueue(options: JobQueueOptions): JobQueue {
+  const { app, commits, watchers } = options;
+  const { queues } = options.store;
+  const { clock, random } = options.runtime;
+
+  /** Also past the chance that an id was made up before: simulated chance repeats itself over a restart. */
+  function freshId(queueId: number): string {
+    let id = random.uuid();
+    while (queues.hasJob(queueId, id)) id = random.uuid();
+    return id;
+  }
+
+  /** `change` acts on the job that this lease proves, and tells whether there is one and whether another may now be due. */
+  function settle(
+    queue: string,
+    change: (queueId: number, nowMs: number) => { readonly held: boolean; readonly due: boolean },
+  ): Promise<boolean> {
+    let changed = { held: false, due: false };
+    return commits.submit({
+      writes: () => true,
+      write(nowMs) {
+        const row = queues.queue(app, queue);
+        if (row !== undefined) changed = change(row.id, nowMs);
+      },
+      deliver() {
+        if (changed.held) watchers.changed(queue, changed.due);
+      },
+      result: () => changed.held,
+    });
+  }
+
+  return {
+    async add(queue, { payload, id, notBeforeMs, orderKey }) {
+      if (Buffer.byteLength(payload) > JOB_PAYLOAD_BYTES_MAX) {
+        throw tooMuch(`Cannot add a job: its payload exceeds ${JOB_PAYLOAD_BYTES_MAX} bytes`);
+      }
+      let addedId: string | undefined;
+      let due: boolean | undefined;
+      await commits.submit<void>({
+        writes: () => true,
+        write(nowMs) {
+          const row = queues.queue(app, queue) ?? queues.addQueue(app, queue);
+          if (id !== undefined && queues.hasJob(row.id, id)) {
+            addedId = id;
+            return;
+          }
+          if (row.jobs >= QUEUE_JOBS_MAX) return;
+          addedId = id ?? freshId(row.id);
+          const dueMs = notBeforeMs === undefined ? nowMs : wholeMs(notBeforeMs);
+          due = dueMs <= nowMs;
+          queues.addJob(row.id, {
+            id: addedId,
+            orderKey,
+            payload,
+            notBeforeMs: dueMs,
+            addedMs: nowMs,
+          });
+        },
+        deliver() {
+          if (due !== undefined) watchers.changed(queue, due);
+        },
+        result() {},
+      });
+      if (addedId !== undefined) return addedId;
+      throw tooMuch(`Cannot add a job: the queue "${queue}" holds ${QUEUE_JOBS_MAX} jobs`);
+    },
+
+    take(queue, { limit, leaseMs }) {
+      const lease = random.uuid();
+      let taken: readonly JobRow[] = [];
+      return commits.submit({
+        writes: () => true,
+        write(nowMs) {
+          const row = queues.queue(app, queue);
+          if (row === undefined) return;
+          const endsMs = expiryMs(nowMs, leaseMs);
+          taken = queues.lease(row.id, { limit, token: lease, endsMs, nowMs });
+        },
+        deliver() {
+          if (taken.length > 0) watchers.changed(queue, false);
+        },
+        result: () => taken.map((row) => jobOf(row, lease)),
+      });
+    },
+
+    done(queue, { id, lease }) {
+      return settle(queue, (queueId) => {
+        const held = queues.removeLeased(queueId, id, lease);
+        return { held, due: held };
+      });
+    },
+
+    retry(queue, { id, lease }: JobLease, atMs) {
+      const dueMs = wholeMs(atMs);
+      return settle(queue, (queueId, nowMs) => {
+        const held = queues.putBack(queueId, id, lease, dueMs);
+        return { held, due: dueMs <= nowMs };
+      });
+    },
+
+    async watch(queue, onDue) {
+      commits.requireOpen();
+      return watchers.watch(queue, onDue);
+    },
+
+    async counts(queue) {
+      commits.requireOpen();
+      const row = queues.queue(app, queue);
+      if (row === undefined) return { waiting: 0, leased: 0 };
+      const leased = queues.leased(row.id, clock.epochMs());
+      return { waiting: row.jobs - leased, leased };
+    },
+  };
+}
+
+function jobOf(row: JobRow, lease: string): TakenJob {
+  return {
+    id: row.id,
+    lease,
+    payload: row.payload,
+    ...(row.order_key === null ? {} : { orderKey: row.order_key }),
+    attempt: row.attempt + 1,
+    addedMs: row.added_ms,
+  };
+}
+
+/** The database keeps whole numbers. */
+function wholeMs(epochMs: number): number {
+  return Math.max(0, expiryMs(epochMs, 0));
+}
+
+function tooMuch(message: string): HubError {
+  return new HubError("limit_exceeded", message);
+}
