@@ -22,7 +22,7 @@ export const CONTROL_DEADLINE_MS = 1_000;
 export const PATTERN_CHARACTERS_MAX = 1_000;
 
 /** Cost of a channel pattern (`patternCost`), about its characters with its repetitions written out. */
-export const PATTERN_COST_MAX = 2_000;
+export const PATTERN_COST_MAX = 1_000;
 
 /** Milliseconds a scan over channels may hold the event loop before it yields. */
 export const SCAN_SLICE_MS = 5;
