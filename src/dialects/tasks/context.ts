@@ -51,6 +51,14 @@ export interface TasksSettings {
   readonly failedAuthenticationsPerMinute: number;
 }
 
+/** What a session is told of the request that opened its socket. */
+export interface SessionRequest {
+  /** Of the `Origin` header; null without one. */
+  readonly origin: string | null;
+  /** The client's. */
+  readonly address: string;
+}
+
 /** One per app. The app's id is its `public-id`. */
 export interface TasksContext {
   readonly publicId: string;

@@ -7,9 +7,10 @@ import type { TaskToken } from "./client-token.ts";
 export interface TaskStore {
   /**
    * A token was made and is about to be answered (§4.5): its wish to retain messages and its life are remembered for the task
-   * (§5.3), and a task clock that has run out is cleared (§5.2). Resolves once that is durable.
+   * (§5.3), and a task clock that has run out is cleared (§5.2). Resolves once that is durable, with the token as it is to be
+   * sealed: its `issuedMs` is later than the task's last close, also within one millisecond.
    */
-  issued(token: TaskToken): Promise<void>;
+  issue(token: TaskToken): Promise<TaskToken>;
   /** §4.6. Resolves once the message is recorded and handed to the bus. */
   invoke(invocation: Invocation): Promise<Invoked>;
   /** §4.7: ends the connections with 4504, forgets message and clock, and refuses every token issued up to now. */
