@@ -15,6 +15,9 @@ export const REFILL_PAGE_PUBLICATIONS_MAX = 1_000;
 /** Events held while a node fills a gap; beyond it the channel's subscriptions are told instead. */
 export const REFILL_HELD_EVENTS_MAX = 10_000;
 
+/** Milliseconds that a stream outside the namespaces lives when nothing is published to it: a subscribe makes one. */
+export const OWN_SPACE_META_TTL_MS = 604_800_000;
+
 /** Milliseconds that a question to all nodes may take. */
 export const CONTROL_DEADLINE_MS = 1_000;
 

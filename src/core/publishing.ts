@@ -15,7 +15,7 @@ import {
 
 export interface PublishingOptions {
   readonly broker: Broker;
-  /** Undefined outside the namespaces: any JSON, no history. */
+  /** Undefined outside the namespaces: any JSON, kept as the publication says. */
   readonly optionsFor: (channel: Channel) => ChannelOptions | undefined;
   readonly channels: (filter: ChannelFilter) => Promise<ReadonlyMap<string, number>>;
 }
@@ -32,8 +32,9 @@ export function createPublishing({
   ): Promise<StreamPosition | undefined> {
     const channelOptions = optionsFor(channel);
     const data = checkedData(publication.data, channelOptions?.publicationDataFormat ?? "json");
-    const { skipHistory, ...rest } = options;
-    const history = skipHistory === true ? undefined : channelOptions?.history;
+    const { skipHistory, history: asked, ...rest } = options;
+    const limits = channelOptions === undefined ? asked : channelOptions.history;
+    const history = skipHistory === true ? undefined : limits;
     const kept = history === undefined ? {} : { history };
     return broker.publish(channel, { ...publication, data }, { ...rest, ...kept });
   }
