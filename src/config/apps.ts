@@ -97,7 +97,9 @@ const instant = z
   .meta({ type: "date-time" });
 
 export const signingKey = z.strictObject({
-  use: z.enum(["streaming", "gusher"]).describe("Whose tokens it verifies."),
+  use: z
+    .enum(["streaming", "gusher", "tasks"])
+    .describe("Whose tokens it verifies; of `tasks`, the backends' signatures."),
   app: belongsTo(),
   tokens: z
     .array(z.enum(["connection", "subscription"]))

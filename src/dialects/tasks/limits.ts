@@ -16,5 +16,5 @@ export const MESSAGE_BYTES_MAX = 65_536;
 export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 128;
 /** §4.2: how far `sign-timestamp` may be from the server's time. */
 export const TIMESTAMP_SECONDS_MAX = 300;
-/** §4.2: how long a signature with a timestamp is remembered; twice the former, since it may be ahead or behind. */
-export const REPLAY_MS = 600_000;
+/** §4.2: how long a signature with a timestamp is remembered: from as far ahead as may be to as far behind, and a second. */
+export const REPLAY_MS = 601_000;
