@@ -6,6 +6,7 @@ import type { Runtime } from "../../core/runtime.ts";
 import type { Schedule } from "../../core/schedule.ts";
 import type { ClientTokens } from "./client-token.ts";
 import type { TaskIds } from "./task-id.ts";
+import type { TaskSockets } from "./session-sockets.ts";
 import type { TaskStore } from "./tasks.ts";
 
 /** Calls per second, with what may come at once. */
@@ -70,6 +71,8 @@ export interface TasksContext {
   /** Of all apps: a token that opens may be another app's. */
   readonly tokens: ClientTokens;
   readonly tasks: TaskStore;
+  /** What the app's sessions on this node know of each other: `createTaskSockets()`. */
+  readonly sockets: TaskSockets;
   /** §5.1; null: the client sent no `Origin`. */
   readonly allowsOrigin: (origin: string | null) => boolean;
   readonly runtime: Runtime;

@@ -27,11 +27,13 @@ export interface Invocation {
   readonly newTimeoutMs: number;
   /** A repeat for the same task within 5 minutes answers the first result and sends nothing. */
   readonly idempotencyKey?: string;
+  /** Whether to count the sockets that it reaches, which asks all nodes. */
+  readonly report: boolean;
 }
 
 export interface Invoked {
-  /** Sockets reached so far. */
-  readonly delivered: number;
+  /** Sockets reached so far. Absent when it was not asked for, and for a repeat of such a call. */
+  readonly delivered?: number;
   /** Whether the message is kept for later connections. */
   readonly retained: boolean;
 }
