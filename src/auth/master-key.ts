@@ -78,7 +78,7 @@ function makeKey(
   dataDir: string,
   randomBytes: (count: number) => Uint8Array,
 ): Uint8Array {
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const made = `${path}.${randomBytes(8).toHex()}`;
   writeFileSync(made, `${randomBytes(MASTER_KEY_BYTES).toHex()}\n`, {
     ...{ mode: 0o600, flag: "wx", flush: true },

@@ -10,7 +10,7 @@ import type { TasksContext } from "./context.ts";
 import { RpcError } from "./errors.ts";
 import { RPC_BODY_BYTES_MAX } from "./limits.ts";
 import { answerRpc, failure, type RpcAnswer } from "./rpc.ts";
-import { foldedMembers, readJson } from "./rpc-json.ts";
+import { readJson } from "./rpc-json.ts";
 import { isMethodName } from "./schema.ts";
 
 export interface RpcRoutesOptions {
