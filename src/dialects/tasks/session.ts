@@ -56,7 +56,7 @@ export class TasksSession implements Session, Scheduled {
   }
 
   #refuse(connection: TaskConnection, end: EndName): void {
-    this.#context.metrics.count("connections_refused", { dialect: "tasks", reason: end });
+    this.#context.metrics.count("connections_refused", { dialect: "tasks" });
     this.#context.onEvent("refused", { connection: connection.connectionId, reason: end });
     connection.end(end);
   }
