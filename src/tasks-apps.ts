@@ -51,7 +51,7 @@ export function createTasksApps(options: TasksAppsOptions): TasksOptions {
       ...{ publicId: app.id, hub, settings, records, tokens, runtime, schedule, metrics },
       ...{ onError, onEvent },
       ids: createTaskIds(older.at(-1) ?? newest),
-      tasks: createTaskStore({ hub, records, settings, runtime }),
+      tasks: createTaskStore({ hub, records, settings, runtime, onError }),
       sockets: createTaskSockets(settings),
       // §5.1: no list means any origin.
       allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),

@@ -20,7 +20,7 @@ import type {
 export interface HubPublishOptions {
   /** The publication takes no offset and is not kept, whatever the channel's options. */
   readonly skipHistory?: boolean;
-  /** In a space of a dialect's own, which no namespace rules: how much is kept; absent: the publication takes no offset. Elsewhere the channel's options say. */
+  /** In a space of a dialect's own, which no namespace rules: how much is kept at the least; absent: the publication takes no offset. Elsewhere the channel's options say. */
   readonly history?: HistoryLimits;
   readonly idempotencyKey?: string;
   readonly version?: number;

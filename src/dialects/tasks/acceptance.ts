@@ -2,10 +2,9 @@
 import type { TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
 import { lastMinute } from "./acceptance-window.ts";
-import { standsAlone, type Displacement } from "./displacement.ts";
+import { standsAlone, tellEverywhere, type Displacement } from "./displacement.ts";
 import type { TaskConnection } from "./session-connection.ts";
 import type { EndName } from "./session-ends.ts";
-import { labelOf } from "./task-channel.ts";
 import { TaskRecords, withToken, type TaskRecord } from "./task-store-record.ts";
 
 /** The connection is ended with this. */
@@ -106,7 +105,7 @@ function displaceOthers(connection: TaskConnection, { number, displacing }: Take
   const displacement: Displacement = { ask: "displace", below: number, force };
   for (const other of context.sockets.of(taskId)) other.displace(displacement);
   if (!displacing) return;
-  context.hub
-    .signal({ label: labelOf(taskId) }, "tasks", displacement)
-    .catch((error: unknown) => connection.report(error, "displacing other connections"));
+  tellEverywhere(context, taskId, displacement).catch((error: unknown) =>
+    connection.report(error, "displacing other connections"),
+  );
 }

@@ -12,6 +12,9 @@ export const SOCKET_MESSAGE_BYTES_MAX = 1_048_576;
 export const TICK_SECONDS_MAX = 60;
 /** §5.8: between looks whether a connection that stands alone is still the newest. */
 export const NEWEST_CHECK_MS = 30_000;
+/** §5.8: how often, and milliseconds apart, nodes that did not answer are told again that connections are to end. */
+export const TELL_AGAIN_MAX = 6;
+export const TELL_AGAIN_MS = 5000;
 /** §5.3: how long the message of a task is kept that nothing is known of. */
 export const UNKNOWN_TASK_RETENTION_MS = 3_600_000;
 /**

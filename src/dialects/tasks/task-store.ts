@@ -3,21 +3,18 @@ import { IDEMPOTENCY_TTL_MS } from "../../core/engine.ts";
 import type { TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
 import { noteOnIssue, taskClock } from "./deadlines.ts";
-import type { TaskSignal } from "./displacement.ts";
+import { countConnections, tellEverywhere } from "./displacement.ts";
 import { UNKEPT_MESSAGE_MS, UNKNOWN_TASK_RETENTION_MS } from "./session-limits.ts";
-import { channelOf, labelOf, limitsOf, readStream, toPublication } from "./task-channel.ts";
+import { channelOf, limitsOf, readStream, toPublication } from "./task-channel.ts";
 import { TaskRecords, withToken, type TaskRecord } from "./task-store-record.ts";
 import type { Invocation, Invoked, TaskStore } from "./tasks.ts";
 
-type Parts = Pick<TasksContext, "hub" | "records" | "settings" | "runtime">;
+type Parts = Pick<TasksContext, "hub" | "records" | "settings" | "runtime" | "onError">;
 
-export function createTaskStore({ hub, records: store, settings, runtime }: Parts): TaskStore {
+export function createTaskStore(parts: Parts): TaskStore {
+  const { hub, records: store, settings, runtime } = parts;
   const { clock } = runtime;
   const records = new TaskRecords(store, clock);
-
-  async function signal(taskId: string, body: TaskSignal): Promise<number> {
-    return (await hub.signal({ label: labelOf(taskId) }, "tasks", body)).matched;
-  }
 
   /** 0: not kept (§5.3). */
   function keptUntil(record: TaskRecord | undefined, newTimeoutMs: number, nowMs: number): number {
@@ -29,7 +26,7 @@ export function createTaskStore({ hub, records: store, settings, runtime }: Part
   async function send(invocation: Invocation): Promise<Invoked> {
     const { taskId, message, newTimeoutMs, idempotencyKey } = invocation;
     // Before it is published: connections that it ends could not be counted any more.
-    const delivered = invocation.report ? await signal(taskId, { ask: "count" }) : undefined;
+    const delivered = invocation.report ? await countConnections(parts, taskId) : undefined;
     const record = await records.get(taskId);
     const nowMs = clock.epochMs();
     const keptUntilMs = keptUntil(record, newTimeoutMs, nowMs);
@@ -80,14 +77,14 @@ export function createTaskStore({ hub, records: store, settings, runtime }: Part
         revokedMs: Math.max(record.revokedMs, issuedUpToMs),
       }));
       await hub.removeHistory(channelOf(taskId));
-      await signal(taskId, { ask: "revoke", issuedUpToMs });
+      await tellEverywhere(parts, taskId, { ask: "revoke", issuedUpToMs });
     },
 
     async status(taskId) {
       const [record, stream, connections] = await Promise.all([
         records.get(taskId),
         readStream(hub, taskId),
-        signal(taskId, { ask: "count" }),
+        countConnections(parts, taskId),
       ]);
       const { last } = stream;
       const nowMs = clock.epochMs();
