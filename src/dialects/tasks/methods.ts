@@ -25,7 +25,7 @@ type Run<Name extends MethodName> = (call: MethodCall) => Promise<Result<Name>>;
 export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
   async get_envoy_token({ context, rates, params, randomBytes }) {
     const { clock } = context.runtime;
-    allow(context, "tasks_token_rate", rates.token(clock.monotonicMs()));
+    allow(context, "token_calls", rates.token(clock.monotonicMs()));
     const { reusable_minutes: reusable, Task: task } = readParams("get_envoy_token", params);
     const given = task.task_context;
     const named = given === undefined ? randomContext(randomBytes(16)) : contextBytes(given);
@@ -53,11 +53,11 @@ export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
 
   async invoke_envoy({ context, rates, params }) {
     const { clock } = context.runtime;
-    allow(context, "tasks_invoke_rate", rates.invoke(clock.monotonicMs()));
+    allow(context, "invoke_calls", rates.invoke(clock.monotonicMs()));
     const given = readParams("invoke_envoy", params);
     checkMessage(given.message, context.settings);
     const taskId = genuine(context, given.task_id);
-    allow(context, "tasks_task_rate", rates.task(taskId, clock.monotonicMs()));
+    allow(context, "task_invokes_per_second", rates.task(taskId, clock.monotonicMs()));
     const { idempotency_key: idempotencyKey = "", report } = given;
     const { delivered, retained } = await context.tasks.invoke({
       taskId,
@@ -71,14 +71,14 @@ export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
   },
 
   async close_envoy({ context, rates, params }) {
-    allow(context, "tasks_invoke_rate", rates.invoke(context.runtime.clock.monotonicMs()));
+    allow(context, "invoke_calls", rates.invoke(context.runtime.clock.monotonicMs()));
     const { task_id: id } = readParams("close_envoy", params);
     await context.tasks.close(genuine(context, id));
     return { status: "success" };
   },
 
   async get_envoy_status({ context, rates, params }) {
-    allow(context, "tasks_invoke_rate", rates.invoke(context.runtime.clock.monotonicMs()));
+    allow(context, "invoke_calls", rates.invoke(context.runtime.clock.monotonicMs()));
     const { task_id: id } = readParams("get_envoy_status", params);
     const status = await context.tasks.status(genuine(context, id));
     const { connections, completed, retained, lastMessageAtMs, expiresInMs } = status;
