@@ -54,7 +54,7 @@ export const app = z.strictObject({
     .array(text().toLowerCase())
     .default([])
     .describe(
-      "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header.",
+      "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header; tasks' clients from anywhere, since their token says enough.",
     ),
 });
 

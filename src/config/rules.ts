@@ -244,8 +244,16 @@ function* gusherProblems({ gusher }: ParsedConfig): Iterable<Problem> {
   }
 }
 
-function* tasksProblems({ tasks, apps }: ParsedConfig): Iterable<Problem> {
+function* tasksProblems({ tasks, streaming, apps }: ParsedConfig): Iterable<Problem> {
   const path: Path = ["tasks", "apps"];
+  if (tasks.rpc_path === streaming.api_path) {
+    yield { path: ["tasks", "rpc_path"], message: 'must differ from "streaming.api_path"' };
+  }
+  const socket = tasks.websocket_paths.indexOf(streaming.websocket_path);
+  if (socket >= 0) {
+    const message = 'must differ from "streaming.websocket_path"';
+    yield { path: ["tasks", "websocket_paths", socket], message };
+  }
   yield* duplicates(tasks.apps, "id", path);
   for (const [index, { id }] of tasks.apps.entries()) {
     if (apps.some((app) => app.id === id)) continue;
