@@ -119,8 +119,12 @@ export function failureOf({ text, body }: RpcAnswer): readonly [code: number, da
   return [body.error.code, body.error.data];
 }
 
-/** An accepted connection that collects its frames; the first one is read. */
-export async function waitForTask(server: Pick<BootedServer, "clientsUrl">, clientToken: string) {
+/** An accepted connection that collects its frames; the first one, which says that it is, is read unless it is kept. */
+export async function waitForTask(
+  server: Pick<BootedServer, "clientsUrl">,
+  clientToken: string,
+  options: { readonly keepFirst?: boolean } = {},
+) {
   const socket = new WebSocket(server.clientsUrl.replace("http", "ws"));
   const frames: TaskFrame[] = [];
   let wake = (): void => {};
@@ -138,6 +142,7 @@ export async function waitForTask(server: Pick<BootedServer, "clientsUrl">, clie
   };
   const first = await next();
   if (first?.Error !== "") throw new Error(`Not accepted: ${first?.Error}`);
+  if (options.keepFirst === true) frames.unshift(first);
   return { closed, next, socket };
 }
 
