@@ -69,6 +69,7 @@ export function createTasksApps(options: TasksAppsOptions): TasksOptions {
     randomBytes,
     random: runtime.random,
     onError,
+    onEvent,
     mounts: config.apps.map(({ id, path_prefix: pathPrefix = "", hosts }) => {
       return { publicId: id, pathPrefix, hosts };
     }),

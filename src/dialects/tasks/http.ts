@@ -7,7 +7,7 @@ import type { ApiEnv } from "../dialect.ts";
 import type { Authenticate } from "./authentication.ts";
 import { createCallRates, type CallRates } from "./call-rates.ts";
 import type { TasksContext } from "./context.ts";
-import { RpcError } from "./errors.ts";
+import { RPC_ERRORS, RpcError } from "./errors.ts";
 import { RPC_BODY_BYTES_MAX } from "./limits.ts";
 import { answerRpc, failure, type RpcAnswer } from "./rpc.ts";
 import { readJson } from "./rpc-json.ts";
@@ -22,6 +22,7 @@ export interface RpcRoutesOptions {
   readonly random: Random;
   /** Told of what fails before it is known for which app. */
   readonly onError: TasksContext["onError"];
+  readonly onEvent: TasksContext["onEvent"];
 }
 
 /** Where known backends post to, among other APIs' paths (§4.1). */
@@ -67,10 +68,13 @@ async function respond(
 async function tryAuthenticate(
   request: Request,
   body: Uint8Array,
-  { authenticate, random, onError }: RpcRoutesOptions,
+  { authenticate, random, onError, onEvent }: RpcRoutesOptions,
 ) {
   try {
-    return (await authenticate(request, body)) ?? new RpcError("unauthorized");
+    const caller = await authenticate(request, body);
+    if (caller !== undefined) return caller;
+    onEvent("API call refused", { code: RPC_ERRORS.unauthorized.code });
+    return new RpcError("unauthorized");
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     const id = random.uuid();

@@ -100,7 +100,9 @@ async function answerOne(view: JsonView, request: RpcRequest): Promise<Answered>
     return { text: `{"id":${id ?? "null"},"jsonrpc":"2.0","error":null,"result":${resultText}}` };
   } catch (error) {
     const failed = rpcErrorOf(error, context, method);
-    count(context, method, RPC_ERRORS[failed.rpc].code);
+    const { code } = RPC_ERRORS[failed.rpc];
+    count(context, method, code);
+    context.onEvent("API call refused", { method, code, ...failed.data });
     return notification ? {} : { text: errorText(id ?? "null", failed), failed };
   }
 }
