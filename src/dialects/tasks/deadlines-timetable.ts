@@ -56,8 +56,11 @@ export class Timetable {
     }
     if (nowMs >= this.#pingAtMs) {
       this.#pingAtMs = next(this.#pingAtMs, this.#pingMs, nowMs);
-      this.#pingedMs = nowMs;
-      this.#pongByMs = nowMs + this.#pongTimeoutMs;
+      // An earlier ping that is still unanswered is the one that counts.
+      if (this.#pongByMs === Infinity || lastReceivedMs >= this.#pingedMs) {
+        this.#pingedMs = nowMs;
+        this.#pongByMs = nowMs + this.#pongTimeoutMs;
+      }
       duties.push("ping");
     }
     if (nowMs >= this.#checkAtMs) {

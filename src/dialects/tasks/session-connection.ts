@@ -15,7 +15,7 @@ import { Timetable } from "./deadlines-timetable.ts";
 import { isDisplaced, standsAlone, type Displacement, type TaskSignal } from "./displacement.ts";
 import type { FirstFrame } from "./first-frame.ts";
 import { formatTicks, messageFrame, tickFrame } from "./frames.ts";
-import { DISCONNECT_ENDS, ENDS, endSocket, type EndName } from "./session-ends.ts";
+import { DISCONNECT_ENDS, endSocket, type EndName } from "./session-ends.ts";
 import {
   CLIENT_FRAME_BYTES_MAX,
   CLIENT_FRAMES_PER_MINUTE,
@@ -255,30 +255,27 @@ export class TaskConnection implements Subscriber, Scheduled {
 
   disconnect({ disconnect, wire }: Disconnect): void {
     if (wire === undefined) return this.end(DISCONNECT_ENDS[disconnect]);
-    if (this.#release(wire.code)) this.#socket.close(wire.code, wire.reason);
+    if (!this.left()) return;
+    this.context.metrics.count("disconnects", { dialect: "tasks", code: `${wire.code}` });
+    this.#socket.close(wire.code, wire.reason);
   }
 
   end(name: EndName): void {
     const ticks = this.#ticks();
-    if (this.#release(ENDS[name].code)) endSocket(this.#socket, name, ticks);
+    if (this.left()) endSocket(this.#socket, name, { ticks, metrics: this.context.metrics });
   }
 
-  /** The socket is gone. False: it had ended before. */
-  #release(code: number): boolean {
+  /** It is no connection of its task any more. False: it had ended before. */
+  left(): boolean {
     if (this.#closed) return false;
     this.#closed = true;
-    const { schedule, sockets, metrics } = this.context;
+    const { schedule, sockets } = this.context;
     schedule.clear(this);
-    metrics.count("disconnects", { dialect: "tasks", code: `${code}` });
     if (this.#connection !== undefined) {
       sockets.delete(this.token.taskId, this);
       this.#connection.close().catch((error: unknown) => this.report(error, "leaving its task"));
     }
     return true;
-  }
-
-  left(code: number): void {
-    this.#release(code);
   }
 
   report(error: unknown, doing: string): void {

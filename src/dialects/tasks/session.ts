@@ -7,7 +7,7 @@ import { accept, Refusal } from "./acceptance.ts";
 import type { SessionRequest, TasksContext } from "./context.ts";
 import { parseFirstFrame } from "./first-frame.ts";
 import { TaskConnection } from "./session-connection.ts";
-import { ENDS, endSocket, type EndName } from "./session-ends.ts";
+import { endSocket, type EndName } from "./session-ends.ts";
 
 export class TasksSession implements Session, Scheduled {
   scheduledTick = 0;
@@ -80,20 +80,14 @@ export class TasksSession implements Session, Scheduled {
 
   #end(name: EndName): void {
     if (this.#connection !== undefined) return this.#connection.end(name);
-    if (!this.#release(ENDS[name].code)) return;
-    endSocket(this.#socket, name, "");
+    if (this.#closed) return;
+    this.closed();
+    endSocket(this.#socket, name, { ticks: "", metrics: this.#context.metrics });
   }
 
-  closed(code: number): void {
-    if (this.#connection === undefined) this.#release(code);
-    else this.#connection.left(code);
-  }
-
-  #release(code: number): boolean {
-    if (this.#closed) return false;
+  closed(): void {
     this.#closed = true;
     this.#context.schedule.clear(this);
-    this.#context.metrics.count("disconnects", { dialect: "tasks", code: `${code}` });
-    return true;
+    this.#connection?.left();
   }
 }
