@@ -148,7 +148,9 @@ describe("a token", () => {
     const clients = await Promise.all(Array.from({ length: 8 }, () => openTaskSocket(server)));
     for (const client of clients) client.send({ ClientToken: clientToken });
     await Promise.all(clients.map((client) => client.next()));
-    const firsts = clients.map(({ frames }) => frames[0]?.Error).sort();
+    const firsts = clients
+      .map(({ frames }) => frames[0]?.Error)
+      .sort((a = "", b = "") => a.localeCompare(b));
     expect(firsts).toEqual(["", ...Array<string>(7).fill("token expired")]);
     for (const client of clients) client[Symbol.dispose]();
   });
