@@ -8,6 +8,7 @@ import { benchHttpPublish } from "./http-publish.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchPatternPush } from "./pattern-push.ts";
+import { benchTasks } from "./tasks.ts";
 
 await main(
   benchFanOut,
@@ -18,4 +19,5 @@ await main(
   benchHttpPublish,
   benchChannels,
   benchPatternPush,
+  benchTasks,
 );

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { Hono } from "hono";
 import packageJson from "../package.json" with { type: "json" };
 import { createApiKeys, credentialOf } from "./auth/api-keys.ts";
+import type { MasterKeys } from "./auth/master-key.ts";
 import { RESERVED_SEGMENTS } from "./config/apps.ts";
 import { createNamespaces } from "./config/namespaces.ts";
 import type { Config } from "./config/schema.ts";
@@ -14,14 +15,17 @@ import { createSchedule } from "./core/schedule.ts";
 import type { ApiEnv } from "./dialects/dialect.ts";
 import { createGusher } from "./dialects/gusher/index.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
+import { createTasks, socketPaths } from "./dialects/tasks/index.ts";
 import { createEmbeddedEngine } from "./engines/embedded/index.ts";
 import { createGusherApps } from "./gusher-apps.ts";
 import type { Logger } from "./log.ts";
+import { loadMasterKeys } from "./master-keys.ts";
 import { createMetrics } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
 import { createIndex, createOperations } from "./operations.ts";
 import { createStreamingApps } from "./streaming-apps.ts";
 import { systemRuntime } from "./system-runtime.ts";
+import { createTasksApps } from "./tasks-apps.ts";
 import { createApiListener, type ApiListener } from "./transports/api-listener.ts";
 import { createClientsListener, type ClientsListener } from "./transports/listener.ts";
 
@@ -60,6 +64,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   const engine = options.engine ?? createEngine(config, runtime, onBug);
   await engine.start();
+  let masterKeys: MasterKeys | undefined;
+  try {
+    // Not made for a server that seals nothing.
+    if (config.development || config.tasks.enabled) masterKeys = loadMasterKeys(config);
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
   const schedule = createSchedule(runtime);
   const metrics = createMetrics();
   const namespaces = createNamespaces(config);
@@ -73,11 +85,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     (dialect: string) =>
     (err: unknown, { connection, doing }: { connection: string; doing: string }): void =>
       log.error({ err, dialect, connection, doing }, "A command failed");
+  const onEventOf =
+    (dialect: string) =>
+    (event: string, about: Readonly<Record<string, unknown>>): void =>
+      log.debug({ dialect, ...about }, event);
   const shared = { config, hubs, runtime, schedule, metrics };
   const streamingApps = createStreamingApps({
     ...{ ...shared, version },
     onError: onErrorOf("streaming"),
-    onEvent: (event, about) => log.debug({ dialect: "streaming", ...about }, event),
+    onEvent: onEventOf("streaming"),
   });
   const gusherApps = createGusherApps({ ...shared, engine, onError: onErrorOf("gusher") });
   const apiKeys = createApiKeys(config.api_keys);
@@ -106,8 +122,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return scoped === true && (appKey === undefined || key?.app === appKey);
     },
   });
-  // Gusher's routes below streaming's prefix are found before streaming takes them for methods.
-  const dialects = [...(gusherApps.size > 0 ? [gusher] : []), streaming];
+  const tasks =
+    masterKeys &&
+    createTasksApps({
+      ...{ ...shared, engine, masterKeys },
+      ...{ onError: onErrorOf("tasks"), onEvent: onEventOf("tasks") },
+      keyOf(request) {
+        const key = credentialOf(request.headers, request.url);
+        return key === undefined ? undefined : (apiKeys.find(key) ?? "unknown");
+      },
+    });
+  // Gusher's routes below streaming's prefix are found before streaming takes them for methods, and tasks' calls on others' paths
+  // before both.
+  const dialects = [
+    ...(tasks === undefined ? [] : [createTasks(tasks)]),
+    ...(gusherApps.size > 0 ? [gusher] : []),
+    streaming,
+  ];
 
   let accepting = true;
   const api = new Hono<ApiEnv>();
@@ -136,6 +167,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         ...(gusherApps.has(app)
           ? [{ app, dialect: "gusher", path: `${config.gusher.prefix}/ws/${app}` }]
           : []),
+        ...(tasks === undefined
+          ? []
+          : socketPaths({ pathPrefix: path_prefix }, tasks.websocketPaths)
+        )
+          .slice(0, 1)
+          .map((path) => ({ app, dialect: "tasks", path })),
       ]),
       apiUrl: () => apiListener?.url ?? "",
       apiPath: config.streaming.api_path,

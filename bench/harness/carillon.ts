@@ -28,6 +28,8 @@ export interface CarillonOptions {
   readonly users?: number;
   /** For benchmarks that put all of their load on few connections. */
   readonly channelsPerConnection?: number;
+  /** Over the configuration, member by member at the top level. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /** Presence, history and join/leave are off, as everything is that costs and was not asked for. */
@@ -97,12 +99,14 @@ export async function startCarillonGusher(channel: string): Promise<Target> {
   };
 }
 
-async function startServer(options: CarillonOptions) {
+/** The process alone, with where it listens and what it takes. */
+export async function startServer(options: CarillonOptions) {
   const credentials = createCredentials();
   const dataDir = mkdtempSync(join(tmpdir(), "carillon-bench-"));
   const file = join(dataDir, "carillon.json");
   const limit = options.channelsPerConnection;
-  writeFileSync(file, JSON.stringify(configuration(credentials, dataDir, limit)));
+  const config = { ...configuration(credentials, dataDir, limit), ...options.config };
+  writeFileSync(file, JSON.stringify(config));
   const process = new ChildProcess(bun("../src/cli/main.ts", "serve"), {
     on: "server",
     env: { CARILLON_CONFIG: file },
@@ -143,6 +147,6 @@ export function sign(claims: Readonly<Record<string, unknown>>, secret: string):
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
-function portOf(url: string): number {
+export function portOf(url: string): number {
   return Number(new URL(url).port);
 }

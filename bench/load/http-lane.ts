@@ -3,7 +3,7 @@ import type { Socket, SocketHandler } from "bun";
 
 export interface LaneEvents {
   connected(lane: HttpLane): void;
-  /** `ok`: status 200 and a body without an `error` member. */
+  /** `ok`: status 200 and a body without an `error` member, or with one that is null. */
   answered(lane: HttpLane, ok: boolean, answer: Buffer): void;
   lost(lane: HttpLane): void;
 }
@@ -11,6 +11,7 @@ export interface LaneEvents {
 const HEAD_END = Buffer.from("\r\n\r\n");
 const CHUNKS_END = Buffer.from("0\r\n\r\n");
 const ERROR = Buffer.from('"error"');
+const NO_ERROR = Buffer.from('"error":null');
 const LENGTH = /\r\ncontent-length: *(\d+)/i;
 
 export class HttpLane {
@@ -52,7 +53,8 @@ export class HttpLane {
     }
     this.#answer = undefined;
     // "HTTP/1.1 200"
-    const ok = answer[9] === 0x32 && answer[10] === 0x30 && !answer.includes(ERROR);
+    const failed = answer.includes(ERROR) && !answer.includes(NO_ERROR);
+    const ok = answer[9] === 0x32 && answer[10] === 0x30 && !failed;
     this.#events.answered(this, ok, answer);
   }
 

@@ -10,6 +10,9 @@ export const LANE_FIRST = 100;
 export const LANES_MAX = 100;
 const NUMBER = Buffer.from('"n":');
 const TIME = Buffer.from('"t":');
+/** Where the payload is text within JSON, which has no quotes of its own. */
+const PLAIN_NUMBER = Buffer.from("n=");
+const PLAIN_TIME = Buffer.from("t=");
 const DIGIT_ZERO = 0x30;
 const NEWLINE = 0x0a;
 const SAMPLES_MAX = 4_000_000;
@@ -150,11 +153,9 @@ export class Tally {
   /** Messages have one length, save where a publisher changes; where the digits stand is looked up once. */
   #learn(bytes: Uint8Array, start: number, end: number): void {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-    const number = text.indexOf(NUMBER);
-    const time = text.indexOf(TIME);
     this.#length = end - start;
-    this.#numberAt = number < 0 ? -1 : number + NUMBER.length;
-    this.#timeAt = time < 0 ? -1 : time + TIME.length;
+    this.#numberAt = behind(text, NUMBER, PLAIN_NUMBER);
+    this.#timeAt = behind(text, TIME, PLAIN_TIME);
   }
 
   #message(subscriber: number, bytes: Uint8Array, start: number, end: number): void {
@@ -227,6 +228,15 @@ export class Tally {
     this.#missing = this.#misordered = this.#ages = 0;
     this.#received.fill(0);
   }
+}
+
+/** Where the first marker that is there ends, or -1. */
+function behind(text: Buffer, ...markers: readonly Buffer[]): number {
+  for (const marker of markers) {
+    const at = text.indexOf(marker);
+    if (at >= 0) return at + marker.length;
+  }
+  return -1;
 }
 
 function threeDigits(bytes: Uint8Array, at: number): number {

@@ -1,10 +1,11 @@
-/** `carillon token <dialect>`: mints what a dialect's client needs, with a secret of the configuration. */
+/** `carillon token <dialect>`: mints what a dialect's client needs, with a secret of the configuration. Tasks' tokens are sealed by the server alone. */
 import { SignJWT, type JWTPayload } from "jose";
 import { Command } from "commander";
 import { parseDuration } from "../config/durations.ts";
 import type { App, Config, SigningKey } from "../config/schema.ts";
 import { CommandError } from "./failure.ts";
 import { configCommand, findApp, readConfig, type AppOption } from "./options.ts";
+import { tasksTokenCommand } from "./token-tasks.ts";
 
 interface TokenOptions extends AppOption {
   readonly user: string;
@@ -37,7 +38,8 @@ export function tokenCommand(): Command {
         .action(async (options: GusherOptions) => {
           console.log(await mintGusherToken(readConfig(options), options, Date.now()));
         }),
-    );
+    )
+    .addCommand(tasksTokenCommand());
 }
 
 function tokenOptions(name: string, description: string): Command {

@@ -54,7 +54,7 @@ export const app = z.strictObject({
     .array(text().toLowerCase())
     .default([])
     .describe(
-      "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header.",
+      "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header; tasks' clients from anywhere, since their token says enough.",
     ),
 });
 
@@ -97,7 +97,9 @@ const instant = z
   .meta({ type: "date-time" });
 
 export const signingKey = z.strictObject({
-  use: z.enum(["streaming", "gusher"]).describe("Whose tokens it verifies."),
+  use: z
+    .enum(["streaming", "gusher", "tasks"])
+    .describe("Whose tokens it verifies; of `tasks`, the backends' signatures."),
   app: belongsTo(),
   tokens: z
     .array(z.enum(["connection", "subscription"]))

@@ -24,7 +24,9 @@ export function developmentProblems(config: ParsedConfig): Problem[] {
 function holdsDevelopmentCredentials(config: ParsedConfig): boolean {
   return (
     config.api_keys.some((key) => key.hash === DEVELOPMENT_API_KEY_HASH) ||
-    config.signing_keys.some((key) => key.hmac_secret === DEVELOPMENT_TOKEN_SECRET)
+    config.signing_keys.some(({ hmac_secret: secret }) =>
+      [DEVELOPMENT_TOKEN_SECRET, DEVELOPMENT_API_KEY].some((known) => known === secret),
+    )
   );
 }
 

@@ -1,9 +1,13 @@
 /** What runs without a configuration, for trying things out on one's own machine (DESIGN.md §5 "Development mode"). */
 import { stringify } from "smol-toml";
 import { DIALECTS } from "./channel-options.ts";
-import { DEVELOPMENT_API_KEY_HASH, DEVELOPMENT_TOKEN_SECRET } from "./development-guard.ts";
+import {
+  DEVELOPMENT_API_KEY,
+  DEVELOPMENT_API_KEY_HASH,
+  DEVELOPMENT_TOKEN_SECRET,
+} from "./development-guard.ts";
 
-export { DEVELOPMENT_API_KEY } from "./development-guard.ts";
+export { DEVELOPMENT_API_KEY };
 
 const CHANNEL_OPTIONS = {
   presence: true,
@@ -25,10 +29,12 @@ export function developmentFile() {
     development: true,
     apps: [{ id: "dev", allowed_origins: ["*"] }],
     api_keys: [{ id: "dev", hash: DEVELOPMENT_API_KEY_HASH, scopes: ["*"], organisation: "*" }],
-    signing_keys: (["streaming", "gusher"] as const).map((use) => ({
-      use,
-      hmac_secret: DEVELOPMENT_TOKEN_SECRET,
-    })),
+    signing_keys: [
+      { use: "streaming", hmac_secret: DEVELOPMENT_TOKEN_SECRET },
+      { use: "gusher", hmac_secret: DEVELOPMENT_TOKEN_SECRET },
+      // A backend's secret, as its API key is.
+      { use: "tasks", hmac_secret: DEVELOPMENT_API_KEY },
+    ],
     channel: {
       without_namespace: { ...CHANNEL_OPTIONS },
       namespaces: [

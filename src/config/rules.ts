@@ -17,6 +17,7 @@ export function checkRules(config: ParsedConfig): Problem[] {
     ...channelProblems(config),
     ...streamingProblems(config),
     ...gusherProblems(config),
+    ...tasksProblems(config),
   ];
 }
 
@@ -82,6 +83,10 @@ function* signingKeyProblems(
     yield { path, message };
     return;
   }
+  if (key.use === "tasks") {
+    yield* tasksSecretProblems(key, path);
+    return;
+  }
   for (const algorithm of key.algorithms ?? []) {
     if (key.use !== "gusher" || GUSHER_ALGORITHMS.test(algorithm)) continue;
     const message = `"${algorithm}" is none of gusher's: RS256, RS384, RS512, or HMAC`;
@@ -102,6 +107,23 @@ function* signingKeyProblems(
       ? `"${algorithm}" needs an "hmac_secret": HMAC never goes with a public key`
       : `"${algorithm}" needs a "public_key" or "jwks_url", not an "hmac_secret"`;
     yield { path: [...path, "algorithms"], message };
+  }
+}
+
+/** task-tokens.md §4.2: a secret and one algorithm, and nothing that tells one key from another. */
+function* tasksSecretProblems(
+  key: ParsedConfig["signing_keys"][number],
+  path: Path,
+): Iterable<Problem> {
+  if (key.hmac_secret === undefined) {
+    yield {
+      path,
+      message: 'needs an "hmac_secret": tasks\' calls are signed with a shared secret',
+    };
+  }
+  for (const name of ["algorithms", "kid", "issuer", "audience"] as const) {
+    if (key[name] === undefined) continue;
+    yield { path: [...path, name], message: "means nothing to the signatures of tasks' calls" };
   }
 }
 
@@ -219,6 +241,23 @@ function* gusherProblems({ gusher }: ParsedConfig): Iterable<Problem> {
       path: ["gusher", "pong_timeout"],
       message: `must be more than "ping_interval" (${formatDuration(gusher.ping_interval)})`,
     };
+  }
+}
+
+function* tasksProblems({ tasks, streaming, apps }: ParsedConfig): Iterable<Problem> {
+  const path: Path = ["tasks", "apps"];
+  if (tasks.rpc_path === streaming.api_path) {
+    yield { path: ["tasks", "rpc_path"], message: 'must differ from "streaming.api_path"' };
+  }
+  const socket = tasks.websocket_paths.indexOf(streaming.websocket_path);
+  if (socket >= 0) {
+    const message = 'must differ from "streaming.websocket_path"';
+    yield { path: ["tasks", "websocket_paths", socket], message };
+  }
+  yield* duplicates(tasks.apps, "id", path);
+  for (const [index, { id }] of tasks.apps.entries()) {
+    if (apps.some((app) => app.id === id)) continue;
+    yield { path: [...path, index, "id"], message: `there is no app "${id}"` };
   }
 }
 

@@ -10,8 +10,10 @@ import type { Channel, ClientInfo } from "./types.ts";
 /** What a connection needs of its hub. */
 export interface ConnectionHost {
   readonly engine: AppEngine;
-  /** Undefined outside the namespaces: no history, presence or join/leave unless the subscription asks. */
+  /** Undefined outside the namespaces: no presence or join/leave unless the subscription asks. */
   optionsFor(channel: Channel): ChannelOptions | undefined;
+  /** How long the channel's stream outlives its last publication; undefined when it keeps no history. */
+  metaTtlOf(channel: Channel): number | undefined;
   find(channel: Channel): LiveChannel | undefined;
   /** The channel's live object, made when it is the first use; each call is one use. */
   acquire(channel: Channel): LiveChannel;
@@ -154,9 +156,10 @@ export class HubConnection implements Connection {
       // The answer may have closed the connection: a peer that is gone, a frame that could not be sent.
       if (!subscription.cancelled) live.add(subscription);
     };
-    const history = channelOptions?.history;
-    if (subscription.positioned && history !== undefined) {
-      const at = { ...options, metaTtlMs: history.metaTtlMs };
+    const metaTtlMs = this.#host.metaTtlOf(channel);
+    const atPosition = subscription.positioned || options.replayNewest !== undefined;
+    if (atPosition && metaTtlMs !== undefined) {
+      const at = { ...options, metaTtlMs };
       await joinAtPosition(live, engine.broker, at, cancelled, complete);
     } else if (!cancelled()) complete({ publications: [] });
     if (subscription.cancelled) {

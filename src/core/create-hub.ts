@@ -2,11 +2,11 @@
 import { HubConnection, type ConnectionHost } from "./connection.ts";
 import { ConnectionIndex } from "./connection-index.ts";
 import { createControl, type ControlHandlers } from "./control.ts";
-import type { AppEngine, HistoryLimits } from "./engine.ts";
+import type { AppEngine } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
 import type { ChannelFilter, Encoder, Hub, NodeInfo, Subscriber, UserFilter } from "./hub.ts";
 import { isDisconnect } from "./group.ts";
-import { POSITION_CHECK_INTERVAL_MS } from "./limits.ts";
+import { OWN_SPACE_META_TTL_MS, POSITION_CHECK_INTERVAL_MS } from "./limits.ts";
 import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
 import { joinableOptions, optionsOf, type ChannelOptions, type Namespaces } from "./namespaces.ts";
 import { createPublishing } from "./publishing.ts";
@@ -57,6 +57,12 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     return optionsOf(namespaces, channel.name) ?? namespaces.withoutNamespace;
   }
 
+  /** Outside the namespaces each publication says what is kept of it. Undefined: the channel keeps no history. */
+  function metaTtlOf(channel: Channel): number | undefined {
+    if (channel.space !== CHANNELS) return OWN_SPACE_META_TTL_MS;
+    return optionsFor(channel)?.history?.metaTtlMs;
+  }
+
   function find(channel: Channel): LiveChannel | undefined {
     return spaces.get(channel.space)?.get(channel.name);
   }
@@ -73,14 +79,14 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
   const connectionHost: ConnectionHost = {
     engine,
     optionsFor,
+    metaTtlOf,
     find,
     acquire(channel) {
       let names = spaces.get(channel.space);
       if (names === undefined) spaces.set(channel.space, (names = new Map()));
       let live = names.get(channel.name);
       if (live === undefined) {
-        const metaTtlMs = optionsFor(channel)?.history?.metaTtlMs;
-        names.set(channel.name, (live = new LiveChannel(liveHost, channel, metaTtlMs)));
+        names.set(channel.name, (live = new LiveChannel(liveHost, channel, metaTtlOf(channel))));
         liveChannels++;
       }
       live.users++;
@@ -179,11 +185,12 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     };
   }
 
-  /** The history limits of a channel that must have a history. */
-  function historyOf(channel: Channel): HistoryLimits {
-    const history = optionsFor(channel)?.history;
-    if (history === undefined) throw new HubError("not_available", "The channel keeps no history");
-    return history;
+  /** Of a channel that must have a history. */
+  function requireMetaTtl(channel: Channel): number {
+    const metaTtlMs = metaTtlOf(channel);
+    if (metaTtlMs === undefined)
+      throw new HubError("not_available", "The channel keeps no history");
+    return metaTtlMs;
   }
 
   function withPresence(channel: Channel): Channel {
@@ -207,7 +214,8 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
   }
 
   async function checkEach(): Promise<void> {
-    for (const live of [...(spaces.get(CHANNELS)?.values() ?? [])]) await live.checkPosition();
+    const all = [...spaces.values()].flatMap((names) => [...names.values()]);
+    for (const live of all) await live.checkPosition();
   }
 
   return {
@@ -224,7 +232,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       control.disconnect(target, reason, options?.exceptConnections ?? []),
     signal: (target, dialect, body) => control.signal(target, dialect, body),
     async history(channel, { limit, since, reverse }) {
-      const { metaTtlMs } = historyOf(channel);
+      const metaTtlMs = requireMetaTtl(channel);
       const query = {
         limit,
         ...(since === undefined ? {} : { sinceOffset: since.offset }),
@@ -237,7 +245,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       return page;
     },
     async removeHistory(channel) {
-      historyOf(channel);
+      requireMetaTtl(channel);
       await engine.broker.removeHistory(channel);
     },
     presence: async (channel) => engine.presence.list(withPresence(channel)),
@@ -273,5 +281,5 @@ function deliver(
   const frame = frames.get(encoder);
   if (frame === undefined) return;
   if (isDisconnect(frame)) subscriber.disconnect(frame);
-  else subscriber.send(frame);
+  else subscriber.send(frame, push);
 }

@@ -57,14 +57,14 @@ export class Group {
       members += count;
       fanout.publish(this.#name, frame, exceptMember);
     }
-    if (members < this.#subscriptions.size) this.#sendOneByOne(frame, except);
+    if (members < this.#subscriptions.size) this.#sendOneByOne(frame, push, except);
     return undefined;
   }
 
-  #sendOneByOne(frame: Frame, except: ActiveSubscription | undefined): void {
+  #sendOneByOne(frame: Frame, push: Push, except: ActiveSubscription | undefined): void {
     for (const subscription of [...this.#subscriptions]) {
       const { subscriber } = subscription;
-      if (subscriber.member === undefined && subscription !== except) subscriber.send(frame);
+      if (subscriber.member === undefined && subscription !== except) subscriber.send(frame, push);
     }
   }
 }

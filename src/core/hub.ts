@@ -1,5 +1,5 @@
 /** The hub: one app's connections, channels and subscriptions on this node, and what reaches them from any node. */
-import type { HistoryPage } from "./engine.ts";
+import type { HistoryLimits, HistoryPage } from "./engine.ts";
 import type { Disconnect, HubErrorCode } from "./errors.ts";
 import type { GroupMember } from "./fanout.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -20,6 +20,8 @@ import type {
 export interface HubPublishOptions {
   /** The publication takes no offset and is not kept, whatever the channel's options. */
   readonly skipHistory?: boolean;
+  /** In a space of a dialect's own, which no namespace rules: how much is kept at the least; absent: the publication takes no offset. Elsewhere the channel's options say. */
+  readonly history?: HistoryLimits;
   readonly idempotencyKey?: string;
   readonly version?: number;
   readonly versionEpoch?: string;
@@ -76,7 +78,7 @@ export interface Hub {
   ): Promise<Reached>;
   /** To that dialect's own sessions; `body` is JSON data, its meaning the dialect's. Counts those whose `signal` returned true. */
   signal(target: Target, dialect: string, body: unknown): Promise<Reached>;
-  /** Throws `not_available` without history, `unrecoverable_position` for another epoch. */
+  /** Throws `not_available` without history, `unrecoverable_position` for another epoch. Every channel of a space of a dialect's own has a history. */
   history(channel: Channel, query: HubHistoryQuery): Promise<HistoryPage>;
   removeHistory(channel: Channel): Promise<void>;
   /** Throws `not_available` when the channel keeps no presence. */
@@ -108,6 +110,11 @@ export interface SubscribeOptions {
   readonly recoverSince?: StreamPosition;
   /** Publications that may be missing for recovery to be tried; default `RECOVERY_PUBLICATIONS_MAX`. */
   readonly recoverMax?: number;
+  /**
+   * Replays the newest publications that are kept, this many at the most, whatever came before them. No position is
+   * promised by it: a stream that begins anew does not end the subscription. Not together with `recoverSince`.
+   */
+  readonly replayNewest?: number;
   /** Recovery that cannot be done throws `unrecoverable_position` instead of answering so. */
   readonly requireRecovery?: boolean;
   /** Shown in presence, join, leave and as the publisher. */
@@ -121,11 +128,11 @@ export interface SubscribeOptions {
 }
 
 export interface Subscribed {
-  /** Present when positioned: of the last publication that is not ahead of this subscription. */
+  /** Present when positioned, or with `replayNewest`: of the last publication that is not ahead of this subscription. */
   readonly position?: StreamPosition;
   /** Present when recovery was asked for. */
   readonly recovered?: boolean;
-  /** Those recovered, ascending, without a gap up to `position`. */
+  /** Those recovered, ascending, without a gap up to `position`; with `replayNewest` those that are kept, ascending. */
   readonly publications: readonly Publication[];
 }
 
@@ -162,11 +169,12 @@ export interface Connection {
 /** All the core knows of a dialect's session. Protocol state stays in the session. */
 export interface Subscriber extends ClientInfo {
   readonly dialect: string;
-  /** Absent: group frames come by `send`, one by one. */
+  /** Absent: group frames come by `send`, one by one, each with what it encodes. */
   readonly member?: GroupMember | undefined;
   /** For pushes outside channels. */
   readonly encoder: Encoder;
-  send(frame: Frame): void;
+  /** `push`: what the frame encodes, for those who complete it with what is their own. */
+  send(frame: Frame, push: Push): void;
   /** The hub ended a subscription: `unrecoverable_position` after a gap that could not be filled. Nothing more of it is sent. */
   dropped(subscription: Subscription, code: HubErrorCode): void;
   /** Whether it concerned this session; a promise settles once it took effect, and does not reject. */

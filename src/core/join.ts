@@ -2,7 +2,7 @@
  * Joining a live channel at a known position: read the history while publications are buffered, merge the two, and
  * answer in the same synchronous step in which the subscription enters its group.
  */
-import type { Broker, HistoryPage } from "./engine.ts";
+import type { Broker, HistoryPage, HistoryQuery } from "./engine.ts";
 import { HubError } from "./errors.ts";
 import type { SubscribeOptions, Subscribed } from "./hub.ts";
 import { JOIN_ATTEMPTS_MAX, RECOVERY_PUBLICATIONS_MAX } from "./limits.ts";
@@ -11,8 +11,8 @@ import type { Publication, StreamPosition } from "./types.ts";
 
 interface Merged {
   readonly end: StreamPosition;
-  /** Undefined: recovery was not asked for, or cannot be done. */
-  readonly recovered?: readonly Publication[];
+  /** What is replayed. Undefined: nothing was asked for, or recovery cannot be done. */
+  readonly replayed?: readonly Publication[];
 }
 
 /**
@@ -26,9 +26,7 @@ export async function joinAtPosition(
   cancelled: () => boolean,
   complete: (subscribed: Subscribed) => void,
 ): Promise<void> {
-  const since = options.recoverSince;
-  const limit = options.recoverMax ?? RECOVERY_PUBLICATIONS_MAX;
-  const query = since === undefined ? { limit: 0 } : { limit, sinceOffset: since.offset };
+  const query = replayQuery(options);
   const buffer = live.openJoin();
   try {
     for (let attempt = 0; attempt < JOIN_ATTEMPTS_MAX; attempt++) {
@@ -36,10 +34,10 @@ export async function joinAtPosition(
       const page = await broker.history(live.channel, query, options.metaTtlMs);
       for (;;) {
         if (cancelled()) return;
-        const merged = merge(page, buffer.publications, since);
+        const merged = merge(page, buffer.publications, options);
         const state = live.reached(merged.end);
         if (state === "yes") {
-          const subscribed = subscribedAt(merged, since);
+          const subscribed = subscribedAt(merged, options);
           if (options.requireRecovery === true && subscribed.recovered === false) {
             throw new HubError("unrecoverable_position", "What was missed is not kept any more");
           }
@@ -56,12 +54,20 @@ export async function joinAtPosition(
   }
 }
 
+function replayQuery({ recoverSince, recoverMax, replayNewest }: SubscribeOptions): HistoryQuery {
+  if (recoverSince !== undefined) {
+    return { limit: recoverMax ?? RECOVERY_PUBLICATIONS_MAX, sinceOffset: recoverSince.offset };
+  }
+  return replayNewest === undefined ? { limit: 0 } : { limit: replayNewest, reverse: true };
+}
+
 function merge(
   page: HistoryPage,
   buffered: readonly Publication[],
-  since: StreamPosition | undefined,
+  { recoverSince, replayNewest }: SubscribeOptions,
 ): Merged {
-  const recovered = since === undefined ? undefined : recoverable(page, since);
+  const newest = replayNewest === undefined ? undefined : page.publications.toReversed();
+  const replayed = recoverSince === undefined ? newest : recoverable(page, recoverSince);
   let end = page.position;
   for (const publication of buffered) {
     const position = publication.position;
@@ -71,9 +77,9 @@ function merge(
     // A hole: the end stays before it, the channel is found to be further on, and the history is read again.
     if (position.offset > end.offset + 1) break;
     end = position;
-    recovered?.push(publication);
+    replayed?.push(publication);
   }
-  return recovered === undefined ? { end } : { end, recovered };
+  return replayed === undefined ? { end } : { end, replayed };
 }
 
 /** What was missed, if the page holds all of it (centrifugo-protocol.md §5.2, the rule for every dialect with positions). */
@@ -84,8 +90,13 @@ function recoverable(page: HistoryPage, since: StreamPosition): Publication[] | 
   return publications.length === position.offset - since.offset ? [...publications] : undefined;
 }
 
-function subscribedAt(merged: Merged, since: StreamPosition | undefined): Subscribed {
-  const { end: position, recovered } = merged;
-  if (since === undefined) return { position, publications: [] };
-  return { position, recovered: recovered !== undefined, publications: recovered ?? [] };
+function subscribedAt(
+  { end: position, replayed }: Merged,
+  { recoverSince, replayNewest = 0 }: SubscribeOptions,
+): Subscribed {
+  if (recoverSince !== undefined) {
+    return { position, recovered: replayed !== undefined, publications: replayed ?? [] };
+  }
+  // What was published meanwhile is newer than what the history had.
+  return { position, publications: replayNewest > 0 ? (replayed ?? []).slice(-replayNewest) : [] };
 }

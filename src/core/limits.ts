@@ -15,6 +15,15 @@ export const REFILL_PAGE_PUBLICATIONS_MAX = 1_000;
 /** Events held while a node fills a gap; beyond it the channel's subscriptions are told instead. */
 export const REFILL_HELD_EVENTS_MAX = 10_000;
 
+/** Milliseconds that a stream outside the namespaces lives when nothing is published to it: a subscribe makes one. */
+export const OWN_SPACE_META_TTL_MS = 604_800_000;
+
+/**
+ * Publications kept at the least of a channel outside the namespaces, on engines whose bus is late or loses events: a node
+ * fills its gaps from them. About what a channel takes in the time that the bus may lag.
+ */
+export const LOSSY_HISTORY_SIZE_MIN = 16;
+
 /** Milliseconds that a question to all nodes may take. */
 export const CONTROL_DEADLINE_MS = 1_000;
 

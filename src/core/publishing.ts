@@ -1,9 +1,9 @@
 /** Publishing: what a channel takes, what is kept of it, and many channels at once. */
-import type { Broker } from "./engine.ts";
+import type { Broker, HistoryLimits } from "./engine.ts";
 import { HubError } from "./errors.ts";
 import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
 import { compactJson, jsonOfBytes } from "./json-text.ts";
-import { PUBLISH_SLICE_PUBLICATIONS } from "./limits.ts";
+import { LOSSY_HISTORY_SIZE_MIN, PUBLISH_SLICE_PUBLICATIONS } from "./limits.ts";
 import type { ChannelOptions } from "./namespaces.ts";
 import {
   CHANNELS,
@@ -15,7 +15,7 @@ import {
 
 export interface PublishingOptions {
   readonly broker: Broker;
-  /** Undefined outside the namespaces: any JSON, no history. */
+  /** Undefined outside the namespaces: any JSON, kept as the publication says. */
   readonly optionsFor: (channel: Channel) => ChannelOptions | undefined;
   readonly channels: (filter: ChannelFilter) => Promise<ReadonlyMap<string, number>>;
 }
@@ -32,10 +32,17 @@ export function createPublishing({
   ): Promise<StreamPosition | undefined> {
     const channelOptions = optionsFor(channel);
     const data = checkedData(publication.data, channelOptions?.publicationDataFormat ?? "json");
-    const { skipHistory, ...rest } = options;
-    const history = skipHistory === true ? undefined : channelOptions?.history;
+    const { skipHistory, history: asked, ...rest } = options;
+    const limits = channelOptions === undefined ? fillable(asked) : channelOptions.history;
+    const history = skipHistory === true ? undefined : limits;
     const kept = history === undefined ? {} : { history };
     return broker.publish(channel, { ...publication, data }, { ...rest, ...kept });
+  }
+
+  /** What a dialect of a space of its own wants kept may be too little to fill a node's gaps from. */
+  function fillable(limits: HistoryLimits | undefined): HistoryLimits | undefined {
+    if (limits === undefined || broker.lossless) return limits;
+    return { ...limits, size: Math.max(limits.size, LOSSY_HISTORY_SIZE_MIN) };
   }
 
   async function publishMatching(

@@ -155,6 +155,24 @@ describe("a database that cannot be used", () => {
   });
 });
 
+describe("a master key that cannot be used", () => {
+  test("holds something else, and stays", async () => {
+    const dataDir = mkdtempSync(join(directory, "data-"));
+    const path = join(dataDir, "master.key");
+    writeFileSync(path, "something else");
+    const line = /^carillon: The master key ".*master\.key" is not 64 hexadecimal digits$/;
+    await expectRefusal(configFile({ data_dir: dataDir }), line);
+    expect(readFileSync(path, "utf8")).toBe("something else");
+  });
+
+  test("is a directory", async () => {
+    const dataDir = mkdtempSync(join(directory, "data-"));
+    mkdirSync(join(dataDir, "master.key"));
+    const line = /^carillon: The master key ".*master\.key" cannot be read or made: /;
+    await expectRefusal(configFile({ data_dir: dataDir }), line);
+  });
+});
+
 function corrupt(): Buffer {
   const page = Buffer.alloc(8192, 0xa5);
   page.write("SQLite format 3\0", "latin1");

@@ -8,15 +8,21 @@ import type {
   ChannelEvent,
   ChannelListener,
   HistoryPage,
+  PutOptions,
+  StoredRecord,
 } from "../../src/core/engine.ts";
 import { HubError } from "../../src/core/errors.ts";
-import type { Random } from "../../src/core/runtime.ts";
+import type { Clock, Random } from "../../src/core/runtime.ts";
 import type { Channel, NewPublication, Publication } from "../../src/core/types.ts";
 
 export interface ClusterOptions {
   readonly random: Random;
   /** Probability that a bus message does not arrive at a node. */
   readonly lossRate: number;
+  /** Of publications; default: 1970. */
+  readonly clock?: Clock;
+  /** Probability that a question does not arrive at another node; default 0. */
+  readonly controlLossRate?: number;
 }
 
 interface Stream {
@@ -28,15 +34,20 @@ interface Stream {
 export class SimulatedCluster {
   readonly #random: Random;
   readonly #lossRate: number;
+  #controlLossRate: number;
+  readonly #clock: Clock | undefined;
+  readonly #records = new SimulatedRecords();
   readonly #streams = new Map<string, Stream>();
   readonly #nodes: SimulatedNode[] = [];
   /** Steps that may be taken in any order. */
   #steps: (() => void)[] = [];
   #epochs = 0;
 
-  constructor({ random, lossRate }: ClusterOptions) {
+  constructor({ random, lossRate, controlLossRate = 0, clock }: ClusterOptions) {
+    this.#clock = clock;
     this.#random = random;
     this.#lossRate = lossRate;
+    this.#controlLossRate = controlLossRate;
   }
 
   node(): AppEngine {
@@ -56,7 +67,10 @@ export class SimulatedCluster {
           node.handler = handler;
         },
         ask: async (request) => {
-          const asked = this.#nodes.map(async ({ handler }) => {
+          const reached = this.#nodes.filter(
+            (other) => other === node || this.#random.fraction() >= this.#controlLossRate,
+          );
+          const asked = reached.map(async ({ handler }) => {
             await this.step(() => {});
             return handler(structuredClone(request));
           });
@@ -64,9 +78,9 @@ export class SimulatedCluster {
         },
       },
       records: {
-        get: () => Promise.reject(new Error("Not simulated")),
-        put: () => Promise.reject(new Error("Not simulated")),
-        delete: () => Promise.reject(new Error("Not simulated")),
+        get: (key) => this.step(() => this.#records.get(key)),
+        put: (key, value, options) => this.step(() => this.#records.put(key, value, options)),
+        delete: (key, options) => this.step(() => this.#records.delete(key, options)),
         list: () => Promise.reject(new Error("Not simulated")),
       },
       queue: {
@@ -78,6 +92,11 @@ export class SimulatedCluster {
         counts: () => Promise.reject(new Error("Not simulated")),
       },
     };
+  }
+
+  /** From here on every question arrives. */
+  healControl(): void {
+    this.#controlLossRate = 0;
   }
 
   /** The store as it is, without a step. */
@@ -151,7 +170,8 @@ export class SimulatedCluster {
           const { epoch, top, publications } = this.stream(channel.name);
           const since = query.sinceOffset ?? 0;
           const found = publications.filter(({ position }) => (position?.offset ?? 0) > since);
-          return { publications: found.slice(0, query.limit), position: { epoch, offset: top } };
+          const ordered = query.reverse === true ? found.toReversed() : found;
+          return { publications: ordered.slice(0, query.limit), position: { epoch, offset: top } };
         }),
       removeHistory: (channel) =>
         this.step(() => {
@@ -161,10 +181,11 @@ export class SimulatedCluster {
   }
 
   #append(channel: Channel, publication: NewPublication, size: number | undefined): Publication {
-    if (size === undefined) return { ...publication, timeMs: 0 };
+    const timeMs = this.#clock?.epochMs() ?? 0;
+    if (size === undefined) return { ...publication, timeMs };
     const stream = this.stream(channel.name);
     const position = { epoch: stream.epoch, offset: ++stream.top };
-    const made = { ...publication, timeMs: 0, position };
+    const made = { ...publication, timeMs, position };
     stream.publications = [...stream.publications, made].slice(-size);
     return made;
   }
@@ -177,6 +198,31 @@ export class SimulatedCluster {
       const lost = this.#random.fraction() < this.#lossRate;
       if (!lost) node.inbox.push({ channel: channel.name, listener, event });
     }
+  }
+}
+
+/** Shared by all nodes; time to live is not simulated. */
+class SimulatedRecords {
+  readonly #records = new Map<string, StoredRecord>();
+  #versions = 0;
+
+  get(key: string): StoredRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  put(key: string, value: string, { ifVersion }: PutOptions = {}): number | undefined {
+    if (!this.#holds(key, ifVersion)) return undefined;
+    const version = ++this.#versions;
+    this.#records.set(key, { key, value, version });
+    return version;
+  }
+
+  delete(key: string, { ifVersion }: Pick<PutOptions, "ifVersion"> = {}): boolean {
+    return this.#holds(key, ifVersion) && this.#records.delete(key);
+  }
+
+  #holds(key: string, ifVersion: number | undefined): boolean {
+    return ifVersion === undefined || (this.#records.get(key)?.version ?? 0) === ifVersion;
   }
 }
 

@@ -1,0 +1,106 @@
+/** The task-token dialect's settings: the defaults of task-tokens.md, and a switch for each choice that it leaves to an app. */
+import { z } from "zod";
+import { duration } from "./durations.ts";
+
+const HOUR_MS = 3_600_000;
+/** Clients that know nothing else close a link which is silent for 5 seconds (§5.5). */
+const TICK_MS_MAX = 4000;
+const MINUTE_MS = 60_000;
+
+const flag = (fallback: boolean, description: string) =>
+  z.boolean().default(fallback).describe(description);
+const positive = (fallback: number, description: string) =>
+  z.int().min(1).default(fallback).describe(description);
+const timer = (fallback: string, maxMs: number, description: string) =>
+  duration({ minMs: 1000, maxMs }).prefault(fallback).describe(description);
+const formats = z.enum(["base64", "any"]);
+
+const PATH = /^(?:\/[-A-Za-z0-9_.~]+)+$/;
+
+const tasksApp = z.strictObject({
+  id: z.string().min(1).describe("The app, which is its `public-id`."),
+  suspended: flag(false, "Refuse every call of this app's backends."),
+  strict: z.boolean().optional().describe("In place of `tasks.strict`."),
+  message_format: formats.optional().describe("In place of `tasks.message_format`."),
+  require_timestamp: z.boolean().optional().describe("In place of `tasks.require_timestamp`."),
+  persist_timeout_displaces: z
+    .boolean()
+    .optional()
+    .describe("In place of `tasks.persist_timeout_displaces`."),
+});
+
+export const tasks = z.strictObject({
+  enabled: flag(false, "Serve it. In development mode every dialect is."),
+  rpc_path: z
+    .string()
+    .regex(PATH, 'must begin with "/" and not end with it')
+    .default("/rpc")
+    .describe("Where backends post their calls, on `api`; `/` and `/api` take them as well."),
+  websocket_paths: z
+    .array(
+      z
+        .string()
+        .refine(
+          (path) => path === "/" || PATH.test(path),
+          'must begin with "/" and not end with it',
+        ),
+    )
+    .min(1)
+    .default(["/", "/envoy", "/tasks"])
+    .describe("Where clients connect, on `clients`."),
+  strict: flag(
+    false,
+    "JSON without trailing commas, and a call without an `id` is a notification, which is not answered.",
+  ),
+  message_format: formats
+    .default("base64")
+    .describe("`any`: messages are not checked to be base64."),
+  require_timestamp: flag(
+    false,
+    "Signed calls need a `sign-timestamp`, so that none can be repeated.",
+  ),
+  persist_timeout_displaces: flag(
+    true,
+    "`persist_timeout` also ends the task's earlier connection, as its published text says.",
+  ),
+  tick_interval: timer(
+    "2s",
+    TICK_MS_MAX,
+    "Time between the frames that tell a client its remaining time. Known clients close a link that is silent for 5 seconds.",
+  ),
+  retention: timer(
+    "24h",
+    168 * HOUR_MS,
+    "How long the last message is kept for later connections, at the least.",
+  ),
+  authentication_timeout: timer(
+    "10s",
+    10 * MINUTE_MS,
+    "Time for a client's first frame, which holds its token.",
+  ),
+  ping_interval: timer("25s", HOUR_MS, "Time between the server's pings."),
+  pong_timeout: timer("10s", HOUR_MS, "Time for the answer to a ping."),
+  queue_max_size: positive(
+    1_048_576,
+    "Bytes that may wait for a slow client, beyond which it is closed.",
+  ),
+  token_calls_per_second: positive(50, "Calls of `get_envoy_token` per second, app and node."),
+  token_calls_burst: positive(200, "As many may come at once."),
+  invoke_calls_per_second: positive(
+    200,
+    "Calls of `invoke_envoy`, `close_envoy` and `get_envoy_status` per second, app and node.",
+  ),
+  invoke_calls_burst: positive(1000, "As many may come at once."),
+  task_invokes_per_second: positive(20, "Calls of `invoke_envoy` per second, task and node."),
+  connection_limit: positive(10_000, "Connections per app and node."),
+  task_connection_limit: positive(100, "Connections per task and node."),
+  task_acceptances_per_minute: positive(
+    30,
+    "New connections per task, minute and node: two pages that evict each other stop here.",
+  ),
+  failed_authentications_per_minute: positive(
+    10,
+    "Wrong tokens per client address, minute and node, beyond which the address has to wait.",
+  ),
+  apps: z.array(tasksApp).default([]).describe("What differs for single apps."),
+});

@@ -1,0 +1,111 @@
+/** Whether a socket that presented a token may wait for its task: the checks of task-tokens.md §5.1, in their order. */
+import type { TaskToken } from "./client-token.ts";
+import type { TasksContext } from "./context.ts";
+import { lastMinute } from "./acceptance-window.ts";
+import { standsAlone, tellEverywhere, type Displacement } from "./displacement.ts";
+import type { TaskConnection } from "./session-connection.ts";
+import type { EndName } from "./session-ends.ts";
+import { TaskRecords, withToken, type TaskRecord } from "./task-store-record.ts";
+
+/** The connection is ended with this. */
+export class Refusal extends Error {
+  readonly end: EndName;
+
+  constructor(end: EndName) {
+    super(end);
+    this.name = "Refusal";
+    this.end = end;
+  }
+}
+
+/**
+ * Resolves once the connection was sent its first frame, or the client left. Throws a Refusal, or HubError `unavailable`; the
+ * caller ends the connection then.
+ */
+export async function accept(connection: TaskConnection, origin: string | null): Promise<void> {
+  const { context, token } = connection;
+  const { runtime, records: store, allowsOrigin } = context;
+  const records = new TaskRecords(store, runtime.clock);
+  if (runtime.clock.epochMs() >= token.expiresMs) throw new Refusal("token_expired");
+  const record = await records.get(token.taskId);
+  if (record !== undefined) requireUnrevoked(record, token);
+  if (token.singleUse && (await records.isUsed(token))) throw new Refusal("token_expired");
+  // No text of §5.6 speaks of origins: to this page the token is none.
+  if (!allowsOrigin(origin)) throw new Refusal("invalid_token");
+  if (connection.closed) return;
+  requireRoom(context, token);
+  connection.reserve();
+  if (token.singleUse && !(await records.use(token))) throw new Refusal("token_expired");
+  let taken: Taken;
+  try {
+    taken = await takeNumber(connection, records);
+  } catch (error) {
+    if (token.singleUse) await records.unuse(token);
+    throw error;
+  }
+  connection.accepted(taken.number);
+  displaceOthers(connection, taken);
+  await connection.join(taken.acceptedMs);
+}
+
+function requireUnrevoked({ revokedMs }: TaskRecord, { issuedMs }: TaskToken): void {
+  if (issuedMs <= revokedMs) throw new Refusal("revoked");
+}
+
+function requireRoom({ sockets, settings, metrics }: TasksContext, { taskId }: TaskToken): void {
+  const limit =
+    sockets.size >= settings.connectionsMax
+      ? "connections_max"
+      : sockets.sizeOf(taskId) >= settings.taskConnectionsMax && "task_connections_max";
+  if (limit === false) return;
+  metrics.count("limits_hit", { limit });
+  throw new Refusal("too_many_connections");
+}
+
+interface Taken {
+  readonly number: number;
+  readonly acceptedMs: number;
+  /** Some connection of the task stands alone, perhaps on another node. */
+  readonly displacing: boolean;
+}
+
+/** One change of the task's record: a close that comes first refuses, one that comes later finds the connection. */
+async function takeNumber(
+  { context: { settings, runtime, metrics }, token }: TaskConnection,
+  records: TaskRecords,
+): Promise<Taken> {
+  const alone = standsAlone(token, settings);
+  let taken: Taken = { number: 0, acceptedMs: 0, displacing: alone };
+  await records.update(token.taskId, (record) => {
+    requireUnrevoked(record, token);
+    const acceptedMs = runtime.clock.epochMs();
+    const recent = lastMinute(record.acceptedMs, acceptedMs);
+    if (recent.length >= settings.taskAcceptancesPerMinute) {
+      metrics.count("limits_hit", { limit: "task_acceptances_per_minute" });
+      throw new Refusal("too_many_connections");
+    }
+    // Numbers rise with the time as well, so that they go on rising when the store has forgotten the last one.
+    const number = Math.max(record.newest + 1, acceptedMs);
+    taken = { number, acceptedMs, displacing: record.displacing || alone };
+    return {
+      ...withToken(record, token),
+      newest: number,
+      displacing: taken.displacing,
+      acceptedMs: [...recent, acceptedMs],
+    };
+  });
+  return taken;
+}
+
+/** Those of this node have ended when it returns; those of others within the second that the control bus takes. */
+function displaceOthers(connection: TaskConnection, { number, displacing }: Taken): void {
+  const { context, token } = connection;
+  const { taskId } = token;
+  const force = standsAlone(token, context.settings);
+  const displacement: Displacement = { ask: "displace", below: number, force };
+  for (const other of context.sockets.of(taskId)) other.displace(displacement);
+  if (!displacing) return;
+  tellEverywhere(context, taskId, displacement).catch((error: unknown) =>
+    connection.report(error, "displacing other connections"),
+  );
+}

@@ -1,0 +1,71 @@
+/** The error table of task-tokens.md §4.4, and what the core's words come to in it. */
+import type { HubErrorCode } from "../../core/errors.ts";
+
+interface WireError {
+  readonly code: number;
+  readonly message: string;
+  /** Of a request that is no batch, and of a batch that failed as a whole. */
+  readonly status: 200 | 400 | 401 | 403 | 413 | 429 | 500;
+}
+
+export const RPC_ERRORS = {
+  parse_error: { code: -32700, message: "Parse error", status: 400 },
+  invalid_request: { code: -32600, message: "Invalid Request", status: 400 },
+  method_not_found: { code: -32601, message: "Method not found", status: 200 },
+  invalid_params: { code: -32602, message: "Invalid params", status: 200 },
+  internal: { code: -32603, message: "Internal error", status: 500 },
+  unauthorized: { code: -32001, message: "Unauthorized", status: 401 },
+  forbidden: { code: -32002, message: "Forbidden", status: 403 },
+  too_many_requests: { code: -32003, message: "Too many requests", status: 429 },
+  task_not_found: { code: -32004, message: "Task not found", status: 200 },
+  payload_too_large: { code: -32005, message: "Payload too large", status: 413 },
+  limit_exceeded: { code: -32006, message: "Limit exceeded", status: 200 },
+} as const satisfies Record<string, WireError>;
+
+export type RpcErrorName = keyof typeof RPC_ERRORS;
+
+/** Total: a new core code does not compile until it has an answer here. */
+export const HUB_ERRORS = {
+  internal: "internal",
+  unavailable: "internal",
+  unauthorized: "unauthorized",
+  unknown_channel: "task_not_found",
+  permission_denied: "forbidden",
+  method_not_found: "method_not_found",
+  already_subscribed: "internal",
+  limit_exceeded: "limit_exceeded",
+  bad_request: "invalid_params",
+  not_available: "internal",
+  token_expired: "unauthorized",
+  token_invalid: "unauthorized",
+  expired: "internal",
+  too_many_requests: "too_many_requests",
+  unrecoverable_position: "internal",
+  conflict: "internal",
+} as const satisfies Record<HubErrorCode, RpcErrorName>;
+
+/** §4.4: why a parameter is refused. */
+export type ParamReason = "missing" | "type" | "out_of_range" | "not_base64" | "empty" | "too_long";
+
+/** An expected failure of one call, or of the whole request. */
+export class RpcError extends Error {
+  readonly rpc: RpcErrorName;
+  /** The error object's `data`. */
+  readonly data: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(rpc: RpcErrorName, data?: Readonly<Record<string, unknown>>, options?: ErrorOptions) {
+    super(RPC_ERRORS[rpc].message, options);
+    this.name = "RpcError";
+    this.rpc = rpc;
+    this.data = data;
+  }
+}
+
+/** `param` as the table of §4.5 and §4.6 names it, whatever its spelling in the call: `Task.timeout`. */
+export function invalidParam(
+  param: string,
+  reason: ParamReason,
+  bounds: { readonly min?: number; readonly max?: number } = {},
+): RpcError {
+  return new RpcError("invalid_params", { param, reason, ...bounds });
+}

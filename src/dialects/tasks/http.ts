@@ -1,0 +1,122 @@
+/** Where the JSON-RPC API lies on the `api` listener (DESIGN.md §5), and what HTTP says about its answers (task-tokens.md §4.1, §4.4). */
+import { Hono, type Context } from "hono";
+import { HubError } from "../../core/errors.ts";
+import type { JsonView } from "../../core/json-text.ts";
+import type { Random } from "../../core/runtime.ts";
+import type { ApiEnv } from "../dialect.ts";
+import type { Authenticate } from "./authentication.ts";
+import { createCallRates, type CallRates } from "./call-rates.ts";
+import type { TasksContext } from "./context.ts";
+import { RPC_ERRORS, RpcError } from "./errors.ts";
+import { RPC_BODY_BYTES_MAX } from "./limits.ts";
+import { answerRpc, failure, type RpcAnswer } from "./rpc.ts";
+import { readJson } from "./rpc-json.ts";
+import { isMethodName } from "./schema.ts";
+
+export interface RpcRoutesOptions {
+  readonly contexts: ReadonlyMap<string, TasksContext>;
+  readonly authenticate: Authenticate;
+  /** Where every request is this API's. */
+  readonly path: string;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly random: Random;
+  /** Told of what fails before it is known for which app. */
+  readonly onError: TasksContext["onError"];
+  readonly onEvent: TasksContext["onEvent"];
+}
+
+/** Where known backends post to, among other APIs' paths (§4.1). */
+const SHARED_PATHS = ["/", "/api"];
+
+/** To be mounted before the APIs that share its paths: what is not this API's goes on to whoever is next. */
+export function createRpcRoutes(options: RpcRoutesOptions): Hono<ApiEnv> {
+  const rates = new Map<string, CallRates>();
+  for (const [publicId, { settings }] of options.contexts) {
+    rates.set(publicId, createCallRates(settings));
+  }
+  const api = new Hono<ApiEnv>();
+  const handle = (c: Context<ApiEnv>) => respond(c, options, rates);
+  api.all(options.path, handle);
+  for (const path of SHARED_PATHS) {
+    api.all(path, async (c, next) => (isForTasks(c) ? handle(c) : next()));
+  }
+  return api;
+}
+
+async function respond(
+  c: Context<ApiEnv>,
+  options: RpcRoutesOptions,
+  rates: ReadonlyMap<string, CallRates>,
+): Promise<Response> {
+  const { raw: request } = c.req;
+  if (request.method !== "POST") {
+    return c.text("Method not allowed\n", 405, { Allow: "POST", "Cache-Control": "no-store" });
+  }
+  const { body } = c.env;
+  // Before the credential is looked at: that costs time with the length of the body.
+  if (body === undefined || body.length > RPC_BODY_BYTES_MAX) {
+    return written(failure(new RpcError("payload_too_large")));
+  }
+  const caller = await tryAuthenticate(request, body, options);
+  if (caller instanceof RpcError) return written(failure(caller));
+  const callRates = rates.get(caller.context.publicId);
+  if (callRates === undefined) throw new Error(`No rates for app "${caller.context.publicId}"`);
+  const { randomBytes } = options;
+  return written(await answerRpc({ caller, rates: callRates, body, randomBytes }));
+}
+
+async function tryAuthenticate(
+  request: Request,
+  body: Uint8Array,
+  { authenticate, random, onError, onEvent }: RpcRoutesOptions,
+) {
+  try {
+    const caller = await authenticate(request, body);
+    if (caller !== undefined) return caller;
+    onEvent("API call refused", { code: RPC_ERRORS.unauthorized.code });
+    return new RpcError("unauthorized");
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    const id = random.uuid();
+    onError(error, { connection: "", doing: `looking for a repeated signature, request ${id}` });
+    return new RpcError("internal", { request_id: id });
+  }
+}
+
+function written({ status, text, retryAfterMs }: RpcAnswer): Response {
+  const headers: Record<string, string> = { "Cache-Control": "no-store" };
+  if (text !== undefined) headers["Content-Type"] = "application/json";
+  if (retryAfterMs !== undefined) headers["Retry-After"] = `${Math.ceil(retryAfterMs / 1000)}`;
+  return new Response(text ?? null, { status, headers });
+}
+
+/** On a path that other APIs have too: a call says by its header or its method that it is for tasks. */
+function isForTasks({ req, env }: Context<ApiEnv>): boolean {
+  if (req.raw.headers.has("x-sora-target")) return false;
+  if (req.raw.headers.has("public-id")) return true;
+  return req.method === "POST" && env.body !== undefined && namesTaskMethod(env.body);
+}
+
+/** What every method's name ends with or holds: a body without it is not read twice. */
+const METHOD_MARK = "_envoy";
+
+function namesTaskMethod(body: Uint8Array): boolean {
+  if (body.length > RPC_BODY_BYTES_MAX) return false;
+  if (!Buffer.from(body.buffer, body.byteOffset, body.length).includes(METHOD_MARK)) return false;
+  try {
+    const view = readJson(body, { strict: false });
+    const calls = view.kind === "array" ? view.items() : [view];
+    return calls.flatMap((call) => [...call.members()]).some(isTaskMethod);
+  } catch (error) {
+    if (error instanceof RpcError) return false;
+    throw error;
+  }
+}
+
+function isTaskMethod([name, member]: readonly [string, JsonView]): boolean {
+  return (
+    name.toLowerCase() === "method" &&
+    member.kind === "string" &&
+    isMethodName(String(member.value))
+  );
+}

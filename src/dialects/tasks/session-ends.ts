@@ -1,0 +1,68 @@
+/** Every way a connection ends, with its error text and close code (task-tokens.md §5.6). */
+import type { DisconnectCode } from "../../core/errors.ts";
+import type { Metrics } from "../../core/metrics.ts";
+import type { Socket } from "../../transports/socket.ts";
+import { errorFrame } from "./frames.ts";
+
+export interface End {
+  /** RFC 6455 or private close code; 4000 to 4499 advise to reconnect, 4500 to 4999 forbid it. */
+  readonly code: number;
+  /** The last frame's `Error`. Absent: no frame comes before the close. */
+  readonly error?: string;
+}
+
+export const ENDS = {
+  /** Behind the frame of a final message, which says `Completed` itself. */
+  completed: { code: 1000 },
+  invalid_token: { code: 4502, error: "invalid token" },
+  token_expired: { code: 4503, error: "token expired" },
+  revoked: { code: 4504, error: "revoked" },
+  authentication_timeout: { code: 4505, error: "authentication timeout" },
+  bad_request: { code: 4506, error: "bad request" },
+  timeout: { code: 4500, error: "timeout" },
+  replaced: { code: 4501, error: "replaced" },
+  too_many_connections: { code: 4403, error: "too many connections" },
+  slow_consumer: { code: 4402, error: "slow consumer" },
+  restart: { code: 1012 },
+  internal: { code: 1011 },
+  no_pong: { code: 1001 },
+} as const satisfies Record<string, End>;
+
+export type EndName = keyof typeof ENDS;
+
+/** What the hub's reasons come to. Total: a new reason does not compile until it has an end here. */
+export const DISCONNECT_ENDS = {
+  connection_closed: "restart",
+  shutdown: "restart",
+  force_reconnect: "restart",
+  internal_error: "internal",
+  connection_expired: "token_expired",
+  subscription_expired: "token_expired",
+  slow: "slow_consumer",
+  write_error: "internal",
+  insufficient_state: "internal",
+  no_pong: "no_pong",
+  too_many_requests: "bad_request",
+  invalid_token: "invalid_token",
+  bad_request: "bad_request",
+  stale: "authentication_timeout",
+  force_disconnect: "revoked",
+  connection_limit: "too_many_connections",
+  channel_limit: "too_many_connections",
+  inappropriate_protocol: "internal",
+  permission_denied: "revoked",
+  not_available: "internal",
+  too_many_errors: "bad_request",
+} as const satisfies Record<DisconnectCode, EndName>;
+
+/** The last frame, where this end has one, and the close. `ticks` is empty before the connection was accepted. */
+export function endSocket(
+  socket: Socket,
+  name: EndName,
+  { ticks, metrics }: { readonly ticks: string; readonly metrics: Metrics },
+): void {
+  const { code, error }: End = ENDS[name];
+  metrics.count("disconnects", { dialect: "tasks", code: `${code}` });
+  if (error !== undefined) socket.send(errorFrame(error, ticks));
+  socket.close(code, error ?? name.replaceAll("_", " "));
+}

@@ -1,0 +1,60 @@
+/** What the sessions of one app and node know of each other: who waits for which task, and which addresses fail to authenticate. */
+import { MultiMap } from "../../core/multi-map.ts";
+import { MinuteBound } from "./acceptance-window.ts";
+import { FAILING_ADDRESSES_MAX } from "./session-limits.ts";
+import type { TaskConnection } from "./session-connection.ts";
+
+export interface TaskSockets {
+  /** Accepted or about to be. */
+  readonly size: number;
+  sizeOf(taskId: string): number;
+  add(taskId: string, connection: TaskConnection): void;
+  delete(taskId: string, connection: TaskConnection): void;
+  /** A copy. */
+  of(taskId: string): readonly TaskConnection[];
+  /** §5.9: whether the address may try another token. */
+  mayAuthenticate(address: string, nowMs: number): boolean;
+  /** It sent a token that was none. */
+  failed(address: string, nowMs: number): void;
+}
+
+export interface TaskSocketsOptions {
+  /** Of one address, per minute. */
+  readonly failedAuthenticationsPerMinute: number;
+}
+
+export function createTaskSockets({
+  failedAuthenticationsPerMinute,
+}: TaskSocketsOptions): TaskSockets {
+  const byTask = new MultiMap<TaskConnection>();
+  // The address that failed first comes first.
+  const failures = new Map<string, MinuteBound>();
+  let size = 0;
+  return {
+    get size() {
+      return size;
+    },
+    sizeOf: (taskId) => byTask.count(taskId),
+    add(taskId, connection) {
+      byTask.add(taskId, connection);
+      size += 1;
+    },
+    delete(taskId, connection) {
+      byTask.delete(taskId, connection);
+      size -= 1;
+    },
+    of: (taskId) => byTask.get(taskId),
+    mayAuthenticate: (address, nowMs) => failures.get(address)?.allows(nowMs) ?? true,
+    failed(address, nowMs) {
+      const bound = failures.get(address) ?? new MinuteBound(failedAuthenticationsPerMinute);
+      failures.delete(address);
+      failures.set(address, bound);
+      bound.take(nowMs);
+      if (failures.size <= FAILING_ADDRESSES_MAX) return;
+      for (const oldest of failures.keys()) {
+        failures.delete(oldest);
+        break;
+      }
+    },
+  };
+}
