@@ -41,6 +41,7 @@ interface Idle {
   readonly missing: number;
   readonly generatorCpu: number;
   readonly kilobytes: number;
+  readonly connectsPerSecond: number;
 }
 
 async function waiting({ runs, quick }: BenchOptions): Promise<Measurement[]> {
@@ -71,6 +72,10 @@ async function waiting({ runs, quick }: BenchOptions): Promise<Measurement[]> {
       ...{ what: "Carillon, resident per waiting socket", unit: "KB" },
       runs: own.map(({ kilobytes }) => kilobytes),
     },
+    {
+      ...{ what: "Carillon, tokens accepted", unit: "sockets/s" },
+      runs: own.map(({ connectsPerSecond }) => connectsPerSecond),
+    },
   ];
 }
 
@@ -93,6 +98,7 @@ async function idle(target: Target, seconds: number): Promise<Idle> {
     usPerTick: (cpuSeconds * 1e6) / messages,
     missing: Math.max(0, due - messages),
     generatorCpu: cpu,
+    connectsPerSecond: WAITING / sockets.ready.seconds,
     kilobytes: (target.process.rssBytes() - coldBytes) / 1024 / WAITING,
   };
 }

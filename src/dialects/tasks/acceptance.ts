@@ -36,13 +36,13 @@ export async function accept(connection: TaskConnection, origin: string | null):
   requireRoom(context, token);
   connection.reserve();
   if (token.singleUse && !(await records.use(token))) throw new Refusal("token_expired");
-  let taken: Taken;
+  let taken: Taken | undefined;
   try {
     taken = await takeNumber(connection, records);
-  } catch (error) {
-    if (token.singleUse) await records.unuse(token);
-    throw error;
+  } finally {
+    if (token.singleUse && taken === undefined) await records.unuse(token);
   }
+  if (taken === undefined) return;
   connection.accepted(taken.number);
   displaceOthers(connection, taken);
   await connection.join(taken.acceptedMs);
@@ -69,14 +69,20 @@ interface Taken {
   readonly displacing: boolean;
 }
 
-/** One change of the task's record: a close that comes first refuses, one that comes later finds the connection. */
+/**
+ * One change of the task's record: a close that comes first refuses, one that comes later finds the connection. Undefined: the
+ * client has left, and displaces nobody.
+ */
 async function takeNumber(
-  { context: { settings, runtime, metrics }, token }: TaskConnection,
+  connection: TaskConnection,
   records: TaskRecords,
-): Promise<Taken> {
+): Promise<Taken | undefined> {
+  const { context, token } = connection;
+  const { settings, runtime, metrics } = context;
   const alone = standsAlone(token, settings);
-  let taken: Taken = { number: 0, acceptedMs: 0, displacing: alone };
+  let taken: Taken | undefined;
   await records.update(token.taskId, (record) => {
+    if (connection.closed) return undefined;
     requireUnrevoked(record, token);
     const acceptedMs = runtime.clock.epochMs();
     const recent = lastMinute(record.acceptedMs, acceptedMs);
