@@ -7,6 +7,7 @@ import { createApiKeys, credentialOf } from "./auth/api-keys.ts";
 import { RESERVED_SEGMENTS } from "./config/apps.ts";
 import { createNamespaces } from "./config/namespaces.ts";
 import type { Config } from "./config/schema.ts";
+import { warmUpPatterns } from "./core/channel-pattern.ts";
 import { createHub, type OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
 import type { Runtime } from "./core/runtime.ts";
@@ -60,6 +61,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   const engine = options.engine ?? createEngine(config, runtime, onBug);
   await engine.start();
+  warmUpPatterns(runtime.clock);
   const schedule = createSchedule(runtime);
   const metrics = createMetrics();
   const namespaces = createNamespaces(config);

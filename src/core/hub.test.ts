@@ -345,7 +345,7 @@ describe("targets", () => {
     ]);
     expect((await hub.channels()).size).toBe(3);
     expect(hub.channels({ pattern: "(?=x)" })).rejects.toMatchObject({ code: "bad_request" });
-    expect(hub.channels({ pattern: "a".repeat(1_001) })).rejects.toMatchObject({
+    expect(hub.channels({ pattern: ".".repeat(1_001) })).rejects.toMatchObject({
       code: "bad_request",
     });
     expect((await hub.channels({ pattern: "a".repeat(1_000) })).size).toBe(0);
