@@ -75,13 +75,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     (dialect: string) =>
     (err: unknown, { connection, doing }: { connection: string; doing: string }): void =>
       log.error({ err, dialect, connection, doing }, "A command failed");
+  const onEventOf =
+    (dialect: string) =>
+    (event: string, about: Readonly<Record<string, unknown>>): void =>
+      log.debug({ dialect, ...about }, event);
   const shared = { config, hubs, runtime, schedule, metrics };
   const streamingApps = createStreamingApps({
     ...{ ...shared, version },
     onError: onErrorOf("streaming"),
-    onEvent: (event, about) => log.debug({ dialect: "streaming", ...about }, event),
+    onEvent: onEventOf("streaming"),
   });
-  const gusherApps = createGusherApps({ ...shared, engine, onError: onErrorOf("gusher") });
+  const gusherApps = createGusherApps({
+    ...{ ...shared, engine },
+    onError: onErrorOf("gusher"),
+    onEvent: onEventOf("gusher"),
+  });
   const apiKeys = createApiKeys(config.api_keys);
   const keyOf = (request: Request) =>
     apiKeys.find(credentialOf(request.headers, request.url) ?? "");
@@ -101,6 +109,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     prefix: config.gusher.prefix,
     sharedPrefix: config.streaming.api_path,
     reserved: RESERVED_SEGMENTS,
+    onEvent: onEventOf("gusher"),
     authorize(request, appKey) {
       if (openMaster) return true;
       const key = keyOf(request);
