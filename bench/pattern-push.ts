@@ -80,7 +80,7 @@ async function measure(target: Target): Promise<Run> {
   const { publishing } = target;
   if (publishing === undefined) throw new Error(`${target.name} takes no publishes`);
   const url = `http://${publishing.host}:${publishing.port}`;
-  const { init, texts = [], replies } = target.join("idle");
+  const { init, texts = [], replies } = await target.join("idle");
   const lines = CHANNELS / CONNECTIONS;
   const line = '{"id":1%07d,"subscribe":{"channel":"c%07d"}}';
   await using holders = await SubscribersProcess.start(target, {
