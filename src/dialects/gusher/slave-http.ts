@@ -13,6 +13,9 @@ export interface SlaveOptions {
   readonly onEvent: OnEvent;
 }
 
+/** Bytes of a login's body, which has a JWT and little else: anybody may send one. A larger one counts as none. */
+export const LOGIN_BODY_BYTES_MAX = 65_536;
+
 /** Any page may log in; there is no preflight, so with a plain form only (§2). */
 const ANY_ORIGIN = { "Access-Control-Allow-Origin": "*" };
 
@@ -35,7 +38,8 @@ export function createSlaveRoutes(options: SlaveOptions): Hono {
 
 async function logIn(request: Request, { contexts, onEvent }: SlaveOptions): Promise<Response> {
   // It fails when the client leaves, or sends more than its listener takes: nobody is to blame here.
-  const body = await request.bytes().catch(() => undefined);
+  const bytes = await request.bytes().catch(() => undefined);
+  const body = bytes !== undefined && bytes.length <= LOGIN_BODY_BYTES_MAX ? bytes : undefined;
   const jwt = (await readFields(request, { body, names: ["jwt"] })).get("jwt") ?? "";
   const refusals: string[] = [];
   const verified = jwt === "" ? undefined : await verify(jwt, contexts, refusals);
