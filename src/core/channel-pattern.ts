@@ -33,7 +33,7 @@ function tooLarge(): HubError {
  * An automaton is five times as fast on the names that are like those before, but may have to make a state for each
  * character of a name that is not, each as large as the program.
  */
-const AUTOMATON_SIZE_MAX = 16_000;
+const AUTOMATON_SIZE_MAX = 8_000;
 
 function matcher(compiled: RE2JS): (name: string) => boolean {
   const charactersMax = AUTOMATON_SIZE_MAX / compiled.programSize();
