@@ -11,7 +11,8 @@ export interface Word {
 
 /** What means itself in RE2, escaped or not. Lone surrogates do not. */
 const LITERAL = /(?:[^\\^$.|?*+()[\]{}\ud800-\udfff]|\\[!-/:-@[-`{-~])+/uy;
-const OPEN = /\((?:\?:)?(?!\?)/y;
+/** The flag `s` concerns dots alone. */
+const OPEN = /\((?:\?s?:)?(?!\?)/y;
 /** Texts put together for a word, on the average: what follows a group is added to each text before it. */
 const COPIES_PER_WORD_MAX = 4;
 
