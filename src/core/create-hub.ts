@@ -150,24 +150,24 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
   ): Promise<[name: string, connections: number][]> {
     const joinable = (name: string): boolean =>
       dialect === undefined || joinableOptions(namespaces, name, dialect) !== undefined;
-    const found: [string, number][] = [];
+    // One that goes and comes again while it is walked is met twice.
+    const found = new Map<string, number>();
     const names = spaces.get(space);
     await answering().each(names?.keys() ?? [], (name) => {
       // Some clients may join the channel without a name; nothing that lists names shows it.
       if (name === "" || !matches(name)) return;
       const size = names?.get(name)?.size ?? 0;
-      if (size > 0 && joinable(name)) found.push([name, size]);
+      if (size > 0 && joinable(name)) found.set(name, size);
     });
-    return found;
+    return [...found];
   }
 
   async function findUsers({ channel }: UserFilter): Promise<readonly string[]> {
-    if (channel === undefined) {
-      const all: string[] = [];
-      await answering().each(connections.userIds(), (userId) => all.push(userId));
-      return all;
-    }
     const found = new Set<string>();
+    if (channel === undefined) {
+      await answering().each(connections.userIds(), (userId) => found.add(userId));
+      return [...found];
+    }
     await answering().each(find(channel)?.active() ?? [], ({ subscriber: { userId } }) => {
       if (userId !== "") found.add(userId);
     });

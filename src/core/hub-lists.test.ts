@@ -6,7 +6,7 @@ import { SimulatedCluster } from "../../test/support/simulated-cluster.ts";
 import { createHub } from "./create-hub.ts";
 import type { ControlAnswers } from "./engine.ts";
 import type { Connection, Hub } from "./hub.ts";
-import { PUBLISH_SLICE_PUBLICATIONS } from "./limits.ts";
+import { PUBLISH_SLICE_PUBLICATIONS, SLICE_MS } from "./limits.ts";
 import { channel, embeddedHub, json, onBug, PLAIN, subscribeTo } from "../../test/support/hub.ts";
 
 let made = 0;
@@ -65,6 +65,43 @@ describe("users()", () => {
       ["0", "1"],
     ]);
   });
+});
+
+test("who or what goes and comes again while it is looked for is found once", async () => {
+  let lookedMs = 0;
+  let turns = 0;
+  let between = async (): Promise<void> => {};
+  await using server = await embeddedHub({
+    // Each look at the clock takes a slice, so that a turn of the event loop lies between any two visits.
+    changeRuntime: (runtime) => ({
+      ...runtime,
+      clock: { ...runtime.clock, monotonicMs: () => (lookedMs += SLICE_MS) },
+      timers: {
+        ...runtime.timers,
+        soon(callback) {
+          turns++;
+          void between().then(callback);
+        },
+      },
+    }),
+  });
+  const { hub } = server;
+  for (const name of ["1", "2", "3"]) await connect(hub, `u${name}`).join(name);
+  let again = connect(hub, "again");
+  await again.join("again");
+  for (const look of [async () => [...(await hub.channels()).entries()], () => hub.users()]) {
+    turns = 0;
+    between = async () => {
+      // Found, and not yet visited; it then comes behind the last.
+      if (turns !== 4) return;
+      await again.connection.close();
+      again = connect(hub, "again");
+      await again.join("again");
+    };
+    const found = await look();
+    expect(found).toHaveLength(4);
+    expect(found.at(-1)).toEqual(typeof found[0] === "string" ? "u3" : ["again", 1]);
+  }
 });
 
 describe("channels()", () => {

@@ -5,6 +5,7 @@ import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
 import { createHub, type OwnedHub } from "../../src/core/create-hub.ts";
 import type { AppEngine } from "../../src/core/engine.ts";
 import type { Connection, Encoder } from "../../src/core/hub.ts";
+import type { Runtime } from "../../src/core/runtime.ts";
 import type { Namespaces } from "../../src/core/namespaces.ts";
 import type { Channel } from "../../src/core/types.ts";
 
@@ -29,15 +30,21 @@ export interface TestHubOptions {
   readonly namespaces?: Namespaces;
   /** What the hubs see of the engine; default: all. */
   readonly change?: (engine: AppEngine) => AppEngine;
+  /** What the hubs see of the runtime; default: all. */
+  readonly changeRuntime?: (runtime: TestRuntime) => Runtime;
 }
 
 export async function embeddedHub(options: TestHubOptions = {}): Promise<TestHub> {
-  const { namespaces: configured = PLAIN, change = (engine) => engine } = options;
+  const { namespaces: configured = PLAIN, change = (engine) => engine, changeRuntime } = options;
   const runtime = createTestRuntime();
   const engine = createEmbeddedEngine({ dataDir: undefined, durability: "normal", runtime });
   await engine.start();
+  const seen = changeRuntime?.(runtime) ?? runtime;
   const make = (app: string) =>
-    createHub({ app, namespaces: configured, engine: change(engine.app(app)), runtime, onBug });
+    createHub({
+      ...{ app, namespaces: configured, engine: change(engine.app(app)), onBug },
+      runtime: seen,
+    });
   return {
     hub: make("a"),
     other: make("b"),
