@@ -117,7 +117,7 @@ function rows(
 async function measure(target: Target, commands: Commands, channels: number): Promise<Costs> {
   const { publishing } = target;
   if (publishing === undefined) throw new Error(`${target.name} takes no publishes`);
-  const { init, texts = [], replies } = target.join("idle");
+  const { init, texts = [], replies } = await target.join("idle");
   const join = { init: init.slice(0, -1), replies: replies - 1 };
   const connections = Math.ceil(channels / PER_CONNECTION_MAX);
   const lines = channels / connections;

@@ -17,7 +17,7 @@ export async function benchFanOut({ runs, quick }: BenchOptions): Promise<BenchR
   const targets = [
     { name: "Carillon", start: () => startCarillon() },
     { name: "bare Bun topics", start: startTopics },
-    { name: "Carillon, gusher", start: () => startCarillonGusher(CHANNEL) },
+    { name: "Carillon, gusher", start: () => startCarillonGusher({ channel: CHANNEL }) },
     ...(typeof centrifugo === "string" ? [] : [{ name: "Centrifugo", start: centrifugo }]),
   ];
   const measurements: Measurement[] = [];

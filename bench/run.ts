@@ -4,6 +4,7 @@ import { benchConnects } from "./connects.ts";
 import { benchCpu } from "./cpu.ts";
 import { benchFanOut } from "./fanout.ts";
 import { main } from "./harness/main.ts";
+import { benchHostilePatterns } from "./hostile-patterns.ts";
 import { benchHttpPublish } from "./http-publish.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
@@ -20,4 +21,5 @@ await main(
   benchChannels,
   benchPatternPush,
   benchTasks,
+  benchHostilePatterns,
 );

@@ -18,11 +18,12 @@ export interface GusherAppsOptions {
   readonly schedule: Schedule;
   readonly metrics: Metrics;
   readonly onError: GusherContext["onError"];
+  readonly onEvent: GusherContext["onEvent"];
 }
 
 /** By app id, which is the app's `app_key`. Empty when the dialect is not enabled. */
 export function createGusherApps(options: GusherAppsOptions): Map<string, GusherContext> {
-  const { config, hubs, engine, runtime, schedule, metrics, onError } = options;
+  const { config, hubs, engine, runtime, schedule, metrics, onError, onEvent } = options;
   const apps = new Map<string, GusherContext>();
   if (!enabledDialects(config).includes("gusher")) return apps;
   const settings = settingsOf(config);
@@ -40,6 +41,7 @@ export function createGusherApps(options: GusherAppsOptions): Map<string, Gusher
       schedule,
       metrics,
       onError,
+      onEvent,
     });
   }
   return apps;
@@ -60,6 +62,8 @@ function settingsOf({ gusher, channel }: Config): GusherSettings {
     strictBinary: gusher.strict_binary,
     strictClose: gusher.strict_close,
     channelLimit: gusher.channel_limit,
+    userConnectionLimit: gusher.user_connection_limit,
+    connectionLimit: gusher.connection_limit,
     channelBytesMax: channel.max_length,
     commandsPerSecondMax: gusher.commands_per_second_max,
   };

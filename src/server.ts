@@ -8,6 +8,7 @@ import type { MasterKeys } from "./auth/master-key.ts";
 import { RESERVED_SEGMENTS } from "./config/apps.ts";
 import { createNamespaces } from "./config/namespaces.ts";
 import type { Config } from "./config/schema.ts";
+import { warmUpPatterns } from "./core/channel-pattern.ts";
 import { createHub, type OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
 import type { Runtime } from "./core/runtime.ts";
@@ -72,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await engine[Symbol.asyncDispose]();
     throw error;
   }
+  warmUpPatterns(runtime.clock);
   const schedule = createSchedule(runtime);
   const metrics = createMetrics();
   const namespaces = createNamespaces(config);
@@ -95,7 +97,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onError: onErrorOf("streaming"),
     onEvent: onEventOf("streaming"),
   });
-  const gusherApps = createGusherApps({ ...shared, engine, onError: onErrorOf("gusher") });
+  const gusherApps = createGusherApps({
+    ...{ ...shared, engine },
+    onError: onErrorOf("gusher"),
+    onEvent: onEventOf("gusher"),
+  });
   const apiKeys = createApiKeys(config.api_keys);
   const keyOf = (request: Request) =>
     apiKeys.find(credentialOf(request.headers, request.url) ?? "");
@@ -115,6 +121,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     prefix: config.gusher.prefix,
     sharedPrefix: config.streaming.api_path,
     reserved: RESERVED_SEGMENTS,
+    onEvent: onEventOf("gusher"),
     authorize(request, appKey) {
       if (openMaster) return true;
       const key = keyOf(request);

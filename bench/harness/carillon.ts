@@ -72,20 +72,26 @@ export async function startCarillon(options: CarillonOptions = {}): Promise<Targ
   };
 }
 
-/** The same server by its gusher dialect. All connections share one token; `channel` is the publisher's, by its path. */
-export async function startCarillonGusher(channel: string): Promise<Target> {
+export interface GusherTargetOptions {
+  /** The publisher's, by its path. */
+  readonly channel: string;
+  /** Users among whom the connections are spread, each with a token. Default 1. */
+  readonly users?: number;
+}
+
+/** The same server by its gusher dialect. The users log in when the first connections are about to be opened. */
+export async function startCarillonGusher(options: GusherTargetOptions): Promise<Target> {
+  const { channel, users = 1 } = options;
   const server = await startServer({});
   const { clients, api, credentials } = server;
-  const claims = { channels: ["*"], user_id: "u", app_key: "bench", remotes: {} };
-  const form = new URLSearchParams({ jwt: sign({ gusher: claims }, credentials.tokenSecret) });
-  const answer = await fetch(`${clients}/gusher/auth`, { method: "POST", body: form });
-  const { token } = (await answer.json()) as { token: string };
+  let tokens: Promise<readonly string[]> | undefined;
   return {
     name: "Carillon, gusher",
     process: server.process,
-    sockets: { host: LOOPBACK, port: portOf(clients), path: `/gusher/ws/bench?token=${token}` },
-    join: (name) => ({
+    sockets: { host: LOOPBACK, port: portOf(clients), path: "/gusher/ws/bench?token=%s" },
+    join: async (name) => ({
       init: [`{"event":"gusher.subscribe","data":{"channel":"${name}"}}`],
+      texts: await (tokens ??= logIn(`${clients}/gusher/auth`, users, credentials)),
       replies: 1,
     }),
     publishing: {
@@ -98,6 +104,31 @@ export async function startCarillonGusher(channel: string): Promise<Target> {
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
+
+/** The tokens of so many users. */
+async function logIn(url: string, users: number, { tokenSecret }: Credentials): Promise<string[]> {
+  const tokens: string[] = [];
+  for (let first = 0; first < users; first += LOGINS_AT_A_TIME) {
+    const some = Array.from(
+      { length: Math.min(LOGINS_AT_A_TIME, users - first) },
+      async (_, index) => {
+        const claims = {
+          channels: ["*"],
+          user_id: `u${first + index}`,
+          app_key: "bench",
+          remotes: {},
+        };
+        const body = new URLSearchParams({ jwt: sign({ gusher: claims }, tokenSecret) });
+        const answer = await fetch(url, { method: "POST", body });
+        return ((await answer.json()) as { token: string }).token;
+      },
+    );
+    tokens.push(...(await Promise.all(some)));
+  }
+  return tokens;
+}
+
+const LOGINS_AT_A_TIME = 50;
 
 /** The process alone, with where it listens and what it takes. */
 export async function startServer(options: CarillonOptions) {

@@ -26,7 +26,7 @@ export class SubscribersProcess implements AsyncDisposable {
     const process = new ChildProcess(bun("load/subscribers.ts"), { on: "load" });
     const spec: SubscribersSpec = {
       ...target.sockets,
-      ...target.join(channel),
+      ...(await target.join(channel)),
       ...{ opening: 100, sampleEvery: 1, complete: true },
       ...rest,
     };

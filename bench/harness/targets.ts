@@ -21,7 +21,7 @@ export interface Target extends AsyncDisposable {
   readonly process: ChildProcess;
   readonly sockets: { readonly host: string; readonly port: number; readonly path: string };
   /** `channel` may hold `%d`, the connection's number. */
-  join(channel: string): Joining;
+  join(channel: string): Joining | Promise<Joining>;
   /** Absent: it sends by itself. */
   readonly publishing?: Publishing;
 }

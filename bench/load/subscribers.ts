@@ -10,6 +10,7 @@ import { type FrameSink, WsClient } from "./ws-client.ts";
 export interface SubscribersSpec {
   readonly host: string;
   readonly port: number;
+  /** `%s` is the connection's entry of `texts`. */
   readonly path: string;
   readonly connections: number;
   /** Sent after the upgrade. `%d` is the connection's number, `%s` its entry of `texts`. */
@@ -77,14 +78,22 @@ class Subscribers implements FrameSink {
 
   #startNext(): void {
     if (this.#started >= this.#spec.connections) return;
-    const client = new WsClient(this.#started++, this.#spec, this);
+    const { host, port, path } = this.#spec;
+    const index = this.#started++;
+    const endpoint = { host, port, path: path.replaceAll("%s", this.#textOf(index)) };
+    const client = new WsClient(index, endpoint, this);
     this.#clients.push(client);
     client.connect();
   }
 
+  #textOf(index: number): string {
+    const { texts = [] } = this.#spec;
+    return texts[index % texts.length] ?? "";
+  }
+
   opened(client: WsClient): void {
-    const { init, texts = [], bulk } = this.#spec;
-    const text = texts[client.index % texts.length] ?? "";
+    const { init, bulk } = this.#spec;
+    const text = this.#textOf(client.index);
     for (const frame of init) {
       client.send(frame.replaceAll("%d", `${client.index}`).replaceAll("%s", text));
     }

@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
 
+const count = (fallback: number, description: string) =>
+  z.int().min(0).default(fallback).describe(description);
 const flag = (description: string) => z.boolean().default(false).describe(description);
 const positive = (fallback: number, description: string) =>
   z.int().min(1).default(fallback).describe(description);
@@ -35,13 +37,18 @@ export const gusher = z.strictObject({
     "Bytes that may wait for a slow client, beyond which it is closed.",
   ),
   channel_limit: positive(1024, "Subscriptions per connection."),
-  commands_per_second_max: z
-    .int()
-    .min(0)
-    .default(1000)
-    .describe(
-      "Commands per second and connection, beyond which the connection is closed; 0: any number.",
-    ),
+  user_connection_limit: count(
+    0,
+    "Connections per user and node, by whichever dialect, beyond which a new one is closed; 0: any number.",
+  ),
+  connection_limit: count(
+    0,
+    "Connections per app and node, by whichever dialect, beyond which an upgrade is answered 503; 0: any number.",
+  ),
+  commands_per_second_max: count(
+    1000,
+    "Commands per second and connection, beyond which the connection is closed; 0: any number.",
+  ),
   ping_interval: timer("54s", "Time between the server's pings."),
   pong_timeout: timer(
     "60s",

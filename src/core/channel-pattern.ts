@@ -1,136 +1,75 @@
 /**
- * Patterns over channel names: RE2 expressions, found anywhere in a name, in time linear in its length. What compiling one
- * and holding it against a name may cost is bounded before RE2JS sees it, since neither can be interrupted.
+ * Patterns over channel names: RE2 expressions, found anywhere in a name, in time linear in its length. Neither compiling
+ * one nor holding it against a name can be interrupted, so both are bounded beforehand (bench/hostile-patterns.ts).
  */
 import { RE2JS } from "re2js";
 import { HubError } from "./errors.ts";
 import { PATTERN_CHARACTERS_MAX, PATTERN_COST_MAX } from "./limits.ts";
+import { patternCost } from "./pattern-cost.ts";
+import { wordMatcher, wordsOf } from "./pattern-words.ts";
+import type { Clock } from "./runtime.ts";
 
 /** Throws HubError `bad_request` for what is no RE2 expression, and beyond the limits. */
 export function compileChannelPattern(pattern: string): (name: string) => boolean {
-  if (pattern.length > PATTERN_CHARACTERS_MAX || patternCost(pattern) > PATTERN_COST_MAX) {
-    throw new HubError("bad_request", "The channel pattern is too large");
-  }
-  const literal = literalMatcher(pattern);
-  if (literal !== undefined) return literal;
+  if (pattern.length > PATTERN_CHARACTERS_MAX) throw tooLarge();
+  const words = wordsOf(pattern);
+  if (words !== undefined) return wordMatcher(words);
+  if (patternCost(pattern) > PATTERN_COST_MAX) throw tooLarge();
   let compiled: RE2JS;
   try {
     compiled = RE2JS.compile(pattern);
   } catch (cause) {
     throw new HubError("bad_request", "The channel pattern does not compile", { cause });
   }
-  // Unlike `matcher().find()` it looks for no groups, which is five times as fast.
-  return (name) => compiled.test(name);
+  return matcher(compiled);
 }
 
-/** Nothing special between the anchors. */
-const LITERAL = /^(\^?)([-\w:@/#=,;!~ ]*)(\$?)$/;
-
-/** What most patterns are, as a search for text: cheaper, most of all before RE2JS is warm (bench/pattern-push.ts). */
-function literalMatcher(pattern: string): ((name: string) => boolean) | undefined {
-  const found = LITERAL.exec(pattern);
-  if (found === null) return undefined;
-  const [, start, text = "", end] = found;
-  if (start !== "") return end === "" ? (name) => name.startsWith(text) : (name) => name === text;
-  return end === "" ? (name) => name.includes(text) : (name) => name.endsWith(text);
+function tooLarge(): HubError {
+  return new HubError("bad_request", "The channel pattern is too large");
 }
-
-/** Units of `PATTERN_COST_MAX`, measured on RE2JS 2.10: compiling, and the first name, each take about 5 µs for one. */
-const COST = {
-  character: 1,
-  operator: 2,
-  class: 4,
-  /** A Unicode class has hundreds of ranges. */
-  unicodeClass: 25,
-  foldedUnicodeClass: 70,
-  foldedNegation: 30,
-  /** RE2JS folds each character of a range by itself. */
-  foldedWideRange: 1_000,
-} as const;
-
-const FOLDS = /\(\?[A-Za-z]*i/;
-const REPEAT = /\{(\d+)(?:,(\d*))?\}/y;
-const CLASS = /\[\^?\]?(?:\[:\^?\w+:\]|\\[^]|[^\\\]])*\]/y;
-const QUOTED = /\\Q([^]*?)(?:\\E|$)/y;
-const UNICODE_CLASS = /\\[pP]/g;
-/** A range that may reach beyond ASCII. */
-const WIDE_RANGE = /-(?:\\[x0-9]|[^\0-\x7f])/;
 
 /**
- * What the pattern would cost with its repetitions written out. Text that is no expression has some cost as well: that
- * it is none is for the compiler to find.
+ * Instructions of a program times characters of a name, beyond which RE2JS is kept from making an automaton of it.
+ * An automaton is five times as fast on the names that are like those before, but may have to make a state for each
+ * character of a name that is not, each as large as the program.
  */
-export function patternCost(pattern: string): number {
-  const folded = FOLDS.test(pattern);
-  /** Of the groups that are open, outermost first. */
-  const groups: number[] = [];
-  let sum = 0;
-  /** The cost of what a repetition here would repeat. */
-  let atom = 0;
-  let at = 0;
+const AUTOMATON_SIZE_MAX = 8_000;
 
-  function add(cost: number, characters: number): void {
-    sum += cost;
-    atom = cost;
-    at += characters;
-  }
+function matcher(compiled: RE2JS): (name: string) => boolean {
+  const charactersMax = AUTOMATON_SIZE_MAX / compiled.programSize();
+  // Asked for the place of a match, and not only whether there is one, it follows the program itself.
+  return (name) =>
+    name.length <= charactersMax ? compiled.test(name) : compiled.matcher(name).find();
+}
 
-  while (at < pattern.length) {
-    const char = pattern[at];
-    const repeat = char === "{" ? matchAt(REPEAT, pattern, at) : null;
-    if (repeat !== null) {
-      const times = Math.max(1, Number(repeat[1]), Number(repeat[2] ?? 0));
-      sum += atom * (times - 1) + COST.operator;
-      atom = atom * times + COST.operator;
-      at += repeat[0].length;
-    } else if (char === "*" || char === "+" || char === "?") {
-      sum += COST.operator;
-      atom += COST.operator;
-      at++;
-    } else if (char === "(") {
-      groups.push(sum);
-      sum = COST.operator;
-      atom = 0;
-      at++;
-    } else if (char === ")") {
-      atom = sum;
-      sum += groups.pop() ?? 0;
-      at++;
-    } else if (char === "\\") {
-      const quoted = matchAt(QUOTED, pattern, at);
-      if (quoted !== null) {
-        sum += (quoted[1] ?? "").length * COST.character;
-        atom = COST.character;
-        at += quoted[0].length;
-      } else add(escapeCost(pattern[at + 1], folded), 2);
-    } else {
-      const found = char === "[" ? matchAt(CLASS, pattern, at) : null;
-      if (found === null) add(COST.character, 1);
-      else add(classCost(found[0], folded), found[0].length);
+/** Each kind of what RE2JS does: parsing, folding, Unicode classes, and the ways to match; enough of the dear ones. */
+const WARM_UP_PATTERNS = [
+  "^(a|b)*(?:[ab]?\\d{2}|c)+$",
+  "(?:x(.*)y|z?){9}\\b",
+  "(?i)^\\pL+[^k]é?$",
+  "^\\pL{3}\\p{Lu}",
+  "(?:(a*)*b?){40}$",
+];
+const WARM_UP_NAMES = ["abba12c".repeat(30), "xyzzy éÀ".repeat(20), "a".repeat(255)];
+const WARM_UP_SHORT_CHARACTERS = 40;
+const WARM_UP_PASSES_MAX = 5;
+/** What a pass takes once there is nothing to warm up any more. */
+const WARM_PASS_MS = 3;
+
+/**
+ * Has the runtime compile RE2JS, without which a process's first patterns take ten times as long as later ones. Takes
+ * about 40 ms: for a start, when nobody waits yet.
+ */
+export function warmUpPatterns(clock: Clock): void {
+  for (let pass = 0; pass < WARM_UP_PASSES_MAX; pass++) {
+    const startMs = clock.monotonicMs();
+    for (const pattern of WARM_UP_PATTERNS) {
+      const compiled = RE2JS.compile(pattern);
+      for (const name of WARM_UP_NAMES) {
+        compiled.test(name.slice(0, WARM_UP_SHORT_CHARACTERS));
+        compiled.matcher(name).find();
+      }
     }
+    if (clock.monotonicMs() - startMs < WARM_PASS_MS) return;
   }
-  // Groups that were never closed.
-  return groups.reduce((total, outer) => total + outer, sum);
-}
-
-function matchAt(expression: RegExp, text: string, at: number): RegExpExecArray | null {
-  expression.lastIndex = at;
-  return expression.exec(text);
-}
-
-function escapeCost(letter: string | undefined, folded: boolean): number {
-  if (letter !== "p" && letter !== "P") return COST.class;
-  return folded ? COST.foldedUnicodeClass : COST.unicodeClass;
-}
-
-function classCost(text: string, folded: boolean): number {
-  const unicode = text.match(UNICODE_CLASS)?.length ?? 0;
-  const cost =
-    COST.class + text.length + unicode * (folded ? COST.foldedUnicodeClass : COST.unicodeClass);
-  if (!folded) return cost;
-  return (
-    cost +
-    (text.startsWith("[^") ? COST.foldedNegation : 0) +
-    (WIDE_RANGE.test(text) ? COST.foldedWideRange : 0)
-  );
 }

@@ -23,9 +23,9 @@ export class ConnectionIndex {
     return this.#byUser.size;
   }
 
-  /** A copy. */
-  userIds(): string[] {
-    return [...this.#byUser.keys()];
+  /** Each once, as they are while it is walked. */
+  userIds(): Iterable<string> {
+    return this.#byUser.keys();
   }
 
   add(connection: HubConnection): void {

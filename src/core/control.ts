@@ -4,6 +4,9 @@ import type { ControlBus } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
 import type { ChannelFilter, NodeInfo, UserFilter } from "./hub.ts";
 import { CONTROL_DEADLINE_MS } from "./limits.ts";
+import type { Runtime } from "./runtime.ts";
+import { Slices } from "./slices.ts";
+import { sortByBytes } from "./sort-by-bytes.ts";
 import type { Payload, Reached, Tags, Target } from "./types.ts";
 
 interface DirectPush {
@@ -44,7 +47,11 @@ export interface Control {
   nodes(): Promise<readonly NodeInfo[]>;
 }
 
-export function createControl(bus: ControlBus, handlers: ControlHandlers): Control {
+export function createControl(
+  bus: ControlBus,
+  handlers: ControlHandlers,
+  runtime: Pick<Runtime, "clock" | "timers">,
+): Control {
   /** The last pattern: asking compiles it for the caller's error, and answering, mostly next, would again. */
   let known: { readonly pattern: string; readonly matches: (name: string) => boolean } | undefined;
 
@@ -83,17 +90,23 @@ export function createControl(bus: ControlBus, handlers: ControlHandlers): Contr
       // Compiled here as well, so that a bad pattern is this caller's error.
       matcher(filter);
       const answers = await gather({ ask: "channels", filter });
-      const [first = [], ...others] = answers as ChannelCounts[];
-      // Of one node each name comes once, so that adding up, which takes longer than finding, is for several.
-      const counts = new Map(first);
-      for (const [name, count] of others.flat()) counts.set(name, (counts.get(name) ?? 0) + count);
+      const slices = new Slices(runtime);
+      const counts = new Map<string, number>();
+      for (const found of answers as ChannelCounts[]) {
+        await slices.each(found, ([name, count]) => {
+          counts.set(name, (counts.get(name) ?? 0) + count);
+        });
+      }
       return counts;
     },
     async users(filter) {
+      const slices = new Slices(runtime);
       const [first = [], ...others] = (await gather({ ask: "users", filter })) as string[][];
-      return sortedByBytes(
-        others.length === 0 ? [...first] : [...new Set(first.concat(...others))],
-      );
+      // Of one node each comes once, so that telling them apart is for several.
+      if (others.length === 0) return sortByBytes(first, slices);
+      const users = new Set<string>();
+      for (const found of [first, ...others]) await slices.each(found, (user) => users.add(user));
+      return sortByBytes([...users], slices);
     },
     async nodes() {
       const { answers } = await bus.ask({ ask: "node" }, CONTROL_DEADLINE_MS);
@@ -127,17 +140,6 @@ function answer(
       return handlers.node();
   }
 }
-
-/** The order of code units is that of UTF-8 bytes, but for names with surrogates. */
-function sortedByBytes(names: string[]): readonly string[] {
-  if (!names.some((name) => SURROGATE.test(name))) return names.sort();
-  return names
-    .map((name) => ({ name, bytes: Buffer.from(name) }))
-    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
-    .map(({ name }) => name);
-}
-
-const SURROGATE = /[\ud800-\udfff]/;
 
 function toPortable(payload: Payload): PortablePayload {
   return "json" in payload ? payload : { base64: payload.bytes.toBase64() };

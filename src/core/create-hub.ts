@@ -6,12 +6,16 @@ import type { AppEngine } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
 import type { ChannelFilter, Encoder, Hub, NodeInfo, Subscriber, UserFilter } from "./hub.ts";
 import { isDisconnect } from "./group.ts";
-import { OWN_SPACE_META_TTL_MS, POSITION_CHECK_INTERVAL_MS } from "./limits.ts";
+import {
+  CONTROL_DEADLINE_MS,
+  OWN_SPACE_META_TTL_MS,
+  POSITION_CHECK_INTERVAL_MS,
+} from "./limits.ts";
 import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
 import { joinableOptions, optionsOf, type ChannelOptions, type Namespaces } from "./namespaces.ts";
 import { createPublishing } from "./publishing.ts";
 import type { Runtime } from "./runtime.ts";
-import { scan } from "./scan.ts";
+import { Slices } from "./slices.ts";
 import { CHANNELS, type Channel, type Frame, type Push } from "./types.ts";
 
 export interface HubOptions {
@@ -142,7 +146,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       uptimeMs: clock.monotonicMs() - startedMs,
     }),
   };
-  const control = createControl(engine.control, handlers);
+  const control = createControl(engine.control, handlers, runtime);
   const { broker } = engine;
   const publishing = createPublishing({
     broker,
@@ -156,24 +160,33 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
   ): Promise<[name: string, connections: number][]> {
     const joinable = (name: string): boolean =>
       dialect === undefined || joinableOptions(namespaces, name, dialect) !== undefined;
-    const found: [string, number][] = [];
+    // One that goes and comes again while it is walked is met twice.
+    const found = new Map<string, number>();
     const names = spaces.get(space);
-    await scan(names?.keys() ?? [], runtime, (name) => {
+    await answering().each(names?.keys() ?? [], (name) => {
       // Some clients may join the channel without a name; nothing that lists names shows it.
       if (name === "" || !matches(name)) return;
       const size = names?.get(name)?.size ?? 0;
-      if (size > 0 && joinable(name)) found.push([name, size]);
+      if (size > 0 && joinable(name)) found.set(name, size);
     });
-    return found;
+    return [...found];
   }
 
   async function findUsers({ channel }: UserFilter): Promise<readonly string[]> {
-    if (channel === undefined) return connections.userIds();
     const found = new Set<string>();
-    await scan(find(channel)?.active() ?? [], runtime, ({ subscriber: { userId } }) => {
+    if (channel === undefined) {
+      await answering().each(connections.userIds(), (userId) => found.add(userId));
+      return [...found];
+    }
+    await answering().each(find(channel)?.active() ?? [], ({ subscriber: { userId } }) => {
       if (userId !== "") found.add(userId);
     });
     return [...found];
+  }
+
+  /** A walk for a node that asked, which does not wait for ever. */
+  function answering(): Slices {
+    return new Slices(runtime, { deadlineMs: CONTROL_DEADLINE_MS });
   }
 
   function stats(): HubStats {

@@ -1,36 +1,23 @@
 /** What the hub finds among its channels and users, on one node and on several. */
 import { describe, expect, test } from "bun:test";
-import { namespaces, Recorder, recordingEncoder } from "../../test/support/recorder.ts";
+import { namespaces, Recorder } from "../../test/support/recorder.ts";
 import { createTestRuntime } from "../../test/support/runtime.ts";
 import { SimulatedCluster } from "../../test/support/simulated-cluster.ts";
-import { createEmbeddedEngine } from "../engines/embedded/index.ts";
 import { createHub } from "./create-hub.ts";
-import type { AppEngine, ControlAnswers } from "./engine.ts";
+import type { ControlAnswers } from "./engine.ts";
 import type { Connection, Hub } from "./hub.ts";
-import { PUBLISH_SLICE_PUBLICATIONS } from "./limits.ts";
-
-async function embeddedHub(change: (engine: AppEngine) => AppEngine = (engine) => engine) {
-  const runtime = createTestRuntime();
-  const engine = createEmbeddedEngine({ dataDir: undefined, durability: "normal", runtime });
-  await engine.start();
-  const hub = createHub({
-    ...{ app: "a", namespaces: namespaces(), engine: change(engine.app("a")), runtime },
-    onBug(error) {
-      throw error;
-    },
-  });
-  return { hub, runtime, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() };
-}
-
-const CHANNEL = { space: "channels", name: "c" };
-
-async function join(connection: Connection, name: string): Promise<void> {
-  await connection.subscribe({ space: "channels", name }, { encoder: recordingEncoder }, () => {});
-}
+import { PUBLISH_SLICE_PUBLICATIONS, SLICE_MS } from "./limits.ts";
+import { channel, embeddedHub, json, onBug, PLAIN, subscribeTo } from "../../test/support/hub.ts";
 
 let made = 0;
-function connect(hub: Hub, user = ""): Connection {
-  return hub.connect(new Recorder(`${made++}`, { user }));
+function connect(hub: Hub, user = "") {
+  const recorder = new Recorder(`${made++}`, { user });
+  const connection: Connection = hub.connect(recorder);
+  return {
+    recorder,
+    connection,
+    join: (name: string) => subscribeTo(recorder, connection, name),
+  };
 }
 
 describe("users()", () => {
@@ -40,7 +27,7 @@ describe("users()", () => {
     expect(await hub.users()).toEqual([]);
     const left = connect(hub, "left");
     for (const user of ["b", "a", "", "a", "é", "Z", "\u{1f600}", "\uffee"]) connect(hub, user);
-    await left.close();
+    await left.connection.close();
     expect(await hub.users()).toEqual(["Z", "a", "b", "é", "\uffee", "\u{1f600}"]);
   });
 
@@ -48,33 +35,30 @@ describe("users()", () => {
     await using server = await embeddedHub();
     const { hub } = server;
     const [first, second, third] = [connect(hub, "u"), connect(hub, "u"), connect(hub, "v")];
-    for (const connection of [first, second, third, connect(hub)]) await join(connection, "c");
+    for (const each of [first, second, third, connect(hub)]) await each.join("c");
     connect(hub, "elsewhere");
-    expect(await hub.users({ channel: CHANNEL })).toEqual(["u", "v"]);
-    await first.unsubscribe(CHANNEL);
-    expect(await hub.users({ channel: CHANNEL })).toEqual(["u", "v"]);
-    await second.close();
-    expect(await hub.users({ channel: CHANNEL })).toEqual(["v"]);
-    expect(await hub.users({ channel: { space: "channels", name: "none" } })).toEqual([]);
+    expect(await hub.users({ channel: channel("c") })).toEqual(["u", "v"]);
+    await first.connection.unsubscribe(channel("c"));
+    expect(await hub.users({ channel: channel("c") })).toEqual(["u", "v"]);
+    await second.connection.close();
+    expect(await hub.users({ channel: channel("c") })).toEqual(["v"]);
+    expect(await hub.users({ channel: channel("none") })).toEqual([]);
     expect(await hub.users({ channel: { space: "other", name: "c" } })).toEqual([]);
   });
 
   test("are those of all nodes", async () => {
     const runtime = createTestRuntime();
     const cluster = new SimulatedCluster({ random: runtime.random, lossRate: 0 });
-    const onBug = (error: unknown): void => {
-      throw error;
-    };
     const hubs = [1, 2].map(() =>
-      createHub({ app: "a", namespaces: namespaces(), engine: cluster.node(), runtime, onBug }),
+      createHub({ app: "a", namespaces: PLAIN, engine: cluster.node(), runtime, onBug }),
     );
     const joined = hubs.map((hub, index) => {
       connect(hub, "both");
-      return join(connect(hub, `${index}`), "c");
+      return connect(hub, `${index}`).join("c");
     });
     await cluster.settle();
     await Promise.all(joined);
-    const asking = [hubs[0]?.users(), hubs[1]?.users({ channel: CHANNEL })];
+    const asking = [hubs[0]?.users(), hubs[1]?.users({ channel: channel("c") })];
     await cluster.settle();
     expect(await Promise.all(asking)).toEqual([
       ["0", "1", "both"],
@@ -83,52 +67,128 @@ describe("users()", () => {
   });
 });
 
+test("who or what goes and comes again while it is looked for is found once", async () => {
+  let lookedMs = 0;
+  let turns = 0;
+  let between = async (): Promise<void> => {};
+  await using server = await embeddedHub({
+    // Each look at the clock takes a slice, so that a turn of the event loop lies between any two visits.
+    changeRuntime: (runtime) => ({
+      ...runtime,
+      clock: { ...runtime.clock, monotonicMs: () => (lookedMs += SLICE_MS) },
+      timers: {
+        ...runtime.timers,
+        soon(callback) {
+          turns++;
+          void between().then(callback);
+        },
+      },
+    }),
+  });
+  const { hub } = server;
+  for (const name of ["1", "2", "3"]) await connect(hub, `u${name}`).join(name);
+  let again = connect(hub, "again");
+  await again.join("again");
+  for (const look of [async () => [...(await hub.channels()).entries()], () => hub.users()]) {
+    turns = 0;
+    between = async () => {
+      // Found, and not yet visited; it then comes behind the last.
+      if (turns !== 4) return;
+      await again.connection.close();
+      again = connect(hub, "again");
+      await again.join("again");
+    };
+    const found = await look();
+    expect(found).toHaveLength(4);
+    expect(found.at(-1)).toEqual(typeof found[0] === "string" ? "u3" : ["again", 1]);
+  }
+});
+
 describe("channels()", () => {
+  test("finds by RE2 pattern and refuses what does not compile", async () => {
+    await using server = await embeddedHub();
+    const { hub } = server;
+    for (const [index, name] of ["app.one", "app.two", "web"].entries()) {
+      const recorder = new Recorder(`${index}`);
+      await subscribeTo(recorder, hub.connect(recorder), name);
+    }
+    expect([...(await hub.channels({ pattern: "^app" }))]).toEqual([
+      ["app.one", 1],
+      ["app.two", 1],
+    ]);
+    expect((await hub.channels()).size).toBe(3);
+    expect(hub.channels({ pattern: "(?=x)" })).rejects.toMatchObject({ code: "bad_request" });
+    expect(hub.channels({ pattern: ".".repeat(1_001) })).rejects.toMatchObject({
+      code: "bad_request",
+    });
+    expect((await hub.channels({ pattern: "a".repeat(1_000) })).size).toBe(0);
+  });
+
   test("does not show the channel without a name", async () => {
     await using server = await embeddedHub();
     const { hub } = server;
-    const connection = connect(hub);
-    for (const name of ["", "c"]) await join(connection, name);
+    const { join } = connect(hub);
+    for (const name of ["", "c"]) await join(name);
     expect([...(await hub.channels()).keys()]).toEqual(["c"]);
     expect([...(await hub.channels({ pattern: ".*" })).keys()]).toEqual(["c"]);
   });
 
   test("that no node answers are unavailable rather than none", async () => {
     const silent = async (): Promise<ControlAnswers> => ({ answers: [], nodesAsked: 1 });
-    await using server = await embeddedHub((engine) => ({
-      ...engine,
-      control: { ...engine.control, ask: silent },
-    }));
+    await using server = await embeddedHub({
+      change: (engine) => ({ ...engine, control: { ...engine.control, ask: silent } }),
+    });
     const { hub } = server;
-    const publication = { data: { json: "1" } };
-    const asking = [hub.channels(), hub.users(), hub.publishMatching({}, publication)];
+    const asking = [hub.channels(), hub.users(), hub.publishMatching({}, json("1"))];
     for (const asked of await Promise.allSettled<unknown>(asking)) {
       expect(asked).toMatchObject({ status: "rejected", reason: { code: "unavailable" } });
     }
   });
 });
 
-test("publishMatching() to many channels hands the engine a slice at a time", async () => {
-  let pending = 0;
-  let mostPending = 0;
-  await using server = await embeddedHub((engine) => ({
-    ...engine,
-    broker: {
-      ...engine.broker,
-      async publish(...publishing) {
-        mostPending = Math.max(mostPending, ++pending);
-        try {
-          return await engine.broker.publish(...publishing);
-        } finally {
-          pending--;
-        }
-      },
-    },
-  }));
-  const { hub } = server;
-  const count = PUBLISH_SLICE_PUBLICATIONS * 3 + 1;
-  const connection = connect(hub);
-  for (let index = 0; index < count; index++) await join(connection, `c${index}`);
-  expect(await hub.publishMatching({}, { data: { json: "1" } })).toBe(count);
-  expect(mostPending).toBe(PUBLISH_SLICE_PUBLICATIONS);
+describe("publishMatching()", () => {
+  test("publishes to each channel found, and not to those of other dialects", async () => {
+    const own = { dialects: { names: ["streaming"], implied: true } };
+    const objects = { publicationDataFormat: "json_object" } as const;
+    await using server = await embeddedHub({ namespaces: namespaces({}, { own, objects }) });
+    const { hub } = server;
+    const names = ["app.one", "app.two", "web", "own:app", "objects:app"];
+    const recorders = names.map((_, index) => new Recorder(`${index}`));
+    for (const [index, name] of names.entries()) {
+      const recorder = recorders[index];
+      if (recorder !== undefined) await subscribeTo(recorder, hub.connect(recorder), name);
+    }
+    expect(await hub.publishMatching({ pattern: "app", dialect: "test" }, json("1"))).toBe(3);
+    expect(recorders.map(({ recorded }) => recorded.length - 1)).toEqual([1, 1, 0, 0, 0]);
+    expect(await hub.publishMatching({ pattern: "app" }, json("{}"))).toBe(4);
+    expect(recorders.map(({ recorded }) => recorded.length - 1)).toEqual([2, 2, 0, 1, 1]);
+    expect(await hub.publishMatching({ pattern: "nothing" }, json("1"))).toBe(0);
+  });
+
+  test("to many channels hands the engine a slice at a time", async () => {
+    let pending = 0;
+    let mostPending = 0;
+    await using server = await embeddedHub({
+      change: (engine) => ({
+        ...engine,
+        broker: {
+          ...engine.broker,
+          async publish(...publishing) {
+            mostPending = Math.max(mostPending, ++pending);
+            try {
+              return await engine.broker.publish(...publishing);
+            } finally {
+              pending--;
+            }
+          },
+        },
+      }),
+    });
+    const { hub } = server;
+    const count = PUBLISH_SLICE_PUBLICATIONS * 3 + 1;
+    const { join } = connect(hub);
+    for (let index = 0; index < count; index++) await join(`c${index}`);
+    expect(await hub.publishMatching({}, json("1"))).toBe(count);
+    expect(mostPending).toBe(PUBLISH_SLICE_PUBLICATIONS);
+  });
 });

@@ -118,6 +118,15 @@ test("a view of another kind has no members and no items", () => {
     expect(jsonView(text).members().size).toBe(0);
   }
   expect(jsonView('{"a":1}').items()).toEqual([]);
+  const items = (count: number) =>
+    jsonView("[1,[2],3]")
+      .items(count)
+      .map(({ raw }) => raw);
+  expect([items(3), items(2), items(1)]).toEqual([
+    ["1", "[2]", "3"],
+    ["1", "[2]", "3"],
+    ["1", "[2]"],
+  ]);
 });
 
 test("a kept slice does not keep the text it was cut from", () => {

@@ -112,14 +112,18 @@ export class JsonView {
     return members;
   }
 
-  /** An array's items; empty when this is no array. */
-  items(): readonly JsonView[] {
+  /** An array's items; empty when this is no array. Of one with more than `countMax` items, one more than that. */
+  items(countMax = Infinity): readonly JsonView[] {
     const items: JsonView[] = [];
-    this.#walk(OPEN_BRACKET, (view) => items.push(view));
+    this.#walk(OPEN_BRACKET, (view) => items.push(view) <= countMax);
     return items;
   }
 
-  #walk(opener: number, visit: (view: JsonView, nameStart: number, nameEnd: number) => void): void {
+  /** Ends early when `visit` returns false. */
+  #walk(
+    opener: number,
+    visit: (view: JsonView, nameStart: number, nameEnd: number) => boolean | void,
+  ): void {
     const { text, tape } = this.#source;
     if (text.charCodeAt(this.#start) !== opener) return;
     let container = this.#container + 1;
@@ -134,7 +138,8 @@ export class JsonView {
       }
       const nested = isOpen(text.charCodeAt(at));
       const end = nested ? tapeAt(tape, container * 2) : scalarEnd(text, at);
-      visit(new JsonView(this.#source, at, end, container), nameStart, nameEnd);
+      const more = visit(new JsonView(this.#source, at, end, container), nameStart, nameEnd);
+      if (more === false) return;
       if (nested) container = tapeAt(tape, container * 2 + 1);
       at = skipSpace(text, end);
       if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);

@@ -27,14 +27,20 @@ export const LOSSY_HISTORY_SIZE_MIN = 16;
 /** Milliseconds that a question to all nodes may take. */
 export const CONTROL_DEADLINE_MS = 1_000;
 
-/** Characters of a channel pattern: bounds, with the next one, how long compiling it holds the event loop. */
-export const PATTERN_CHARACTERS_MAX = 1_000;
+/** Characters of a channel pattern: bounds, with the next two, how long compiling it holds the event loop. */
+export const PATTERN_CHARACTERS_MAX = 4_096;
 
-/** Cost of a channel pattern (`patternCost`), about its characters with its repetitions written out. */
-export const PATTERN_COST_MAX = 1_000;
+/** Words that a channel pattern may say: bounds what a name is compared with. */
+export const PATTERN_WORDS_MAX = 1_000;
 
-/** Milliseconds a scan over channels may hold the event loop before it yields. */
-export const SCAN_SLICE_MS = 5;
+/**
+ * Cost of a channel pattern that says more than words (`patternCost`), about its characters with its repetitions written
+ * out: bounds what compiling takes, and any one name.
+ */
+export const PATTERN_COST_MAX = 500;
+
+/** Milliseconds that work on many things may hold the event loop before it yields. */
+export const SLICE_MS = 5;
 
 /** Publications to different channels that one call hands to the engine at a time: bounds what one turn writes and fans out. */
 export const PUBLISH_SLICE_PUBLICATIONS = 100;

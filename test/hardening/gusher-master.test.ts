@@ -142,7 +142,7 @@ describe("patterns", () => {
   });
 
   test.each(
-    named(["(a+)+$", "(a|a)*b", "(.*)*x", "(a*)*".repeat(100), ".*".repeat(300), "\\pL{50}"]),
+    named(["(a+)+$", "(a|a)*b", "(.*)*x", "(a*)*".repeat(70), ".*".repeat(160), "\\pL{30}"]),
   )("%s costs time linear in a name's length", async (_name, pattern) => {
     using long = await openGusher(server, GRANT_Z);
     await subscribe(long, "a".repeat(255));

@@ -1,7 +1,17 @@
 /** What the log tells about connections and refusals, and what it never tells. */
 import { expect, test } from "bun:test";
-import { connectRaw } from "../support/raw-websocket.ts";
+import { connectRaw, handshake } from "../support/raw-websocket.ts";
 import { bootServer, type BootedServer } from "../support/server.ts";
+import {
+  bootGusher,
+  GRANT_A,
+  jwt,
+  logIn,
+  openGusher,
+  post,
+  socketUrl,
+  tokenFor,
+} from "../support/gusher.ts";
 import { hs256 } from "../support/tokens.ts";
 
 async function loggedAddress(server: BootedServer): Promise<unknown> {
@@ -57,6 +67,55 @@ test("refused commands and calls are logged with their reason, without token, ke
   ]);
   const log = JSON.stringify(server.logged);
   for (const secret of [token, "dev-api-key", "payload-1", "payload-2", "payload-3"]) {
+    expect(log).not.toContain(secret);
+  }
+});
+
+test("so are gusher's logins, handshakes, commands, calls, and the ends of its connections", async () => {
+  await using server = await bootGusher();
+  const expired = jwt({ gusher: GRANT_A, exp: 1 });
+  await logIn(server, expired);
+  await logIn(server, "");
+  const token = await tokenFor(server, GRANT_A);
+  await handshake(socketUrl(server, "unknown-token"));
+  const client = await openGusher(server);
+  await client.ask("gusher.subscribe", { channel: "forbidden" });
+  await client.ask("gusher.multi_subscribe", { multi_channel: ["AA", "$AA"] });
+  await client.ask("gusher.remote", { remote: "off", uid: "q", payload: "payload-1" });
+  client.send({ event: "payload-2", data: "payload-2" });
+  await client.ended();
+  await post(`${server.masterUrl}/push/TEST`, "channel_pattern=[&event=e&data=payload-3", {
+    "Content-Type": "application/x-www-form-urlencoded",
+  });
+
+  const connection = expect.any(String);
+  const told = server.logged.filter(
+    ({ dialect, err }) => dialect === "gusher" && err === undefined,
+  );
+  expect(told).toMatchObject([
+    { msg: "Login refused", detail: "TEST: Token has expired" },
+    { msg: "Login refused", detail: "No JWT" },
+    { msg: "Connect refused", address: "127.0.0.1", status: 401, detail: "token error" },
+    { msg: "Connection opened", connection, address: "127.0.0.1" },
+    {
+      msg: "Command refused",
+      command: "gusher.subscribe",
+      channel: "forbidden",
+      detail: "The grants do not allow the channel",
+    },
+    { msg: "Command refused", command: "gusher.multi_subscribe", channel: "$AA" },
+    { msg: "Command refused", connection, command: "gusher.remote" },
+    { msg: "Frame refused", connection, detail: "There is no such event" },
+    { msg: "Connection ended", connection, code: 1008, detail: "bad request" },
+    {
+      msg: "API call refused",
+      method: "push_pattern",
+      status: 400,
+      detail: "channel_pattern cant regex: The channel pattern does not compile",
+    },
+  ]);
+  const log = JSON.stringify(server.logged);
+  for (const secret of [expired, token, "unknown-token", "payload-1", "payload-2", "payload-3"]) {
     expect(log).not.toContain(secret);
   }
 });

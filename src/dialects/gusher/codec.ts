@@ -29,7 +29,7 @@ export interface RequestedChannels {
   readonly malformed: boolean;
 }
 
-/** Bad input, which has no answer but the end of the connection (§5.1). Says nothing of the frame. */
+/** Bad input, which has no answer but the end of the connection (§5.1). The message is for the log and repeats nothing of the frame. */
 export class MalformedFrame extends Error {}
 
 /** One text frame. Throws MalformedFrame: not JSON, an unknown event, or a required member that is missing or of another type. */
@@ -37,7 +37,9 @@ export function decodeCommand(text: string): Command {
   const frame = firstObject(text);
   const event = frame.member("event");
   const data = frame.member("data");
-  if (event?.kind !== "string" || data === undefined) throw new MalformedFrame();
+  if (event?.kind !== "string" || data === undefined) {
+    throw new MalformedFrame("The frame has no event or no data");
+  }
   switch (event.value) {
     case "gusher.subscribe":
       return { event: "gusher.subscribe", channel: stringIn(data, "channel") };
@@ -51,7 +53,7 @@ export function decodeCommand(text: string): Command {
       return { event: "gusher.ping", data };
     case "gusher.remote": {
       const payload = data.member("payload");
-      if (payload === undefined) throw new MalformedFrame();
+      if (payload === undefined) throw new MalformedFrame("The data has no payload");
       return {
         event: "gusher.remote",
         remote: stringIn(data, "remote"),
@@ -61,7 +63,7 @@ export function decodeCommand(text: string): Command {
       };
     }
     default:
-      throw new MalformedFrame();
+      throw new MalformedFrame("There is no such event");
   }
 }
 
@@ -125,13 +127,17 @@ function firstObject(text: string): JsonView {
     if (!(error instanceof HubError)) throw error;
   }
   const end = firstObjectEnd(text);
-  if (end === undefined || end === text.length) throw new MalformedFrame();
+  if (end === undefined || end === text.length) throw notJson();
   try {
     return jsonView(text.slice(0, end));
   } catch (error) {
-    if (error instanceof HubError) throw new MalformedFrame("", { cause: error });
+    if (error instanceof HubError) throw notJson(error);
     throw error;
   }
+}
+
+function notJson(cause?: HubError): MalformedFrame {
+  return new MalformedFrame("The frame is no JSON object", { cause });
 }
 
 /** Where the object that the text begins with ends, going by its braces and strings alone. */
@@ -153,7 +159,7 @@ function firstObjectEnd(text: string): number | undefined {
 
 function stringIn(data: JsonView, name: string): string {
   const value = data.member(name)?.value;
-  if (typeof value !== "string") throw new MalformedFrame();
+  if (typeof value !== "string") throw new MalformedFrame(`"${name}" is no string`);
   return value;
 }
 

@@ -29,11 +29,13 @@ async function subscribe(session: GusherSession, name: string): Promise<void> {
   const { connection } = session;
   const data = dataOf({ channel: name });
   const channel = channelOf(name);
-  const refuse = () => session.reply("gusher.subscribe_error", data);
+  const refuse = (detail: string) =>
+    session.refuse("gusher.subscribe_error", data, { channel: name, detail });
   const succeed = () => session.reply("gusher.subscribe_succeeded", data);
-  if (!isCovered(session, name) || !isJoinable(session, name)) return refuse();
+  if (!isCovered(session, name)) return refuse(NOT_GRANTED);
+  if (!isJoinable(session, name)) return refuse(NOT_JOINABLE);
   if (connection.subscription(channel) !== undefined) return succeed();
-  if (!hasRoom(session, 1)) return refuse();
+  if (!hasRoom(session, 1)) return refuse(NO_ROOM);
   try {
     await connection.subscribe(channel, { encoder }, succeed);
   } catch (error) {
@@ -48,13 +50,20 @@ async function multiSubscribe(
 ): Promise<void> {
   const { connection, member } = session;
   const data = dataOf({ channel: names });
-  const refuse = () => session.reply("gusher.multi_subscribe_error", data);
-  const allowed = (name: string) => isListed(session, name) && isJoinable(session, name);
-  if (names.length === 0 || malformed || !names.every(allowed)) return refuse();
+  const refuse = (detail: string, channel?: string) =>
+    session.refuse("gusher.multi_subscribe_error", data, {
+      detail,
+      ...(channel === undefined ? {} : { channel }),
+    });
+  if (names.length === 0 || malformed) return refuse("The list has no names, or what is none");
+  const forbidden = names.find((name) => !isListed(session, name));
+  if (forbidden !== undefined) return refuse(NOT_GRANTED, forbidden);
+  const elsewhere = names.find((name) => !isJoinable(session, name));
+  if (elsewhere !== undefined) return refuse(NOT_JOINABLE, elsewhere);
   const missing = [...new Set(names)]
     .map(channelOf)
     .filter((channel) => connection.subscription(channel) === undefined);
-  if (!hasRoom(session, missing.length)) return refuse();
+  if (!hasRoom(session, missing.length)) return refuse(NO_ROOM);
   member?.hold();
   try {
     const joining = missing.map((channel) => connection.subscribe(channel, { encoder }, () => {}));
@@ -68,10 +77,18 @@ async function multiSubscribe(
   }
 }
 
+/** For the log. */
+const NOT_GRANTED = "The grants do not allow the channel";
+const NOT_JOINABLE = "The channel's name is too long, or its namespace does not admit gusher";
+const NO_ROOM = "More subscriptions than channel_limit";
+
 /** §5.5: succeeds by the grant alone, whether or not there was a subscription (K11). */
 async function unsubscribe(session: GusherSession, name: string): Promise<void> {
   const data = dataOf({ channel: name });
-  if (!isCovered(session, name)) return session.reply("gusher.unsubscribe_error", data);
+  if (!isCovered(session, name)) {
+    const about = { channel: name, detail: NOT_GRANTED };
+    return session.refuse("gusher.unsubscribe_error", data, about);
+  }
   await session.connection.unsubscribe(channelOf(name));
   session.reply("gusher.unsubscribe_succeeded", data);
 }
@@ -95,7 +112,10 @@ async function remote(
   const { remote: name, uid, payload, debug } = command;
   const data = dataOf({ remote: name, msg: null });
   const allowed = Object.hasOwn(remotes, name) && remotes[name] === true;
-  if (!allowed) return session.reply("gusher.remote_error", data);
+  if (!allowed) {
+    const detail = "The grants do not allow the remote";
+    return session.refuse("gusher.remote_error", data, { detail });
+  }
   const appKey = context.hub.app;
   const about = dataOf({ user_id: userId, socket_id: connectionId, uid, app_key: appKey });
   const job = `${about.slice(0, -1)},"data":${payload}}`;
@@ -138,10 +158,10 @@ function hasRoom({ connection, context }: GusherSession, more: number): boolean 
 }
 
 /** A subscribe that the hub refused: answered so, or the connection ends and its client comes back. */
-function fail(session: GusherSession, error: unknown, refuse: () => void): void {
+function fail(session: GusherSession, error: unknown, refuse: (detail: string) => void): void {
   if (!(error instanceof HubError)) throw error;
   const failure = SUBSCRIBE_FAILURES[error.code];
-  if (failure === "refused") return refuse();
+  if (failure === "refused") return refuse(error.message);
   session.report(error, "subscribing");
   session.disconnect({ disconnect: failure });
 }

@@ -28,6 +28,10 @@ export interface GusherSettings {
   readonly strictClose: boolean;
   /** Subscriptions of one connection. */
   readonly channelLimit: number;
+  /** Connections of one user on this node, by whichever dialect; 0: any number. */
+  readonly userConnectionLimit: number;
+  /** Connections of one app on this node, by whichever dialect; 0: any number. Beyond it upgrades are refused with 503. */
+  readonly connectionLimit: number;
   /** Bytes of a channel's name. */
   readonly channelBytesMax: number;
   /** Commands of one connection per second, beyond which it is ended; 0: any number. */
@@ -44,7 +48,7 @@ export interface GusherClaims {
 
 /** One per app. The app's id is its `app_key`. */
 export interface GusherContext {
-  readonly hub: Hub;
+  readonly hub: Hub & { stats(): { readonly connections: number } };
   readonly settings: GusherSettings;
   /** Login tokens live here under `gusher/token/…`. */
   readonly records: Records;
@@ -59,4 +63,8 @@ export interface GusherContext {
     error: unknown,
     about: { readonly connection: string; readonly doing: string },
   ) => void;
+  readonly onEvent: OnEvent;
 }
+
+/** Worth a line when somebody looks for why: a connection's beginning and end, a refused login, command or call. Never a token or payload. */
+export type OnEvent = (event: string, about: Readonly<Record<string, unknown>>) => void;

@@ -132,7 +132,7 @@ function leasesOf(text: string): readonly JobLease[] {
   if (text === "") throw new MasterError("empty jobs");
   try {
     const list = jsonView(text);
-    const items = list.kind === "array" ? list.items() : undefined;
+    const items = list.kind === "array" ? list.items(DONE_JOBS_MAX) : undefined;
     if (items !== undefined && items.length <= DONE_JOBS_MAX) {
       return items.map((item) => {
         const [id, lease] = [item.member("id")?.value, item.member("lease")?.value];

@@ -1,4 +1,5 @@
 /** `POST /decode` (§6.9): whether a JWT is good, and what it claims. The original's slaves log their clients in by it. */
+import { TOKEN_BYTES_MAX } from "../../auth/key-set.ts";
 import { HubError } from "../../core/errors.ts";
 import type { GusherContext } from "./context.ts";
 import { MasterError } from "./master-call.ts";
@@ -21,6 +22,7 @@ export async function decodeToken(
 
 /** The app that the JWT says it is for, before anything vouches for it: only to know whose key it takes. `""`: none. */
 export function claimedAppKey(jwt: string): string {
+  if (jwt.length > TOKEN_BYTES_MAX) return "";
   try {
     const text = Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString();
     const claims: unknown = JSON.parse(text);

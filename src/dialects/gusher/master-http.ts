@@ -1,7 +1,8 @@
 /** The master API (§6): which route a request belongs to, whether its caller may, and the answers that all routes share. */
 import { Hono } from "hono";
+import { HubError } from "../../core/errors.ts";
 import type { ApiEnv } from "../dialect.ts";
-import type { GusherContext } from "./context.ts";
+import type { GusherContext, OnEvent } from "./context.ts";
 import { finishJobs, takeJobs } from "./jobs-http.ts";
 import {
   fieldsOf,
@@ -29,13 +30,14 @@ export interface MasterOptions {
   readonly reserved: ReadonlySet<string>;
   /** Aborted when long polls are to end. */
   readonly stopping: AbortSignal;
+  readonly onEvent: OnEvent;
 }
 
 /**
  * To be mounted at the root and before the API that shares its prefix. What is not this API's goes on to whoever is next.
  */
 export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
-  const { contexts, authorize, prefix, sharedPrefix, stopping } = options;
+  const { contexts, authorize, prefix, sharedPrefix, stopping, onEvent } = options;
   const paths = new Paths(MASTER_ROUTES);
   const barePaths = new Paths(listRoutes());
   const reserved = new Set([...options.reserved, ...[prefix, sharedPrefix].map(firstSegment)]);
@@ -69,12 +71,12 @@ export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
       return AbortSignal.any([left.signal, stopping]);
     };
     const call = { request, body, params, ending };
-    return handler(call, { contexts, authorize });
+    return handler(call, { contexts, authorize, onEvent });
   });
   return api;
 }
 
-type Setting = Pick<MasterOptions, "contexts" | "authorize">;
+type Setting = Pick<MasterOptions, "contexts" | "authorize" | "onEvent">;
 type Endpoint = (
   call: Omit<MasterCall, "context">,
   setting: Setting,
@@ -109,33 +111,41 @@ function listRoutes(): readonly Route<Endpoint>[] {
 }
 
 /** Checks the credential, then runs the handler and turns its errors into their answers. */
-function forApp(name: string, handler: MasterHandler): Endpoint {
-  return (call, { contexts, authorize }) => {
+function forApp(method: string, handler: MasterHandler): Endpoint {
+  return (call, { contexts, authorize, onEvent }) => {
     const appKey = call.params["app_key"];
-    if (!authorize(call.request, appKey)) return unauthorized();
+    if (!authorize(call.request, appKey)) return unauthorized(method, onEvent);
     const context = contexts.get(appKey ?? "");
-    return answer(name, context, () => handler({ ...call, context }));
+    return answer({ method, context, onEvent }, () => handler({ ...call, context }));
   };
 }
 
 /** §6.9: the app is in the JWT. */
 async function decode(
   call: Omit<MasterCall, "context">,
-  { contexts, authorize }: Setting,
+  { contexts, authorize, onEvent }: Setting,
 ): Promise<Response> {
+  const method = "decode";
   const { data: jwt } = await fieldsOf(call, "data");
   const appKey = claimedAppKey(jwt);
-  if (!authorize(call.request, appKey === "" ? undefined : appKey)) return unauthorized();
+  if (!authorize(call.request, appKey === "" ? undefined : appKey)) {
+    return unauthorized(method, onEvent);
+  }
   const context = contexts.get(appKey);
   const signers = context === undefined ? [] : [context];
-  return answer("decode", context, () =>
+  return answer({ method, context, onEvent }, () =>
     decodeToken(jwt, appKey === "" ? [...contexts.values()] : signers),
   );
 }
 
+interface Answering {
+  readonly method: string;
+  readonly context: GusherContext | undefined;
+  readonly onEvent: OnEvent;
+}
+
 async function answer(
-  method: string,
-  context: GusherContext | undefined,
+  { method, context, onEvent }: Answering,
   run: () => Response | Promise<Response>,
 ): Promise<Response> {
   const count = (code: string) =>
@@ -147,12 +157,17 @@ async function answer(
   } catch (error) {
     if (!(error instanceof MasterError)) throw error;
     count("400");
-    return plain(400, error.message);
+    const { message, cause } = error;
+    const detail = cause instanceof HubError ? `${message}: ${cause.message}` : message;
+    onEvent("API call refused", { method, status: 400, detail });
+    return plain(400, message);
   }
 }
 
-function unauthorized(): Response {
-  return plain(401, "An API key is missing or not known: send it as X-API-Key\n");
+function unauthorized(method: string, onEvent: OnEvent): Response {
+  const detail = "An API key is missing or not known";
+  onEvent("API call refused", { method, status: 401, detail });
+  return plain(401, `${detail}: send it as X-API-Key\n`);
 }
 
 function firstSegment(path: string): string {

@@ -98,7 +98,7 @@ function itemsOf(text: string): readonly Item[] {
     throw error;
   }
   if (batch.kind === "null") return [];
-  const items = batch.kind === "array" ? batch.items() : undefined;
+  const items = batch.kind === "array" ? batch.items(BATCH_ITEMS_MAX) : undefined;
   if (items === undefined || items.length > BATCH_ITEMS_MAX) throw new MasterError("data error");
   return items.map((item) => {
     if (item.kind !== "object" && item.kind !== "null") throw new MasterError("data error");

@@ -59,7 +59,7 @@ function channelsOf(data: string): readonly string[] | null {
   try {
     const list = jsonView(data);
     if (list.kind === "null") return null;
-    const items = list.kind === "array" ? list.items() : undefined;
+    const items = list.kind === "array" ? list.items(RELOAD_CHANNELS_MAX) : undefined;
     if (items !== undefined && items.length <= RELOAD_CHANNELS_MAX) {
       return items.map((item) => {
         if (item.kind === "string") return String(item.value);

@@ -83,6 +83,7 @@ export class GusherSession implements Session, Subscriber, Scheduled {
       else if (!settings.strictBinary) command = decodeBinaryCommand(frame);
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error;
+      this.tell("Frame refused", { detail: error.message });
       return this.disconnect({ disconnect: "bad_request" });
     }
     if (command === undefined) return undefined;
@@ -98,6 +99,18 @@ export class GusherSession implements Session, Subscriber, Scheduled {
   /** `data` is JSON text. */
   reply(event: ReplyEvent, data: string, options: { readonly time?: number } = {}): void {
     this.send(encodeReply(event, { socketId: this.connectionId, data, ...options }));
+  }
+
+  /** A command answered with its error; `detail` is for the log, since the protocol has no place for it. */
+  refuse(
+    event: Extract<ReplyEvent, `${string}_error`>,
+    data: string,
+    { detail, ...about }: { readonly detail: string; readonly channel?: string },
+  ): void {
+    const command = event.slice(0, -"_error".length);
+    this.context.metrics.count("command_errors", { dialect: "gusher", code: command });
+    this.tell("Command refused", { command, ...about, detail });
+    this.reply(event, data);
   }
 
   send(frame: Frame): void {
@@ -164,6 +177,7 @@ export class GusherSession implements Session, Subscriber, Scheduled {
     const own = wire !== undefined && isApplicationClose(wire.code) ? wire : CLOSES[disconnect];
     const { metrics, settings } = this.context;
     metrics.count("disconnects", { dialect: "gusher", code: `${own.code}` });
+    this.tell("Connection ended", { code: own.code, detail: own.reason });
     this.#end();
     // D7, D9: the original drops the TCP connection; only a stop is told of, since clients are to come back elsewhere.
     if (settings.strictClose && disconnect !== "shutdown") this.socket.terminate();
@@ -178,6 +192,10 @@ export class GusherSession implements Session, Subscriber, Scheduled {
     this.#closed = true;
     this.context.schedule.clear(this);
     this.connection.close().catch((error: unknown) => this.report(error, "leaving its channels"));
+  }
+
+  tell(event: string, about: Readonly<Record<string, unknown>>): void {
+    this.context.onEvent(event, { connection: this.connectionId, ...about });
   }
 
   report(error: unknown, doing: string): void {

@@ -1,7 +1,7 @@
 /** The slave's routes over HTTP (§2, §3.1): login and ping. Its sockets are in index.ts. */
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
-import type { GusherClaims, GusherContext } from "./context.ts";
+import type { GusherClaims, GusherContext, OnEvent } from "./context.ts";
 import { readFields } from "./fields.ts";
 import { methodNotAllowed, notFound, pong, unauthorized } from "./plain.ts";
 import { createLoginToken, gusherClaims } from "./tokens.ts";
@@ -10,13 +10,17 @@ export interface SlaveOptions {
   readonly contexts: ReadonlyMap<string, GusherContext>;
   /** A GET there that is not answered here is the socket's. */
   readonly socketPaths: readonly string[];
+  readonly onEvent: OnEvent;
 }
+
+/** Bytes of a login's body, which has a JWT and little else: anybody may send one. A larger one counts as none. */
+export const LOGIN_BODY_BYTES_MAX = 65_536;
 
 /** Any page may log in; there is no preflight, so with a plain form only (§2). */
 const ANY_ORIGIN = { "Access-Control-Allow-Origin": "*" };
 
 /** Answers every path below where it is mounted. */
-export function createSlaveRoutes({ contexts, socketPaths }: SlaveOptions): Hono {
+export function createSlaveRoutes(options: SlaveOptions): Hono {
   const slave = new Hono();
   type Answer = (request: Request) => Response | Promise<Response>;
   const route = (path: string, method: string, answer: Answer): void => {
@@ -25,23 +29,25 @@ export function createSlaveRoutes({ contexts, socketPaths }: SlaveOptions): Hono
       raw.method === method ? answer(raw) : methodNotAllowed(),
     );
   };
-  route("/auth", "POST", (request) => logIn(request, contexts));
+  route("/auth", "POST", (request) => logIn(request, options));
   route("/ping", "GET", pong);
-  for (const path of socketPaths) route(path, "GET", notFound);
+  for (const path of options.socketPaths) route(path, "GET", notFound);
   slave.all("*", ({ req: { raw } }) => notFound(raw));
   return slave;
 }
 
-async function logIn(
-  request: Request,
-  contexts: ReadonlyMap<string, GusherContext>,
-): Promise<Response> {
+async function logIn(request: Request, { contexts, onEvent }: SlaveOptions): Promise<Response> {
   // It fails when the client leaves, or sends more than its listener takes: nobody is to blame here.
-  const body = await request.bytes().catch(() => undefined);
+  const bytes = await request.bytes().catch(() => undefined);
+  const body = bytes !== undefined && bytes.length <= LOGIN_BODY_BYTES_MAX ? bytes : undefined;
   const jwt = (await readFields(request, { body, names: ["jwt"] })).get("jwt") ?? "";
-  const verified = jwt === "" ? undefined : await verify(jwt, contexts);
-  const token = verified && (await tokenFor(verified));
-  if (token === undefined) return unauthorized("jwt decode fail\n", ANY_ORIGIN);
+  const refusals: string[] = [];
+  const verified = jwt === "" ? undefined : await verify(jwt, contexts, refusals);
+  const token = verified && (await tokenFor(verified, refusals));
+  if (token === undefined) {
+    onEvent("Login refused", { detail: jwt === "" ? "No JWT" : refusals.join("; ") });
+    return unauthorized("jwt decode fail\n", ANY_ORIGIN);
+  }
   return new Response(`${JSON.stringify({ token })}\n`, {
     headers: { "Content-Type": "application/json;charset=UTF-8", ...ANY_ORIGIN },
   });
@@ -54,11 +60,12 @@ interface Verified {
 
 /**
  * By the keys of the app that it is for. A good JWT that is for no app, or for another than the one whose key signed it,
- * gets a token too, which opens nothing (§3.1).
+ * gets a token too, which opens nothing (§3.1). `refusals` receives what was wrong with it, by app.
  */
 async function verify(
   jwt: string,
   contexts: ReadonlyMap<string, GusherContext>,
+  refusals: string[],
 ): Promise<Verified | undefined> {
   let useless: Verified | undefined;
   for (const context of contexts.values()) {
@@ -68,6 +75,7 @@ async function verify(
       useless ??= { context, claims };
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
+      refusals.push(`${context.hub.app}: ${error.message}`);
       if (error.code === "unavailable") {
         context.onError(error, { connection: "", doing: "verifying a JWT" });
       }
@@ -77,11 +85,15 @@ async function verify(
 }
 
 /** Undefined when it cannot be kept now: §3.1 has one answer for every failure. */
-async function tokenFor({ context, claims }: Verified): Promise<string | undefined> {
+async function tokenFor(
+  { context, claims }: Verified,
+  refusals: string[],
+): Promise<string | undefined> {
   try {
     return await createLoginToken(context, claims);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
+    refusals.push(`${context.hub.app}: ${error.message}`);
     context.onError(error, { connection: "", doing: "keeping a login token" });
     return undefined;
   }

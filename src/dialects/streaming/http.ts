@@ -118,7 +118,7 @@ function runOne(
 
 /** Commands run at the same time; the replies come in their order. */
 async function runBatch(context: StreamingContext, body: JsonView): Promise<string> {
-  const commands = body.member("commands")?.items() ?? [];
+  const commands = body.member("commands")?.items(BATCH_COMMANDS_MAX) ?? [];
   if (commands.length > BATCH_COMMANDS_MAX) {
     throw new HubError("bad_request", "More commands than one batch may have");
   }

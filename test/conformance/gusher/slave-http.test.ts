@@ -1,6 +1,7 @@
 /** Checklist items 1 to 7: the slave's routes over HTTP (gusher.md §2, §3.1, §4, §16). */
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { LOGIN_BODY_BYTES_MAX } from "../../../src/dialects/gusher/slave-http.ts";
 import {
   bootGusher,
   GRANT_A,
@@ -27,6 +28,19 @@ describe("the slave's HTTP", () => {
     expect(headers.get("x-content-type-options")).toBe("nosniff");
     expect(headers.get("access-control-allow-origin")).toBe("*");
   };
+
+  test("a login's body has up to 65,536 bytes; a larger one counts as none, and the query is read all the same", async () => {
+    const form = (bytes: number) => {
+      const start = `jwt=${jwt({ gusher: GRANT_A })}&x=`;
+      return start + "y".repeat(bytes - start.length);
+    };
+    const url = `${server.slaveUrl}/auth`;
+    const type = { "Content-Type": "application/x-www-form-urlencoded" };
+    expect((await post(url, form(LOGIN_BODY_BYTES_MAX), type)).status).toBe(200);
+    expectRefused(await post(url, form(LOGIN_BODY_BYTES_MAX + 1), type));
+    const query = `?jwt=${jwt({ gusher: GRANT_A })}`;
+    expect((await post(url + query, form(LOGIN_BODY_BYTES_MAX + 1), type)).status).toBe(200);
+  });
 
   test("1: ping", async () => {
     const response = await fetch(`${server.slaveUrl}/ping`);
