@@ -28,12 +28,23 @@ export interface CarillonOptions {
   readonly users?: number;
   /** For benchmarks that put all of their load on few connections. */
   readonly channelsPerConnection?: number;
+  /** Makes it a node of those that share this Redis. Default: the embedded engine. */
+  readonly redisUrl?: string;
+  /** Publications that a channel keeps. Default 0. */
+  readonly historySize?: number;
 }
 
 /** Presence, history and join/leave are off, as everything is that costs and was not asked for. */
-function configuration({ apiKey, tokenSecret }: Credentials, dataDir: string, limit?: number) {
+function configuration(
+  { apiKey, tokenSecret }: Credentials,
+  dataDir: string,
+  { channelsPerConnection: limit, redisUrl, historySize = 0 }: CarillonOptions,
+) {
   return {
     data_dir: dataDir,
+    ...(redisUrl === undefined
+      ? {}
+      : { engine: "redis", master_key: "00".repeat(32), redis: { url: redisUrl } }),
     clients: { host: LOOPBACK, port: 0 },
     api: { host: LOOPBACK, port: 0 },
     log: { format: "json" },
@@ -42,7 +53,12 @@ function configuration({ apiKey, tokenSecret }: Credentials, dataDir: string, li
     signing_keys: ["streaming", "gusher"].map((use) => ({ use, hmac_secret: tokenSecret })),
     gusher: { enabled: true, token_ttl: "1h", drop_idle: false },
     channel: {
-      without_namespace: { dialects: ["streaming", "gusher"], allow_subscribe_for_client: true },
+      without_namespace: {
+        ...{ dialects: ["streaming", "gusher"], allow_subscribe_for_client: true },
+        ...(historySize === 0
+          ? {}
+          : { history_size: historySize, history_ttl: "600s", allow_recovery: true }),
+      },
     },
     ...(limit === undefined
       ? {}
@@ -97,12 +113,10 @@ export async function startCarillonGusher(channel: string): Promise<Target> {
   };
 }
 
-async function startServer(options: CarillonOptions) {
-  const credentials = createCredentials();
+async function startServer(options: CarillonOptions, credentials = createCredentials()) {
   const dataDir = mkdtempSync(join(tmpdir(), "carillon-bench-"));
   const file = join(dataDir, "carillon.json");
-  const limit = options.channelsPerConnection;
-  writeFileSync(file, JSON.stringify(configuration(credentials, dataDir, limit)));
+  writeFileSync(file, JSON.stringify(configuration(credentials, dataDir, options)));
   const process = new ChildProcess(bun("../src/cli/main.ts", "serve"), {
     on: "server",
     env: { CARILLON_CONFIG: file },
