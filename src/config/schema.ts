@@ -8,11 +8,23 @@ import { apiKey, app, HMAC_ALGORITHMS, signingKey, type Algorithm } from "./apps
 import { DIALECTS, namespace, withoutNamespace } from "./channel-options.ts";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
 import { gusher } from "./gusher.ts";
+import { redactUrls, redis } from "./redis.ts";
 import { streaming } from "./streaming.ts";
 
 const PORT_MAX = 65_535;
 /** Longer names would be a cost in every index that holds them. */
 const CHANNEL_NAME_BYTES_MAX = 4096;
+/** Far above any machine's cores; each is a process. */
+const WORKERS_MAX = 256;
+
+/** 32 bytes. */
+const masterKey = () =>
+  z
+    .string()
+    .regex(
+      /^(?:[0-9a-fA-F]{64}|[-A-Za-z0-9+/_]{43}=?)$/,
+      "must be 32 bytes in hexadecimal or base64",
+    );
 
 const file = (description: string) => z.string().min(1).optional().describe(description);
 
@@ -55,7 +67,23 @@ export const configSchema = z.strictObject({
     .min(1)
     .default("./data")
     .describe("Directory of the embedded engine's database and of keys that the server makes."),
-  engine: z.enum(["embedded"]).default("embedded").describe("Where state is kept."),
+  master_key: masterKey()
+    .optional()
+    .describe(
+      '32 bytes in hexadecimal or base64, from which the server\'s sealing and id keys are derived. Required with `engine = "redis"`, the same on every node; otherwise made once and kept in `data_dir`.',
+    ),
+  engine: z
+    .enum(["embedded", "redis"])
+    .default("embedded")
+    .describe("Where state is kept: `embedded` serves one process, `redis` any number."),
+  workers: z
+    .int()
+    .min(1)
+    .max(WORKERS_MAX)
+    .default(1)
+    .describe(
+      'Processes that share the ports, one per core to use. More than one needs `engine = "redis"`.',
+    ),
   embedded: z
     .strictObject({
       durability: z
@@ -67,6 +95,9 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe("The engine of one process: live state in memory, the rest in one SQLite file."),
+  redis: redis
+    .prefault({})
+    .describe("The engine of many processes and machines: Redis 7 or later, or Valkey."),
   clients: listener(8000, "What browsers and devices open."),
   api: listener(9000, "What servers and operators call; keep it private."),
   log: z
@@ -163,13 +194,15 @@ export function resolve(parsed: ParsedConfig): Config {
   };
 }
 
-/** The inverse of parsing: what a file would say. `redact` hides shared secrets. */
+/** The inverse of parsing: what a file would say. `redact` hides secrets. */
 export function toFile(config: Config, options: { readonly redact: boolean }): object {
   const written = z.encode(configSchema, config);
   if (options.redact) {
     for (const key of written.signing_keys ?? []) {
       if (key.hmac_secret !== undefined) key.hmac_secret = "<redacted>";
     }
+    if (written.master_key !== undefined) written.master_key = "<redacted>";
+    if (written.redis?.url !== undefined) written.redis.url = redactUrls(written.redis.url);
   }
   return written;
 }
