@@ -26,12 +26,25 @@ export class RedisFailure extends Error {
 const VERSION_MAJOR_MIN = 7;
 const DIAGNOSIS_TIMEOUT_MS = 1_000;
 
+/**
+ * Changes whenever a server may come back without what it had confirmed. One that logs every write (AOF) and has no replicas has it
+ * after a restart. Any other has a new replication id: it was restarted, or a replica took over that may lag.
+ */
+export function dataIdentity(info: string): string {
+  const alone =
+    fieldOf(info, "connected_slaves") === "0" && fieldOf(info, "second_repl_offset") === "-1";
+  if (fieldOf(info, "aof_enabled") === "1" && alone) return "log";
+  return fieldOf(info, "master_replid");
+}
+
+function fieldOf(info: string, name: string): string {
+  return new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
+}
+
 /** Throws `RedisFailure` when the server whose `INFO` this is cannot serve the engine. */
 export function checkInfo(info: string, mode: "standalone" | "cluster"): void {
-  const field = (name: string): string =>
-    new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
   // Valkey fills it in too, with the version of Redis whose commands it has.
-  const version = field("redis_version");
+  const version = fieldOf(info, "redis_version");
   const major = Number.parseInt(version, 10);
   if (!(major >= VERSION_MAJOR_MIN)) {
     throw new RedisFailure(
@@ -39,15 +52,15 @@ export function checkInfo(info: string, mode: "standalone" | "cluster"): void {
       { final: true },
     );
   }
-  if (mode === "standalone" && field("redis_mode") === "cluster") {
+  if (mode === "standalone" && fieldOf(info, "redis_mode") === "cluster") {
     throw new RedisFailure("it is part of a Cluster, whose URL begins with redis+cluster://", {
       final: true,
     });
   }
-  if (mode === "standalone" && field("role") !== "master") {
+  if (mode === "standalone" && fieldOf(info, "role") !== "master") {
     throw new RedisFailure("it is a read-only replica", { final: true });
   }
-  if (field("loading") === "1") throw new RedisFailure("it is still loading its data");
+  if (fieldOf(info, "loading") === "1") throw new RedisFailure("it is still loading its data");
 }
 
 /** Connects once more, step by step, to learn what a client does not tell. */

@@ -6,10 +6,11 @@ import { createHash } from "node:crypto";
 import type { RedisClient } from "bun";
 import { HubError } from "../../core/errors.ts";
 import type { Runtime, Timer } from "../../core/runtime.ts";
-import { checkInfo, replyFailure } from "./client-diagnosis.ts";
+import { checkInfo, dataIdentity, replyFailure } from "./client-diagnosis.ts";
 import { Link, type Connection } from "./client-link.ts";
 import { replyCode, type RedisArgument } from "./client-replies.ts";
 import { Topics, type TopicWire } from "./client-topics.ts";
+import { readScript } from "./script-file.ts";
 import type { RedisScript, RedisShard } from "./servers.ts";
 
 export interface ServerShardOptions {
@@ -17,6 +18,7 @@ export interface ServerShardOptions {
   /** A connected client of the master. Rejects with `RedisFailure`. */
   readonly open: () => Promise<RedisClient>;
   readonly runtime: Runtime;
+  readonly prefix: string;
   readonly onGap: () => void;
   /** Once for each reason that it is away for. */
   readonly onAway: (reason: string) => void;
@@ -44,6 +46,7 @@ export function createServerShard(options: ServerShardOptions): OwnedShard {
   const digests = new Map<RedisScript, string>();
   /** Scripts that a connection's server has, as far as it was told by that connection. */
   const loaded = new WeakMap<Connection, Set<RedisScript>>();
+  let generation = 0;
   let interrupted = false;
   let awayFor: string | undefined;
   let closing: Promise<void> | undefined;
@@ -61,7 +64,16 @@ export function createServerShard(options: ServerShardOptions): OwnedShard {
     awayFor = undefined;
   }
 
-  const commands = new Link({ open, runtime, prepare: check, onUp, onAway });
+  const commands = new Link({
+    open,
+    runtime,
+    async prepare(connection) {
+      const info = await check(connection);
+      generation = await generationOf(connection, `${options.prefix}:{generation}`, info);
+    },
+    onUp,
+    onAway,
+  });
   const bus = new Link({
     open,
     runtime,
@@ -135,6 +147,10 @@ export function createServerShard(options: ServerShardOptions): OwnedShard {
     name,
     publishCommand: "PUBLISH",
 
+    get generation() {
+      return generation;
+    },
+
     call: (command, key, ...args) => send(command, [key, ...args]),
 
     async run(script, keys, args) {
@@ -178,10 +194,19 @@ export function createServerShard(options: ServerShardOptions): OwnedShard {
   };
 }
 
-async function check(connection: Connection): Promise<void> {
+/** Rejects with `RedisFailure` when the server cannot serve the engine; otherwise its `INFO`. */
+async function check(connection: Connection): Promise<string> {
   const info = await connection.send("INFO", []).catch((error: unknown) => {
     const { cause, message } = error as Error;
     throw replyFailure(cause instanceof Error ? cause.message : message);
   });
   checkInfo(String(info), "standalone");
+  return String(info);
+}
+
+const GENERATION: RedisScript = { name: "generation", source: readScript("generation") };
+
+async function generationOf(connection: Connection, key: string, info: string): Promise<number> {
+  const reply = await connection.send("EVAL", [GENERATION.source, 1, key, dataIdentity(info)]);
+  return Number(reply);
 }

@@ -43,6 +43,11 @@ export interface RedisShard {
   subscribe(topic: string, onMessage: (message: string) => void): Promise<void>;
   /** No message comes after the call. The server hears of it when it can. */
   unsubscribe(topic: string): void;
+  /**
+   * Grows whenever the server may have lost what it had confirmed: it was restarted without its log, or another took over. The
+   * same on all nodes. Known once `start` has resolved.
+   */
+  readonly generation: number;
   /** `PUBLISH`, or in a Cluster `SPUBLISH`: what scripts need to know. */
   readonly publishCommand: "PUBLISH" | "SPUBLISH";
 }
@@ -66,6 +71,8 @@ export interface RedisServersOptions {
   /** One URL, a list, or text with several between commas: `servers-url.ts` has the forms. A bad one rejects `start`. */
   readonly url: string | readonly string[];
   readonly runtime: Runtime;
+  /** What the one key of the servers' own begins with. Default: `carillon`. */
+  readonly prefix?: string;
   /** For TLS: certificates to trust in place of the usual ones, PEM. */
   readonly ca?: string | undefined;
   /** One sentence each time a server goes away, for each new reason, and when it is back; it holds no credentials. */
@@ -81,7 +88,7 @@ export interface RedisServerEvent {
 
 /** Throws `RedisFailure` for a URL that is none. */
 export function createRedisServers(options: RedisServersOptions): RedisServers {
-  const { runtime, onBug } = options;
+  const { runtime, onBug, prefix = "carillon" } = options;
   const gapListeners: ((shard: RedisShard) => void)[] = [];
   const locators: MasterLocator[] = [];
   const shards = parseUrls(options.url).map(createShard);
@@ -90,7 +97,7 @@ export function createRedisServers(options: RedisServersOptions): RedisServers {
   function createShard(spec: ServerSpec): OwnedShard {
     const { name } = spec;
     const shard: OwnedShard = createServerShard({
-      ...{ name, runtime, onBug },
+      ...{ name, runtime, onBug, prefix },
       open: opener(spec, () => shard.reconnect()),
       onGap() {
         for (const listener of gapListeners) listener(shard);

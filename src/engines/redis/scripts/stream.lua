@@ -1,0 +1,26 @@
+-- Stands in front of scripts that open a channel's stream, behind time.lua.
+-- The stream's hash: e epoch, o top offset, x when it expires, g generation of the server that it was last used in,
+-- v and w the last version and its epoch.
+
+-- The stream, made when it is missing or has expired. It gets another epoch when the server may have lost what it had
+-- confirmed since: then offsets may be given out twice. A caller with an older generation knows less than the stream.
+local function open(metaKey, listKey, at, generation, newEpoch)
+  local meta = redis.call('HMGET', metaKey, 'e', 'o', 'x', 'g', 'v', 'w')
+  local stream = { epoch = meta[1], top = tonumber(meta[2] or 0), version = meta[5], versionEpoch = meta[6] }
+  if not meta[1] or tonumber(meta[3]) <= at then
+    redis.call('DEL', metaKey, listKey)
+    stream = { epoch = newEpoch, top = 0 }
+    redis.call('HSET', metaKey, 'e', newEpoch, 'o', 0, 'g', generation)
+    stream.made = true
+  elseif tonumber(generation) > tonumber(meta[4]) then
+    stream.epoch = newEpoch
+    redis.call('HSET', metaKey, 'e', newEpoch, 'g', generation)
+  end
+  return stream
+end
+
+-- Sets fields and moves the end. On the server's own clock the hash outlives its logical end only as garbage.
+local function keep(metaKey, at, metaTtl, ...)
+  redis.call('HSET', metaKey, 'x', whole(math.min(at + metaTtl, TIME_MAX)), ...)
+  redis.call('PEXPIRE', metaKey, whole(metaTtl))
+end
