@@ -7,11 +7,11 @@ import type { Channel, ClientInfo, NewPublication, Publication, StreamPosition }
 export interface Engine extends AsyncDisposable {
   /** As in the configuration: `embedded`, `redis`. */
   readonly name: string;
-  /** Opens files or connections. Nothing else may be called before it resolves. */
+  /** Opens files or connections; waits for as long as its servers are away. Nothing but `health` may be called before it resolves. */
   start(): Promise<void>;
   /** The app's own view. The same id gives the same view. */
   app(id: string): AppEngine;
-  /** Whether it can serve now; the reason when not. */
+  /** Whether it can serve now; the reason when not. May be asked at any time. */
   health(): Promise<{ readonly ready: boolean; readonly reason?: string }>;
 }
 

@@ -94,7 +94,7 @@ export function createRedisEngine(options: RedisEngineOptions): Engine {
     },
 
     async health() {
-      if (state !== "open") return { ready: false, reason: "The engine is closed" };
+      if (state === "closed") return { ready: false, reason: "The engine is closed" };
       return servers.health();
     },
 
