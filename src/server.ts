@@ -63,7 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const onBug = (error: unknown, doing = "the server's own work"): void => {
     log.error({ err: error, doing }, "Unexpected error");
   };
-  const engine = options.engine ?? createEngine({ config, log, runtime, onBug });
+  const engine = options.engine ?? (await createEngine({ config, log, runtime, onBug }));
   // What a start that fails has opened.
   await using opened = new AsyncDisposableStack();
   let answer: ApiListenerOptions["fetch"] = createStarting(engine).fetch;
