@@ -64,7 +64,8 @@ test("a watcher is called for what another node does: add, retry, done, and the 
 });
 
 test("jobs that one take gives back and leaves are called out, whoever watches", async () => {
-  const { clock, advance } = createTestRuntime();
+  const time = createTestRuntime();
+  const { clock } = time;
   await using taker = await start({ url: redis.url, runtime: { ...createTestRuntime(11), clock } });
   // The watcher's own timers do not run: nothing but the take can tell it.
   const held = { ...createTestRuntime(12), clock };
@@ -73,7 +74,7 @@ test("jobs that one take gives back and leaves are called out, whoever watches",
   await taker.queue.take(Q, { limit: 2, leaseMs: LEASE_MS });
   const watch = watcher();
   await here.queue.watch(Q, watch.onDue);
-  await advance(LEASE_MS);
+  await time.advance(LEASE_MS);
   await watch.next(() => taker.queue.take(Q, ONE));
   expect(await here.queue.take(Q, ONE)).toMatchObject([{ payload: "b", attempt: 2 }]);
 });

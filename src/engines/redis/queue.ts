@@ -88,12 +88,13 @@ export function createRedisJobQueue(options: RedisJobQueueOptions): JobQueue {
 
     async take(queue, { limit, leaseMs }) {
       const lease = random.uuid();
+      // One moment for all slices, so that no lease of an earlier one ends for a later one.
+      const nowMs = clock.epochMs();
+      const times = [nowMs, wholeMs(nowMs + leaseMs)];
       const jobs: TakenJob[] = [];
       let more = true;
       while (more && jobs.length < limit) {
         const slice = Math.min(limit - jobs.length, TAKE_SLICE_JOBS);
-        const nowMs = clock.epochMs();
-        const times = [nowMs, wholeMs(nowMs + leaseMs)];
         const bounds = [slice, TAKE_SLICE_BYTES, TAKE_SLICE_ENDED];
         let reply;
         try {

@@ -1,7 +1,8 @@
-/** Records and queues on a real server, without the rest of an engine. Their time may be a test's, the connections' is real. */
+/**
+ * Records and queue of one node, without the rest of its engine, so that tests get between them and their servers. Their
+ * time is the test's, the connections' is real.
+ */
 import { createTestRuntime, type TestRuntime } from "../../../test/support/runtime.ts";
-import type { JobQueue, Records } from "../../core/engine.ts";
-import type { Runtime } from "../../core/runtime.ts";
 import { systemRuntime } from "../../system-runtime.ts";
 import { createRedisJobQueue } from "./queue.ts";
 import { QueueWatchers } from "./queue-watchers.ts";
@@ -12,61 +13,36 @@ export const PREFIX = "test";
 
 export interface NodeOptions {
   readonly url: string | readonly string[];
-  readonly runtime: Runtime;
+  /** Default: a time of its own. */
+  readonly runtime?: TestRuntime;
+  /** Default: one of its own. */
+  readonly app?: string;
   /** Between the node and its servers. */
   readonly wrap?: (servers: RedisServers) => RedisServers;
-}
-
-export interface StoringNode extends AsyncDisposable {
-  readonly servers: RedisServers;
-  readonly watchers: QueueWatchers;
-  readonly bugs: unknown[];
-  app(id: string): { readonly records: Records; readonly queue: JobQueue };
-}
-
-export async function openNode({
-  url,
-  runtime,
-  wrap = (as) => as,
-}: NodeOptions): Promise<StoringNode> {
-  const bugs: unknown[] = [];
-  const onBug = (error: unknown) => void bugs.push(error);
-  const opened = createRedisServers({ url, runtime: systemRuntime, onBug });
-  await opened.start();
-  const servers = wrap(opened);
-  const watchers = new QueueWatchers({ servers, runtime, onBug });
-  return {
-    ...{ servers, watchers, bugs },
-    app: (app) => ({
-      records: createRedisRecords({ app, prefix: PREFIX, servers, clock: runtime.clock }),
-      queue: createRedisJobQueue({ app, prefix: PREFIX, servers, watchers, runtime }),
-    }),
-    async [Symbol.asyncDispose]() {
-      watchers.close();
-      await opened[Symbol.asyncDispose]();
-    },
-  };
 }
 
 let seeds = 0;
 let apps = 0;
 
-/** A node on a time of its own, or on that of another, and an app of its own. */
-export async function start(options: {
-  readonly url: string | readonly string[];
-  readonly runtime?: TestRuntime;
-  readonly app?: string;
-  readonly wrap?: NodeOptions["wrap"];
-}) {
-  const { url, wrap } = options;
+/** One app of a node. */
+export async function start({ url, wrap = (as) => as, ...options }: NodeOptions) {
   // A seed of its own for each: two nodes of one seed would make up the same ids.
   const runtime = options.runtime ?? createTestRuntime((seeds += 1));
-  const node = await openNode({ url, runtime, ...(wrap === undefined ? {} : { wrap }) });
-  const appId = options.app ?? `app-${(apps += 1)}`;
+  const app = options.app ?? `app-${(apps += 1)}`;
+  const bugs: unknown[] = [];
+  const onBug = (error: unknown) => void bugs.push(error);
+  const opened = createRedisServers({ url, prefix: PREFIX, runtime: systemRuntime, onBug });
+  await opened.start();
+  const servers = wrap(opened);
+  const watchers = new QueueWatchers({ servers, runtime, onBug });
   return {
-    ...{ ...node, runtime, appId },
-    ...node.app(appId),
-    [Symbol.asyncDispose]: () => node[Symbol.asyncDispose](),
+    ...{ servers, watchers, bugs, runtime, appId: app },
+    records: createRedisRecords({ app, prefix: PREFIX, servers, clock: runtime.clock }),
+    queue: createRedisJobQueue({ app, prefix: PREFIX, servers, watchers, runtime }),
+    async [Symbol.asyncDispose]() {
+      watchers.close();
+      await opened[Symbol.asyncDispose]();
+    },
   };
 }
 
