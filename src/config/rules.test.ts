@@ -286,6 +286,13 @@ describe("gusher", () => {
     ]);
   });
 
+  test("jobs on Redis lists need the Redis engine", () => {
+    const lists = { gusher: { remote_jobs: "redis_list" } };
+    expect(linesOf(lists)).toEqual(['gusher.remote_jobs: "redis_list" needs engine = "redis"']);
+    const redis = { engine: "redis", master_key: HASH, redis: { url: "redis://localhost" } };
+    expect(linesOf({ ...lists, ...redis })).toEqual([]);
+  });
+
   test("a pong is waited for beyond the next ping", () => {
     expect(linesOf({ gusher: { pong_timeout: "54s" } })).toEqual([
       'gusher.pong_timeout: must be more than "ping_interval" (54s)',

@@ -225,7 +225,10 @@ function* streamingProblems({ streaming, channel }: ParsedConfig): Iterable<Prob
   }
 }
 
-function* gusherProblems({ gusher }: ParsedConfig): Iterable<Problem> {
+function* gusherProblems({ engine, gusher }: ParsedConfig): Iterable<Problem> {
+  if (gusher.remote_jobs === "redis_list" && engine !== "redis") {
+    yield { path: ["gusher", "remote_jobs"], message: '"redis_list" needs engine = "redis"' };
+  }
   if (gusher.pong_timeout <= gusher.ping_interval) {
     yield {
       path: ["gusher", "pong_timeout"],

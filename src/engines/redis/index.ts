@@ -10,6 +10,7 @@ import { Control } from "./control.ts";
 import { Nodes } from "./nodes.ts";
 import { Presence } from "./presence.ts";
 import { createRedisJobQueue } from "./queue.ts";
+import { createRedisLists } from "./queue-lists.ts";
 import { QueueWatchers } from "./queue-watchers.ts";
 import { createRedisRecords } from "./records.ts";
 import { createRedisServers, type RedisServerEvent } from "./servers.ts";
@@ -88,6 +89,7 @@ export function createRedisEngine(options: RedisEngineOptions): Engine {
         control: control.bus(id),
         records: createRedisRecords({ app: id, prefix, servers, clock: runtime.clock }),
         queue: createRedisJobQueue({ app: id, prefix, servers, watchers, runtime }),
+        lists: createRedisLists(id, servers),
       };
       apps.set(id, app);
       return app;

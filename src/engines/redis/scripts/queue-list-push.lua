@@ -2,8 +2,10 @@
 -- Appends to a list that other programs pop from.
 -- KEYS: 1 list.
 -- ARGV: 1 text, 2 entries the list may hold.
--- Reply: 1, or 0 when it holds as many as it may.
+-- Reply: 'pushed'; 'full': it holds as many as it may; 'other': the key holds something else, of somebody else's.
 -- O(1).
-if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'list' and kind ~= 'none' then return 'other' end
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 'full' end
 redis.call('RPUSH', KEYS[1], ARGV[1])
-return 1
+return 'pushed'
