@@ -5,8 +5,8 @@
 import { HubError } from "../../core/errors.ts";
 import type { Timer, Timers } from "../../core/runtime.ts";
 
-/** Calls in flight on one connection; beyond it they are refused. At the speed of one server this is about a second's work. */
-export const CALLS_IN_FLIGHT_MAX = 100_000;
+/** Calls in flight on one connection; beyond it they are refused. At the speed of one server this is a second or two of work. */
+export const CALLS_IN_FLIGHT_MAX = 200_000;
 
 /** Bytes of arguments in flight on one connection; beyond it calls are refused, but for one on an idle connection. */
 export const CALL_BYTES_IN_FLIGHT_MAX = 64 * 1024 * 1024;
@@ -56,11 +56,17 @@ export class Calls {
 
   #watchOn(): void {
     this.#heard = false;
-    this.#watch = this.#timers.after(SILENCE_MS, () => {
+    const watch = this.#timers.after(SILENCE_MS, () => {
       if (this.#heard) return this.#watchOn();
-      this.#watch = undefined;
-      this.#onSilence();
+      // This process may have been the silent one: what came in meanwhile is heard first.
+      this.#timers.soon(() => {
+        if (this.#watch !== watch) return;
+        if (this.#heard) return this.#watchOn();
+        this.#watch = undefined;
+        this.#onSilence();
+      });
     });
+    this.#watch = watch;
   }
 
   #rest(): void {

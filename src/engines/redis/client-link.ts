@@ -1,13 +1,11 @@
 /**
- * One connection to one server, kept up: connected, checked, made again after each loss. Commands, subscriptions and
- * redirection are its users'. Bun's client does the talking; its own reconnects and queue stay off, since it restores
- * no subscription, never notices a server that hangs, and would hold calls without bound.
+ * One client's connection, kept up: connected, checked, made again after each loss, by a new client. The clients' own reconnects and
+ * queues stay off: they restore no subscription or send twice what may have been done, and hold calls without bound.
  */
-import { RedisClient } from "bun";
 import { HubError } from "../../core/errors.ts";
 import type { Runtime, Timer } from "../../core/runtime.ts";
 import { Calls } from "./client-calls.ts";
-import { diagnose, RedisFailure, type ServerAddress } from "./client-diagnosis.ts";
+import { RedisFailure } from "./client-diagnosis.ts";
 import { replyError, type RedisArgument } from "./client-replies.ts";
 
 /** Time a server has to accept a connection and greet, milliseconds. */
@@ -16,40 +14,32 @@ export const CONNECT_TIMEOUT_MS = 1_000;
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 1_000;
 
-export interface LinkOptions {
+/** What a link needs of a client; Bun's has it. */
+export interface LinkClient {
+  readonly connected: boolean;
+  /** Called once, when the connection has ended for whatever reason. */
+  onclose: ((error: Error) => void) | null;
+  send(command: string, args: string[]): Promise<unknown>;
+  /** Rejects what is in flight. */
+  close(): void;
+}
+
+export interface LinkOptions<Client extends LinkClient> {
   /** A connected client, asked for at each attempt. Rejects with `RedisFailure`. */
-  readonly open: () => Promise<RedisClient>;
+  readonly open: () => Promise<Client>;
   readonly runtime: Runtime;
   /** Checks and prepares a new connection before it counts as up; a rejection gives it up. */
-  readonly prepare: (connection: Connection) => Promise<void>;
+  readonly prepare: (connection: Connection<Client>) => Promise<void>;
   readonly onUp: () => void;
   /** Once for each reason. */
   readonly onAway: (reason: string) => void;
 }
 
-/** Rejects with `RedisFailure`, which says why. */
-export async function openClient(address: ServerAddress): Promise<RedisClient> {
-  const client = new RedisClient(address.url, {
-    autoReconnect: false,
-    enableOfflineQueue: false,
-    connectionTimeout: CONNECT_TIMEOUT_MS,
-    ...(address.ca === undefined ? {} : { tls: { ca: address.ca } }),
-  });
-  try {
-    await client.connect();
-    return client;
-  } catch {
-    client.close();
-    // The client does not say why.
-    throw await diagnose(address);
-  }
-}
-
-export class Connection {
-  readonly client: RedisClient;
+export class Connection<Client extends LinkClient = LinkClient> {
+  readonly client: Client;
   readonly calls: Calls;
 
-  constructor(client: RedisClient, runtime: Runtime) {
+  constructor(client: Client, runtime: Runtime) {
     this.client = client;
     this.calls = new Calls(runtime.timers, () => client.close());
   }
@@ -65,16 +55,16 @@ export class Connection {
   }
 }
 
-export class Link {
-  readonly #options: LinkOptions;
-  #up: Connection | undefined;
+export class Link<Client extends LinkClient> {
+  readonly #options: LinkOptions<Client>;
+  #up: Connection<Client> | undefined;
   #retry: Timer | undefined;
   #pauseMs = RECONNECT_MS_MIN;
   #reason = "it was not asked yet";
   #closed = false;
   #started = Promise.withResolvers<void>();
 
-  constructor(options: LinkOptions) {
+  constructor(options: LinkOptions<Client>) {
     this.#options = options;
   }
 
@@ -90,7 +80,7 @@ export class Link {
   }
 
   /** Throws HubError `unavailable` while it is away. */
-  get connection(): Connection {
+  get connection(): Connection<Client> {
     if (this.#up === undefined) throw new HubError("unavailable", `Redis is away: ${this.#reason}`);
     return this.#up;
   }
@@ -112,7 +102,7 @@ export class Link {
   }
 
   async #attempt(): Promise<void> {
-    let connection: Connection | undefined;
+    let connection: Connection<Client> | undefined;
     try {
       const client = await this.#options.open();
       connection = new Connection(client, this.#options.runtime);
@@ -131,7 +121,7 @@ export class Link {
     this.#started.resolve();
   }
 
-  #lost(client: RedisClient): void {
+  #lost(client: Client): void {
     if (this.#up?.client !== client) return;
     this.#up = undefined;
     this.#away("the connection was lost");

@@ -21,7 +21,8 @@ export function replyCode(error: unknown): string {
 
 /** HubError `unavailable` for what may pass, and for a connection that went away with the question; other replies stay errors. */
 export function replyError(error: unknown): unknown {
-  if (error instanceof HubError) return error;
+  // Not from any server: a mistake of ours.
+  if (error instanceof HubError || error instanceof TypeError) return error;
   const code = replyCode(error);
   if (code !== "" && !TEMPORARY.has(code)) return error;
   const message = code === "" ? "The connection to Redis was lost" : "Redis cannot do it now";

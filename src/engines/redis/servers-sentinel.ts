@@ -42,7 +42,7 @@ export function locateMaster(
     throw new RedisFailure(reason);
   }
 
-  const watch = new Link({
+  const watch = new Link<RedisClient>({
     runtime,
     async open() {
       const [sentinel] = await ask();

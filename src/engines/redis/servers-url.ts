@@ -71,7 +71,7 @@ function parseUrl(text: string): ServerSpec {
     }
     return {
       kind: "cluster",
-      seeds: list,
+      seeds: list.map(({ host, port }) => ({ host: host.replace(/^\[(.*)\]$/, "$1"), port })),
       username: decodeURIComponent(user),
       password: decodeURIComponent(rest.join(":")),
       tls: scheme === "rediss",

@@ -3,8 +3,10 @@
  * spread over, a master found by Sentinels, a Cluster. The clients behind it are imported by `client*.ts` alone.
  */
 import type { Runtime } from "../../core/runtime.ts";
-import { createServerShard, type OwnedShard } from "./client.ts";
-import { openClient } from "./client-link.ts";
+import { createServerShard } from "./client.ts";
+import { openBunClient } from "./client-bun.ts";
+import { createClusterShard } from "./client-cluster.ts";
+import type { OwnedShard, ShardEvents } from "./client-shard.ts";
 import type { RedisArgument } from "./client-replies.ts";
 import { locateMaster, type MasterLocator } from "./servers-sentinel.ts";
 import { parseUrls, type ServerSpec } from "./servers-url.ts";
@@ -88,7 +90,7 @@ export interface RedisServerEvent {
 
 /** Throws `RedisFailure` for a URL that is none. */
 export function createRedisServers(options: RedisServersOptions): RedisServers {
-  const { runtime, onBug, prefix = "carillon" } = options;
+  const { runtime, onBug, ca, prefix = "carillon" } = options;
   const gapListeners: ((shard: RedisShard) => void)[] = [];
   const locators: MasterLocator[] = [];
   const shards = parseUrls(options.url).map(createShard);
@@ -96,26 +98,28 @@ export function createRedisServers(options: RedisServersOptions): RedisServers {
 
   function createShard(spec: ServerSpec): OwnedShard {
     const { name } = spec;
-    const shard: OwnedShard = createServerShard({
-      ...{ name, runtime, onBug, prefix },
-      open: opener(spec, () => shard.reconnect()),
+    const at = `Redis at ${name}`;
+    const events: ShardEvents = {
+      onBug,
       onGap() {
         for (const listener of gapListeners) listener(shard);
       },
-      onAway: (reason) =>
-        options.onEvent?.({ state: "away", message: `Redis at ${name} is away: ${reason}` }),
-      onBack: () => options.onEvent?.({ state: "back", message: `Redis at ${name} is back` }),
-    });
+      onAway: (reason) => options.onEvent?.({ state: "away", message: `${at} is away: ${reason}` }),
+      onBack: () => options.onEvent?.({ state: "back", message: `${at} is back` }),
+    };
+    const shared = { name, runtime, prefix, events };
+    const shard: OwnedShard =
+      spec.kind === "cluster"
+        ? createClusterShard({ ...shared, spec, ca })
+        : createServerShard({ ...shared, open: opener(spec, () => shard.reconnect()) });
     return shard;
   }
 
-  function opener(spec: ServerSpec, onSwitch: () => void) {
-    const { ca } = options;
-    if (spec.kind === "server") return () => openClient({ ...spec, ca });
-    if (spec.kind === "cluster") throw new Error("Not built yet");
+  function opener(spec: Exclude<ServerSpec, { kind: "cluster" }>, onSwitch: () => void) {
+    if (spec.kind === "server") return () => openBunClient({ ...spec, ca });
     const locator = locateMaster(spec, { runtime, onSwitch });
     locators.push(locator);
-    return async () => openClient({ ...(await locator.locate()), ca });
+    return async () => openBunClient({ ...(await locator.locate()), ca });
   }
 
   async function close(): Promise<void> {
