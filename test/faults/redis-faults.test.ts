@@ -10,7 +10,10 @@ import { startSentinels } from "../support/redis-sentinels.ts";
 import { startRedis, until } from "../support/redis.ts";
 
 /** Acknowledged publications per channel before and after what breaks. */
-const LOAD = process.env["CARILLON_SOAK"] === undefined ? 150 : 3_000;
+const SOAK = process.env["CARILLON_SOAK"] !== undefined;
+const LOAD = SOAK ? 3_000 : 150;
+/** How long Redis stays stopped once the nodes have noticed. */
+const STOPPED_MS = SOAK ? 10_000 : 0;
 const CHANNELS = ["load:a", "load:b", "load:c"];
 const TIMEOUT_MS = 120_000;
 
@@ -90,6 +93,7 @@ describe("two nodes under load", () => {
       for (const node of nodes) {
         await until("the node says that it is not ready", async () => !(await isReady(node)));
       }
+      await Bun.sleep(STOPPED_MS);
       const { error } = await nodes[0].api("publish", { channel: "load:x", data: {} });
       expect(error).toEqual({ code: 100, message: "internal server error" });
       redis.cont();

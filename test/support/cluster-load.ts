@@ -3,6 +3,7 @@
  * down what they saw and what they were told, so that a loss in silence cannot hide.
  */
 import { Centrifuge } from "centrifuge";
+import { createBalancer } from "./balancer.ts";
 
 /** Of one server of the cluster: a process or one in this process. */
 export interface LoadedServer {
@@ -13,7 +14,7 @@ export interface LoadedServer {
 export interface ClusterLoadOptions {
   readonly servers: readonly LoadedServer[];
   readonly channels: readonly string[];
-  /** Witnesses of each channel on each server; when theirs goes away they try the next one. */
+  /** Witnesses of each channel on each server; one whose server went away comes back on another. */
   readonly witnessesEach: number;
 }
 
@@ -60,10 +61,15 @@ const FAILURES_MAX = 200_000;
 
 export async function loadCluster(options: ClusterLoadOptions): Promise<ClusterLoad> {
   const { servers, channels, witnessesEach } = options;
+  const balancers = await Promise.all(
+    servers.map((_, home) =>
+      createBalancer(turned(servers, home).map(({ websocketUrl }) => websocketUrl)),
+    ),
+  );
   const witnesses = channels.flatMap((channel) =>
-    servers.flatMap((_, home) =>
-      Array.from({ length: witnessesEach }, (__, index) =>
-        createWitness(`${channel}/${home}/${index}`, channel, turned(servers, home)),
+    balancers.flatMap(({ url }, home) =>
+      Array.from({ length: witnessesEach }, (_, index) =>
+        createWitness(`${channel}/${home}/${index}`, channel, url),
       ),
     ),
   );
@@ -104,6 +110,7 @@ export async function loadCluster(options: ClusterLoadOptions): Promise<ClusterL
     async [Symbol.asyncDispose]() {
       for (const { client } of witnesses) client.disconnect();
       await Promise.all(publishers.map((publisher) => publisher.abandon()));
+      for (const balancer of balancers) await balancer[Symbol.asyncDispose]();
     },
   };
 }
@@ -114,14 +121,8 @@ function turned<T>(ring: readonly T[], first: number): T[] {
   return [...ring.slice(at), ...ring.slice(0, at)];
 }
 
-function createWitness(name: string, channel: string, servers: readonly LoadedServer[]): Witness {
-  const client = new Centrifuge(
-    servers.map(({ websocketUrl }) => ({
-      transport: "websocket" as const,
-      endpoint: websocketUrl,
-    })),
-    { minReconnectDelay: 20, maxReconnectDelay: 200 },
-  );
+function createWitness(name: string, channel: string, url: string): Witness {
+  const client = new Centrifuge(url, { minReconnectDelay: 20, maxReconnectDelay: 200 });
   const subscription = client.newSubscription(channel, {
     minResubscribeDelay: 20,
     maxResubscribeDelay: 200,
