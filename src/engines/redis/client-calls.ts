@@ -11,22 +11,32 @@ export const CALLS_IN_FLIGHT_MAX = 200_000;
 /** Bytes of arguments in flight on one connection; beyond it calls are refused, but for one on an idle connection. */
 export const CALL_BYTES_IN_FLIGHT_MAX = 64 * 1024 * 1024;
 
-/** A connection on which something is asked and nothing at all is answered for this long is given up, at the latest after twice as long. */
+/** A connection on which something is asked and nothing at all is answered for this long, milliseconds, is given up. */
 export const SILENCE_MS = 1_500;
+
+/** Looks in that time. All must find silence: in a process that was itself too busy to listen, one does, and the next hears. */
+const LOOKS = 3;
 
 export class Calls {
   readonly #timers: Timers;
   readonly #onSilence: () => void;
+  readonly #progressOf: () => number;
+  #progress = 0;
   #inFlight = 0;
   #bytes = 0;
   #heard = false;
+  #silentLooks = 0;
   #watch: Timer | undefined;
   #idle: (() => void)[] = [];
 
-  /** `onSilence` closes the connection, which rejects what is in flight. */
-  constructor(timers: Timers, onSilence: () => void) {
+  /**
+   * `onSilence` closes the connection, which rejects what is in flight. `progressOf` changes with what the server sends, where
+   * others than the calls tracked here use the connection as well.
+   */
+  constructor(timers: Timers, onSilence: () => void, progressOf: () => number = () => 0) {
     this.#timers = timers;
     this.#onSilence = onSilence;
+    this.#progressOf = progressOf;
   }
 
   /** Throws HubError `unavailable` beyond the bounds; then nothing was sent. */
@@ -56,22 +66,24 @@ export class Calls {
 
   #watchOn(): void {
     this.#heard = false;
-    const watch = this.#timers.after(SILENCE_MS, () => {
-      if (this.#heard) return this.#watchOn();
-      // This process may have been the silent one: what came in meanwhile is heard first.
-      this.#timers.soon(() => {
-        if (this.#watch !== watch) return;
-        if (this.#heard) return this.#watchOn();
-        this.#watch = undefined;
-        this.#onSilence();
-      });
+    this.#watch = this.#timers.after(SILENCE_MS / LOOKS, () => {
+      this.#silentLooks = this.#heard || this.#progressed() ? 0 : this.#silentLooks + 1;
+      if (this.#silentLooks < LOOKS) return this.#watchOn();
+      this.#watch = undefined;
+      this.#onSilence();
     });
-    this.#watch = watch;
+  }
+
+  #progressed(): boolean {
+    const before = this.#progress;
+    this.#progress = this.#progressOf();
+    return this.#progress !== before;
   }
 
   #rest(): void {
     this.#watch?.cancel();
     this.#watch = undefined;
+    this.#silentLooks = 0;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

@@ -6,20 +6,13 @@ import { RedisFailure } from "./client-diagnosis.ts";
 import { CONNECT_TIMEOUT_MS } from "./client-link.ts";
 import type { ClusterSpec } from "./client-cluster.ts";
 
-/**
- * As `SILENCE_MS`, for a node. Longer, since ioredis counts the time that this process takes to write: a hundred thousand
- * calls in one turn keep it busy for two seconds.
- */
-export const NODE_SILENCE_MS = 5_000;
-
-/** For every connection to a node: no reconnects of its own, and an end to those that have gone silent. */
+/** For every connection to a node. */
 export function nodeOptions(spec: ClusterSpec, ca: string | undefined) {
   const { username, password, tls } = spec;
   return {
     ...(password === "" ? {} : { username: username || "default", password }),
     ...(tls ? { tls: ca === undefined ? {} : { ca } } : {}),
     connectTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: NODE_SILENCE_MS,
   } satisfies RedisOptions;
 }
 

@@ -4,6 +4,7 @@
  */
 import { Cluster, type ClusterOptions, type Redis } from "ioredis";
 import type { Runtime } from "../../core/runtime.ts";
+import { Calls } from "./client-calls.ts";
 import { ClusterBus } from "./client-cluster-bus.ts";
 import { nodeOptions } from "./client-cluster-node.ts";
 import {
@@ -44,13 +45,25 @@ export function createClusterShard(options: ClusterShardOptions): OwnedShard {
   let generation = 0;
   /** What `generation` stands for. */
   let identity = "";
+  const calls = new WeakMap<Redis, Calls>();
 
   async function learnGeneration(connection: Connection<ClusterClient>): Promise<void> {
     const masters = connection.client.cluster.nodes("master");
-    const found = (await Promise.all(masters.map(identityOf))).sort().join(" ");
+    const identities = masters.map((node) => identityOf(node, callsOf(node)));
+    const found = (await Promise.all(identities)).sort().join(" ");
     if (found === identity) return;
     generation = await readGeneration(connection, prefix, found);
     identity = found;
+  }
+
+  /** ioredis waits without end for a node that hangs: asking each one now and then shows it. */
+  function callsOf(node: Redis): Calls {
+    let known = calls.get(node);
+    if (known === undefined) {
+      const bytesRead = () => node.stream?.bytesRead ?? 0;
+      calls.set(node, (known = new Calls(runtime.timers, () => node.disconnect(), bytesRead)));
+    }
+    return known;
   }
 
   let bus: ClusterBus | undefined;
@@ -134,8 +147,8 @@ function portable(arg: string | number | Uint8Array): string | number | Buffer {
   return arg instanceof Uint8Array ? Buffer.from(arg) : arg;
 }
 
-async function identityOf(node: Redis): Promise<string> {
-  const info = await node.info();
+async function identityOf(node: Redis, calls: Calls): Promise<string> {
+  const info = await calls.track(0, () => node.info());
   checkInfo(info, "cluster");
   return dataIdentity(info);
 }
