@@ -52,10 +52,8 @@ export class TopicBus {
         onUp({ first: this.#first });
         this.#first = false;
       },
-      onAway: (reason) => {
-        this.#topics.lost();
-        onAway(reason);
-      },
+      onLost: () => this.#topics.lost(),
+      onAway,
     });
   }
 
@@ -90,7 +88,12 @@ export class TopicBus {
     return {
       subscribe: async (names) => {
         const { calls, client } = connection();
-        await answered(calls.track(0, () => client.join(names, this.#topics.dispatch)));
+        // A flood of messages may hold up the answers for long.
+        const dispatch = (message: string, topic: string): void => {
+          calls.heard();
+          this.#topics.dispatch(message, topic);
+        };
+        await answered(calls.track(0, () => client.join(names, dispatch)));
       },
       unsubscribe: async (topic) => {
         const { calls, client } = connection();

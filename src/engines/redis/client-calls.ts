@@ -58,6 +58,11 @@ export class Calls {
     }
   }
 
+  /** The server has sent something else than an answer. */
+  heard(): void {
+    this.#heard = true;
+  }
+
   /** Resolves once nothing is in flight. */
   idle(): Promise<void> {
     if (this.#inFlight === 0) return Promise.resolve();

@@ -7,16 +7,15 @@ import { openNode } from "./client-cluster-node.ts";
 import type { ClusterSpec } from "./client-cluster.ts";
 import { slotOf } from "./client-cluster-slot.ts";
 import { checkInfo } from "./client-diagnosis.ts";
-import type { ShardBus, ShardEvents } from "./client-shard.ts";
+import type { ShardBus, ToldByBus } from "./client-shard.ts";
 import type { OnMessage } from "./client-topics.ts";
 
-export interface ClusterBusOptions {
+export interface ClusterBusOptions extends ToldByBus {
   readonly spec: ClusterSpec;
   readonly ca: string | undefined;
   readonly runtime: Runtime;
-  readonly events: ShardEvents;
-  readonly onUp: () => void;
-  readonly onAway: (reason: string) => void;
+  /** What a topic's handler threw. */
+  readonly onBug: (error: unknown) => void;
 }
 
 interface Placed {
@@ -100,7 +99,7 @@ export class ClusterBus implements ShardBus {
   }
 
   #open(node: string): void {
-    const { spec, ca, runtime, events, onAway } = this.#options;
+    const { spec, ca, runtime, onAway, onGap, onBug } = this.#options;
     const bus = new TopicBus({
       open: () => openNode(node, spec, { ca, runtime }),
       runtime,
@@ -111,12 +110,12 @@ export class ClusterBus implements ShardBus {
         if (this.#nodes.get(node) !== bus) return;
         this.#place();
         this.#tellUp();
-        if (!first) events.onGap();
+        if (!first) onGap();
       },
       onAway: (reason) => {
         if (this.#nodes.get(node) === bus) onAway(`node ${node}: ${reason}`);
       },
-      onBug: events.onBug,
+      onBug,
     });
     this.#nodes.set(node, bus);
     bus.start().catch((error: unknown) => {
@@ -146,7 +145,7 @@ export class ClusterBus implements ShardBus {
         }),
       );
     }
-    if (moving.length > 0) void Promise.all(moving).then(this.#options.events.onGap);
+    if (moving.length > 0) void Promise.all(moving).then(this.#options.onGap);
   }
 
   #ownerOf(topic: string): string | undefined {

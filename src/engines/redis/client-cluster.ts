@@ -83,7 +83,8 @@ export function createClusterShard(options: ClusterShardOptions): OwnedShard {
         learnGeneration(connection).catch(() => {});
       });
     },
-    createBus: (told) => (bus = new ClusterBus({ spec, ca, runtime, events, ...told })),
+    createBus: (told) =>
+      (bus = new ClusterBus({ spec, ca, runtime, onBug: events.onBug, ...told })),
   });
 }
 

@@ -31,6 +31,8 @@ export interface LinkOptions<Client extends LinkClient> {
   /** Checks and prepares a new connection before it counts as up; a rejection gives it up. */
   readonly prepare: (connection: Connection<Client>) => Promise<void>;
   readonly onUp: () => void;
+  /** A connection is gone, or was not made. */
+  readonly onLost: () => void;
   /** Once for each reason. */
   readonly onAway: (reason: string) => void;
 }
@@ -116,6 +118,7 @@ export class Link<Client extends LinkClient> {
     }
     if (this.#closed) return connection.client.close();
     this.#up = connection;
+    this.#reason = "";
     this.#pauseMs = RECONNECT_MS_MIN;
     this.#options.onUp();
     this.#started.resolve();
@@ -124,6 +127,7 @@ export class Link<Client extends LinkClient> {
   #lost(client: Client): void {
     if (this.#up?.client !== client) return;
     this.#up = undefined;
+    this.#options.onLost();
     this.#away("the connection was lost");
     if (!this.#closed) void this.#attempt();
   }
@@ -134,6 +138,7 @@ export class Link<Client extends LinkClient> {
       error instanceof RedisFailure
         ? error
         : new RedisFailure(error instanceof Error ? error.message : String(error));
+    this.#options.onLost();
     if (failure.final) this.#started.reject(failure);
     this.#away(failure.message);
     const { timers, random } = this.#options.runtime;

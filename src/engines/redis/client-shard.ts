@@ -24,9 +24,17 @@ export interface ShardBus {
   close(): Promise<void>;
 }
 
-/** Whom a shard's owner hears of it. */
+/** What a bus tells its shard. */
+export interface ToldByBus {
+  readonly onUp: () => void;
+  readonly onAway: (reason: string) => void;
+  /** Messages may have been missed; what was subscribed is again. */
+  readonly onGap: () => void;
+}
+
+/** What a shard tells its owner. */
 export interface ShardEvents {
-  /** Messages may have been missed; all subscriptions are there again. */
+  /** Messages may have been missed; all subscriptions are there again, and commands are answered. */
   readonly onGap: () => void;
   /** Once for each reason that it is away for. */
   readonly onAway: (reason: string) => void;
@@ -44,8 +52,7 @@ export interface ShardOptions<Client extends CommandClient> {
   /** Checks the servers. Rejects with `RedisFailure`. */
   readonly prepare: (connection: Connection<Client>) => Promise<void>;
   readonly generation: () => number;
-  /** Its own ways up and away are told to the two that it is given. */
-  readonly createBus: (told: { onUp: () => void; onAway: (reason: string) => void }) => ShardBus;
+  readonly createBus: (told: ToldByBus) => ShardBus;
 }
 
 /** A shard as its owner holds it. */
@@ -66,6 +73,7 @@ export function createShard<Client extends CommandClient>(
   /** Scripts that a connection's servers have, as far as they were told by that connection. */
   const loaded = new WeakMap<Connection, Set<RedisScript>>();
   let awayFor: string | undefined;
+  let missed = false;
   let closing: Promise<void> | undefined;
 
   function onAway(reason: string): void {
@@ -78,10 +86,21 @@ export function createShard<Client extends CommandClient>(
     if (commands.reason !== undefined || bus.reason !== undefined) return;
     if (awayFor !== undefined) events.onBack();
     awayFor = undefined;
+    if (missed) events.onGap();
+    missed = false;
   }
 
-  const bus = options.createBus({ onUp, onAway });
-  const commands = new Link({ open, runtime, prepare: options.prepare, onUp, onAway });
+  /** Held back until what was missed can be asked for. */
+  function onGap(): void {
+    missed = true;
+    onUp();
+  }
+
+  const bus = options.createBus({ onUp, onAway, onGap });
+  const commands = new Link({
+    ...{ open, runtime, prepare: options.prepare, onUp, onAway },
+    onLost() {},
+  });
 
   function requireOpen(): void {
     if (closing !== undefined) throw new HubError("unavailable", "The engine is closed");

@@ -32,13 +32,10 @@ export function createServerShard(options: ServerShardOptions): OwnedShard {
       const identity = dataIdentity(await check(connection));
       generation = await readGeneration(connection, prefix, identity);
     },
-    createBus: ({ onUp, onAway }) =>
+    createBus: ({ onUp, onAway, onGap }) =>
       new TopicBus({
         ...{ open, runtime, check, onAway, onBug: events.onBug },
-        onUp({ first }) {
-          onUp();
-          if (!first) events.onGap();
-        },
+        onUp: ({ first }) => (first ? onUp() : onGap()),
       }),
   });
 }

@@ -56,6 +56,7 @@ export function locateMaster(
       });
     },
     onUp() {},
+    onLost() {},
     onAway() {},
   });
   // Not waited for: its loss only means that a switch is noticed by the connections themselves.
