@@ -2,30 +2,41 @@
 import { createTestRuntime, type TestRuntime } from "../../../test/support/runtime.ts";
 import type { HistoryLimits } from "../../core/engine.ts";
 import { systemRuntime } from "../../system-runtime.ts";
-import { createRedisEngine, type RedisEngineOptions } from "./index.ts";
+import { createRedisEngine } from "./index.ts";
 
 export const LIMITS: HistoryLimits = { size: 1000, ttlMs: 60_000, metaTtlMs: 600_000 };
 export const ROOM = { space: "channels", name: "room" };
 export const ALL = { limit: 1_000_000 };
 
+export interface TestEngineOptions {
+  readonly prefix?: string;
+  /** Default: a time of its own. Nodes with one runtime share theirs. */
+  readonly runtime?: TestRuntime;
+  /** Expiry by the server's clock, as outside of tests. */
+  readonly serverTime?: boolean;
+}
+
 let seeds = 0;
 
-/** Nodes with one runtime share their time. */
 export async function startEngine(
   url: string | readonly string[],
-  options: Partial<RedisEngineOptions> & { readonly runtime?: TestRuntime } = {},
+  options: TestEngineOptions = {},
 ) {
   // A seed of its own for each node: two nodes of one seed would have one name.
   const runtime = options.runtime ?? createTestRuntime((seeds += 1));
   const bugs: unknown[] = [];
   const events: string[] = [];
+  const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
   const engine = createRedisEngine({
     url,
     connections: systemRuntime,
-    nowMs: () => runtime.clock.epochMs(),
-    onEvent: ({ message }) => void events.push(message),
+    ...(options.serverTime === true ? {} : { nowMs: () => runtime.clock.epochMs() }),
+    onEvent({ message }) {
+      events.push(message);
+      for (const { text, resolve } of waiting) if (message.includes(text)) resolve();
+    },
     onBug: (error) => void bugs.push(error),
-    ...options,
+    ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
     runtime,
   });
   await engine.start();
@@ -34,6 +45,8 @@ export async function startEngine(
     runtime,
     bugs,
     events,
+    /** Resolves with the next report of the servers that contains the text. */
+    heard: (text: string) => new Promise<void>((resolve) => void waiting.push({ text, resolve })),
     ...engine.app("app"),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

@@ -8,7 +8,8 @@ local function open(metaKey, listKey, at, generation, newEpoch)
   local meta = redis.call('HMGET', metaKey, 'e', 'o', 'x', 'g', 'v', 'w')
   local stream = { epoch = meta[1], top = tonumber(meta[2] or 0), version = meta[5], versionEpoch = meta[6] }
   if not meta[1] or tonumber(meta[3]) <= at then
-    redis.call('DEL', metaKey, listKey)
+    -- Nothing is deleted needlessly: behind any write a script is not refused for want of memory any more.
+    if redis.call('EXISTS', metaKey, listKey) > 0 then redis.call('DEL', metaKey, listKey) end
     stream = { epoch = newEpoch, top = 0 }
     redis.call('HSET', metaKey, 'e', newEpoch, 'o', 0, 'g', generation)
     stream.made = true
