@@ -1,7 +1,7 @@
 /** A server of the gusher dialect as its specification's checklist assumes it, and a client that sees its frames as they are. */
 import { createHmac, generateKeyPairSync, sign, constants, type KeyObject } from "node:crypto";
 import type { Engine } from "../../src/core/engine.ts";
-import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
+import { createTestEngine } from "./engine.ts";
 import { DEV_TOKEN_SECRET } from "./tokens.ts";
 import { connectRaw, type RawFrame, type RawWebSocket } from "./raw-websocket.ts";
 import { createTestRuntime, type TestRuntime } from "./runtime.ts";
@@ -48,7 +48,7 @@ export const GRANT_Z = { ...GRANT_A, channels: ["*"], user_id: "u2" };
 export async function bootGusher(options: GusherOptions = {}): Promise<GusherServer> {
   const { gusher = {}, dataDir, withoutNamespace, config } = options;
   const runtime = options.runtime ?? createTestRuntime();
-  const engine = options.engine ?? createEmbeddedEngine({ dataDir, durability: "normal", runtime });
+  const engine = options.engine ?? createTestEngine({ dataDir, runtime });
   const server = await bootServer({
     runtime,
     engine,
