@@ -300,7 +300,7 @@ describe("what lies in Redis", () => {
     await using node = await startEngine(server.url, {
       prefix: "clock",
       runtime,
-      serverTime: true,
+      time: "server",
     });
     await node.broker.publish(ROOM, json(1), kept);
     // A node whose clock is wrong by a day changes nothing.

@@ -1,6 +1,7 @@
 /** Redis engines to test: real servers and connections in real time, expiry and heartbeats on a clock that tests move. */
 import { createTestRuntime, type TestRuntime } from "../../../test/support/runtime.ts";
 import type { HistoryLimits } from "../../core/engine.ts";
+import type { Clock } from "../../core/runtime.ts";
 import { systemRuntime } from "../../system-runtime.ts";
 import { createRedisEngine } from "./index.ts";
 
@@ -12,8 +13,8 @@ export interface TestEngineOptions {
   readonly prefix?: string;
   /** Default: a time of its own. Nodes with one runtime share theirs. */
   readonly runtime?: TestRuntime;
-  /** Expiry by the server's clock, as outside of tests. */
-  readonly serverTime?: boolean;
+  /** What expiry goes by: a clock, by default the runtime's, or the server's own as outside of tests. */
+  readonly time?: Clock | "server";
 }
 
 let seeds = 0;
@@ -24,13 +25,14 @@ export async function startEngine(
 ) {
   // A seed of its own for each node: two nodes of one seed would have one name.
   const runtime = options.runtime ?? createTestRuntime((seeds += 1));
+  const { time = runtime.clock } = options;
   const bugs: unknown[] = [];
   const events: string[] = [];
   const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
   const engine = createRedisEngine({
     url,
     connections: systemRuntime,
-    ...(options.serverTime === true ? {} : { nowMs: () => runtime.clock.epochMs() }),
+    ...(time === "server" ? {} : { nowMs: () => time.epochMs() }),
     onEvent({ message }) {
       events.push(message);
       for (const { text, resolve } of waiting) if (message.includes(text)) resolve();
