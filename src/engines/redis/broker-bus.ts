@@ -18,6 +18,8 @@ interface Listening {
   readonly topic: string;
   readonly shard: RedisShard;
   readonly listener: ChannelListener;
+  /** The server has confirmed the subscription: what is published from now on comes back. */
+  subscribed: boolean;
   /** The last number of each sender. */
   readonly seen: Map<string, number>;
   readonly echoes: Map<string, PendingEcho>;
@@ -50,10 +52,12 @@ export class Bus {
   /** Replaces the listener of before. Rejects with HubError `unavailable`; then nobody listens. */
   async listen(shard: RedisShard, topic: string, listener: ChannelListener): Promise<void> {
     this.#forget(topic);
-    const listening = { topic, shard, listener, seen: new Map(), echoes: new Map() };
+    const state = { subscribed: false, seen: new Map(), echoes: new Map() };
+    const listening: Listening = { topic, shard, listener, ...state };
     this.#topics.set(topic, listening);
     try {
       await shard.subscribe(topic, (message) => this.#receive(listening, message));
+      listening.subscribed = true;
     } catch (error) {
       if (this.#topics.get(topic) === listening) this.#forget(topic);
       throw error;
@@ -67,10 +71,11 @@ export class Bus {
     listening.shard.unsubscribe(topic);
   }
 
-  /** Undefined when nobody listens here. To be called before the message is sent. */
+  /** Undefined when nobody listens here yet. To be called before the message is sent. */
   echo(topic: string, sequence: Sequence): Echo | undefined {
     const listening = this.#topics.get(topic);
-    if (listening === undefined) return undefined;
+    // One that is about to listen may or may not get it: waiting for that would be for the whole `ECHO_WAIT_MS`.
+    if (listening?.subscribed !== true) return undefined;
     const { promise: heard, resolve } = Promise.withResolvers<void>();
     const key = keyOf(sequence);
     const echo: PendingEcho = {
