@@ -14,10 +14,10 @@ ARGV[7] 1 for descending offsets, 0
 Reply: {epoch, top offset, offset, body, offset, body, …}
 ]]
 local at = now(ARGV[1])
-local stream = open(KEYS[1], KEYS[2], at, ARGV[2], ARGV[3])
-if stream.made then keep(KEYS[1], at, tonumber(ARGV[4])) end
+local epoch, top, _, _, made = open(KEYS[1], KEYS[2], at, ARGV[2], ARGV[3])
+if made then keep(KEYS[1], at, ARGV[4]) end
 
-local reply = { stream.epoch, stream.top }
+local reply = { epoch, top }
 local left = tonumber(ARGV[5])
 local reverse = ARGV[7] == '1'
 local since = tonumber(ARGV[6])

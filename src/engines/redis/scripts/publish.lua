@@ -39,24 +39,23 @@ if ARGV[8] == '' then
   return { '', 0, 1 }
 end
 
-local size, ttl, metaTtl = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local stream = open(KEYS[1], KEYS[2], at, ARGV[2], ARGV[3])
+local epoch, top, lastVersion, lastVersionEpoch = open(KEYS[1], KEYS[2], at, ARGV[2], ARGV[3])
 local version = tonumber(ARGV[11])
 
-if version and stream.version and stream.versionEpoch == ARGV[12] and version <= tonumber(stream.version) then
-  remember(stream.epoch, whole(stream.top))
-  return { stream.epoch, stream.top, 0 }
+if version and lastVersion and lastVersionEpoch == ARGV[12] and version <= tonumber(lastVersion) then
+  remember(epoch, whole(top))
+  return { epoch, top, 0 }
 end
 
-local offset = whole(stream.top + 1)
-local id = offset .. '-' .. whole(math.min(at + ttl, TIME_MAX))
-redis.call('XADD', KEYS[2], 'MINID', '=', whole(math.max(stream.top + 2 - size, 0)), id, 'd', ARGV[7])
+local offset = whole(top + 1)
+local id = offset .. '-' .. whole(math.min(at + ARGV[9], TIME_MAX))
+redis.call('XADD', KEYS[2], 'MINID', '=', whole(math.max(top + 2 - ARGV[8], 0)), id, 'd', ARGV[7])
 -- Never sooner than an earlier publication asked for; GT alone takes a list without an expiry for an endless one.
-if redis.call('PEXPIRE', KEYS[2], whole(ttl), 'GT') == 0 and redis.call('PTTL', KEYS[2]) < 0 then
-  redis.call('PEXPIRE', KEYS[2], whole(ttl))
+if redis.call('PEXPIRE', KEYS[2], ARGV[9], 'GT') == 0 and redis.call('PTTL', KEYS[2]) < 0 then
+  redis.call('PEXPIRE', KEYS[2], ARGV[9])
 end
-if version then keep(KEYS[1], at, metaTtl, 'o', offset, 'v', ARGV[11], 'w', ARGV[12])
-else keep(KEYS[1], at, metaTtl, 'o', offset) end
-redis.call(ARGV[4], ARGV[5], ARGV[6] .. ' ' .. stream.epoch .. ' ' .. offset .. '\n' .. ARGV[7])
-remember(stream.epoch, offset)
-return { stream.epoch, stream.top + 1, 1 }
+if version then keep(KEYS[1], at, ARGV[10], 'o', offset, 'v', ARGV[11], 'w', ARGV[12])
+else keep(KEYS[1], at, ARGV[10], 'o', offset) end
+redis.call(ARGV[4], ARGV[5], ARGV[6] .. ' ' .. epoch .. ' ' .. offset .. '\n' .. ARGV[7])
+remember(epoch, offset)
+return { epoch, top + 1, 1 }

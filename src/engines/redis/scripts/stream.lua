@@ -2,26 +2,27 @@
 -- The stream's hash: e epoch, o top offset, x when it expires, g generation of the server that it was last used in,
 -- v and w the last version and its epoch.
 
--- The stream, made when it is missing or has expired. It gets another epoch when the server may have lost what it had
--- confirmed since: then offsets may be given out twice. A caller with an older generation knows less than the stream.
+-- The stream's epoch, top offset, last version and its epoch, and whether it was made, since it was missing or had expired. It gets
+-- another epoch when the server may have lost what it had confirmed since: then offsets may be given out twice. A
+-- caller with an older generation knows less than the stream.
 local function open(metaKey, listKey, at, generation, newEpoch)
   local meta = redis.call('HMGET', metaKey, 'e', 'o', 'x', 'g', 'v', 'w')
-  local stream = { epoch = meta[1], top = tonumber(meta[2] or 0), version = meta[5], versionEpoch = meta[6] }
-  if not meta[1] or tonumber(meta[3]) <= at then
+  local epoch = meta[1]
+  if not epoch or tonumber(meta[3]) <= at then
     -- Nothing is deleted needlessly: behind any write a script is not refused for want of memory any more.
     if redis.call('EXISTS', metaKey, listKey) > 0 then redis.call('DEL', metaKey, listKey) end
-    stream = { epoch = newEpoch, top = 0 }
     redis.call('HSET', metaKey, 'e', newEpoch, 'o', 0, 'g', generation)
-    stream.made = true
-  elseif tonumber(generation) > tonumber(meta[4]) then
-    stream.epoch = newEpoch
+    return newEpoch, 0, nil, nil, true
+  end
+  if tonumber(generation) > tonumber(meta[4]) then
+    epoch = newEpoch
     redis.call('HSET', metaKey, 'e', newEpoch, 'g', generation)
   end
-  return stream
+  return epoch, tonumber(meta[2]), meta[5], meta[6], false
 end
 
 -- Sets fields and moves the end. On the server's own clock the hash outlives its logical end only as garbage.
 local function keep(metaKey, at, metaTtl, ...)
   redis.call('HSET', metaKey, 'x', whole(math.min(at + metaTtl, TIME_MAX)), ...)
-  redis.call('PEXPIRE', metaKey, whole(metaTtl))
+  redis.call('PEXPIRE', metaKey, metaTtl)
 end

@@ -5,9 +5,9 @@ local function now(text)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Whole numbers as text: Lua's own conversion turns large ones into powers of ten.
+-- Whole numbers up to TIME_MAX as text: Lua's own conversion turns large ones into powers of ten.
 local function whole(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 local TIME_MAX = 9007199254740991
