@@ -28,7 +28,11 @@ export function createGusherApps(options: GusherAppsOptions): Map<string, Gusher
   if (!enabledDialects(config).includes("gusher")) return apps;
   const settings = settingsOf(config);
   for (const [id, hub] of hubs) {
-    const { records, queue } = engine.app(id);
+    const { records, queue, lists } = engine.app(id);
+    const onLists = config.gusher.remote_jobs === "redis_list";
+    if (onLists && lists === undefined) {
+      throw new Error(`The engine "${engine.name}" has no lists for \`gusher.remote_jobs\``);
+    }
     // Times are the dialect's own to judge: its `exp` is the last second inside (§4).
     const keys = createAppKeys({ config, app: id, runtime })("gusher", { checkTimes: false });
     apps.set(id, {
@@ -36,6 +40,7 @@ export function createGusherApps(options: GusherAppsOptions): Map<string, Gusher
       settings,
       records,
       queue,
+      ...(onLists && lists !== undefined ? { jobLists: lists } : {}),
       verify: async (jwt) => checkRegisteredClaims(await keys.verify(jwt), runtime.clock),
       runtime,
       schedule,

@@ -23,19 +23,21 @@ const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly st
   limits_hit: { help: "How often a limit was reached", labels: ["limit"] },
 };
 
+export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
 export interface ServerMetrics extends Metrics {
   /** Reads the hub's numbers at each scrape. */
   watch(hub: OwnedHub): void;
   /** Reads one number at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
-  readonly contentType: string;
   /** In Prometheus's text format. */
   scrape(): Promise<string>;
 }
 
-/** A registry of its own: two servers in one process do not add up. */
-export function createMetrics(): ServerMetrics {
+/** A registry of its own: two servers in one process do not add up. `worker` becomes a label of every series. */
+export function createMetrics({ worker }: { readonly worker?: number } = {}): ServerMetrics {
   const registry = new Registry();
+  if (worker !== undefined) registry.setDefaultLabels({ worker });
   collectDefaultMetrics({ register: registry });
   const counters = new Map<string, Counter>();
   // By name and label values, which are few: finding a counter's child anew costs more than the counting.
@@ -83,7 +85,6 @@ export function createMetrics(): ServerMetrics {
         },
       });
     },
-    contentType: registry.contentType,
     scrape: () => registry.metrics(),
   };
 }

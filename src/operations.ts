@@ -2,11 +2,12 @@
 import { Hono } from "hono";
 import { html } from "hono/html";
 import type { Engine } from "./core/engine.ts";
-import type { ServerMetrics } from "./metrics.ts";
+import { METRICS_CONTENT_TYPE } from "./metrics.ts";
 
 export interface OperationsOptions {
   readonly engine: Engine;
-  readonly metrics: ServerMetrics;
+  /** In Prometheus's text format. */
+  readonly scrape: () => Promise<string>;
   /** False while the server drains. */
   readonly accepting: () => boolean;
   /** Whether the request may see metrics. */
@@ -17,7 +18,7 @@ export interface OperationsOptions {
 
 /** Mounted on the `api` listener. */
 export function createOperations(options: OperationsOptions): Hono {
-  const { engine, metrics, accepting, allowed, openapi } = options;
+  const { engine, scrape, accepting, allowed, openapi } = options;
   const app = new Hono();
   app.get("/health", (c) => c.json({}));
   app.get("/ready", async (c) => {
@@ -29,9 +30,21 @@ export function createOperations(options: OperationsOptions): Hono {
     if (!allowed(c.req.raw)) {
       return c.text("An API key is missing or not known: send it as X-API-Key\n", 401);
     }
-    return c.body(await metrics.scrape(), 200, { "Content-Type": metrics.contentType });
+    return c.body(await scrape(), 200, { "Content-Type": METRICS_CONTENT_TYPE });
   });
   app.get("/openapi.json", (c) => c.json(openapi));
+  return app;
+}
+
+/** In place of everything until the engine has started: alive, not ready, and nothing else. */
+export function createStarting(engine: Engine): Hono {
+  const app = new Hono();
+  app.get("/health", (c) => c.json({}));
+  app.get("/ready", async (c) => {
+    const { reason = "The server is starting" } = await engine.health();
+    return c.json({ ready: false, reason }, 503);
+  });
+  app.notFound((c) => c.text("The server is starting\n", 503));
   return app;
 }
 
@@ -44,7 +57,7 @@ export interface IndexPage {
     readonly dialect: string;
     readonly path: string;
   }[];
-  readonly apiUrl: () => string;
+  readonly apiUrl: string;
   readonly apiPath: string;
 }
 
@@ -66,7 +79,7 @@ export function createIndex(page: IndexPage): Hono {
       ? html`<h2>Try it</h2>
           <pre>npx carillon subscribe public:news</pre>
           <pre>
-curl ${page.apiUrl()}${page.apiPath}/publish -H 'X-API-Key: dev-api-key' \\
+curl ${page.apiUrl}${page.apiPath}/publish -H 'X-API-Key: dev-api-key' \\
   -d '{"channel":"public:news","data":{"text":"Hello"}}'</pre>`
       : "";
     return c.html(

@@ -4,7 +4,6 @@ import { isIP } from "node:net";
 import { Hono } from "hono";
 import packageJson from "../package.json" with { type: "json" };
 import { createApiKeys, credentialOf } from "./auth/api-keys.ts";
-import type { MasterKeys } from "./auth/master-key.ts";
 import { RESERVED_SEGMENTS } from "./config/apps.ts";
 import { createNamespaces } from "./config/namespaces.ts";
 import type { Config } from "./config/schema.ts";
@@ -17,20 +16,20 @@ import type { ApiEnv } from "./dialects/dialect.ts";
 import { createGusher } from "./dialects/gusher/index.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
 import { createTasks, socketPaths } from "./dialects/tasks/index.ts";
-import { createEmbeddedEngine } from "./engines/embedded/index.ts";
+import { createEngine } from "./engine-choice.ts";
 import { createGusherApps } from "./gusher-apps.ts";
 import type { Logger } from "./log.ts";
 import { loadMasterKeys } from "./master-keys.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type ServerMetrics } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
-import { createIndex, createOperations } from "./operations.ts";
+import { createIndex, createOperations, createStarting } from "./operations.ts";
 import { createStreamingApps } from "./streaming-apps.ts";
 import { systemRuntime } from "./system-runtime.ts";
 import { createTasksApps } from "./tasks-apps.ts";
-import { createApiListener, type ApiListener } from "./transports/api-listener.ts";
+import { createApiListener, type ApiListenerOptions } from "./transports/api-listener.ts";
 import { createClientsListener, type ClientsListener } from "./transports/listener.ts";
 
-/** Clients told per second to reconnect elsewhere: a drain's pace, as far as its time allows. */
+/** Clients told per second to reconnect elsewhere, by all workers together: a drain's pace, as far as its time allows. */
 const DRAIN_CLIENTS_PER_SECOND = 1_000;
 /** The part of the shutdown time that may be spent on telling clients. */
 const DRAIN_SHARE = 0.8;
@@ -43,6 +42,8 @@ export interface ServerOptions {
   readonly runtime?: Runtime;
   /** In place of the configured one, not yet started. */
   readonly engine?: Engine;
+  /** As one of several processes: its own metrics, and the text that answers a scrape. */
+  readonly worker?: { readonly metrics: ServerMetrics; readonly scrapeAll: () => Promise<string> };
 }
 
 export interface RunningServer {
@@ -56,26 +57,37 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Rejects with one clear sentence when a port, file or database cannot be had. Nothing is left open then. */
+/**
+ * Rejects with one clear sentence when a port, file or database cannot be had. Nothing is left open then. While the engine waits for its
+ * servers, `api` already answers `/health` and `/ready`.
+ */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, log, runtime = systemRuntime } = options;
   const { version } = packageJson;
   const onBug = (error: unknown, doing = "the server's own work"): void => {
     log.error({ err: error, doing }, "Unexpected error");
   };
-  const engine = options.engine ?? createEngine(config, runtime, onBug);
+  const engine = options.engine ?? (await createEngine({ config, log, runtime, onBug }));
+  // What a start that fails has opened.
+  await using opened = new AsyncDisposableStack();
+  let answer: ApiListenerOptions["fetch"] = createStarting(engine).fetch;
+  const apiListener = await createApiListener({
+    ...addressOf(config.api),
+    fetch: (request, bindings) => answer(request, bindings),
+    onBug,
+  });
+  opened.defer(() => {
+    apiListener.cut();
+    return apiListener.close();
+  });
+  opened.use(engine);
   await engine.start();
-  let masterKeys: MasterKeys | undefined;
-  try {
-    // Not made for a server that seals nothing.
-    if (config.development || config.tasks.enabled) masterKeys = loadMasterKeys(config);
-  } catch (error) {
-    await engine[Symbol.asyncDispose]();
-    throw error;
-  }
+  // Not made for a server that seals nothing.
+  const masterKeys =
+    config.development || config.tasks.enabled ? loadMasterKeys(config) : undefined;
   warmUpPatterns(runtime.clock);
   const schedule = createSchedule(runtime);
-  const metrics = createMetrics();
+  const metrics = options.worker?.metrics ?? createMetrics();
   const namespaces = createNamespaces(config);
   const hubs = new Map<string, OwnedHub>();
   for (const { id } of config.apps) {
@@ -157,57 +169,44 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   api.route(
     "/",
     createOperations({
-      ...{ engine, metrics, openapi: openApiDocument(dialects, version) },
+      scrape: options.worker?.scrapeAll ?? (() => metrics.scrape()),
+      ...{ engine, openapi: openApiDocument(dialects, version) },
       accepting: () => accepting,
       allowed: (request) => openOperations || keyOf(request) !== undefined,
     }),
   );
   for (const dialect of dialects) if (dialect.api !== undefined) api.route("/", dialect.api);
 
-  let clients: ClientsListener | undefined;
-  let apiListener: ApiListener | undefined;
-  try {
-    const pages = createIndex({
-      ...{ version, engine: engine.name, development: config.development },
-      sockets: config.apps.flatMap(({ id: app, path_prefix = "" }) => [
-        { app, dialect: "streaming", path: path_prefix + config.streaming.websocket_path },
-        ...(gusherApps.has(app)
-          ? [{ app, dialect: "gusher", path: `${config.gusher.prefix}/ws/${app}` }]
-          : []),
-        ...(tasks === undefined
-          ? []
-          : socketPaths({ pathPrefix: path_prefix }, tasks.websocketPaths)
-        )
-          .slice(0, 1)
-          .map((path) => ({ app, dialect: "tasks", path })),
-      ]),
-      apiUrl: () => apiListener?.url ?? "",
-      apiPath: config.streaming.api_path,
-    });
-    pages.onError((error, c) => {
-      onBug(error, "a client's request");
-      return c.text("internal error\n", 500);
-    });
-    for (const dialect of dialects) if (dialect.clients) pages.route("/", dialect.clients);
-    clients = createClientsListener({
-      ...addressOf(config.clients),
-      trustedProxies: config.clients.trusted_proxies,
-      routes: dialects.flatMap(({ sockets }) => sockets),
-      fetch: (request) => pages.fetch(request),
-      runtime,
-      onBug,
-    });
-    apiListener = await createApiListener({
-      ...addressOf(config.api),
-      fetch: (request, bindings) => api.fetch(request, bindings),
-      onBug,
-    });
-  } catch (error) {
-    await clients?.close();
-    await apiListener?.close();
-    await engine[Symbol.asyncDispose]();
-    throw error;
-  }
+  const pages = createIndex({
+    ...{ version, engine: engine.name, development: config.development },
+    sockets: config.apps.flatMap(({ id: app, path_prefix = "" }) => [
+      { app, dialect: "streaming", path: path_prefix + config.streaming.websocket_path },
+      ...(gusherApps.has(app)
+        ? [{ app, dialect: "gusher", path: `${config.gusher.prefix}/ws/${app}` }]
+        : []),
+      ...(tasks === undefined ? [] : socketPaths({ pathPrefix: path_prefix }, tasks.websocketPaths))
+        .slice(0, 1)
+        .map((path) => ({ app, dialect: "tasks", path })),
+    ]),
+    apiUrl: apiListener.url,
+    apiPath: config.streaming.api_path,
+  });
+  pages.onError((error, c) => {
+    onBug(error, "a client's request");
+    return c.text("internal error\n", 500);
+  });
+  for (const dialect of dialects) if (dialect.clients) pages.route("/", dialect.clients);
+  const clients = createClientsListener({
+    ...addressOf(config.clients),
+    shared: config.workers > 1,
+    trustedProxies: config.clients.trusted_proxies,
+    routes: dialects.flatMap(({ sockets }) => sockets),
+    fetch: (request) => pages.fetch(request),
+    runtime,
+    onBug,
+  });
+  answer = (request, bindings) => api.fetch(request, bindings);
+  opened.move();
   watchListener(clients);
   metrics.gauge(
     "deadlines",
@@ -227,49 +226,43 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics.gauge("lagging_sockets", "Sockets served from their own queue", () => stats().lagging);
   }
 
-  async function stop(open: ClientsListener, openApi: ApiListener): Promise<void> {
+  async function stop(): Promise<void> {
     accepting = false;
-    open.stopAccepting();
+    clients.stopAccepting();
     for (const dialect of dialects) dialect.stopping?.();
     const { timeout } = config.shutdown;
     const spreadMs = Math.min(
       timeout * DRAIN_SHARE,
-      (open.sockets() / DRAIN_CLIENTS_PER_SECOND) * 1000,
+      (clients.sockets() / (DRAIN_CLIENTS_PER_SECOND / config.workers)) * 1000,
     );
-    log.info({ sockets: open.sockets(), spreadMs: Math.round(spreadMs) }, "Draining");
-    const lagging = open.unsentBytes() > 0;
+    log.info({ sockets: clients.sockets(), spreadMs: Math.round(spreadMs) }, "Draining");
+    const lagging = clients.unsentBytes() > 0;
     const cutAtMs = runtime.clock.monotonicMs() + timeout;
     await Promise.all([...hubs.values()].map((hub) => hub.drain(spreadMs)));
     // Those that were no connection of a hub yet when it began.
-    open.shutdown();
+    clients.shutdown();
     if (lagging) {
       await new Promise<void>((resolve) => runtime.timers.after(LAGGING_CLIENTS_MS, resolve));
     }
     const leftMs = Math.max(0, cutAtMs - runtime.clock.monotonicMs());
-    const cut = runtime.timers.after(leftMs, () => openApi.cut());
-    await openApi.close();
+    const cut = runtime.timers.after(leftMs, () => apiListener.cut());
+    await apiListener.close();
     cut.cancel();
-    await open.close();
+    await clients.close();
     for (const hub of hubs.values()) hub.close();
     schedule.close();
     await engine[Symbol.asyncDispose]();
     log.info("Stopped");
   }
 
-  const [open, openApi] = [clients, apiListener];
   let stopped: Promise<void> | undefined;
   return {
     clientsUrl: clients.url,
     apiUrl: apiListener.url,
     hubs,
-    sockets: () => open.sockets(),
-    stop: () => (stopped ??= stop(open, openApi)),
+    sockets: () => clients.sockets(),
+    stop: () => (stopped ??= stop()),
   };
-}
-
-function createEngine(config: Config, runtime: Runtime, onBug: (error: unknown) => void): Engine {
-  const { durability } = config.embedded;
-  return createEmbeddedEngine({ dataDir: config.data_dir, durability, runtime, onBug });
 }
 
 function addressOf({ host, port, tls }: Config["clients"]) {

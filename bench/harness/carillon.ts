@@ -30,12 +30,23 @@ export interface CarillonOptions {
   readonly channelsPerConnection?: number;
   /** Over the configuration, member by member at the top level. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Makes it a node of those that share this Redis. Default: the embedded engine. */
+  readonly redisUrl?: string;
+  /** Publications that a channel keeps. Default 0. */
+  readonly historySize?: number;
 }
 
 /** Presence, history and join/leave are off, as everything is that costs and was not asked for. */
-function configuration({ apiKey, tokenSecret }: Credentials, dataDir: string, limit?: number) {
+function configuration(
+  { apiKey, tokenSecret }: Credentials,
+  dataDir: string,
+  { channelsPerConnection: limit, redisUrl, historySize = 0 }: CarillonOptions,
+) {
   return {
     data_dir: dataDir,
+    ...(redisUrl === undefined
+      ? {}
+      : { engine: "redis", master_key: "00".repeat(32), redis: { url: redisUrl } }),
     clients: { host: LOOPBACK, port: 0 },
     api: { host: LOOPBACK, port: 0 },
     log: { format: "json" },
@@ -44,7 +55,12 @@ function configuration({ apiKey, tokenSecret }: Credentials, dataDir: string, li
     signing_keys: ["streaming", "gusher"].map((use) => ({ use, hmac_secret: tokenSecret })),
     gusher: { enabled: true, token_ttl: "1h", drop_idle: false },
     channel: {
-      without_namespace: { dialects: ["streaming", "gusher"], allow_subscribe_for_client: true },
+      without_namespace: {
+        ...{ dialects: ["streaming", "gusher"], allow_subscribe_for_client: true },
+        ...(historySize === 0
+          ? {}
+          : { history_size: historySize, history_ttl: "600s", allow_recovery: true }),
+      },
     },
     ...(limit === undefined
       ? {}
@@ -135,8 +151,7 @@ export async function startServer(options: CarillonOptions) {
   const credentials = createCredentials();
   const dataDir = mkdtempSync(join(tmpdir(), "carillon-bench-"));
   const file = join(dataDir, "carillon.json");
-  const limit = options.channelsPerConnection;
-  const config = { ...configuration(credentials, dataDir, limit), ...options.config };
+  const config = { ...configuration(credentials, dataDir, options), ...options.config };
   writeFileSync(file, JSON.stringify(config));
   const process = new ChildProcess(bun("../src/cli/main.ts", "serve"), {
     on: "server",

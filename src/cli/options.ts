@@ -1,7 +1,7 @@
 /** What several commands share: the configuration they work with, and where its server listens. */
 import { Command } from "commander";
 import { DEVELOPMENT_API_KEY_HASH, DEVELOPMENT_API_KEY } from "../config/development-guard.ts";
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, type Flag } from "../config/load.ts";
 import type { App, Config } from "../config/schema.ts";
 import { CommandError } from "./failure.ts";
 
@@ -21,8 +21,8 @@ export function configCommand(name: string, description: string): Command {
 }
 
 /** The configuration that this command line and environment name. Throws ConfigError. */
-export function readConfig({ config: path }: ConfigOption): Config {
-  return loadConfig({ path, env: process.env });
+export function readConfig({ config: path }: ConfigOption, flags: readonly Flag[] = []): Config {
+  return loadConfig({ path, env: process.env, flags });
 }
 
 export function findApp(config: Config, id: string | undefined): App {

@@ -1,21 +1,33 @@
 /** `carillon serve`: runs the server until a signal stops it. */
 import type { Command } from "commander";
 import { DEVELOPMENT_API_KEY } from "../config/development.ts";
+import type { Flag } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { createLogger } from "../log.ts";
+import { createLogger, type Logger } from "../log.ts";
+import { systemRuntime } from "../system-runtime.ts";
 import { configCommand, readConfig, type ConfigOption } from "./options.ts";
 
+interface Options extends ConfigOption {
+  readonly workers?: string;
+}
+
+interface Running {
+  readonly clientsUrl: string;
+  readonly apiUrl: string;
+  stop(): Promise<void>;
+}
+
 export function serveCommand(): Command {
-  return configCommand("serve", "run the server").action(serve);
+  return configCommand("serve", "run the server")
+    .option("--workers <number>", "processes that share the ports; default: as configured")
+    .action(serve);
 }
 
 /** Ends the process: 0 after a stop, 1 on a second signal. */
-async function serve(options: ConfigOption): Promise<void> {
-  const config = readConfig(options);
+async function serve(options: Options): Promise<void> {
+  const config = readConfig(options, flagsOf(options));
   const log = createLogger(config.log);
-  // Loaded here, so that the other commands start without the server's modules.
-  const { startServer } = await import("../server.ts");
-  const server = await startServer({ config, log });
+  const server = await start(config, log);
   if (config.development && process.stdout.isTTY) console.log(welcome(config, server));
 
   const signal = await nextSignal();
@@ -23,6 +35,22 @@ async function serve(options: ConfigOption): Promise<void> {
   void nextSignal().then(() => process.exit(1));
   await server.stop();
   process.exit(0);
+}
+
+function flagsOf({ workers }: Options): Flag[] {
+  if (workers === undefined) return [];
+  const value = /^\d+$/.test(workers) ? Number(workers) : workers;
+  return [{ name: "--workers", path: ["workers"], value }];
+}
+
+/** The modules are loaded here, so that the other commands start without the server's, and a supervisor too. */
+async function start(config: Config, log: Logger): Promise<Running> {
+  if (config.workers > 1) {
+    const { startWorkers } = await import("../workers/supervisor.ts");
+    return startWorkers({ config, log, runtime: systemRuntime });
+  }
+  const { startServer } = await import("../server.ts");
+  return startServer({ config, log });
 }
 
 function nextSignal(): Promise<string> {

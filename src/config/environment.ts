@@ -56,6 +56,7 @@ function valueOf(field: Field, text: string): unknown {
     case "duration":
     case "date-time":
     case "list":
+    case "string or list":
       return text;
   }
 }

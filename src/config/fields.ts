@@ -8,7 +8,9 @@ export type FieldType =
   | "duration"
   | "date-time"
   | "enum"
-  | "list";
+  | "list"
+  /** One text, which only a file can hold as a list. */
+  | "string or list";
 
 export interface Field {
   /** Lists of tables appear as `namespaces[]`. */
@@ -107,7 +109,9 @@ function unwrap(declared: z.core.$ZodType): Unwrapped {
 
 function typeOf(inner: z.ZodType): { type: FieldType; values?: readonly string[] } {
   const marked = inner.meta()?.["type"];
-  if (marked === "duration" || marked === "date-time") return { type: marked };
+  if (marked === "duration" || marked === "date-time" || marked === "string or list") {
+    return { type: marked };
+  }
   if (inner instanceof z.ZodEnum) return { type: "enum", values: inner.options.map(String) };
   if (inner instanceof z.ZodBoolean) return { type: "boolean" };
   if (inner instanceof z.ZodNumber) return { type: "integer" };

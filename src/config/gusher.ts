@@ -58,6 +58,12 @@ export const gusher = z.strictObject({
     .boolean()
     .default(true)
     .describe("Close a connection without subscriptions at its next ping, as the original does."),
+  remote_jobs: z
+    .enum(["pull", "redis_list"])
+    .default("pull")
+    .describe(
+      "Where `gusher.remote` puts its jobs. `pull`: a durable queue, from which workers take them by `/jobs`. `redis_list`: the original's Redis list `<app_key>@<remote>`, for workers that pop from it; needs the Redis engine.",
+    ),
   grant_star_empty: flag("`*` in a grant also stands for no character."),
   strict_ping: flag(
     "Answer `gusher.ping` as the original does, with `gusher.querychannel_succeeded` and base64.",

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "bun:test";
 import { developmentToml } from "./development.ts";
-import { loadConfig } from "./load.ts";
+import { loadConfig, type Flag } from "./load.ts";
 import { ConfigError } from "./problem.ts";
 import type { Config } from "./schema.ts";
 
@@ -11,10 +11,11 @@ interface Setup {
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly path?: string;
+  readonly flags?: readonly Flag[];
 }
 
-function load({ files = {}, env = {}, path }: Setup): Config {
-  return loadConfig({ path, env, readFile: (name) => files[name] });
+function load({ files = {}, env = {}, path, flags = [] }: Setup): Config {
+  return loadConfig({ path, env, flags, readFile: (name) => files[name] });
 }
 
 function problemsOf(setup: Setup): readonly string[] {
@@ -190,6 +191,39 @@ describe("environment", () => {
     const files = { "carillon.yaml": "clients: 5" };
     expect(problemsOf({ files, env: { CARILLON_CLIENTS_PORT: "1" } })).toEqual([
       "carillon.yaml: clients: must be a table",
+    ]);
+  });
+});
+
+describe("the Redis engine by environment and flags", () => {
+  const env = {
+    CARILLON_ENGINE: "redis",
+    CARILLON_REDIS_URL: "redis://one,redis://two",
+    CARILLON_MASTER_KEY: "0".repeat(64),
+    CARILLON_WORKERS: "2",
+  };
+  const workers = (value: number) => [{ name: "--workers", path: ["workers"], value }];
+
+  test("variables are enough, and a flag wins over them", () => {
+    const config = load({ env });
+    expect(config).toMatchObject({ engine: "redis", workers: 2 });
+    expect(config.redis.url).toBe("redis://one,redis://two");
+    expect(load({ env, flags: workers(3) }).workers).toBe(3);
+  });
+
+  test("a problem names the flag or the variable, and shows no URL", () => {
+    expect(problemsOf({ flags: workers(3) })).toEqual([
+      '--workers: needs engine = "redis": the embedded engine serves one process',
+    ]);
+    const [line, ...more] = problemsOf({ env: { ...env, CARILLON_REDIS_URL: "me:secret@host" } });
+    expect(line).toStartWith("environment: CARILLON_REDIS_URL: must begin with");
+    expect(line).not.toContain("secret");
+    expect(more).toEqual([]);
+  });
+
+  test("its certificates must be there", () => {
+    expect(problemsOf({ env: { ...env, CARILLON_REDIS_CA: "ca.pem" } })).toEqual([
+      'environment: CARILLON_REDIS_CA: there is no file "ca.pem"',
     ]);
   });
 });

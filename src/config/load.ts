@@ -20,7 +20,16 @@ export interface LoadOptions {
   /** Wins over `CARILLON_CONFIG`. Without either, a `carillon.*` in the working directory is read, if there is one. */
   readonly path?: string | undefined;
   readonly env: Environment;
+  /** Single values from the command line: they win over the environment. */
+  readonly flags?: readonly Flag[];
   readonly readFile?: ReadFile;
+}
+
+export interface Flag {
+  /** For problems: `--workers`. */
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly value: unknown;
 }
 
 /**
@@ -28,9 +37,14 @@ export interface LoadOptions {
  * The public keys' and certificates' files are read too, so that a missing one shows now.
  * Throws ConfigError with every problem found.
  */
-export function loadConfig({ path, env, readFile = readTextFile }: LoadOptions): Config {
-  const { overrides, problems: lines } = readEnvironment(env);
+export function loadConfig(options: LoadOptions): Config {
+  const { path, env, flags = [], readFile = readTextFile } = options;
+  const { overrides: variables, problems: lines } = readEnvironment(env);
   const problems = lines.map((line) => `environment: ${line}`);
+  const overrides = [
+    ...variables.map((variable) => ({ ...variable, name: `environment: ${variable.name}` })),
+    ...flags,
+  ];
   const file = findFile(path ?? (env[CONFIG_VARIABLE] || undefined), readFile);
   const live = overrides.some(({ path: [key], value }) => key === "development" && value === false);
   let raw: unknown = live ? {} : developmentFile();
@@ -45,8 +59,8 @@ export function loadConfig({ path, env, readFile = readTextFile }: LoadOptions):
   const source = file?.path ?? (live ? "configuration" : "development configuration");
   const lineOf = ({ path: at, message }: Problem) => {
     const key = formatPath(at);
-    const variable = names.get(key);
-    if (variable !== undefined) return `environment: ${variable}: ${message}`;
+    const override = names.get(key);
+    if (override !== undefined) return `${override}: ${message}`;
     return key === "" ? `${source}: ${message}` : `${source}: ${key}: ${message}`;
   };
   const checked = validate(raw);
@@ -157,6 +171,7 @@ function readNamedFiles(
       problems.push({ path: [name, "tls", problem.of], message: problem.message });
     }
   }
+  if (config.redis.ca !== undefined) read(config.redis.ca, ["redis", "ca"]);
   const signingKeys = config.signing_keys.map((key, index) => {
     if (key.public_key === undefined) return key;
     const path = ["signing_keys", index, "public_key"];

@@ -25,7 +25,8 @@ test("environment names are unique, and those that scripts rely on are there", (
         "CARILLON_API_HOST",
         "CARILLON_API_PORT",
       ],
-      ...["CARILLON_DATA_DIR", "CARILLON_ENGINE"],
+      ...["CARILLON_DATA_DIR", "CARILLON_ENGINE", "CARILLON_REDIS_URL", "CARILLON_WORKERS"],
+      "CARILLON_MASTER_KEY",
     ]),
   );
 });

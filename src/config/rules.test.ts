@@ -25,6 +25,26 @@ describe("listeners", () => {
   });
 });
 
+describe("engine", () => {
+  const url = "redis://localhost";
+  const master_key = "0".repeat(64);
+
+  test("redis needs a URL and the master key", () => {
+    expect(linesOf({ engine: "redis" })).toEqual([
+      'redis.url: is required with engine = "redis"',
+      'master_key: is required with engine = "redis"',
+    ]);
+    expect(linesOf({ engine: "redis", master_key, redis: { url } })).toEqual([]);
+  });
+
+  test("several workers need redis", () => {
+    expect(linesOf({ workers: 2 })).toEqual([
+      'workers: needs engine = "redis": the embedded engine serves one process',
+    ]);
+    expect(linesOf({ workers: 2, engine: "redis", master_key, redis: { url } })).toEqual([]);
+  });
+});
+
 describe("apps", () => {
   const rival = 'needs "hosts" or "path_prefix" that tell its requests from app "a"';
 
@@ -264,6 +284,13 @@ describe("gusher", () => {
     expect(signing({ public_key: "p", algorithms: ["RS256", "ES256"] })).toEqual([
       'signing_keys[0].algorithms: "ES256" is none of gusher\'s: RS256, RS384, RS512, or HMAC',
     ]);
+  });
+
+  test("jobs on Redis lists need the Redis engine", () => {
+    const lists = { gusher: { remote_jobs: "redis_list" } };
+    expect(linesOf(lists)).toEqual(['gusher.remote_jobs: "redis_list" needs engine = "redis"']);
+    const redis = { engine: "redis", master_key: HASH, redis: { url: "redis://localhost" } };
+    expect(linesOf({ ...lists, ...redis })).toEqual([]);
   });
 
   test("a pong is waited for beyond the next ping", () => {

@@ -12,6 +12,7 @@ const GUSHER_ALGORITHMS = /^[RH]S/;
 export function checkRules(config: ParsedConfig): Problem[] {
   return [
     ...listenerProblems(config),
+    ...engineProblems(config),
     ...appProblems(config),
     ...credentialProblems(config),
     ...channelProblems(config),
@@ -34,6 +35,17 @@ function* listenerProblems(config: ParsedConfig): Iterable<Problem> {
   const { clients, api } = config;
   if (clients.port !== 0 && clients.port === api.port && clients.host === api.host) {
     yield { path: ["api", "port"], message: 'must differ from "clients.port"' };
+  }
+}
+
+function* engineProblems({ engine, workers, redis, master_key }: ParsedConfig): Iterable<Problem> {
+  if (engine === "redis") {
+    const message = 'is required with engine = "redis"';
+    if (redis.url === undefined) yield { path: ["redis", "url"], message };
+    if (master_key === undefined) yield { path: ["master_key"], message };
+  } else if (workers > 1) {
+    const message = 'needs engine = "redis": the embedded engine serves one process';
+    yield { path: ["workers"], message };
   }
 }
 
@@ -235,7 +247,10 @@ function* streamingProblems({ streaming, channel }: ParsedConfig): Iterable<Prob
   }
 }
 
-function* gusherProblems({ gusher }: ParsedConfig): Iterable<Problem> {
+function* gusherProblems({ engine, gusher }: ParsedConfig): Iterable<Problem> {
+  if (gusher.remote_jobs === "redis_list" && engine !== "redis") {
+    yield { path: ["gusher", "remote_jobs"], message: '"redis_list" needs engine = "redis"' };
+  }
   if (gusher.pong_timeout <= gusher.ping_interval) {
     yield {
       path: ["gusher", "pong_timeout"],

@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { toFile } from "./schema.ts";
 import { configOf, linesOf } from "./test-support.ts";
 
+const REDIS_URL_FORMS =
+  'must begin with "redis://", "rediss://", "redis+sentinel://", "redis+cluster://" or "redis+unix://"; a list holds several';
 const HASH = "0".repeat(64);
 const namespace = (options: object) => ({
   channel: { namespaces: [{ name: "news", ...options }] },
@@ -55,6 +57,25 @@ test("what toFile() writes is read back as the same configuration", () => {
   expect(JSON.stringify(toFile(config, { redact: true }))).not.toContain('"s"');
 });
 
+test("URLs with credentials and the master key are hidden, the servers are not", () => {
+  const shown = (url: string | string[]) => {
+    const config = configOf({ engine: "redis", master_key: "0a".repeat(32), redis: { url } });
+    expect(configOf(toFile(config, { redact: false }))).toEqual(config);
+    const text = JSON.stringify(toFile(config, { redact: true }));
+    expect(text).not.toContain("0a0a");
+    return (JSON.parse(text) as { redis: { url: unknown } }).redis.url;
+  };
+  expect(shown("redis://localhost")).toBe("redis://localhost");
+  expect(shown("redis://me:p@ss/word@one:1/2")).toBe("redis://<redacted>@one:1/2");
+  expect(shown("rediss://:a@one, redis+sentinel://:b@two,three/main")).toBe(
+    "rediss://<redacted>@one, redis+sentinel://<redacted>@two,three/main",
+  );
+  expect(shown(["redis://:a@one", "redis://two,redis://:b@three"])).toEqual([
+    "redis://<redacted>@one",
+    "redis://two,redis://<redacted>@three",
+  ]);
+});
+
 describe("single keys", () => {
   test.each([
     [{ clients: { port: 65_536 } }, "clients.port: must be at most 65535"],
@@ -65,7 +86,24 @@ describe("single keys", () => {
     [{ apps: {} }, "apps: must be a list"],
     [{ apps: [] }, "apps: must not be empty"],
     [{ apps: [{}] }, "apps[0].id: is required"],
-    [{ engine: "redis" }, 'engine: must be "embedded"'],
+    [{ engine: "memory" }, 'engine: must be one of "embedded", "redis"'],
+    [{ workers: 0 }, "workers: must be at least 1"],
+    [{ workers: 257 }, "workers: must be at most 256"],
+    [{ master_key: "0".repeat(63) }, "master_key: must be 32 bytes in hexadecimal or base64"],
+    [{ master_key: "A".repeat(44) }, "master_key: must be 32 bytes in hexadecimal or base64"],
+    [{ redis: { url: "http://a" } }, `redis.url: ${REDIS_URL_FORMS}`],
+    [{ redis: { url: [] } }, `redis.url: ${REDIS_URL_FORMS}`],
+    [{ redis: { url: ["redis://a", "b"] } }, `redis.url: ${REDIS_URL_FORMS}`],
+    [{ redis: { url: "redis://a,http://b" } }, `redis.url: ${REDIS_URL_FORMS}`],
+    [{ redis: { url: 1 } }, `redis.url: ${REDIS_URL_FORMS}`],
+    [
+      { redis: { prefix: "a{b" } },
+      "redis.prefix: must be 1 to 64 characters, without braces and white space",
+    ],
+    [
+      { redis: { prefix: "p".repeat(65) } },
+      "redis.prefix: must be 1 to 64 characters, without braces and white space",
+    ],
     [
       { log: { level: "loud" } },
       'log.level: must be one of "trace", "debug", "info", "warn", "error", "fatal"',

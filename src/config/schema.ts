@@ -8,12 +8,15 @@ import { apiKey, app, HMAC_ALGORITHMS, signingKey, type Algorithm } from "./apps
 import { DIALECTS, namespace, withoutNamespace } from "./channel-options.ts";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
 import { gusher } from "./gusher.ts";
+import { redactUrls, redis } from "./redis.ts";
 import { streaming } from "./streaming.ts";
 import { tasks } from "./tasks.ts";
 
 const PORT_MAX = 65_535;
 /** Longer names would be a cost in every index that holds them. */
 const CHANNEL_NAME_BYTES_MAX = 4096;
+/** Far above any machine's cores; each is a process. */
+const WORKERS_MAX = 256;
 
 /** 32 bytes. */
 const masterKey = () =>
@@ -68,7 +71,7 @@ export const configSchema = z.strictObject({
   master_key: masterKey()
     .optional()
     .describe(
-      "32 bytes in hexadecimal or base64, from which the server's sealing and id keys are derived. Default: made once and kept in `data_dir`.",
+      '32 bytes in hexadecimal or base64, from which the server\'s sealing and id keys are derived. Required with `engine = "redis"`, the same on every node; otherwise made once and kept in `data_dir`.',
     ),
   previous_master_keys: z
     .array(masterKey())
@@ -76,7 +79,18 @@ export const configSchema = z.strictObject({
     .describe(
       "Former values of `master_key`, newest first: what they sealed is still opened, and the oldest goes on making ids.",
     ),
-  engine: z.enum(["embedded"]).default("embedded").describe("Where state is kept."),
+  engine: z
+    .enum(["embedded", "redis"])
+    .default("embedded")
+    .describe("Where state is kept: `embedded` serves one process, `redis` any number."),
+  workers: z
+    .int()
+    .min(1)
+    .max(WORKERS_MAX)
+    .default(1)
+    .describe(
+      'Processes that share the ports, one per core to use. More than one needs `engine = "redis"`.',
+    ),
   embedded: z
     .strictObject({
       durability: z
@@ -88,6 +102,9 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe("The engine of one process: live state in memory, the rest in one SQLite file."),
+  redis: redis
+    .prefault({})
+    .describe("The engine of many processes and machines: Redis 7 or later, or Valkey."),
   clients: listener(8000, "What browsers and devices open."),
   api: listener(9000, "What servers and operators call; keep it private."),
   log: z
@@ -185,7 +202,7 @@ export function resolve(parsed: ParsedConfig): Config {
   };
 }
 
-/** The inverse of parsing: what a file would say. `redact` hides shared secrets. */
+/** The inverse of parsing: what a file would say. `redact` hides secrets. */
 export function toFile(config: Config, options: { readonly redact: boolean }): object {
   const written = z.encode(configSchema, config);
   if (options.redact) {
@@ -194,6 +211,7 @@ export function toFile(config: Config, options: { readonly redact: boolean }): o
     }
     if (written.master_key !== undefined) written.master_key = "<redacted>";
     written.previous_master_keys = written.previous_master_keys?.map(() => "<redacted>");
+    if (written.redis?.url !== undefined) written.redis.url = redactUrls(written.redis.url);
   }
   return written;
 }

@@ -166,7 +166,19 @@ export class HubConnection implements Connection {
       if (present) await engine.presence.remove(channel, this.subscriber.connectionId);
     } else if (options.joinLeave ?? channelOptions?.joinLeave ?? false) {
       subscription.announced = true;
-      await engine.broker.announce(channel, { type: "join", client: subscription.client });
+      await this.#announce(channel, { type: "join", client: subscription.client });
+    }
+  }
+
+  /** Once a client was told of its own coming or going, an engine that is away changes nothing about it. */
+  async #announce(
+    channel: Channel,
+    event: { readonly type: "join" | "leave"; readonly client: ClientInfo },
+  ): Promise<void> {
+    try {
+      await this.#host.engine.broker.announce(channel, event);
+    } catch (error) {
+      this.#host.onBug(error);
     }
   }
 
@@ -197,7 +209,7 @@ export class HubConnection implements Connection {
     if (options.presence ?? channelOptions?.presence ?? false) {
       await engine.presence.remove(channel, client.connectionId);
     }
-    if (subscription.announced) await engine.broker.announce(channel, { type: "leave", client });
+    if (subscription.announced) await this.#announce(channel, { type: "leave", client });
   }
 
   #remove(subscription: HubSubscription): void {

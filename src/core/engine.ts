@@ -7,11 +7,11 @@ import type { Channel, ClientInfo, NewPublication, Publication, StreamPosition }
 export interface Engine extends AsyncDisposable {
   /** As in the configuration: `embedded`, `redis`. */
   readonly name: string;
-  /** Opens files or connections. Nothing else may be called before it resolves. */
+  /** Opens files or connections; waits for as long as its servers are away. Nothing but `health` may be called before it resolves. */
   start(): Promise<void>;
   /** The app's own view. The same id gives the same view. */
   app(id: string): AppEngine;
-  /** Whether it can serve now; the reason when not. */
+  /** Whether it can serve now; the reason when not. May be asked at any time. */
   health(): Promise<{ readonly ready: boolean; readonly reason?: string }>;
 }
 
@@ -21,6 +21,8 @@ export interface AppEngine {
   readonly control: ControlBus;
   readonly records: Records;
   readonly queue: JobQueue;
+  /** Only where programs of other make can read the engine's store. */
+  readonly lists?: WorkerLists;
 }
 
 /** How much of a channel's stream is kept. */
@@ -212,4 +214,13 @@ export interface JobQueue {
   watch(queue: string, onDue: () => void): Promise<() => void>;
   /** `leased`: under a lease that has not ended. `waiting`: all others. */
   counts(queue: string): Promise<{ readonly waiting: number; readonly leased: number }>;
+}
+
+/** Lists that programs of other make pop from, without leases: what they popped is theirs. */
+export interface WorkerLists {
+  /**
+   * Appends to the list `<app>@<name>`, under exactly that key. Resolves once it is as durable as the engine makes it. Throws
+   * HubError `limit_exceeded` beyond `JOB_PAYLOAD_BYTES_MAX` and `QUEUE_JOBS_MAX`.
+   */
+  push(name: string, text: string): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { listenAlone } from "./listen-failure.ts";
 
 /** Milliseconds for a whole request to arrive: a sender that stalls holds nothing for longer. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -49,7 +50,10 @@ export interface ApiListener {
   cut(): void;
 }
 
-/** Rejects with an `Error` with one clear sentence when it cannot listen. */
+/**
+ * Rejects with an `Error` with one clear sentence when it cannot listen. In a worker of \`node:cluster\` it shares its port with
+ * the other workers, whatever is asked for: so does Bun's \`node:http\`, and only there.
+ */
 export async function createApiListener(options: ApiListenerOptions): Promise<ApiListener> {
   const { hostname, port, tls } = options;
   const limits = {
@@ -65,7 +69,7 @@ export async function createApiListener(options: ApiListenerOptions): Promise<Ap
     tls === undefined
       ? createHttpServer(limits, serve)
       : createHttpsServer({ ...limits, ...tls }, serve);
-  await listen(server, { hostname, port });
+  await listenAlone(server, { hostname, port });
   const bound = (server.address() as AddressInfo).port;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
@@ -163,23 +167,4 @@ function refuse(outgoing: ServerResponse, status: number, text: string): void {
 
 function isAborted(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ECONNRESET";
-}
-
-function listen(
-  server: Server,
-  { hostname, port }: { hostname: string; port: number },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(new Error(listenFailure(error, hostname, port), { cause: error }));
-    });
-    server.listen({ host: hostname, port, exclusive: true }, () => resolve());
-  });
-}
-
-function listenFailure(error: NodeJS.ErrnoException, hostname: string, port: number): string {
-  if (error.code === "EADDRINUSE") return `Port ${port} on ${hostname} is already in use`;
-  if (error.code === "EACCES") return `Listening on port ${port} of ${hostname} is not permitted`;
-  if (error.code === "EADDRNOTAVAIL") return `"${hostname}" is not an address of this machine`;
-  return `Cannot listen on port ${port} of "${hostname}": ${error.message}`;
 }

@@ -36,6 +36,8 @@ export interface ClientsListenerOptions {
   readonly hostname: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Other processes of this server listen on the same port. Default: an error if anybody does. */
+  readonly shared?: boolean;
   /** PEM text. Absent: plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. */
@@ -106,7 +108,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       port,
       development: false,
       // Outside development mode Bun's default is true, and a second server on the port would start silently.
-      reusePort: false,
+      reusePort: options.shared ?? false,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       idleTimeout: REQUEST_SECONDS_MAX,
       maxRequestBodySize: options.requestBodyBytesMax ?? REQUEST_BODY_BYTES_MAX,

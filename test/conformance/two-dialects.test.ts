@@ -4,7 +4,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { createHub } from "../../src/core/create-hub.ts";
 import { createSchedule } from "../../src/core/schedule.ts";
 import { createStreaming } from "../../src/dialects/streaming/index.ts";
-import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
+import { createTestEngine } from "../support/engine.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { createStreamingApps } from "../../src/streaming-apps.ts";
 import { createClientsListener } from "../../src/transports/listener.ts";
@@ -17,7 +17,7 @@ const BOTH = { names: ["streaming", "lines"], implied: true };
 
 async function boot() {
   const runtime = createTestRuntime();
-  const engine = createEmbeddedEngine({ dataDir: undefined, durability: "normal", runtime });
+  const engine = createTestEngine({ runtime });
   await engine.start();
   const bugs: unknown[] = [];
   const onBug = (error: unknown): void => void bugs.push(error);

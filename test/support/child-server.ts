@@ -71,7 +71,8 @@ export async function spawnServer(options: ChildOptions = {}): Promise<ChildServ
   const reading = readLines(child.stdout, (line) => {
     const entry = JSON.parse(line) as Record<string, unknown>;
     logged.push(entry);
-    if (entry["msg"] === "Ready") ready.resolve(entry);
+    // Of several workers, each says so of itself; the supervisor speaks for all.
+    if (entry["msg"] === "Ready" && entry["worker"] === undefined) ready.resolve(entry);
   });
   void child.exited.then(async (code) =>
     ready.reject(new Error(`serve ended with ${code}: ${await stderr}`)),

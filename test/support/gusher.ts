@@ -1,7 +1,7 @@
 /** A server of the gusher dialect as its specification's checklist assumes it, and a client that sees its frames as they are. */
 import { createHmac, generateKeyPairSync, sign, constants, type KeyObject } from "node:crypto";
 import type { Engine } from "../../src/core/engine.ts";
-import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
+import { createTestEngine } from "./engine.ts";
 import { DEV_TOKEN_SECRET } from "./tokens.ts";
 import { connectRaw, type RawFrame, type RawWebSocket } from "./raw-websocket.ts";
 import { createTestRuntime, type TestRuntime } from "./runtime.ts";
@@ -9,7 +9,7 @@ import { bootServer, type BootedServer, type BootOptions } from "./server.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
-export interface GusherOptions extends Pick<BootOptions, "dataDir" | "config"> {
+export interface GusherOptions extends Pick<BootOptions, "dataDir" | "config" | "engine"> {
   readonly gusher?: Json;
   readonly runtime?: TestRuntime;
   /** Options of channels without a namespace, over those of development mode. */
@@ -48,7 +48,7 @@ export const GRANT_Z = { ...GRANT_A, channels: ["*"], user_id: "u2" };
 export async function bootGusher(options: GusherOptions = {}): Promise<GusherServer> {
   const { gusher = {}, dataDir, withoutNamespace, config } = options;
   const runtime = options.runtime ?? createTestRuntime();
-  const engine = createEmbeddedEngine({ dataDir, durability: "normal", runtime });
+  const engine = options.engine ?? createTestEngine({ dataDir, runtime });
   const server = await bootServer({
     runtime,
     engine,

@@ -9,6 +9,7 @@ import type { Engine } from "../../src/core/engine.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { createLogger } from "../../src/log.ts";
 import { startServer, type RunningServer } from "../../src/server.ts";
+import { createTestEngine } from "./engine.ts";
 import { createTestRuntime, type TestRuntime } from "./runtime.ts";
 
 export interface BootOptions {
@@ -16,7 +17,7 @@ export interface BootOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Default: a test runtime, whose time only `advance` moves. */
   readonly runtime?: Runtime;
-  /** In place of the configured one, not yet started: for tests that look into it. */
+  /** Not yet started: for tests that look into it. Default: the one of `CARILLON_TEST_ENGINE`. */
   readonly engine?: Engine;
   /** Kept after the server: for restarts. Default: a directory of its own, removed with it. */
   readonly dataDir?: string;
@@ -67,10 +68,8 @@ export async function bootServer(options: BootOptions = {}): Promise<BootedServe
     write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>),
   };
   const log = createLogger({ level: "debug", format: "json", destination });
-  const server = await startServer({
-    ...{ config, log, runtime },
-    ...(options.engine === undefined ? {} : { engine: options.engine }),
-  });
+  const engine = options.engine ?? createTestEngine({ dataDir, runtime });
+  const server = await startServer({ config, log, runtime, engine });
   const hub = [...server.hubs.values()][0];
   if (hub === undefined) throw new Error("The configuration has no app");
   return {

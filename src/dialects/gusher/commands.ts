@@ -120,7 +120,9 @@ async function remote(
   const about = dataOf({ user_id: userId, socket_id: connectionId, uid, app_key: appKey });
   const job = `${about.slice(0, -1)},"data":${payload}}`;
   try {
-    await context.queue.add(`${appKey}@${name}`, { payload: job });
+    const { queue, jobLists } = context;
+    if (jobLists === undefined) await queue.add(`${appKey}@${name}`, { payload: job });
+    else await jobLists.push(name, job);
   } catch (error) {
     if (error instanceof HubError && error.code === "limit_exceeded") {
       context.metrics.count("limits_hit", { limit: "queue_jobs_max" });

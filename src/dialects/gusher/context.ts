@@ -1,6 +1,6 @@
 /** What the dialect can be told, and what its sessions and routes share. § numbers are gusher.md's. */
 import type { Hub } from "../../core/hub.ts";
-import type { JobQueue, Records } from "../../core/engine.ts";
+import type { JobQueue, Records, WorkerLists } from "../../core/engine.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { Schedule } from "../../core/schedule.ts";
@@ -54,6 +54,8 @@ export interface GusherContext {
   readonly records: Records;
   /** Remote jobs: one queue per `<app_key>@<remote>`. */
   readonly queue: JobQueue;
+  /** Where they go in its place, when they are to be found as the original leaves them (§8, §9). */
+  readonly jobLists?: WorkerLists;
   /** Verified registered and private claims of a JWT; throws HubError `token_invalid` or `token_expired`. */
   readonly verify: (jwt: string) => Promise<Record<string, unknown>>;
   readonly runtime: Runtime;

@@ -18,6 +18,7 @@ export const DONE_JOBS_MAX = 1_000;
 
 /** `limit`, `lease` and `wait`, the latter two in seconds. Without a job it waits that long for one. */
 export async function takeJobs(call: MasterCall): Promise<Response> {
+  requireQueue(call);
   const fields = await fieldsOf(call, "limit", "lease", "wait");
   const limit = wholeNumber(fields.limit, {
     name: "limit",
@@ -51,6 +52,7 @@ export async function takeJobs(call: MasterCall): Promise<Response> {
 
 /** `jobs`: a JSON list of what `take` gave, of which `id` and `lease` count. A lost lease is told by the count, not by an error. */
 export async function finishJobs(call: MasterCall): Promise<Response> {
+  requireQueue(call);
   const { jobs: text } = await fieldsOf(call, "jobs");
   const jobs = leasesOf(text);
   const done = await orFail(
@@ -63,6 +65,11 @@ export async function finishJobs(call: MasterCall): Promise<Response> {
     0,
   );
   return json(JSON.stringify({ done, lost: jobs.length - done }));
+}
+
+/** Where jobs go to the original's lists, nothing would ever come here: better told than waited for. */
+function requireQueue({ context }: MasterCall): void {
+  if (context?.jobLists !== undefined) throw new MasterError("jobs are in redis lists");
 }
 
 /** §8: one list per app and remote. */

@@ -122,7 +122,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
         }),
       },
     }),
-    errors: ["limit error", "lease error", "wait error", "get jobs error"],
+    errors: [
+      ...["limit error", "lease error", "wait error", "get jobs error"],
+      "jobs are in redis lists",
+    ],
   },
   "POST /jobs/:app_key/:remote/done": {
     ...{ id: "finish_jobs", summary: "Say that taken jobs are done" },
@@ -133,7 +136,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
       },
     },
     answer: object({ done: COUNT, lost: COUNT }),
-    errors: ["empty jobs", "jobs error", "get jobs error"],
+    errors: ["empty jobs", "jobs error", "get jobs error", "jobs are in redis lists"],
   },
   "POST /decode": {
     ...{ id: "decode", summary: "Verify a JWT and show its claims", required: { data: TEXT } },

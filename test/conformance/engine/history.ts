@@ -4,6 +4,7 @@ import type { Broker } from "../../../src/core/engine.ts";
 import {
   ALL,
   type Create,
+  expectInStep,
   json,
   LIMITS,
   META_TTL_MS,
@@ -134,13 +135,15 @@ export function testHistory(create: Create, movesTime: boolean): void {
       void broker.publish(ROOM, json(number), { history: { ...LIMITS, size: 100 } });
       reads.push(
         broker.history(ROOM, ALL, META_TTL_MS).then((page) => {
-          expect(values(page.publications)).toEqual(told(listener.events));
+          expectInStep(broker, values(page.publications), told(listener.events));
           expect(page.position.offset).toBe(page.publications.length);
         }),
       );
       if (number % 7 === 0) await reads.at(-1);
     }
     await Promise.all(reads);
+    await broker.publish(ROOM, json(31), { history: { ...LIMITS, size: 100 } });
+    expect(told(listener.events)).toEqual(Array.from({ length: 31 }, (_, index) => index + 1));
   });
 
   test("removeHistory() drops the publications; epoch and top offset stay", async () => {

@@ -5,6 +5,7 @@ import {
   ALL,
   client,
   type Create,
+  expectInStep,
   json,
   LIMITS,
   META_TTL_MS,
@@ -98,7 +99,7 @@ export function testListeners(create: Create): void {
         events.push(event);
         reads.push(
           broker.history(ROOM, ALL, META_TTL_MS).then((page) => {
-            expect(values(page.publications)).toEqual(told(events));
+            expectInStep(broker, values(page.publications), told(events));
           }),
         );
       },

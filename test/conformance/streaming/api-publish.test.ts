@@ -20,7 +20,7 @@ const NAMESPACES = [
   { name: "object", ...OPEN, publication_data_format: "json_object" },
   { name: "binary", ...OPEN, ...HISTORY, publication_data_format: "binary" },
 ];
-const EPOCH = expect.stringMatching(/^[a-zA-Z]{8}$/);
+const EPOCH = expect.stringMatching(/^[a-zA-Z0-9]{8,}$/);
 const USER = { sub: "1" };
 
 const publish = (server: StreamingServer, request: object) => apiResult(server, "publish", request);

@@ -12,6 +12,7 @@ import {
   type Message,
   type StreamingServer,
 } from "../../support/streaming.ts";
+import { TEST_ENGINE } from "../../support/engine.ts";
 import { createTestRuntime } from "../../support/runtime.ts";
 
 const USER = { sub: "1" };
@@ -185,23 +186,31 @@ describe("item 13: epochs", () => {
     });
   });
 
-  test("a copy of a running server's data has another epoch: not recovered", async () => {
-    using running = keptDataDir();
-    using copy = keptDataDir();
-    await using server = await bootStreaming({ dataDir: running.path, withoutNamespace: RECOVERY });
-    const { epoch } = await publish(server, 1, 4);
-    cpSync(running.path, copy.path, { recursive: true });
-    await using restored = await bootStreaming({
-      ...{ dataDir: copy.path, withoutNamespace: RECOVERY, runtime: createTestRuntime(2) },
-    });
-    using client = await connectClient(restored, USER);
-    const reply = await subscribed(client, "a", { recover: true, epoch, offset: 1 });
-    expect(reply).toEqual({
-      ...{ recoverable: true, positioned: true, was_recovering: true },
-      ...{ epoch: expect.any(String), offset: 4 },
-    });
-    expect(reply["epoch"]).not.toBe(epoch);
-  });
+  // There is no file to copy with Redis, where nodes share their streams. A server that begins with older data begins other
+  // epochs as well; stopping and starting servers is for the engine's own tests.
+  test.skipIf(TEST_ENGINE === "redis")(
+    "a copy of a running server's data has another epoch: not recovered",
+    async () => {
+      using running = keptDataDir();
+      using copy = keptDataDir();
+      await using server = await bootStreaming({
+        dataDir: running.path,
+        withoutNamespace: RECOVERY,
+      });
+      const { epoch } = await publish(server, 1, 4);
+      cpSync(running.path, copy.path, { recursive: true });
+      await using restored = await bootStreaming({
+        ...{ dataDir: copy.path, withoutNamespace: RECOVERY, runtime: createTestRuntime(2) },
+      });
+      using client = await connectClient(restored, USER);
+      const reply = await subscribed(client, "a", { recover: true, epoch, offset: 1 });
+      expect(reply).toEqual({
+        ...{ recoverable: true, positioned: true, was_recovering: true },
+        ...{ epoch: expect.any(String), offset: 4 },
+      });
+      expect(reply["epoch"]).not.toBe(epoch);
+    },
+  );
 
   test("a stream that outlived history_meta_ttl begins anew: not recovered", async () => {
     await using server = await bootStreaming({

@@ -1,0 +1,54 @@
+/** The Redis engine's settings. What its URLs mean, and all that is wrong with one, is the engine's to say at the start. */
+import { z } from "zod";
+
+const URL_START = /^rediss?(?:\+(?:unix|sentinel|cluster))?:\/\//;
+const FORMS = '"redis://", "rediss://", "redis+sentinel://", "redis+cluster://" or "redis+unix://"';
+
+export const redis = z.strictObject({
+  url: z
+    .custom<string | string[]>(isUrls, `must begin with ${FORMS}; a list holds several`)
+    .meta({ type: "string or list" })
+    .optional()
+    .describe(
+      "`redis://user:password@host:port/database`; with `rediss` over TLS. `redis+sentinel://host,host/master` finds a master by its Sentinels, `redis+cluster://host,host` is a Cluster. A list, or several between commas: channels are spread over these servers. Credentials are URL-encoded.",
+    ),
+  prefix: z
+    .string()
+    .regex(/^[^\s{}]{1,64}$/, "must be 1 to 64 characters, without braces and white space")
+    .default("carillon")
+    .describe("Begins each key and topic, so that several installations can share a server."),
+  ca: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Path of the certificates, in PEM, to trust over TLS in place of the system's."),
+});
+
+/** Servers without their credentials. */
+export function redactUrls(urls: string | readonly string[]): string | string[] {
+  return typeof urls === "string"
+    ? splitUrls(urls).map(redactUrl).join(",")
+    : urls.map((text) => splitUrls(text).map(redactUrl).join(","));
+}
+
+function redactUrl(url: string): string {
+  // Up to the last one: an "@" that nobody encoded is the password's.
+  return url.replace(/\/\/.*@/s, "//<redacted>@");
+}
+
+function isUrls(value: unknown): boolean {
+  const urls = Array.isArray(value) ? (value as unknown[]) : [value];
+  return (
+    urls.length > 0 &&
+    urls.every((url) => typeof url === "string" && splitUrls(url).every(isUrlOfRedis))
+  );
+}
+
+function isUrlOfRedis(url: string): boolean {
+  return URL_START.test(url.trim());
+}
+
+/** A comma parts two URLs only before a scheme; other commas part the hosts of one. */
+function splitUrls(text: string): string[] {
+  return text.split(/,(?=\s*[a-z+]+:\/\/)/);
+}

@@ -1,0 +1,30 @@
+/** From the configuration to the engine it names. */
+import { readFileSync } from "node:fs";
+import type { Config } from "./config/schema.ts";
+import type { Engine } from "./core/engine.ts";
+import type { Runtime } from "./core/runtime.ts";
+import { createEmbeddedEngine } from "./engines/embedded/index.ts";
+import type { Logger } from "./log.ts";
+
+interface EngineOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly runtime: Runtime;
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Not yet started. The Redis engine and its clients are loaded only where they are used. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { config, log, runtime, onBug } = options;
+  if (config.engine === "embedded") {
+    const { durability } = config.embedded;
+    return createEmbeddedEngine({ dataDir: config.data_dir, durability, runtime, onBug });
+  }
+  const { createRedisEngine } = await import("./engines/redis/index.ts");
+  const { url = [], prefix, ca } = config.redis;
+  return createRedisEngine({
+    ...{ url, prefix, runtime, onBug },
+    ca: ca === undefined ? undefined : readFileSync(ca, "utf8"),
+    onEvent: ({ state, message }) => log[state === "away" ? "warn" : "info"](message),
+  });
+}

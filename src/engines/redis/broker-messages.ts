@@ -1,0 +1,143 @@
+/**
+ * Channel events as text. On the bus: a head line, `kind sender sequence confirmed`, with `epoch offset` behind it where an offset was
+ * taken, then the body. A publication's body, which is also what a stream keeps: `timeMs`, with more as JSON behind it
+ * where there is more, then on a line of its own the data. JSON text has no line ends of its own outside of escapes.
+ */
+import type { ChannelEvent } from "../../core/engine.ts";
+import type {
+  ClientInfo,
+  NewPublication,
+  Payload,
+  Publication,
+  StreamPosition,
+  Tags,
+} from "../../core/types.ts";
+
+/** Where a message stands among those of one sender to one topic. */
+export interface Sequence {
+  /** Names a node and a run of numbers on it. */
+  readonly sender: string;
+  /** Counts from 1. */
+  readonly number: number;
+  /** The highest number that the sender knew to be on the bus when it sent this one: whoever has not seen it has missed something. */
+  readonly confirmed: number;
+}
+
+export interface BusMessage {
+  readonly sequence: Sequence;
+  readonly event: ChannelEvent;
+}
+
+type Kind = "p" | "j" | "l";
+
+export function publicationHead(sequence: Sequence): string {
+  return head("p", sequence);
+}
+
+export function announcement(
+  sequence: Sequence,
+  { type, client }: { readonly type: "join" | "leave"; readonly client: ClientInfo },
+): string {
+  return `${head(type === "join" ? "j" : "l", sequence)}\n${clientText(client)}`;
+}
+
+function head(kind: Kind, { sender, number, confirmed }: Sequence): string {
+  return `${kind} ${sender} ${number} ${confirmed}`;
+}
+
+export function parseMessage(text: string): BusMessage {
+  const end = text.indexOf("\n");
+  const [kind, sender = "", number, confirmed, epoch, offset] = text.slice(0, end).split(" ");
+  const sequence = { sender, number: Number(number), confirmed: Number(confirmed) };
+  const body = text.slice(end + 1);
+  if (kind !== "p") {
+    const type = kind === "j" ? "join" : "leave";
+    return { sequence, event: { type, client: clientFrom(body) } };
+  }
+  const position = epoch === undefined ? undefined : { epoch, offset: Number(offset) };
+  return { sequence, event: { type: "publication", publication: publicationFrom(body, position) } };
+}
+
+interface More {
+  readonly tags?: Tags;
+  readonly publisher?: ClientJson;
+  readonly except?: string;
+  /** The data is bytes, in base64. */
+  readonly bytes?: true;
+}
+
+export function publicationBody(publication: NewPublication, timeMs: number): string {
+  const { data, tags, publisher, exceptConnectionId } = publication;
+  const plain = tags === undefined && publisher === undefined && exceptConnectionId === undefined;
+  if (plain && "json" in data) return `${timeMs}\n${data.json}`;
+  const more: More = {
+    ...(tags === undefined ? {} : { tags }),
+    ...(publisher === undefined ? {} : { publisher: clientJson(publisher) }),
+    ...(exceptConnectionId === undefined ? {} : { except: exceptConnectionId }),
+    ...("json" in data ? {} : { bytes: true }),
+  };
+  const text = "json" in data ? data.json : data.bytes.toBase64();
+  return `${timeMs} ${JSON.stringify(more)}\n${text}`;
+}
+
+export function publicationFrom(body: string, position: StreamPosition | undefined): Publication {
+  const end = body.indexOf("\n");
+  const space = body.indexOf(" ");
+  const text = body.slice(end + 1);
+  const at = position === undefined ? {} : { position };
+  if (space < 0 || space > end) {
+    return { data: { json: text }, timeMs: Number(body.slice(0, end)), ...at };
+  }
+  const more = JSON.parse(body.slice(space + 1, end)) as More;
+  return {
+    data: more.bytes === true ? { bytes: Uint8Array.fromBase64(text) } : { json: text },
+    ...(more.tags === undefined ? {} : { tags: more.tags }),
+    ...(more.publisher === undefined ? {} : { publisher: clientOf(more.publisher) }),
+    ...(more.except === undefined ? {} : { exceptConnectionId: more.except }),
+    timeMs: Number(body.slice(0, space)),
+    ...at,
+  };
+}
+
+type PayloadJson = { readonly json: string } | { readonly base64: string };
+
+interface ClientJson {
+  readonly connectionId: string;
+  readonly userId: string;
+  readonly info?: PayloadJson;
+  readonly channelInfo?: PayloadJson;
+}
+
+export function clientText(client: ClientInfo): string {
+  return JSON.stringify(clientJson(client));
+}
+
+export function clientFrom(text: string): ClientInfo {
+  return clientOf(JSON.parse(text) as ClientJson);
+}
+
+function clientJson({ connectionId, userId, info, channelInfo }: ClientInfo): ClientJson {
+  return {
+    connectionId,
+    userId,
+    ...(info === undefined ? {} : { info: payloadJson(info) }),
+    ...(channelInfo === undefined ? {} : { channelInfo: payloadJson(channelInfo) }),
+  };
+}
+
+function clientOf({ connectionId, userId, info, channelInfo }: ClientJson): ClientInfo {
+  return {
+    connectionId,
+    userId,
+    ...(info === undefined ? {} : { info: payloadOf(info) }),
+    ...(channelInfo === undefined ? {} : { channelInfo: payloadOf(channelInfo) }),
+  };
+}
+
+function payloadJson(payload: Payload): PayloadJson {
+  return "json" in payload ? payload : { base64: payload.bytes.toBase64() };
+}
+
+function payloadOf(payload: PayloadJson): Payload {
+  return "json" in payload ? payload : { bytes: Uint8Array.fromBase64(payload.base64) };
+}

@@ -1,0 +1,106 @@
+/** Calls in flight: how many, how large, and for how long nothing may be heard. */
+import { expect, test } from "bun:test";
+import { createTestRuntime } from "../../../test/support/runtime.ts";
+import { HubError } from "../../core/errors.ts";
+import {
+  CALL_BYTES_IN_FLIGHT_MAX,
+  Calls,
+  CALLS_IN_FLIGHT_MAX,
+  SILENCE_MS,
+} from "./client-calls.ts";
+
+function create() {
+  const runtime = createTestRuntime();
+  let silences = 0;
+  let progress = 0;
+  const calls = new Calls(
+    runtime.timers,
+    () => (silences += 1),
+    () => progress,
+  );
+  return {
+    runtime,
+    calls,
+    silences: () => silences,
+    progress: () => (progress += 1),
+    /** A call that is answered when the test says so. */
+    ask: (bytes = 1) => {
+      const answer = Promise.withResolvers<number>();
+      return { ...answer, call: calls.track(bytes, () => answer.promise) };
+    },
+  };
+}
+
+async function code(promise: Promise<unknown>): Promise<unknown> {
+  const error: unknown = await promise.catch((reason: unknown) => reason);
+  return error instanceof HubError ? error.code : error;
+}
+
+test("calls up to the bound are sent, one beyond is refused until one is answered", async () => {
+  const { calls, ask } = create();
+  const first = ask();
+  for (let number = 2; number <= CALLS_IN_FLIGHT_MAX; number += 1) {
+    void calls.track(1, () => new Promise(() => {}));
+  }
+  expect(await code(ask().call)).toBe("unavailable");
+  first.resolve(1);
+  await first.call;
+  const next = ask();
+  next.resolve(2);
+  expect(await next.call).toBe(2);
+});
+
+test("bytes up to the bound are sent, one beyond is refused; a larger call goes alone", async () => {
+  const { ask } = create();
+  const half = ask(CALL_BYTES_IN_FLIGHT_MAX / 2);
+  const other = ask(CALL_BYTES_IN_FLIGHT_MAX / 2);
+  expect(await code(ask(1).call)).toBe("unavailable");
+  half.resolve(1);
+  other.resolve(2);
+  await Promise.all([half.call, other.call]);
+  const large = ask(CALL_BYTES_IN_FLIGHT_MAX + 1);
+  large.resolve(3);
+  expect(await large.call).toBe(3);
+});
+
+test("a connection is given up when nothing is answered for the whole time, and not before", async () => {
+  const { runtime, ask, silences } = create();
+  ask().call.catch(() => {});
+  await runtime.advance(SILENCE_MS - 1);
+  expect(silences()).toBe(0);
+  await runtime.advance(1);
+  expect(silences()).toBe(1);
+});
+
+test("answers, other messages and what others read count as life", async () => {
+  const { runtime, calls, ask, silences, progress } = create();
+  const second = ask();
+  ask().call.catch(() => {});
+  await runtime.advance(SILENCE_MS - 1);
+  second.resolve(1);
+  await second.call;
+  await runtime.advance(SILENCE_MS - 1);
+  calls.heard();
+  await runtime.advance(SILENCE_MS - 1);
+  progress();
+  await runtime.advance(SILENCE_MS - 1);
+  expect(silences()).toBe(0);
+  await runtime.advance(SILENCE_MS);
+  expect(silences()).toBe(1);
+});
+
+test("nothing is watched while nothing is in flight", async () => {
+  const { runtime, ask, silences, calls } = create();
+  const { call, reject } = ask();
+  let idle = false;
+  void calls.idle().then(() => (idle = true));
+  await runtime.settle();
+  expect(idle).toBe(false);
+  reject(new Error("refused"));
+  expect(await code(call)).toBeInstanceOf(Error);
+  await runtime.settle();
+  expect(idle).toBe(true);
+  expect(runtime.pendingTimers).toBe(0);
+  await runtime.advance(10 * SILENCE_MS);
+  expect(silences()).toBe(0);
+});

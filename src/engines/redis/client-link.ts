@@ -1,0 +1,155 @@
+/**
+ * One client's connection, kept up: connected, checked, made again after each loss, by a new client. The clients' own reconnects and
+ * queues stay off: they restore no subscription or send twice what may have been done, and hold calls without bound.
+ */
+import { HubError } from "../../core/errors.ts";
+import type { Runtime, Timer } from "../../core/runtime.ts";
+import { Calls } from "./client-calls.ts";
+import { RedisFailure } from "./client-diagnosis.ts";
+import { replyError, type RedisArgument } from "./client-replies.ts";
+
+/** Time a server has to accept a connection and greet, milliseconds. */
+export const CONNECT_TIMEOUT_MS = 1_000;
+/** Pause before the first reconnect and the longest one, milliseconds; each pause is twice the last, less up to half of it. */
+const RECONNECT_MS_MIN = 50;
+const RECONNECT_MS_MAX = 1_000;
+
+/** What a link needs of a client; Bun's has it. */
+export interface LinkClient {
+  readonly connected: boolean;
+  /** Called once, when the connection has ended for whatever reason. */
+  onclose: ((error: Error) => void) | null;
+  send(command: string, args: string[]): Promise<unknown>;
+  /** Rejects what is in flight. */
+  close(): void;
+}
+
+export interface LinkOptions<Client extends LinkClient> {
+  /** A connected client, asked for at each attempt. Rejects with `RedisFailure`. */
+  readonly open: () => Promise<Client>;
+  readonly runtime: Runtime;
+  /** Checks and prepares a new connection before it counts as up; a rejection gives it up. */
+  readonly prepare: (connection: Connection<Client>) => Promise<void>;
+  readonly onUp: () => void;
+  /** A connection is gone, or was not made. */
+  readonly onLost: () => void;
+  /** Once for each reason. */
+  readonly onAway: (reason: string) => void;
+}
+
+export class Connection<Client extends LinkClient = LinkClient> {
+  readonly client: Client;
+  readonly calls: Calls;
+
+  constructor(client: Client, runtime: Runtime) {
+    this.client = client;
+    this.calls = new Calls(runtime.timers, () => client.close());
+  }
+
+  async send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+    let bytes = command.length;
+    for (const arg of args) bytes += typeof arg === "number" ? 8 : arg.length;
+    try {
+      return await this.calls.track(bytes, () => this.client.send(command, args as string[]));
+    } catch (error) {
+      throw replyError(error);
+    }
+  }
+}
+
+export class Link<Client extends LinkClient> {
+  readonly #options: LinkOptions<Client>;
+  #up: Connection<Client> | undefined;
+  #retry: Timer | undefined;
+  #pauseMs = RECONNECT_MS_MIN;
+  #reason = "it was not asked yet";
+  #closed = false;
+  #started = Promise.withResolvers<void>();
+
+  constructor(options: LinkOptions<Client>) {
+    this.#options = options;
+  }
+
+  /** Resolves when it is up for the first time. Rejects with `RedisFailure` for what no retry can mend. */
+  start(): Promise<void> {
+    void this.#attempt();
+    return this.#started.promise;
+  }
+
+  /** Why it is away; undefined while it is up. */
+  get reason(): string | undefined {
+    return this.#up === undefined ? this.#reason : undefined;
+  }
+
+  /** Throws HubError `unavailable` while it is away. */
+  get connection(): Connection<Client> {
+    if (this.#up === undefined) throw new HubError("unavailable", `Redis is away: ${this.#reason}`);
+    return this.#up;
+  }
+
+  /** Ends the connection, if there is one, and makes another: for one that turned out to be with the wrong server. */
+  reconnect(): void {
+    this.#up?.client.close();
+  }
+
+  /** Waits for answers to what was asked, as long as the server gives any. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#retry?.cancel();
+    this.#started.reject(new HubError("unavailable", "The engine is closed"));
+    this.#started.promise.catch(() => {});
+    await this.#up?.calls.idle();
+    this.#up?.client.close();
+    this.#up = undefined;
+  }
+
+  async #attempt(): Promise<void> {
+    let connection: Connection<Client> | undefined;
+    try {
+      const client = await this.#options.open();
+      connection = new Connection(client, this.#options.runtime);
+      client.onclose = () => this.#lost(client);
+      await this.#options.prepare(connection);
+      if (!client.connected) throw new RedisFailure("the connection was lost at once");
+    } catch (error) {
+      connection?.client.close();
+      this.#failed(error);
+      return;
+    }
+    if (this.#closed) return connection.client.close();
+    this.#up = connection;
+    this.#reason = "";
+    this.#pauseMs = RECONNECT_MS_MIN;
+    this.#options.onUp();
+    this.#started.resolve();
+  }
+
+  #lost(client: Client): void {
+    if (this.#up?.client !== client) return;
+    this.#up = undefined;
+    this.#options.onLost();
+    this.#away("the connection was lost");
+    if (!this.#closed) void this.#attempt();
+  }
+
+  #failed(error: unknown): void {
+    if (this.#closed) return;
+    const failure =
+      error instanceof RedisFailure
+        ? error
+        : new RedisFailure(error instanceof Error ? error.message : String(error));
+    this.#options.onLost();
+    if (failure.final) this.#started.reject(failure);
+    this.#away(failure.message);
+    const { timers, random } = this.#options.runtime;
+    const pauseMs = this.#pauseMs * (1 - random.fraction() / 2);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, RECONNECT_MS_MAX);
+    this.#retry = timers.after(pauseMs, () => void this.#attempt());
+  }
+
+  #away(reason: string): void {
+    if (this.#closed || reason === this.#reason) return;
+    this.#reason = reason;
+    this.#options.onAway(reason);
+  }
+}

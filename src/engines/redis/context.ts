@@ -1,0 +1,16 @@
+/** What the parts of one engine share. */
+import type { Runtime } from "../../core/runtime.ts";
+import type { RedisServers } from "./servers.ts";
+
+export interface RedisContext {
+  readonly servers: RedisServers;
+  /** What all keys and topics begin with; without braces. */
+  readonly prefix: string;
+  readonly runtime: Runtime;
+  /** The time that scripts go by, epoch milliseconds: `""` is the server's own clock, which all nodes share. */
+  readonly now: () => number | "";
+  /** What a listener or handler threw. */
+  readonly onBug: (error: unknown) => void;
+  /** Throws HubError `unavailable` once the engine is closed. */
+  readonly requireOpen: () => void;
+}

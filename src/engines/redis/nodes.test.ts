@@ -1,0 +1,227 @@
+/** Presence and control of several nodes: what becomes of a node that is gone, and of entries that a server loses. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { startRedis, type RedisServer } from "../../../test/support/redis.ts";
+import { createTestRuntime, type TestRuntime } from "../../../test/support/runtime.ts";
+import { HEARTBEAT_MS, LEASE_MS } from "./nodes.ts";
+import { ROOM, startEngine } from "./test-engine.ts";
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+let prefixes = 0;
+
+/** A prefix of its own for each test, and nodes that share one time. One with a `runtime` of its own stands still: it is as good as dead. */
+function cluster() {
+  const prefix = `nodes-${(prefixes += 1)}`;
+  const runtime = createTestRuntime(1_000 + prefixes);
+  const time = runtime.clock;
+  return {
+    prefix,
+    runtime,
+    live: () => startEngine(server.url, { prefix, time, runtime: withOtherChance(runtime) }),
+    still: () => startEngine(server.url, { prefix, time }),
+    /** Lets time pass in heartbeats, each with its answer. */
+    async pass(ms: number): Promise<void> {
+      for (let left = ms; left > 0; left -= HEARTBEAT_MS / 4) {
+        await runtime.advance(Math.min(left, HEARTBEAT_MS / 4));
+        await server.command("PING");
+      }
+    },
+  };
+}
+
+/** Nodes that share their time must not share their names. */
+function withOtherChance(runtime: TestRuntime): TestRuntime {
+  return Object.create(runtime, { random: { value: createTestRuntime((prefixes += 1)).random } });
+}
+
+const client = (connectionId: string, userId = "") => ({ connectionId, userId });
+
+async function idsIn(node: Awaited<ReturnType<typeof startEngine>>): Promise<string[]> {
+  return (await node.presence.list(ROOM)).map(({ connectionId }) => connectionId).sort();
+}
+
+test("presence of all nodes is one list; a user on two nodes counts once", async () => {
+  const at = cluster();
+  await using a = await at.live();
+  await using b = await at.live();
+  await a.presence.put(ROOM, client("a1", "ann"));
+  await b.presence.put(ROOM, client("b1", "ann"));
+  await b.presence.put(ROOM, client("b2", "bob"));
+  for (const node of [a, b]) {
+    expect(await idsIn(node)).toEqual(["a1", "b1", "b2"]);
+    expect(await node.presence.stats(ROOM)).toEqual({ clients: 3, users: 2 });
+  }
+  await b.presence.put(ROOM, client("b1", "bob"));
+  expect(await a.presence.stats(ROOM)).toEqual({ clients: 3, users: 2 });
+  await a.presence.remove(ROOM, "a1");
+  expect(await b.presence.stats(ROOM)).toEqual({ clients: 2, users: 1 });
+});
+
+test("entries of a node that is gone vanish with its lease, within two heartbeats, and leave nothing", async () => {
+  const at = cluster();
+  await using living = await at.live();
+  await using dead = await at.still();
+  await dead.presence.put(ROOM, client("d1", "ann"));
+  await dead.presence.put(ROOM, client("d2", "dan"));
+  await living.presence.put(ROOM, client("l1", "ann"));
+  expect(LEASE_MS).toBeLessThanOrEqual(2 * HEARTBEAT_MS);
+  await at.pass(LEASE_MS - 1);
+  expect(await idsIn(living)).toEqual(["d1", "d2", "l1"]);
+  await at.pass(1);
+  expect(await idsIn(living)).toEqual(["l1"]);
+  expect(await living.presence.stats(ROOM)).toEqual({ clients: 1, users: 1 });
+  const keys = (await server.command("KEYS", `${at.prefix}:{app:*`)) as string[];
+  expect(keys).toHaveLength(3);
+});
+
+test("many entries of a dead node are thrown away in parts", async () => {
+  const at = cluster();
+  await using living = await at.live();
+  await using dead = await at.still();
+  const ids = Array.from({ length: 2_500 }, (_, index) => `d${index}`);
+  await Promise.all(ids.map((id) => dead.presence.put(ROOM, client(id, id))));
+  await at.pass(LEASE_MS);
+  expect(await living.presence.stats(ROOM)).toEqual({ clients: 0, users: 0 });
+});
+
+test("a node that was taken for dead puts its entries again at its next heartbeat", async () => {
+  const at = cluster();
+  await using living = await at.live();
+  await using slow = await at.still();
+  await slow.presence.put(ROOM, client("s1", "sue"));
+  await at.pass(LEASE_MS);
+  expect(await living.presence.stats(ROOM)).toEqual({ clients: 0, users: 0 });
+  await beat(slow);
+  expect(await idsIn(living)).toEqual(["s1"]);
+  expect(await living.presence.stats(ROOM)).toEqual({ clients: 1, users: 1 });
+  await slow.presence.remove(ROOM, "s1");
+  expect(await idsIn(living)).toEqual([]);
+});
+
+test("entries that the server has lost come back at the next heartbeat", async () => {
+  await using own = await startRedis();
+  await using node = await startEngine(own.url);
+  await node.presence.put(ROOM, client("c1", "ann"));
+  await own.command("FLUSHALL");
+  expect(await idsIn(node)).toEqual([]);
+  await beat(node);
+  expect(await idsIn(node)).toEqual(["c1"]);
+});
+
+test("entries come back with a server that was restarted empty", async () => {
+  await using own = await startRedis();
+  await using node = await startEngine(own.url);
+  await node.presence.put(ROOM, client("c1", "ann"));
+  const back = node.heard("is back");
+  await own.restart({ empty: true });
+  await back;
+  expect(await idsIn(node)).toEqual(["c1"]);
+});
+
+test("what is removed while the server is away is removed when it is back", async () => {
+  await using own = await startRedis({ appendOnly: true });
+  await using node = await startEngine(own.url);
+  await node.presence.put(ROOM, client("c1", "ann"));
+  await node.presence.put(ROOM, client("c2", "bob"));
+  const away = node.heard("is away");
+  await own.kill();
+  await away;
+  await node.presence.remove(ROOM, "c1");
+  const put = node.presence.put(ROOM, client("c3")).then(
+    () => "put",
+    () => "refused",
+  );
+  expect(await put).toBe("refused");
+  const back = node.heard("is back");
+  await own.restart();
+  await back;
+  await beat(node);
+  expect(await idsIn(node)).toEqual(["c2"]);
+  expect(await node.presence.stats(ROOM)).toEqual({ clients: 1, users: 1 });
+});
+
+test("every entry is put once more within the renewal time", async () => {
+  await using node = await startEngine(server.url, { prefix: "renewal" });
+  const ids = Array.from({ length: 40 }, (_, index) => `c${index}`);
+  for (const id of ids) await node.presence.put(ROOM, client(id));
+  const keys = (await server.command("KEYS", "renewal:{app:*")) as string[];
+  await server.command("DEL", ...keys);
+  for (let beats = 0; beats < 41; beats += 1) await beat(node);
+  expect((await node.presence.stats(ROOM)).clients).toBe(40);
+});
+
+test("ask() gathers the answers of all nodes, each once", async () => {
+  const at = cluster();
+  await using a = await at.live();
+  await using b = await at.live();
+  await using c = await at.live();
+  for (const [name, node] of Object.entries({ a, b, c })) {
+    node.control.serve((request) => ({ from: name, request }));
+  }
+  for (const node of [a, b, c]) {
+    const { answers, nodesAsked } = await node.control.ask("hello", 1_000);
+    expect(nodesAsked).toBe(3);
+    expect(answers).toBeArrayOfSize(3);
+    for (const from of ["a", "b", "c"]) expect(answers).toContainEqual({ from, request: "hello" });
+  }
+  expect(new Set([a, b, c].map(({ control }) => control.nodeId)).size).toBe(3);
+});
+
+test("ask() counts a dead node until its lease ends, and waits for it no longer than the deadline", async () => {
+  const at = cluster();
+  await using a = await at.live();
+  await using b = await at.live();
+  const never = Promise.withResolvers<unknown>();
+  a.control.serve(() => "a");
+  b.control.serve(() => never.promise);
+  const asked = a.control.ask("who", 1_000);
+  await at.pass(1_000);
+  expect(await asked).toEqual({ answers: ["a"], nodesAsked: 2 });
+  never.resolve("too late");
+});
+
+test("ask() does not wait for nodes without the app, or whose handler throws", async () => {
+  const at = cluster();
+  await using a = await at.live();
+  await using b = await at.live();
+  const bug = new Error("handler's own");
+  a.control.serve(() => "a");
+  expect(await a.control.ask("who", 1_000)).toEqual({ answers: ["a"], nodesAsked: 2 });
+  b.control.serve(() => {
+    throw bug;
+  });
+  expect(await a.control.ask("who", 1_000)).toEqual({ answers: ["a"], nodesAsked: 2 });
+  expect(b.bugs).toEqual([bug]);
+});
+
+test("a node that closes is gone at once, with its entries", async () => {
+  const at = cluster();
+  await using a = await at.live();
+  {
+    await using b = await at.live();
+    await b.presence.put(ROOM, client("b1"));
+    a.control.serve(() => "a");
+    expect((await a.control.ask("who", 1_000)).nodesAsked).toBe(2);
+  }
+  expect(await idsIn(a)).toEqual([]);
+  expect((await a.control.ask("who", 1_000)).nodesAsked).toBe(1);
+});
+
+test("a close leaves no timer behind", async () => {
+  const node = await startEngine(server.url, { prefix: "timers" });
+  await node.presence.put(ROOM, client("c"));
+  expect(node.runtime.pendingTimers).toBeGreaterThan(0);
+  await node.engine[Symbol.asyncDispose]();
+  expect(node.runtime.pendingTimers).toBe(0);
+});
+
+/** One heartbeat of this node, with all that it sets off: the answers to later calls come behind those. */
+async function beat(node: Awaited<ReturnType<typeof startEngine>>): Promise<void> {
+  await node.runtime.advance(HEARTBEAT_MS);
+  // The renewal, what its answer sets off, and what that does.
+  for (let turn = 0; turn < 5; turn += 1) await node.records.get("nothing");
+}

@@ -1,0 +1,184 @@
+/**
+ * Who on this node wants to know that a queue may have something due. Wake-ups tell of changes on any node, a timer
+ * of the next moment at which time alone makes a job due; a look at the queue every so often finds what a lost wake-up told.
+ */
+import { HubError } from "../../core/errors.ts";
+import type { Runtime, Timer } from "../../core/runtime.ts";
+import { QUEUE_CHECK, type QueueKeys } from "./queue-scripts.ts";
+import type { RedisServers, RedisShard } from "./servers.ts";
+
+/** The longest time between two looks at a watched queue, milliseconds: a lost wake-up delays no job for longer. */
+export const LOOK_INTERVAL_MS = 30_000;
+/** The same while the server is away. */
+export const LOOK_AGAIN_MS = 1_000;
+
+export interface QueueWatchersOptions {
+  readonly servers: RedisServers;
+  readonly runtime: Pick<Runtime, "clock" | "timers">;
+  /** What a watcher threw, while the others were called all the same. */
+  readonly onBug: (error: unknown) => void;
+}
+
+interface Watcher {
+  readonly onDue: () => void;
+}
+
+interface Watched extends QueueKeys {
+  readonly shard: RedisShard;
+  readonly watchers: Set<Watcher>;
+  begun: Promise<void>;
+  /** Whatever was due up to this moment was called out. */
+  checkedMs: number;
+  /** The queue's when it was last heard of. */
+  revision: number;
+  /** Wake-ups heard so far, and the earliest moment still to come that one of them told. */
+  heard: number;
+  heardDueMs: number;
+  looking: boolean;
+  lookAgain: boolean;
+  calling: boolean;
+  ended: boolean;
+  timer: Timer | undefined;
+  timerMs: number;
+}
+
+export class QueueWatchers {
+  readonly #options: QueueWatchersOptions;
+  readonly #queues = new Map<string, Watched>();
+
+  constructor(options: QueueWatchersOptions) {
+    this.#options = options;
+    options.servers.onGap((shard) => {
+      for (const watched of this.#queues.values()) {
+        if (watched.shard === shard) void this.#look(watched);
+      }
+    });
+  }
+
+  /** The answer ends it. Rejects with HubError `unavailable` when the server is away. */
+  async watch(keys: QueueKeys, onDue: () => void): Promise<() => void> {
+    const watcher: Watcher = { onDue };
+    const watched = this.#queues.get(keys.topic) ?? this.#begin(keys);
+    watched.watchers.add(watcher);
+    try {
+      await watched.begun;
+    } catch (error) {
+      this.#unwatch(watched, watcher);
+      throw error;
+    }
+    return () => this.#unwatch(watched, watcher);
+  }
+
+  close(): void {
+    for (const watched of this.#queues.values()) this.#end(watched);
+  }
+
+  #begin(keys: QueueKeys): Watched {
+    const { servers, runtime } = this.#options;
+    const watched: Watched = {
+      ...{ ...keys, shard: servers.shardOf(keys.tag), watchers: new Set(), ended: false },
+      ...{ begun: Promise.resolve(), checkedMs: runtime.clock.epochMs(), revision: -1 },
+      ...{ heard: 0, heardDueMs: Infinity, looking: false, lookAgain: false, calling: false },
+      ...{ timer: undefined, timerMs: Infinity },
+    };
+    this.#queues.set(keys.topic, watched);
+    watched.begun = (async () => {
+      await watched.shard.subscribe(keys.topic, (message) => this.#hear(watched, message));
+      watched.looking = true;
+      await this.#lookOnce(watched);
+      watched.looking = false;
+      if (watched.lookAgain) void this.#look(watched);
+    })();
+    return watched;
+  }
+
+  #unwatch(watched: Watched, watcher: Watcher): void {
+    if (watched.watchers.delete(watcher) && watched.watchers.size === 0) this.#end(watched);
+  }
+
+  #end(watched: Watched): void {
+    if (watched.ended) return;
+    watched.ended = true;
+    watched.timer?.cancel();
+    this.#queues.delete(watched.topic);
+    watched.shard.unsubscribe(watched.topic);
+  }
+
+  #hear(watched: Watched, message: string): void {
+    if (watched.ended) return;
+    const [revision = 0, dueMs = 0] = message.split(":").map(Number);
+    watched.revision = revision;
+    watched.heard += 1;
+    if (dueMs <= this.#options.runtime.clock.epochMs()) this.#call(watched);
+    else {
+      watched.heardDueMs = Math.min(watched.heardDueMs, dueMs);
+      if (dueMs < watched.timerMs) this.#arm(watched, dueMs);
+    }
+  }
+
+  /** One at a time; what asks for another meanwhile gets it behind. */
+  async #look(watched: Watched): Promise<void> {
+    watched.lookAgain = true;
+    if (watched.looking) return;
+    watched.looking = true;
+    while (watched.lookAgain && !watched.ended) {
+      watched.lookAgain = false;
+      try {
+        await this.#lookOnce(watched);
+      } catch (error) {
+        if (!(error instanceof HubError)) this.#options.onBug(error);
+        const { clock } = this.#options.runtime;
+        if (!watched.ended) this.#arm(watched, clock.epochMs() + LOOK_AGAIN_MS);
+      }
+    }
+    watched.looking = false;
+  }
+
+  /** Sets the timer for what is next, and calls out what became due since the last look. */
+  async #lookOnce(watched: Watched): Promise<void> {
+    const { clock } = this.#options.runtime;
+    const nowMs = clock.epochMs();
+    const { heard, revision: known } = watched;
+    watched.heardDueMs = Infinity;
+    // The clock may have gone back.
+    const args = [Math.min(watched.checkedMs, nowMs), nowMs];
+    const reply = await watched.shard.run(QUEUE_CHECK, watched.keys, args);
+    if (watched.ended) return;
+    const [revision, becameDue, nextMs] = reply as [number, number, string | null];
+    watched.checkedMs = nowMs;
+    // Wake-ups that came meanwhile called for themselves, and the reply may be older than they are.
+    const missed = watched.heard === heard && revision !== known;
+    if (watched.heard === heard) watched.revision = revision;
+    const dueMs = Math.min(nextMs === null ? Infinity : Number(nextMs), watched.heardDueMs);
+    if (dueMs <= clock.epochMs()) watched.lookAgain = true;
+    else this.#arm(watched, dueMs);
+    if (becameDue === 1 || (missed && known >= 0)) this.#call(watched);
+  }
+
+  #arm(watched: Watched, dueMs: number): void {
+    const { clock, timers } = this.#options.runtime;
+    const nowMs = clock.epochMs();
+    // Due times are the clock's, which may jump, and a timer does not see that.
+    watched.timerMs = Math.min(dueMs, nowMs + LOOK_INTERVAL_MS);
+    watched.timer?.cancel();
+    watched.timer = timers.after(watched.timerMs - nowMs, () => void this.#look(watched));
+  }
+
+  /** Once for all that one turn brought. */
+  #call(watched: Watched): void {
+    if (watched.calling) return;
+    watched.calling = true;
+    queueMicrotask(() => {
+      watched.calling = false;
+      for (const watcher of [...watched.watchers]) {
+        // One that was called may have ended another's watch.
+        if (!watched.watchers.has(watcher)) continue;
+        try {
+          watcher.onDue();
+        } catch (error) {
+          this.#options.onBug(error);
+        }
+      }
+    });
+  }
+}

@@ -1,0 +1,146 @@
+/** One app's durable jobs: each call is one script, or a few where it could hold the server up. Time is this node's clock. */
+import type { JobQueue, TakenJob } from "../../core/engine.ts";
+import { HubError } from "../../core/errors.ts";
+import { JOB_PAYLOAD_BYTES_MAX, QUEUE_JOBS_MAX } from "../../core/limits.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import {
+  QUEUE_ADD,
+  QUEUE_COUNTS,
+  QUEUE_DONE,
+  QUEUE_RETRY,
+  QUEUE_TAKE,
+  queueKeys,
+} from "./queue-scripts.ts";
+import type { QueueWatchers } from "./queue-watchers.ts";
+import type { RedisArgument, RedisScript, RedisServers } from "./servers.ts";
+import { wholeMs } from "./whole-ms.ts";
+
+/** Jobs that one script gives out: keeps it to a few milliseconds, in which the server does nothing else. */
+export const TAKE_SLICE_JOBS = 200;
+/** Payload bytes of one script's reply, beyond which it ends; one job may exceed it. */
+export const TAKE_SLICE_BYTES = 4 * 1024 * 1024;
+/** Ended leases that one script looks at, for the same reason. */
+export const TAKE_SLICE_ENDED = 500;
+/** How long an empty queue's revision is kept: far longer than any watcher goes without looking. */
+const EMPTY_STATE_MS = 3_600_000;
+
+export interface RedisJobQueueOptions {
+  readonly app: string;
+  /** What all keys begin with; without braces. */
+  readonly prefix: string;
+  readonly servers: RedisServers;
+  readonly watchers: QueueWatchers;
+  readonly runtime: Pick<Runtime, "clock" | "random">;
+}
+
+/** As the scripts reply. */
+type JobReply = readonly [
+  id: string,
+  payload: string,
+  attempt: number,
+  addedMs: number,
+  orderKey: string | null,
+];
+
+export function createRedisJobQueue(options: RedisJobQueueOptions): JobQueue {
+  const { app, prefix, servers, watchers } = options;
+  const { clock, random } = options.runtime;
+
+  function run(
+    script: RedisScript,
+    queue: string,
+    args: readonly RedisArgument[],
+  ): Promise<unknown> {
+    const { tag, keys } = queueKeys(prefix, app, queue);
+    return servers.shardOf(tag).run(script, keys, args);
+  }
+
+  /** For scripts that wake watchers. */
+  function change(
+    script: RedisScript,
+    queue: string,
+    args: readonly RedisArgument[],
+  ): Promise<unknown> {
+    const { tag, keys } = queueKeys(prefix, app, queue);
+    const shard = servers.shardOf(tag);
+    return shard.run(script, keys, [shard.publishCommand, ...args]);
+  }
+
+  return {
+    async add(queue, { payload, id, notBeforeMs, orderKey }) {
+      if (Buffer.byteLength(payload) > JOB_PAYLOAD_BYTES_MAX) {
+        throw tooMuch(`Cannot add a job: its payload exceeds ${JOB_PAYLOAD_BYTES_MAX} bytes`);
+      }
+      for (;;) {
+        const addId = id ?? random.uuid();
+        const nowMs = clock.epochMs();
+        const dueMs = notBeforeMs === undefined ? nowMs : wholeMs(notBeforeMs);
+        const job = [addId, payload, dueMs, nowMs, QUEUE_JOBS_MAX];
+        const order = orderKey === undefined ? [] : [orderKey];
+        const reply = await change(QUEUE_ADD, queue, [...job, ...order]);
+        if (reply === "full") {
+          throw tooMuch(`Cannot add a job: the queue "${queue}" holds ${QUEUE_JOBS_MAX} jobs`);
+        }
+        // An id that was made up before: simulated chance repeats itself.
+        if (reply === "added" || id !== undefined) return addId;
+      }
+    },
+
+    async take(queue, { limit, leaseMs }) {
+      const lease = random.uuid();
+      // One moment for all slices, so that no lease of an earlier one ends for a later one.
+      const nowMs = clock.epochMs();
+      const times = [nowMs, wholeMs(nowMs + leaseMs)];
+      const jobs: TakenJob[] = [];
+      let more = true;
+      while (more && jobs.length < limit) {
+        const slice = Math.min(limit - jobs.length, TAKE_SLICE_JOBS);
+        const bounds = [slice, TAKE_SLICE_BYTES, TAKE_SLICE_ENDED];
+        let reply;
+        try {
+          reply = await change(QUEUE_TAKE, queue, [...times, lease, ...bounds]);
+        } catch (error) {
+          // What is leased already must reach the worker.
+          if (jobs.length > 0) return jobs;
+          throw error;
+        }
+        const [cut, given] = reply as [number, JobReply[]];
+        for (const job of given) jobs.push(jobOf(job, lease));
+        more = cut === 1 || given.length === slice;
+      }
+      return jobs;
+    },
+
+    async done(queue, { id, lease }) {
+      const args = [id, lease, clock.epochMs(), EMPTY_STATE_MS];
+      return (await change(QUEUE_DONE, queue, args)) === 1;
+    },
+
+    async retry(queue, { id, lease }, atMs) {
+      const args = [id, lease, clock.epochMs(), wholeMs(atMs)];
+      return (await change(QUEUE_RETRY, queue, args)) === 1;
+    },
+
+    watch(queue, onDue) {
+      const keys = queueKeys(prefix, app, queue);
+      return watchers.watch(keys, onDue);
+    },
+
+    async counts(queue) {
+      const [jobs, leased] = (await run(QUEUE_COUNTS, queue, [clock.epochMs()])) as [
+        number,
+        number,
+      ];
+      return { waiting: jobs - leased, leased };
+    },
+  };
+}
+
+function jobOf([id, payload, attempt, addedMs, orderKey]: JobReply, lease: string): TakenJob {
+  const key = orderKey === null ? {} : { orderKey };
+  return { id, lease, payload, ...key, attempt, addedMs };
+}
+
+function tooMuch(message: string): HubError {
+  return new HubError("limit_exceeded", message);
+}

@@ -1,0 +1,93 @@
+/**
+ * One app's small durable records. All of an app lie together, so that a list needs one server. What has expired is decided by
+ * this node's clock; the server drops it some time later, and puts forget its key.
+ */
+import type { Records, StoredRecord } from "../../core/engine.ts";
+import type { Clock } from "../../core/runtime.ts";
+import { home } from "./keys.ts";
+import { readScript } from "./script-file.ts";
+import type { RedisScript, RedisServers } from "./servers.ts";
+import { wholeMs } from "./whole-ms.ts";
+
+/** How long records outlive their expiry on the server, milliseconds: more than the clocks of nodes differ. */
+export const EXPIRED_KEPT_MS = 60_000;
+/** Expired keys that one put forgets: more than it adds, and too few to be felt. */
+export const FORGET_PER_PUT_MAX = 10;
+/** Records that a list asks for at a time. */
+export const LIST_PAGE_RECORDS = 500;
+
+const RECORDS_PUT: RedisScript = { name: "records-put", source: readScript("records-put") };
+const RECORDS_DELETE: RedisScript = {
+  name: "records-delete",
+  source: readScript("records-delete"),
+};
+
+export interface RedisRecordsOptions {
+  readonly app: string;
+  /** What all keys begin with; without braces. */
+  readonly prefix: string;
+  readonly servers: RedisServers;
+  readonly clock: Clock;
+}
+
+/** A record's hash: value, version and expiry, each null where there is none. */
+type Fields = readonly [string | null, string | null, string | null];
+
+export function createRedisRecords(options: RedisRecordsOptions): Records {
+  const { app, prefix, servers, clock } = options;
+  const { tag, base } = home(prefix, [app], "records");
+  const shard = servers.shardOf(tag);
+  const [index, expiry, version] = [`${base}:index`, `${base}:expiry`, `${base}:version`];
+  const recordKey = (key: string) => `${base}:record:${key}`;
+
+  async function get(key: string): Promise<StoredRecord | undefined> {
+    const fields = await shard.call("HMGET", recordKey(key), "value", "version", "expires");
+    const [value, number, expires] = fields as Fields;
+    if (value === null || number === null) return undefined;
+    if (expires !== null && Number(expires) <= clock.epochMs()) return undefined;
+    return { key, value, version: Number(number) };
+  }
+
+  return {
+    get,
+
+    async put(key, value, { ttlMs, ifVersion } = {}) {
+      const nowMs = clock.epochMs();
+      const forget = [nowMs - EXPIRED_KEPT_MS, FORGET_PER_PUT_MAX];
+      const times =
+        ttlMs === undefined ? [] : [wholeMs(nowMs + ttlMs), wholeMs(ttlMs) + EXPIRED_KEPT_MS];
+      const keys = [recordKey(key), index, expiry, version];
+      const args = [key, value, nowMs, ifVersion ?? "", ...forget, ...times];
+      const reply = await shard.run(RECORDS_PUT, keys, args);
+      return reply === null ? undefined : Number(reply);
+    },
+
+    async delete(key, { ifVersion } = {}) {
+      const args = [key, clock.epochMs(), ifVersion ?? ""];
+      return (await shard.run(RECORDS_DELETE, [recordKey(key), index, expiry], args)) === 1;
+    },
+
+    async list(prefixWanted, { after, limit }) {
+      const records: StoredRecord[] = [];
+      // No UTF-8 text holds the byte 255: everything that begins with the prefix is below it.
+      const end = Buffer.concat([Buffer.from(`(${prefixWanted}`), Buffer.of(255)]);
+      let start = isBehind(after, prefixWanted) ? `(${after}` : `[${prefixWanted}`;
+      for (;;) {
+        const page = Math.min(limit - records.length, LIST_PAGE_RECORDS);
+        const range = [start, end, "BYLEX", "LIMIT", 0, page];
+        const keys = (await shard.call("ZRANGE", index, ...range)) as string[];
+        // One pipeline. Some have expired, or have been deleted since.
+        for (const record of await Promise.all(keys.map(get))) {
+          if (record !== undefined) records.push(record);
+        }
+        if (keys.length < page || records.length >= limit) return records;
+        start = `(${keys.at(-1)}`;
+      }
+    },
+  };
+}
+
+/** Whether a list of the prefix begins behind `after`, by bytes. */
+function isBehind(after: string | undefined, prefix: string): after is string {
+  return after !== undefined && Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0;
+}

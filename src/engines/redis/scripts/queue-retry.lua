@@ -1,0 +1,18 @@
+#!lua flags=allow-oom
+-- Ends the lease of a job whose lease this is: it is given out again, not before the given time. Allowed on a full server.
+-- KEYS: see queue-shared.lua.
+-- ARGV: 1 PUBLISH or SPUBLISH, 2 job id, 3 lease, 4 now, epoch ms, 5 not before, epoch ms.
+-- Reply: 1, or 0 when the lease is lost.
+-- O(log n).
+local id, now, not_before = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local job = held_job(id, ARGV[3])
+if not job then return 0 end
+
+local member = member_of(job[NUMBER], id)
+job[NOT_BEFORE] = not_before
+job[LEASE] = false
+write_job(id, job)
+redis.call('ZADD', KEYS[3], ARGV[5], member)
+redis.call('ZREM', KEYS[4], member)
+wake(ARGV[1], not_before, not_before <= now)
+return 1

@@ -1,0 +1,56 @@
+-- What the queue's scripts share: it stands behind the first line of each.
+--
+-- KEYS of each of them:
+--   1 jobs     hash: job id -> packed job, see below
+--   2 payloads hash: job id -> text
+--   3 ready    sorted set: member -> epoch ms from which the job is given out
+--   4 leased   sorted set: member -> epoch ms at which its lease ends
+--   5 order    sorted set, all scores 0: order key's length, order key, member, with a colon behind each of the first two
+--   6 state    hash: `number` of the job added last, `revision`; its name is also the topic of wake-ups
+-- A member is the job's number in 16 digits and its id: of one moment, jobs lie in the order they were added.
+-- A job with an order key is in `order`; the first of a key is in `ready` or `leased`, those behind it in neither.
+-- A wake-up is `<revision>:<epoch ms at which a job may be due>`. The revision changes whenever a job became due by a
+-- change, not by time: whoever knows another one has missed a wake-up.
+
+-- Places in a packed job. The order key is false when there is none, the lease when there is no valid one.
+local NUMBER, ORDER_KEY, NOT_BEFORE, ADDED, ATTEMPT, LEASE = 1, 2, 3, 4, 5, 6
+
+local function member_of(number, id)
+  return string.format('%016.0f', number) .. id
+end
+
+local function id_of(member)
+  return string.sub(member, 17)
+end
+
+local function read_job(id)
+  local packed = redis.call('HGET', KEYS[1], id)
+  return packed and cmsgpack.unpack(packed)
+end
+
+local function write_job(id, job)
+  redis.call('HSET', KEYS[1], id, cmsgpack.pack(job))
+end
+
+local function order_prefix(order_key)
+  return #order_key .. ':' .. order_key .. ':'
+end
+
+-- The member of the key's first job; nil when it has none. A digit follows the prefix, and ':' is behind all digits.
+local function first_of(prefix)
+  local found =
+    redis.call('ZRANGEBYLEX', KEYS[5], '[' .. prefix, '(' .. prefix .. ':', 'LIMIT', 0, 1)
+  return found[1] and string.sub(found[1], #prefix + 1)
+end
+
+-- The job of this id if this lease is its own and valid.
+local function held_job(id, lease)
+  local job = read_job(id)
+  return job and job[LEASE] == lease and job
+end
+
+-- `due_ms` as a number; `is_change`: due by this very change.
+local function wake(publish, due_ms, is_change)
+  local revision = redis.call('HINCRBY', KEYS[6], 'revision', is_change and 1 or 0)
+  redis.call(publish, KEYS[6], string.format('%.0f:%.0f', revision, due_ms))
+end

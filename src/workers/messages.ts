@@ -1,0 +1,22 @@
+/** What the supervisor and its workers say to each other, as plain data. */
+import type { Config } from "../config/schema.ts";
+
+export type ToWorker =
+  /** What to run, answering `hello`. The ports are those that all workers share. */
+  | { readonly type: "start"; readonly worker: number; readonly config: Config }
+  /** Drain and end. */
+  | { readonly type: "stop" }
+  /** Tell this process's metrics. */
+  | { readonly type: "measure"; readonly request: number }
+  /** The metrics of all, answering `scrape`. */
+  | { readonly type: "scraped"; readonly request: number; readonly text: string };
+
+export type FromWorker =
+  /** It listens to messages. */
+  | { readonly type: "hello" }
+  | { readonly type: "ready"; readonly clientsUrl: string; readonly apiUrl: string }
+  /** It could not start, in one clear sentence, and ends. */
+  | { readonly type: "failed"; readonly message: string }
+  | { readonly type: "measured"; readonly request: number; readonly text: string }
+  /** Somebody asked this worker for the metrics of all. */
+  | { readonly type: "scrape"; readonly request: number };

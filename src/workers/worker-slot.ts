@@ -1,0 +1,127 @@
+/** One of the workers: a process, and another one in its place whenever it ends by itself. */
+import cluster, { type Worker } from "node:cluster";
+import type { Config } from "../config/schema.ts";
+import type { Runtime, Timer } from "../core/runtime.ts";
+import type { Logger } from "../log.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import { createRestartDelay } from "./restart-delay.ts";
+
+export interface WorkerUrls {
+  readonly clientsUrl: string;
+  readonly apiUrl: string;
+}
+
+export interface WorkerSlotOptions {
+  /** From 1: names it in logs and metrics. */
+  readonly number: number;
+  readonly config: Config;
+  readonly log: Logger;
+  readonly runtime: Runtime;
+  readonly onMetrics: (message: Extract<FromWorker, { type: "measured" | "scrape" }>) => void;
+}
+
+export interface WorkerSlot {
+  readonly number: number;
+  /** Its process serves. */
+  readonly ready: boolean;
+  /** Processes started in place of one that ended. */
+  readonly restarts: number;
+  /** Resolves once it serves; rejects with one clear sentence when the process ends before, and starts no other then. */
+  start(): Promise<WorkerUrls>;
+  /** Without a process, nobody gets it. */
+  send(message: ToWorker): void;
+  /** Resolves once there is no process and none will be started. */
+  stop(): Promise<void>;
+  /** SIGKILL. False: there was no process. */
+  kill(): boolean;
+}
+
+/** `cluster.setupPrimary` says what its processes run. */
+export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
+  const { number, config, log, runtime, onMetrics } = options;
+  const delay = createRestartDelay();
+  const served = Promise.withResolvers<WorkerUrls>();
+  let everReady = false;
+  let ready = false;
+  let restarts = 0;
+  let stopping = false;
+  let restart: Timer | undefined;
+  let running: { readonly worker: Worker; readonly ended: Promise<void> } | undefined;
+
+  function start(): void {
+    const worker = cluster.fork();
+    const startedMs = runtime.clock.monotonicMs();
+    const ended = Promise.withResolvers<void>();
+    let failure: string | undefined;
+    running = { worker, ended: ended.promise };
+    // A message to one that is ending fails; its end is told as well.
+    worker.on("error", () => {});
+    worker.on("message", (message: FromWorker) => {
+      if (message.type === "failed") failure = message.message;
+      else receive(message);
+    });
+    worker.on("exit", (code: number | null, signal: string | null) => {
+      running = undefined;
+      ready = false;
+      ended.resolve();
+      if (stopping) return;
+      if (!everReady) {
+        const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+        served.reject(new Error(failure ?? `Worker ${number} ${how} before it could serve`));
+        return;
+      }
+      const restartMs = delay.after(runtime.clock.monotonicMs() - startedMs);
+      log.error({ worker: number, code, signal, reason: failure, restartMs }, "A worker ended");
+      restart = runtime.timers.after(restartMs, () => {
+        restarts += 1;
+        start();
+      });
+    });
+  }
+
+  function receive(message: Exclude<FromWorker, { type: "failed" }>): void {
+    switch (message.type) {
+      case "hello":
+        send({ type: "start", worker: number, config });
+        break;
+      case "ready":
+        ready = true;
+        everReady = true;
+        served.resolve(message);
+        break;
+      case "measured":
+      case "scrape":
+        onMetrics(message);
+        break;
+    }
+  }
+
+  function send(message: ToWorker): void {
+    if (running?.worker.isConnected() === true) running.worker.send(message);
+  }
+
+  return {
+    number,
+    get ready() {
+      return ready;
+    },
+    get restarts() {
+      return restarts;
+    },
+    start() {
+      start();
+      return served.promise;
+    },
+    send,
+    async stop() {
+      stopping = true;
+      restart?.cancel();
+      send({ type: "stop" });
+      await running?.ended;
+    },
+    kill() {
+      running?.worker.process.kill("SIGKILL");
+      return running !== undefined;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/** A worker: one server in a process of its own, started by the supervisor, which tells it what to run. */
+import { createLogger } from "../log.ts";
+import { createMetrics, type ServerMetrics } from "../metrics.ts";
+import { startServer, type RunningServer } from "../server.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+
+runWorker();
+
+function runWorker(): void {
+  let metrics: ServerMetrics | undefined;
+  let server: RunningServer | undefined;
+  const scrapes = new Map<number, (text: string) => void>();
+  let lastScrape = 0;
+
+  // Ctrl-C reaches all processes of a terminal; the supervisor decides what becomes of it.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", stop);
+  process.on("message", (message: ToWorker) => {
+    switch (message.type) {
+      case "start":
+        start(message).catch(fail);
+        break;
+      case "stop":
+        stop();
+        break;
+      case "measure":
+        void measure(message.request);
+        break;
+      case "scraped":
+        scrapes.get(message.request)?.(message.text);
+        scrapes.delete(message.request);
+        break;
+    }
+  });
+  tell({ type: "hello" });
+
+  async function start({ worker, config }: Extract<ToWorker, { type: "start" }>): Promise<void> {
+    const log = createLogger(config.log).child({ worker });
+    metrics = createMetrics({ worker });
+    server = await startServer({ config, log, worker: { metrics, scrapeAll } });
+    const { clientsUrl, apiUrl } = server;
+    tell({ type: "ready", clientsUrl, apiUrl });
+  }
+
+  function stop(): void {
+    // Until it runs there is nobody to tell.
+    if (server === undefined) process.exit(0);
+    server.stop().then(() => process.exit(0), fail);
+  }
+
+  async function measure(request: number): Promise<void> {
+    if (metrics !== undefined) {
+      tell({ type: "measured", request, text: await metrics.scrape() });
+    }
+  }
+
+  function scrapeAll(): Promise<string> {
+    return new Promise((resolve) => {
+      lastScrape += 1;
+      scrapes.set(lastScrape, resolve);
+      tell({ type: "scrape", request: lastScrape });
+    });
+  }
+}
+
+function tell(message: FromWorker, sent?: () => void): void {
+  process.send?.(message, undefined, undefined, sent);
+}
+
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  tell({ type: "failed", message }, () => process.exit(1));
+}
