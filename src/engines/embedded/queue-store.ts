@@ -38,7 +38,9 @@ export function prepareQueues(db: Database) {
     "DELETE FROM job_queue WHERE id IN (SELECT id FROM job_queue WHERE jobs = 0 LIMIT ?)",
   );
 
-  const jobById = get<{ seq: number }>("SELECT seq FROM job WHERE queue = ? AND id = ?");
+  const jobById = get<{ seq: number; order_key: string | null }>(
+    "SELECT seq, order_key FROM job WHERE queue = ? AND id = ?",
+  );
   const jobByKey = get<{ seq: number }>(
     "SELECT seq FROM job WHERE queue = ? AND order_key = ? ORDER BY seq LIMIT 1",
   );
@@ -61,7 +63,8 @@ export function prepareQueues(db: Database) {
     "SELECT seq, order_key FROM job WHERE queue = ? AND id = ? AND lease = ?",
   );
   const jobDelete = run("DELETE FROM job WHERE seq = ?");
-  const jobRelease = run(`UPDATE job SET state = ${READY} WHERE seq = ?`);
+  const jobsDelete = run("DELETE FROM job WHERE queue = ?");
+  const jobRelease = run(`UPDATE job SET state = ${READY} WHERE seq = ? AND state = ${HELD}`);
   const jobRetry = run(
     `UPDATE job SET state = ${READY}, due_ms = ?1, not_before_ms = ?1, lease = NULL WHERE seq = ?2`,
   );
@@ -73,6 +76,17 @@ export function prepareQueues(db: Database) {
   const dueNext = get<{ ready: number | null; leased: number | null }>(
     `SELECT ${nextOf(READY)} AS ready, ${nextOf(LEASED)} AS leased`,
   );
+
+  /** The next of its order key takes its place. */
+  function deleteJob(
+    queue: number,
+    job: { readonly seq: number; readonly order_key: string | null },
+  ) {
+    jobDelete.run(job.seq);
+    queueCount.run(-1, queue);
+    const next = job.order_key === null ? null : jobByKey.get(queue, job.order_key);
+    if (next !== null) jobRelease.run(next.seq);
+  }
 
   return {
     queue(app: string, name: string): QueueRow | undefined {
@@ -123,12 +137,22 @@ export function prepareQueues(db: Database) {
     /** False where no job has this id and token. */
     removeLeased(queue: number, id: string, token: string): boolean {
       const job = jobByLease.get(queue, id, token);
-      if (job === null) return false;
-      jobDelete.run(job.seq);
-      queueCount.run(-1, queue);
-      const next = job.order_key === null ? null : jobByKey.get(queue, job.order_key);
-      if (next !== null) jobRelease.run(next.seq);
-      return true;
+      if (job !== null) deleteJob(queue, job);
+      return job !== null;
+    },
+
+    /** False where no job has this id. */
+    removeById(queue: number, id: string): boolean {
+      const job = jobById.get(queue, id);
+      if (job !== null) deleteJob(queue, job);
+      return job !== null;
+    },
+
+    /** How many there were. */
+    removeAll(queue: number): number {
+      const { changes } = jobsDelete.run(queue);
+      queueCount.run(-changes, queue);
+      return changes;
     },
 
     /** False where no job has this id and token. */

@@ -116,6 +116,23 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
       });
     },
 
+    remove(queue, id) {
+      let removed = 0;
+      return commits.submit({
+        writes: () => true,
+        write() {
+          const row = queues.queue(app, queue);
+          if (row === undefined) return;
+          if (id === undefined) removed = queues.removeAll(row.id);
+          else removed = queues.removeById(row.id, id) ? 1 : 0;
+        },
+        deliver() {
+          if (removed > 0) watchers.changed(queue, id !== undefined);
+        },
+        result: () => removed,
+      });
+    },
+
     async watch(queue, onDue) {
       commits.requireOpen();
       return watchers.watch(queue, onDue);
