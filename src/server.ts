@@ -13,11 +13,15 @@ import type { Runtime } from "./core/runtime.ts";
 import { createSchedule } from "./core/schedule.ts";
 import type { ApiEnv } from "./dialects/dialect.ts";
 import { createGusher } from "./dialects/gusher/index.ts";
+import { createEvents } from "./dialects/events/index.ts";
+import { createOriginCheck } from "./dialects/streaming/glob.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
 import { createEmbeddedEngine } from "./engines/embedded/index.ts";
+import { createEventsApps } from "./events-apps.ts";
 import { createGusherApps } from "./gusher-apps.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { noWebhooks } from "./no-webhooks.ts";
 import { openApiDocument } from "./openapi.ts";
 import { createIndex, createOperations } from "./operations.ts";
 import { createStreamingApps } from "./streaming-apps.ts";
@@ -58,6 +62,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const onBug = (error: unknown, doing = "the server's own work"): void => {
     log.error({ err: error, doing }, "Unexpected error");
   };
+  let clients: ClientsListener | undefined;
   const engine = options.engine ?? createEngine(config, runtime, onBug);
   await engine.start();
   const schedule = createSchedule(runtime);
@@ -74,8 +79,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     (err: unknown, { connection, doing }: { connection: string; doing: string }): void =>
       log.error({ err, dialect, connection, doing }, "A command failed");
   const shared = { config, hubs, runtime, schedule, metrics };
+  const eventsApps = createEventsApps({
+    ...{ ...shared, engine },
+    webhooks: () => noWebhooks(),
+    endpoint: ({ hosts: [host], path_prefix: prefix = "" }) => {
+      const url = new URL(
+        config.events.endpoint ?? clients?.url.replace(/^http/, "ws") ?? "ws://x",
+      );
+      if (config.events.endpoint !== undefined) return url.href;
+      url.hostname = host ?? url.hostname;
+      return `${url.origin}${prefix}${config.streaming.websocket_path}`;
+    },
+    onError: (err, about) => log.error({ err, dialect: "events", ...about }, "A call failed"),
+    onEvent: (event, about) => log.debug({ dialect: "events", ...about }, event),
+  });
   const streamingApps = createStreamingApps({
-    ...{ ...shared, version },
+    ...{ ...shared, version, authorities: eventsApps.authorities },
     onError: onErrorOf("streaming"),
     onEvent: (event, about) => log.debug({ dialect: "streaming", ...about }, event),
   });
@@ -106,8 +125,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return scoped === true && (appKey === undefined || key?.app === appKey);
     },
   });
+  const allowsOrigin = createOriginCheck(
+    config.apps
+      .filter(({ id }) => eventsApps.contexts.has(id))
+      .flatMap(({ allowed_origins }) => allowed_origins),
+  );
+  const events = createEvents({
+    ...{ contexts: eventsApps.contexts, findApiKey: (key) => apiKeys.find(key) },
+    ...{ allowsOrigin, runtime, metrics, webhooks: new Hono() },
+    onError: (err, about) => log.error({ err, dialect: "events", ...about }, "A call failed"),
+  });
   // Gusher's routes below streaming's prefix are found before streaming takes them for methods.
-  const dialects = [...(gusherApps.size > 0 ? [gusher] : []), streaming];
+  const dialects = [
+    ...(gusherApps.size > 0 ? [gusher] : []),
+    ...(eventsApps.contexts.size > 0 ? [events] : []),
+    streaming,
+  ];
 
   let accepting = true;
   const api = new Hono<ApiEnv>();
@@ -126,9 +159,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   for (const dialect of dialects) if (dialect.api !== undefined) api.route("/", dialect.api);
 
-  let clients: ClientsListener | undefined;
   let apiListener: ApiListener | undefined;
   try {
+    await eventsApps.start();
     const pages = createIndex({
       ...{ version, engine: engine.name, development: config.development },
       sockets: config.apps.flatMap(({ id: app, path_prefix = "" }) => [

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { apiKey, app, HMAC_ALGORITHMS, signingKey, type Algorithm } from "./apps.ts";
 import { DIALECTS, namespace, withoutNamespace } from "./channel-options.ts";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
+import { events } from "./events.ts";
 import { gusher } from "./gusher.ts";
 import { streaming } from "./streaming.ts";
 
@@ -121,6 +122,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe("Channels."),
   streaming: streaming.prefault({}).describe("The streaming dialect."),
+  events: events.prefault({}).describe("The events dialect: organisations, tokens, publishing."),
   gusher: gusher.prefault({}).describe("The gusher dialect: gusher.cluster v1, slave and master."),
 });
 
@@ -149,6 +151,14 @@ export function enabledDialects({
   return DIALECTS.filter((name) => development || name === "streaming" || enabled);
 }
 
+/** Whether the events dialect is served. Its sockets are streaming's, so no channel names it. */
+export function servesEvents({
+  development,
+  events: { enabled },
+}: Pick<ParsedConfig, "development" | "events">): boolean {
+  return development || enabled;
+}
+
 /** Fills in the only app, and HMAC's default algorithm. Takes what passed the rules. */
 export function resolve(parsed: ParsedConfig): Config {
   const only = parsed.apps[0]?.id ?? "";
@@ -163,12 +173,14 @@ export function resolve(parsed: ParsedConfig): Config {
   };
 }
 
-/** The inverse of parsing: what a file would say. `redact` hides shared secrets. */
+/** The inverse of parsing: what a file would say. `redact` hides secrets. */
 export function toFile(config: Config, options: { readonly redact: boolean }): object {
   const written = z.encode(configSchema, config);
   if (options.redact) {
     for (const key of written.signing_keys ?? []) {
-      if (key.hmac_secret !== undefined) key.hmac_secret = "<redacted>";
+      for (const secret of ["hmac_secret", "private_key"] as const) {
+        if (key[secret] !== undefined) key[secret] = "<redacted>";
+      }
     }
   }
   return written;

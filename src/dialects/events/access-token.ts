@@ -1,11 +1,13 @@
 /** Who calls (event-streaming.md §4.1, §4.2): a user by access token, or a server by API key. */
+import { z } from "zod";
+import { TokenError, type Claims, type TokenFault } from "../../auth/key-set.ts";
 import type { EventsContext } from "./context.ts";
 import { EventsError } from "./errors.ts";
 
 interface CallerOf {
   /** The app that the credential belongs to. */
   readonly context: EventsContext;
-  /** `token:<sub>` or `key:<id>`: names the caller to limits, idempotency and logs. */
+  /** `usr_…` or `key:<id>`: names the caller to limits, idempotency and logs. */
   readonly id: string;
   readonly scopes: ReadonlySet<string>;
 }
@@ -74,3 +76,109 @@ export function organisationOf(caller: Caller, named: string | undefined): strin
 
 export const ORGANISATION_ID = /^org_[0-9A-Za-z]{1,64}$/;
 export const USER_ID = /^usr_[0-9A-Za-z]{1,64}$/;
+
+/** A configured key, by what a request carries. */
+export type FindApiKey = (key: string) =>
+  | {
+      readonly id: string;
+      readonly app: string;
+      readonly scopes: readonly string[];
+      /** `*`: every one. */
+      readonly organisation: string;
+    }
+  | undefined;
+
+export interface Authentication {
+  /** By app id. */
+  readonly contexts: ReadonlyMap<string, EventsContext>;
+  readonly findApiKey: FindApiKey;
+}
+
+/** Throws `authentication_required`, `invalid_token`, and HubError `unavailable` when a key set is out of reach. */
+export async function authenticate(
+  { headers }: Pick<Request, "headers">,
+  { contexts, findApiKey }: Authentication,
+): Promise<Caller> {
+  const [, bearer] = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "") ?? [];
+  const credential = headers.get("x-api-key")?.trim() || bearer;
+  if (credential === undefined) {
+    throw new EventsError("authentication_required", "An access token is missing.", {
+      headers: { "WWW-Authenticate": 'Bearer realm="events"' },
+    });
+  }
+  const key = findApiKey(credential);
+  if (key !== undefined) {
+    const context = contexts.get(key.app);
+    if (context === undefined) throw invalidToken("key");
+    return {
+      ...{ kind: "api_key", context, id: `key:${key.id}`, scopes: new Set(key.scopes) },
+      organisationId: key.organisation === "*" ? undefined : key.organisation,
+    };
+  }
+  if (credential !== bearer) throw invalidToken("key");
+  return callerOf(await verify(bearer, contexts));
+}
+
+/** By the keys of whichever app they verify it. */
+async function verify(token: string, contexts: Authentication["contexts"]) {
+  let fault: TokenFault = "key";
+  for (const context of contexts.values()) {
+    try {
+      return { context, claims: await context.verifyAccess(token) };
+    } catch (error) {
+      if (!(error instanceof TokenError)) throw error;
+      ({ fault } = error);
+    }
+  }
+  throw invalidToken(fault);
+}
+
+const text = z.string().optional();
+/** Only those that every access token has, and those that none has: what makes it another kind of token. */
+const accessClaims = z.looseObject({
+  sub: z.string(),
+  exp: z.number(),
+  scope: text,
+  scp: z.array(z.string()).optional(),
+  client_id: text,
+});
+const FOREIGN_CLAIMS = ["meta", "subs", "channel", "gusher"];
+const ORGANISATION_CLAIMS = ["organisation_id", "org"];
+
+function callerOf({
+  context,
+  claims,
+}: {
+  readonly context: EventsContext;
+  readonly claims: Claims;
+}): AccessCaller {
+  if (FOREIGN_CLAIMS.some((name) => claims[name] !== undefined)) throw invalidToken("kind");
+  const { success, data } = accessClaims.safeParse(claims);
+  if (!success) throw invalidToken("claims");
+  if (!USER_ID.test(data.sub)) throw invalidToken("subject");
+  const named = [context.settings.organisationClaim, ...ORGANISATION_CLAIMS]
+    .map((name) => claims[name])
+    .find((claim) => claim !== undefined);
+  return {
+    kind: "access",
+    context,
+    id: data.sub,
+    scopes: new Set(data.scope?.split(" ").filter(Boolean) ?? data.scp ?? []),
+    userId: data.sub,
+    organisationId: typeof named === "string" && ORGANISATION_ID.test(named) ? named : undefined,
+    expiresAtMs: data.exp * 1000,
+    clientId: data.client_id,
+  };
+}
+
+/** `reason` is for the developer of the caller; it never holds any of the token. */
+export function invalidToken(
+  reason: TokenFault | "key" | "kind" | "claims" | "subject",
+): EventsError {
+  return new EventsError("invalid_token", `The access token is not valid: ${reason}.`, {
+    details: { reason },
+    headers: {
+      "WWW-Authenticate": `Bearer error="invalid_token", error_description="${reason}"`,
+    },
+  });
+}

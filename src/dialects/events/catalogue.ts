@@ -20,5 +20,8 @@ export interface CatalogueEntry {
   readonly historyTtlMs: number;
 }
 
+/** Where the server itself tells an organisation of its webhooks (webhooks.md §7.3): in every catalogue, shown in none. */
+export const NOTICES_NAMESPACE = "webhooks";
+
 /** By name. */
 export type Catalogue = ReadonlyMap<string, CatalogueEntry>;

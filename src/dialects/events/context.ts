@@ -1,11 +1,16 @@
 /** What the dialect can be told, and what its routes share. § numbers are event-streaming.md's. */
+import type { Claims } from "../../auth/key-set.ts";
+import type { TokenSigner } from "../../auth/token-signer.ts";
 import type { JobQueue, Records } from "../../core/engine.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { Webhooks } from "../../core/webhooks.ts";
 import type { Catalogue } from "./catalogue.ts";
+import type { OrganisationChannels } from "./organisation-channels.ts";
 import type { Organisations } from "./organisations.ts";
+import type { RateLimits } from "./rate-limits.ts";
+import type { Revocations } from "./revocations.ts";
 
 /** Defaults of §10.4; rates of 0 are no limit. */
 export interface EventsSettings {
@@ -33,6 +38,15 @@ export interface EventsContext {
   readonly records: Records;
   readonly queue: JobQueue;
   readonly organisations: Organisations;
+  readonly organisationChannels: OrganisationChannels;
+  readonly revocations: Revocations;
+  readonly rateLimits: RateLimits;
+  /** Of access tokens: signature, issuer, audience and times, 30 s of leeway. Throws TokenError, HubError `unavailable`. */
+  readonly verifyAccess: (token: string) => Promise<Claims>;
+  /** Signs the tokens issued here. */
+  readonly signer: TokenSigner;
+  /** Where clients connect. */
+  readonly endpoint: () => string;
   readonly webhooks: Webhooks;
   readonly runtime: Runtime;
   readonly metrics: Metrics;

@@ -1,5 +1,6 @@
 /** The REST side's errors (event-streaming.md §4.4, webhooks.md §5): one table of codes, and what each core code becomes. */
-import type { HubErrorCode } from "../../core/errors.ts";
+import { HubError, type HubErrorCode } from "../../core/errors.ts";
+import { WebhookError, type WebhookErrorCode } from "../../core/webhooks.ts";
 
 /** HTTP status by code. */
 export const EVENTS_ERRORS = {
@@ -24,7 +25,7 @@ export const EVENTS_ERRORS = {
   rate_limited: 429,
   internal_error: 500,
   unavailable: 503,
-} as const;
+} as const satisfies Record<WebhookErrorCode, number> & Record<string, number>;
 
 export type EventsErrorCode = keyof typeof EVENTS_ERRORS;
 
@@ -46,6 +47,17 @@ export class EventsError extends Error {
     this.code = code;
     this.details = options.details;
     this.headers = options.headers ?? {};
+  }
+
+  get status(): (typeof EVENTS_ERRORS)[EventsErrorCode] {
+    return EVENTS_ERRORS[this.code];
+  }
+
+  /** As answers have it. */
+  get body(): Readonly<Record<string, unknown>> {
+    const { code, message, details } = this;
+    const empty = details === undefined || Object.keys(details).length === 0;
+    return { code, message, ...(empty ? {} : { details }) };
   }
 }
 
@@ -72,17 +84,32 @@ const HUB_ERRORS = {
   conflict: "unavailable",
 } as const satisfies Record<HubErrorCode, EventsErrorCode>;
 
-export function eventsErrorOf(code: HubErrorCode, cause: unknown): EventsError {
-  const mapped = HUB_ERRORS[code];
-  return new EventsError(mapped, mapped === "unavailable" ? "Not possible now." : "Refused.", {
-    ...{ cause, headers: mapped === "unavailable" ? { "Retry-After": RETRY_SECONDS } : {} },
+/** The answer to an expected failure, of whoever's; undefined: it is a bug. */
+export function eventsErrorOf(error: unknown): EventsError | undefined {
+  if (error instanceof EventsError) return error;
+  if (error instanceof WebhookError) return ofWebhooks(error);
+  if (!(error instanceof HubError)) return undefined;
+  const code = HUB_ERRORS[error.code];
+  return new EventsError(code, code === "unavailable" ? "Not possible now." : "Refused.", {
+    ...{ cause: error, headers: code === "unavailable" ? { "Retry-After": RETRY_SECONDS } : {} },
+  });
+}
+
+function ofWebhooks(cause: WebhookError): EventsError {
+  const { code, message, details, retryAfterMs } = cause;
+  return new EventsError(code, message, {
+    ...{ cause, details },
+    headers: retryAfterMs === undefined ? {} : retryAfter(retryAfterMs),
   });
 }
 
 /** `retryAfterMs` is rounded up to whole seconds. */
 export function rateLimited(retryAfterMs: number): EventsError {
-  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
   return new EventsError("rate_limited", "Too many requests.", {
-    headers: { "Retry-After": `${seconds}` },
+    headers: retryAfter(retryAfterMs),
   });
+}
+
+function retryAfter(ms: number): Readonly<Record<string, string>> {
+  return { "Retry-After": `${Math.max(1, Math.ceil(ms / 1000))}` };
 }
