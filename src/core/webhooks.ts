@@ -328,7 +328,7 @@ export interface WebhookDeadLetters {
   discard(owner: WebhookOwner, choice: WebhookDeadLetterChoice): Promise<number>;
 }
 
-/** §7.3: what an organisation and the operator are told. At least once each. */
+/** §7.3: what an organisation and the operator are told. A kill of the process at the wrong moment loses one. */
 export interface WebhookNotice extends WebhookOwner {
   /** `msg_<ksuid>`, also the id of the message to the endpoints that list the type. */
   readonly id: string;
