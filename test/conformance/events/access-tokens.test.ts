@@ -1,5 +1,5 @@
 /** Checklist 3 and 4 (event-streaming.md §11), and §4.1, §4.2: who is let in, and what the others are told. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { hashApiKey } from "../../../src/auth/api-keys.ts";
@@ -30,12 +30,17 @@ async function reasonFor(server: StreamingServer, token: string): Promise<string
 }
 
 describe("3: refused", () => {
+  let server: StreamingServer;
+  beforeAll(async () => {
+    server = await bootEvents();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
   test.each([
     ["no header", {}],
     ["another scheme", { Authorization: "Basic YTpi" }],
     ["a scheme alone", { Authorization: "Bearer " }],
   ])("%s", async (_name, headers) => {
-    await using server = await bootEvents();
     const answer = await ask(server, PATH, { token: "", headers });
     expect([answer.status, codeOf(answer)]).toEqual([401, "authentication_required"]);
     expect(answer.headers["www-authenticate"]).toBe('Bearer realm="events"');
@@ -72,7 +77,6 @@ describe("3: refused", () => {
     ["kind", (server: StreamingServer) => access(server, { channel: "a" })],
     ["kind", (server: StreamingServer) => access(server, { gusher: {} })],
   ])("%s", async (reason, token) => {
-    await using server = await bootEvents();
     expect(await reasonFor(server, token(server))).toBe(reason);
   });
 
@@ -81,12 +85,10 @@ describe("3: refused", () => {
     ["an audience among several", () => ({ aud: ["a", "events"] })],
     ["the longest user id", () => ({ sub: `usr_${"a".repeat(64)}` })],
   ])("but not %s", async (_name, claims) => {
-    await using server = await bootEvents();
     expect(await reasonFor(server, access(server, claims(server)))).toBe("ok");
   });
 
   test("an issued token is no access token, and neither is streaming's", async () => {
-    await using server = await bootEvents();
     const { body } = await ask(server, PATH);
     expect(await reasonFor(server, String(body["token"]))).toBe("kind");
     expect(await reasonFor(server, hs256({ sub: USER, exp: server.seconds(60) }))).toBe("issuer");

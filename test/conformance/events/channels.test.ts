@@ -1,5 +1,5 @@
 /** Checklist 5 to 7 (event-streaming.md §11): which channels a caller may ask for, and what those hear who may not. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   access,
   ask,
@@ -14,14 +14,17 @@ import {
 } from "../../support/events.ts";
 import type { StreamingServer } from "../../support/streaming.ts";
 
-function askFor(
-  server: StreamingServer,
-  channel: string,
-  claims: Json = {},
-): Promise<EventsAnswer> {
+function askAt(server: StreamingServer, channel: string, claims: Json = {}): Promise<EventsAnswer> {
   const token = access(server, claims);
   return ask(server, "/events/subscription_token", { method: "POST", token, body: { channel } });
 }
+const askFor = (channel: string, claims?: Json) => askAt(server, channel, claims);
+
+let server: StreamingServer;
+beforeAll(async () => {
+  server = await bootEvents();
+});
+afterAll(() => server[Symbol.asyncDispose]());
 
 describe("§8: granted", () => {
   test.each([
@@ -36,25 +39,22 @@ describe("§8: granted", () => {
     "status:global",
     "status:a:b.c,d",
   ])("%s", async (channel) => {
-    await using server = await bootEvents();
-    expect(codeOf(await askFor(server, channel))).toBe("ok");
+    expect(codeOf(await askFor(channel))).toBe("ok");
   });
 
   test("a public one without any scope, and by any level of the resource", async () => {
-    await using server = await bootEvents();
-    expect(codeOf(await askFor(server, "status:global", { scope: undefined }))).toBe("ok");
+    expect(codeOf(await askFor("status:global", { scope: undefined }))).toBe("ok");
     for (const level of ["read", "manage", "admin"]) {
-      const answer = await askFor(server, `orders:${ORG}`, { scope: `orders:${level}` });
+      const answer = await askFor(`orders:${ORG}`, { scope: `orders:${level}` });
       expect(codeOf(answer)).toBe("ok");
     }
   });
 });
 
 test("5: a missing scope is 403 and the body names those that would do", async () => {
-  await using server = await bootEvents();
   const channel = `shipments:${ORG}#${USER}`;
   for (const scope of ["orders:read platform:admin", undefined, "shipments:reader"]) {
-    const answer = await askFor(server, channel, { scope });
+    const answer = await askFor(channel, { scope });
     expect(answer.status).toBe(403);
     expect(answer.body).toEqual({
       error: {
@@ -85,11 +85,10 @@ describe("6: another organisation, another user and an unknown namespace", () =>
   ];
 
   test("give one answer, with and without scopes", async () => {
-    await using server = await bootEvents();
     const texts = new Set<string>();
     for (const channel of channels) {
       for (const claims of [{}, { scope: undefined }]) {
-        const answer = await askFor(server, channel, claims);
+        const answer = await askFor(channel, claims);
         expect([answer.status, codeOf(answer)]).toEqual([403, "channel_forbidden"]);
         const {
           "x-request-id": id,
@@ -137,15 +136,13 @@ describe("7: malformed", () => {
     ["$ before an unknown namespace", `$unknown:${ORG}`],
     ["an unknown namespace with an empty user part", `unknown:${ORG}#`],
   ])("%s", async (_name, channel) => {
-    await using server = await bootEvents();
-    const answer = await askFor(server, channel);
+    const answer = await askFor(channel);
     expect([answer.status, codeOf(answer)]).toEqual([400, "invalid_channel"]);
   });
 
   test("255 bytes are not too many", async () => {
-    await using server = await bootEvents();
     expect(LONG.length).toBe(255);
-    expect(codeOf(await askFor(server, LONG))).toBe("ok");
+    expect(codeOf(await askFor(LONG))).toBe("ok");
   });
 });
 
@@ -156,9 +153,9 @@ describe("a namespace with multi_user and private_prefix", () => {
     Array.from({ length: count - 1 }, (_, index) => `usr_0${index}`).concat(USER);
 
   test("names up to ten users, in ascending order, the caller among them", async () => {
-    await using server = await bootEvents({ events });
+    await using special = await bootEvents({ events });
     const judge = async (users: readonly string[]) =>
-      codeOf(await askFor(server, `chat:${ORG}#${users.join(",")}`, claims));
+      codeOf(await askAt(special, `chat:${ORG}#${users.join(",")}`, claims));
     expect(await judge(named(2))).toBe("ok");
     expect(await judge(named(10))).toBe("ok");
     expect(await judge(named(11))).toBe("invalid_channel");
@@ -168,9 +165,9 @@ describe("a namespace with multi_user and private_prefix", () => {
   });
 
   test("$ names another channel with the permission of its twin", async () => {
-    await using server = await bootEvents({ events });
+    await using special = await bootEvents({ events });
     const judge = async (channel: string, scope: string) =>
-      codeOf(await askFor(server, channel, { scope }));
+      codeOf(await askAt(special, channel, { scope }));
     expect(await judge(`$chat:${ORG}`, "chat:read")).toBe("ok");
     expect(await judge(`$chat:${ORG}`, "other:read")).toBe("insufficient_scope");
     expect(await judge(`$chat:${OTHER_ORG}`, "chat:read")).toBe("channel_forbidden");
@@ -178,14 +175,13 @@ describe("a namespace with multi_user and private_prefix", () => {
 });
 
 test("the organisation's own notices are joined with the webhooks' scopes", async () => {
-  await using server = await bootEvents();
   for (const [scope, code] of [
     ["webhooks:read", "ok"],
     ["webhooks:admin", "ok"],
     ["platform:admin", "ok"],
     ["shipments:read", "insufficient_scope"],
   ] as const) {
-    expect(codeOf(await askFor(server, `webhooks:${ORG}`, { scope }))).toBe(code);
+    expect(codeOf(await askFor(`webhooks:${ORG}`, { scope }))).toBe(code);
   }
-  expect(codeOf(await askFor(server, `webhooks:${OTHER_ORG}`))).toBe("channel_forbidden");
+  expect(codeOf(await askFor(`webhooks:${OTHER_ORG}`))).toBe("channel_forbidden");
 });
