@@ -4,24 +4,23 @@ import { isIP } from "node:net";
 import { Hono } from "hono";
 import packageJson from "../package.json" with { type: "json" };
 import { createApiKeys, credentialOf } from "./auth/api-keys.ts";
+import type { MasterKeys } from "./auth/master-key.ts";
 import { RESERVED_SEGMENTS } from "./config/apps.ts";
 import { createNamespaces } from "./config/namespaces.ts";
-import type { Config } from "./config/schema.ts";
+import { servesEvents, type Config } from "./config/schema.ts";
 import { createHub, type OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
 import type { Runtime } from "./core/runtime.ts";
 import { createSchedule } from "./core/schedule.ts";
 import type { ApiEnv } from "./dialects/dialect.ts";
 import { createGusher } from "./dialects/gusher/index.ts";
-import { createEvents } from "./dialects/events/index.ts";
-import { createOriginCheck } from "./dialects/streaming/glob.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
 import { createEmbeddedEngine } from "./engines/embedded/index.ts";
-import { createEventsApps } from "./events-apps.ts";
+import { serveEvents } from "./events-serving.ts";
 import { createGusherApps } from "./gusher-apps.ts";
 import type { Logger } from "./log.ts";
+import { loadMasterKeys } from "./master-keys.ts";
 import { createMetrics } from "./metrics.ts";
-import { noWebhooks } from "./no-webhooks.ts";
 import { openApiDocument } from "./openapi.ts";
 import { createIndex, createOperations } from "./operations.ts";
 import { createStreamingApps } from "./streaming-apps.ts";
@@ -65,6 +64,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let clients: ClientsListener | undefined;
   const engine = options.engine ?? createEngine(config, runtime, onBug);
   await engine.start();
+  let masterKeys: MasterKeys | undefined;
+  try {
+    // Not made for a server that seals nothing.
+    if (servesEvents(config)) masterKeys = loadMasterKeys(config);
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
   const schedule = createSchedule(runtime);
   const metrics = createMetrics();
   const namespaces = createNamespaces(config);
@@ -79,27 +86,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     (err: unknown, { connection, doing }: { connection: string; doing: string }): void =>
       log.error({ err, dialect, connection, doing }, "A command failed");
   const shared = { config, hubs, runtime, schedule, metrics };
-  const eventsApps = createEventsApps({
-    ...{ ...shared, engine },
-    webhooks: () => noWebhooks(),
-    endpoint: ({ hosts: [host], path_prefix: prefix = "" }) => {
-      const url = new URL(
-        config.events.endpoint ?? clients?.url.replace(/^http/, "ws") ?? "ws://x",
-      );
-      if (config.events.endpoint !== undefined) return url.href;
-      url.hostname = host ?? url.hostname;
-      return `${url.origin}${prefix}${config.streaming.websocket_path}`;
-    },
-    onError: (err, about) => log.error({ err, dialect: "events", ...about }, "A call failed"),
-    onEvent: (event, about) => log.debug({ dialect: "events", ...about }, event),
-  });
+  const apiKeys = createApiKeys(config.api_keys);
+  const events =
+    masterKeys &&
+    serveEvents({
+      ...{ ...shared, engine, masterKeys, findApiKey: (key) => apiKeys.find(key) },
+      clientsUrl: () => clients?.url ?? "",
+      onError: (err, about) => log.error({ err, dialect: "events", ...about }, "A call failed"),
+      onEvent: (event, about) => log.debug({ dialect: "events", ...about }, event),
+    });
   const streamingApps = createStreamingApps({
-    ...{ ...shared, version, authorities: eventsApps.authorities },
+    ...{ ...shared, version, authorities: events?.authorities ?? new Map() },
     onError: onErrorOf("streaming"),
     onEvent: (event, about) => log.debug({ dialect: "streaming", ...about }, event),
   });
   const gusherApps = createGusherApps({ ...shared, engine, onError: onErrorOf("gusher") });
-  const apiKeys = createApiKeys(config.api_keys);
   const keyOf = (request: Request) =>
     apiKeys.find(credentialOf(request.headers, request.url) ?? "");
   const streaming = createStreaming({
@@ -125,20 +126,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return scoped === true && (appKey === undefined || key?.app === appKey);
     },
   });
-  const allowsOrigin = createOriginCheck(
-    config.apps
-      .filter(({ id }) => eventsApps.contexts.has(id))
-      .flatMap(({ allowed_origins }) => allowed_origins),
-  );
-  const events = createEvents({
-    ...{ contexts: eventsApps.contexts, findApiKey: (key) => apiKeys.find(key) },
-    ...{ allowsOrigin, runtime, metrics, webhooks: new Hono() },
-    onError: (err, about) => log.error({ err, dialect: "events", ...about }, "A call failed"),
-  });
   // Gusher's routes below streaming's prefix are found before streaming takes them for methods.
   const dialects = [
     ...(gusherApps.size > 0 ? [gusher] : []),
-    ...(eventsApps.contexts.size > 0 ? [events] : []),
+    ...(events === undefined ? [] : [events.dialect]),
     streaming,
   ];
 
@@ -161,7 +152,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   let apiListener: ApiListener | undefined;
   try {
-    await eventsApps.start();
+    await events?.start();
     const pages = createIndex({
       ...{ version, engine: engine.name, development: config.development },
       sockets: config.apps.flatMap(({ id: app, path_prefix = "" }) => [
@@ -194,6 +185,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   } catch (error) {
     await clients?.close();
     await apiListener?.close();
+    await events?.close();
     await engine[Symbol.asyncDispose]();
     throw error;
   }
@@ -226,6 +218,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       (open.sockets() / DRAIN_CLIENTS_PER_SECOND) * 1000,
     );
     log.info({ sockets: open.sockets(), spreadMs: Math.round(spreadMs) }, "Draining");
+    const deliveries = events?.close();
     const lagging = open.unsentBytes() > 0;
     const cutAtMs = runtime.clock.monotonicMs() + timeout;
     await Promise.all([...hubs.values()].map((hub) => hub.drain(spreadMs)));
@@ -239,6 +232,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await openApi.close();
     cut.cancel();
     await open.close();
+    await deliveries;
     for (const hub of hubs.values()) hub.close();
     schedule.close();
     await engine[Symbol.asyncDispose]();

@@ -50,6 +50,10 @@ export function developmentFile() {
         { name: "public", visibility: "public" as const },
       ],
     },
+    webhooks: {
+      ...{ allow_http: true, allow_hosts: ["localhost"] },
+      allow_networks: ["127.0.0.0/8", "::1"],
+    },
   };
 }
 

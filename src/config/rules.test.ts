@@ -116,7 +116,8 @@ describe("credentials", () => {
   const signing = (key: object) => linesOf({ signing_keys: [{ use: "streaming", ...key }] });
 
   test("a signing key has exactly one source", () => {
-    const line = 'signing_keys[0]: needs exactly one of "hmac_secret", "public_key", "private_key", "jwks_url"';
+    const line =
+      'signing_keys[0]: needs exactly one of "hmac_secret", "public_key", "private_key", "jwks_url"';
     expect(signing({})).toEqual([line]);
     expect(signing({ hmac_secret: "s", jwks_url: "https://x.example/keys" })).toEqual([line]);
     expect(signing({ jwks_url: "https://x.example/keys", algorithms: ["ES256"] })).toEqual([]);

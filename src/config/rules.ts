@@ -278,6 +278,11 @@ function* eventsProblems(config: ParsedConfig): Iterable<Problem> {
     const message = `one token could open ${automatic} channels by itself, more than a connection may hold`;
     yield { path, message };
   }
+  const { operator_url: url, operator_secret: secret } = config.webhooks;
+  if ((url === undefined) !== (secret === undefined)) {
+    const name = url === undefined ? "operator_url" : "operator_secret";
+    yield { path: ["webhooks", name], message: "goes with the other of the two" };
+  }
   if (!events.enabled) return;
   if (events.issuer === undefined) {
     yield { path: ["events", "issuer"], message: 'is required with "enabled"' };

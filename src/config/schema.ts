@@ -10,10 +10,20 @@ import { duration, TIMER_MS_MAX } from "./durations.ts";
 import { events } from "./events.ts";
 import { gusher } from "./gusher.ts";
 import { streaming } from "./streaming.ts";
+import { webhooks } from "./webhooks.ts";
 
 const PORT_MAX = 65_535;
 /** Longer names would be a cost in every index that holds them. */
 const CHANNEL_NAME_BYTES_MAX = 4096;
+
+/** 32 bytes. */
+const masterKey = () =>
+  z
+    .string()
+    .regex(
+      /^(?:[0-9a-fA-F]{64}|[-A-Za-z0-9+/_]{43}=?)$/,
+      "must be 32 bytes in hexadecimal or base64",
+    );
 
 const file = (description: string) => z.string().min(1).optional().describe(description);
 
@@ -56,6 +66,17 @@ export const configSchema = z.strictObject({
     .min(1)
     .default("./data")
     .describe("Directory of the embedded engine's database and of keys that the server makes."),
+  master_key: masterKey()
+    .optional()
+    .describe(
+      "32 bytes in hexadecimal or base64, from which the server's sealing and id keys are derived. Default: made once and kept in `data_dir`.",
+    ),
+  previous_master_keys: z
+    .array(masterKey())
+    .default([])
+    .describe(
+      "Former values of `master_key`, newest first: what they sealed is still opened, and the oldest goes on making ids.",
+    ),
   engine: z.enum(["embedded"]).default("embedded").describe("Where state is kept."),
   embedded: z
     .strictObject({
@@ -124,6 +145,9 @@ export const configSchema = z.strictObject({
   streaming: streaming.prefault({}).describe("The streaming dialect."),
   events: events.prefault({}).describe("The events dialect: organisations, tokens, publishing."),
   gusher: gusher.prefault({}).describe("The gusher dialect: gusher.cluster v1, slave and master."),
+  webhooks: webhooks
+    .prefault({})
+    .describe("Outgoing webhooks of organisations, served with the events dialect."),
 });
 
 /** As the schema gives it; `resolve` fills in what depends on other keys. */
@@ -182,6 +206,11 @@ export function toFile(config: Config, options: { readonly redact: boolean }): o
         if (key[secret] !== undefined) key[secret] = "<redacted>";
       }
     }
+    if (written.webhooks?.operator_secret !== undefined) {
+      written.webhooks.operator_secret = "<redacted>";
+    }
+    if (written.master_key !== undefined) written.master_key = "<redacted>";
+    written.previous_master_keys = written.previous_master_keys?.map(() => "<redacted>");
   }
   return written;
 }
