@@ -25,8 +25,7 @@ export interface ReplayParts {
 }
 
 /** Messages of one step: what a kill may repeat, and for how long other work waits. */
-export const CHUNK_ITEMS = 100;
-const CHUNKS_KEPT = WEBHOOK_LIMITS.taskMessages / CHUNK_ITEMS;
+const CHUNK_ITEMS = 100;
 
 export function createReplaySteps(context: WebhooksContext, parts: ReplayParts) {
   const { records, moment } = context;
@@ -71,12 +70,23 @@ export function createReplaySteps(context: WebhooksContext, parts: ReplayParts) 
     }
     if (found.length === 0) return { ...task, iterator: page.iterator };
     await tasks.addChunk(task, task.chunks, found);
-    const chunks = task.chunks + 1;
-    // The oldest count: those that were found first are let go.
-    const dropped =
-      chunks > CHUNKS_KEPT ? await tasks.dropChunk(task, chunks - 1 - CHUNKS_KEPT) : 0;
-    const total = task.total + found.length - dropped;
-    return { ...task, chunks, total, iterator: page.iterator };
+    const grown = {
+      ...{ ...task, iterator: page.iterator },
+      ...{ chunks: task.chunks + 1, total: task.total + found.length },
+    };
+    return trim(grown);
+  }
+
+  /** The oldest count: those that were found first are let go. */
+  async function trim(task: StoredTask): Promise<StoredTask> {
+    let { total, newestChunk } = task;
+    while (total > WEBHOOK_LIMITS.taskMessages && newestChunk < task.chunks) {
+      const excess = total - WEBHOOK_LIMITS.taskMessages;
+      const { dropped, left } = await tasks.trimChunk(task, newestChunk, excess);
+      total -= dropped;
+      if (left === 0) newestChunk += 1;
+    }
+    return { ...task, total, newestChunk };
   }
 
   async function isMissing(endpoint: StoredEndpoint, message: StoredMessage): Promise<boolean> {

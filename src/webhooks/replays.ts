@@ -181,7 +181,8 @@ async function startTask(
     sinceMs: sinceMs ?? null,
     // What fails from now on is not the past's: a task would never come to its end.
     untilMs: untilMs ?? runtime.clock.epochMs(),
-    ...{ iterator: endpointId === undefined ? null : "", chunks: items.length > 0 ? 1 : 0 },
+    ...{ iterator: endpointId === undefined ? null : "", newestChunk: 0 },
+    chunks: items.length > 0 ? 1 : 0,
   };
   await tasks.add(task);
   if (items.length > 0) {

@@ -16,6 +16,8 @@ export interface StoredTask extends WebhookTask {
   readonly iterator: string | null;
   /** Chunks found so far. The search goes back in time, so the last one is the oldest. */
   readonly chunks: number;
+  /** Of those that are left, the one with the newest messages. */
+  readonly newestChunk: number;
 }
 
 /** A message for an endpoint. */
@@ -105,12 +107,15 @@ export function createTaskStore({ records }: WebhooksContext) {
       await records.delete(key);
     },
 
-    /** Of the newest messages. */
-    async dropChunk(task: StoredTask, number: number): Promise<number> {
+    /** Drops up to so many of its newest messages. */
+    async trimChunk(task: StoredTask, number: number, count: number) {
       const key = `${prefixOf(task)}${CHUNKS_MAX - number}`;
       const record = await records.get(key);
-      await records.delete(key);
-      return record === undefined ? 0 : (JSON.parse(record.value) as Item[]).length;
+      const items = record === undefined ? [] : (JSON.parse(record.value) as Item[]);
+      const kept = items.slice(0, Math.max(0, items.length - count));
+      if (kept.length > 0) await records.put(key, JSON.stringify(kept), ttl);
+      else await records.delete(key);
+      return { dropped: items.length - kept.length, left: kept.length };
     },
   };
 }
