@@ -38,8 +38,10 @@ export const webhooks = z.strictObject({
     .int()
     .min(1)
     .max(10_000)
-    .default(256)
-    .describe("Requests in flight on one node: bounds its sockets."),
+    .default(2_000)
+    .describe(
+      "Requests in flight on one node: bounds its sockets. From half of it on an endpoint has one instead of ten, so that dead ones leave room.",
+    ),
   source_addresses: z
     .array(z.string().refine((text) => isIP(text) > 0, "must be an IP address"))
     .default([])

@@ -7,12 +7,11 @@ import { createDeadLetterStore } from "./dead-letter-store.ts";
 import { createDeliver } from "./deliver.ts";
 import { createDeliveryStore } from "./delivery-store.ts";
 import { createDisabling } from "./disabling.ts";
-import { createEndpointStore } from "./endpoint-store.ts";
+import { createEndpointStore, type StoredEndpoint } from "./endpoint-store.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { matches } from "./filters.ts";
 import { createHealthStore } from "./health-store.ts";
 import { createIntake } from "./intake.ts";
-import type { LaneTarget } from "./lane.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import { createMessageStore } from "./message-store.ts";
 import { createMessages } from "./messages.ts";
@@ -50,7 +49,7 @@ export function createWebhooks(options: WebhooksOptions): DeliveringWebhooks {
   const tasks = createTaskStore(context);
   const stores = { endpoints, messages, deliveries, attempts, deadLetters, health, tasks };
 
-  const added = (endpoint: LaneTarget) => lanes.wake(endpoint);
+  const added = (endpoint: StoredEndpoint) => lanes.wake(endpoint);
   const outbox = createOutbox(context, { ...stores, added });
   const intake = createIntake(context, { ...stores, outbox });
   const notices = createNotices(context, intake);

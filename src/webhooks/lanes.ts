@@ -5,7 +5,7 @@ import type { Timer } from "../core/runtime.ts";
 import { WEBHOOK_LIMITS } from "../core/webhooks.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { Deliver, Delivered } from "./deliver.ts";
-import type { EndpointStore } from "./endpoint-store.ts";
+import type { EndpointStore, StoredEndpoint } from "./endpoint-store.ts";
 import { Lane, type LaneTarget } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
 import { Slots } from "./slots.ts";
@@ -23,7 +23,7 @@ export function createLanes(context: WebhooksContext, parts: LanesParts) {
   const { runtime, settings, cluster, onError } = context;
   const { endpoints, outbox, deliverer } = parts;
   const slots = new Slots(settings.requestsMax);
-  const lanes = new Map<string, { readonly lane: Lane; readonly target: LaneTarget }>();
+  const lanes = new Map<string, { readonly lane: Lane; updatedAtMs: number }>();
   let nodes: readonly string[] = cluster === undefined ? [] : [cluster.self];
   /** Requests in flight, also of lanes that are gone. */
   const underWay = new Map<
@@ -43,8 +43,7 @@ export function createLanes(context: WebhooksContext, parts: LanesParts) {
     return nodes.every((node) => node === cluster.self || weight(node) < ours);
   }
 
-  function ensure(target: LaneTarget): void {
-    const { applicationId, id } = target;
+  function ensure({ applicationId, id, updatedAtMs }: StoredEndpoint): void {
     if (!open || lanes.has(id) || !isOurs(id)) return;
     const lane: Lane = new Lane({
       ...{ target: { applicationId, id }, runtime, outbox, slots },
@@ -54,7 +53,7 @@ export function createLanes(context: WebhooksContext, parts: LanesParts) {
       onError: (error, doing) => ended || onError(error, doing),
       onGone: () => drop(id),
     });
-    lanes.set(id, { lane, target });
+    lanes.set(id, { lane, updatedAtMs });
     lane.start().catch((error: unknown) => {
       onError(error, "watching an endpoint's queue");
       drop(id);
@@ -79,11 +78,22 @@ export function createLanes(context: WebhooksContext, parts: LanesParts) {
   }
 
   async function look(asked: NonNullable<WebhooksContext["cluster"]>): Promise<void> {
+    const before = nodes;
     nodes = await asked.nodes();
+    // Alone nothing happens behind its back.
+    if (Math.max(nodes.length, before.length) < 2) return;
     for (const id of lanes.keys()) if (!isOurs(id)) drop(id);
-    await ensureAll();
-    // Another node may have enabled them, or changed their rate.
-    for (const { lane } of lanes.values()) lane.wake();
+    for await (const page of endpoints.all()) {
+      for (const endpoint of page) {
+        const known = lanes.get(endpoint.id);
+        if (known === undefined) ensure(endpoint);
+        else if (known.updatedAtMs !== endpoint.updatedAtMs) {
+          // Another node enabled it, or changed its rate.
+          known.updatedAtMs = endpoint.updatedAtMs;
+          known.lane.wake();
+        }
+      }
+    }
   }
 
   function lookLater(): void {
@@ -104,9 +114,9 @@ export function createLanes(context: WebhooksContext, parts: LanesParts) {
     },
 
     /** There is something for it, or it changed. */
-    wake(target: LaneTarget): void {
-      const known = lanes.get(target.id);
-      if (known === undefined) ensure(target);
+    wake(endpoint: StoredEndpoint): void {
+      const known = lanes.get(endpoint.id);
+      if (known === undefined) ensure(endpoint);
       else known.lane.wake();
     },
 
