@@ -14,7 +14,6 @@ import {
 } from "../../support/webhook-api.ts";
 import { startReceiver, status, type Receiver } from "../../support/webhook-receiver.ts";
 
-const URL = "https://hooks.example.org/in";
 /** Nobody listens there; a literal, so that no name is looked up. */
 const LOCAL = "http://127.0.0.1:9999/in";
 
@@ -588,10 +587,10 @@ function signedNow(
   secret: string,
   text: string,
   headers: Readonly<Record<string, string>>,
-  { seconds }: StreamingServer,
+  on: StreamingServer,
 ): unknown {
   const realNow = Date.now;
-  Date.now = () => seconds() * 1000;
+  Date.now = () => on.seconds() * 1000;
   try {
     return new Webhook(secret).verify(text, headers);
   } finally {
