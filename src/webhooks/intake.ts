@@ -63,6 +63,8 @@ export function createIntake(
       const matched = known.filter(
         (endpoint) => endpoint.disabledReason === null && wants(endpoint),
       );
+      // Nobody would ever ask for it: it is replayed to none.
+      if (internal === true && matched.length === 0) return 0;
       const { atMs, order } = moment();
       const message: StoredMessage = {
         ...{ id, order, eventType, channels, bytes },

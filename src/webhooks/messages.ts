@@ -21,6 +21,9 @@ import {
 import type { Outbox } from "./outbox.ts";
 import { arrayPage, listPage } from "./paging.ts";
 
+/** From an attempt's beginning to its record, at the most. */
+const ATTEMPT_MS_MAX = 60_000;
+
 export interface MessagesParts {
   readonly endpoints: EndpointStore;
   readonly messages: MessageStore;
@@ -92,15 +95,20 @@ export function createMessages(context: WebhooksContext, parts: MessagesParts): 
       return { ...rest, data: await withResponses(applicationId, rows) };
     },
 
-    async attemptsOf(owner, endpointId, { status, statusClass, ...window }, page) {
+    async attemptsOf(owner, endpointId, filter, page) {
       const { applicationId } = owner;
+      const { status, statusClass, sinceMs = 0, untilMs = Infinity } = filter;
       await endpoints.require(owner, endpointId);
       const prefix = attemptsKey(applicationId, endpointId);
+      // Listed by their ends, asked for by their beginnings.
+      const window = { sinceMs, untilMs: untilMs + ATTEMPT_MS_MAX };
       const { data, ...rest } = await listPage(records, { prefix, window, ...page }, (record) => {
         const row = parseAttempt(record);
         const wanted =
           (status === undefined || row.status === status) &&
-          (statusClass === undefined || classOf(row) === statusClass);
+          (statusClass === undefined || classOf(row) === statusClass) &&
+          row.atMs >= sinceMs &&
+          row.atMs <= untilMs;
         return wanted ? row : undefined;
       });
       return { ...rest, data: await withResponses(applicationId, data) };

@@ -18,6 +18,7 @@ import {
   type DeliveringWebhooks,
   type Sealing,
   type WebhookSettings,
+  type WebhooksOptions,
 } from "../../src/webhooks/index.ts";
 import { SCHEDULE_MS } from "../../src/webhooks/verdict.ts";
 import { createTestRuntime, type TestRuntime } from "./runtime.ts";
@@ -39,6 +40,7 @@ export interface WebhooksOptionsUnderTest {
   /** Another sender on the same engine, with the same keys. */
   readonly beside?: WebhooksUnderTest;
   readonly runtime?: TestRuntime;
+  readonly cluster?: WebhooksOptions["cluster"];
 }
 
 export interface WebhooksUnderTest extends AsyncDisposable {
@@ -115,6 +117,7 @@ export async function bootWebhooks(
     },
     policy: { allowAddress: allowingNetworks(["127.0.0.0/8", "::1"]), ...options.policy },
     ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
     onNotice: (notice) => void notices.push(notice),
     observer: {
       attempted(attempt) {
