@@ -43,9 +43,23 @@ export const NEVER_CANCELLED = "~";
 /** Changes of one record that race are few. */
 const ATTEMPTS_MAX = 50;
 const LIST_RECORDS = 500;
+/** About a kilobyte each. */
+const PARSED_MAX = 20_000;
 
 export function createEndpointStore({ records, sealing }: WebhooksContext) {
-  const parse = ({ value }: StoredRecord) => JSON.parse(value) as StoredEndpoint;
+  /** By record: what it said at that version. The busiest endpoints are read many times between two changes. */
+  const parsed = new Map<string, { readonly version: number; readonly endpoint: StoredEndpoint }>();
+
+  function parse({ key, value, version }: StoredRecord): StoredEndpoint {
+    const known = parsed.get(key);
+    if (known?.version === version) return known.endpoint;
+    const endpoint = JSON.parse(value) as StoredEndpoint;
+    parsed.delete(key);
+    parsed.set(key, { version, endpoint });
+    const [oldest] = parsed.keys();
+    if (parsed.size > PARSED_MAX && oldest !== undefined) parsed.delete(oldest);
+    return endpoint;
+  }
 
   async function find(application: string, id: string): Promise<StoredEndpoint | undefined> {
     const record = await records.get(endpointKey(application, id));

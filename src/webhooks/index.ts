@@ -49,7 +49,7 @@ export function createWebhooks(options: WebhooksOptions): DeliveringWebhooks {
   const tasks = createTaskStore(context);
   const stores = { endpoints, messages, deliveries, attempts, deadLetters, health, tasks };
 
-  const added = (endpoint: StoredEndpoint) => lanes.wake(endpoint);
+  const added = (endpoint: StoredEndpoint) => lanes.ensure(endpoint);
   const outbox = createOutbox(context, { ...stores, added });
   const intake = createIntake(context, { ...stores, outbox });
   const notices = createNotices(context, intake);

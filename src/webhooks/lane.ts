@@ -40,6 +40,8 @@ export class Lane implements SlotUser {
   #timer: Timer | undefined;
   #running = false;
   #again = false;
+  /** The last round left, or may have left, something that is due. */
+  #hungry = false;
   #closed = false;
   /** Since when something has been due that cannot go out yet, monotonic milliseconds. */
   #behindSinceMs: number | undefined;
@@ -114,6 +116,7 @@ export class Lane implements SlotUser {
       this.#behindSinceMs = undefined;
       return;
     }
+    this.#hungry = true;
     const limit = this.#limit(endpoint);
     if (limit === 0) return;
     this.#options.slots.use(limit);
@@ -126,7 +129,10 @@ export class Lane implements SlotUser {
     this.#bucket.take(jobs.length);
     for (const job of jobs) this.#start(job);
     if (jobs.length === limit) this.#again = true;
-    else this.#behindSinceMs = undefined;
+    else {
+      this.#hungry = false;
+      this.#behindSinceMs = undefined;
+    }
   }
 
   /** How many may be taken now. 0: it is woken when that changes. */
@@ -166,7 +172,7 @@ export class Lane implements SlotUser {
       .finally(() => {
         this.#inFlight.delete(job);
         slots.release();
-        this.wake();
+        if (this.#hungry) this.wake();
       });
   }
 

@@ -113,7 +113,10 @@ export function createLanes(context: WebhooksContext, parts: LanesParts) {
       lookLater();
     },
 
-    /** There is something for it, or it changed. */
+    /** There is something for it: its lane, if it has one, hears of that by itself. */
+    ensure,
+
+    /** It changed. */
     wake(endpoint: StoredEndpoint): void {
       const known = lanes.get(endpoint.id);
       if (known === undefined) ensure(endpoint);

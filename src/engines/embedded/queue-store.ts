@@ -25,6 +25,11 @@ export interface QueueRow {
   readonly jobs: number;
 }
 
+export interface Removed {
+  /** Another job of its order key was held back behind it. */
+  readonly released: boolean;
+}
+
 type Bind = string | number | null;
 
 export function prepareQueues(db: Database) {
@@ -77,15 +82,16 @@ export function prepareQueues(db: Database) {
     `SELECT ${nextOf(READY)} AS ready, ${nextOf(LEASED)} AS leased`,
   );
 
-  /** The next of its order key takes its place. */
+  /** The next of its order key takes its place, if there is one. */
   function deleteJob(
     queue: number,
     job: { readonly seq: number; readonly order_key: string | null },
-  ) {
+  ): Removed {
     jobDelete.run(job.seq);
     queueCount.run(-1, queue);
     const next = job.order_key === null ? null : jobByKey.get(queue, job.order_key);
     if (next !== null) jobRelease.run(next.seq);
+    return { released: next !== null };
   }
 
   return {
@@ -134,18 +140,16 @@ export function prepareQueues(db: Database) {
       return rows;
     },
 
-    /** False where no job has this id and token. */
-    removeLeased(queue: number, id: string, token: string): boolean {
+    /** Undefined where no job has this id and token. */
+    removeLeased(queue: number, id: string, token: string): Removed | undefined {
       const job = jobByLease.get(queue, id, token);
-      if (job !== null) deleteJob(queue, job);
-      return job !== null;
+      return job === null ? undefined : deleteJob(queue, job);
     },
 
-    /** False where no job has this id. */
-    removeById(queue: number, id: string): boolean {
+    /** Undefined where no job has this id. */
+    removeById(queue: number, id: string): Removed | undefined {
       const job = jobById.get(queue, id);
-      if (job !== null) deleteJob(queue, job);
-      return job !== null;
+      return job === null ? undefined : deleteJob(queue, job);
     },
 
     /** How many there were. */

@@ -103,8 +103,8 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
 
     done(queue, { id, lease }) {
       return settle(queue, (queueId) => {
-        const held = queues.removeLeased(queueId, id, lease);
-        return { held, due: held };
+        const removed = queues.removeLeased(queueId, id, lease);
+        return { held: removed !== undefined, due: removed?.released === true };
       });
     },
 
@@ -118,16 +118,22 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
 
     remove(queue, id) {
       let removed = 0;
+      let due = false;
       return commits.submit({
         writes: () => true,
         write() {
           const row = queues.queue(app, queue);
           if (row === undefined) return;
-          if (id === undefined) removed = queues.removeAll(row.id);
-          else removed = queues.removeById(row.id, id) ? 1 : 0;
+          if (id === undefined) {
+            removed = queues.removeAll(row.id);
+            return;
+          }
+          const one = queues.removeById(row.id, id);
+          removed = one === undefined ? 0 : 1;
+          due = one?.released === true;
         },
         deliver() {
-          if (removed > 0) watchers.changed(queue, id !== undefined);
+          if (removed > 0) watchers.changed(queue, due);
         },
         result: () => removed,
       });
