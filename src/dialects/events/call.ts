@@ -9,9 +9,6 @@ export interface EventsCall extends ParamsCall {
 /** Answered with 200, unless it says otherwise. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-/** Throws EventsError, or HubError for what could not be done. */
-export type EventsHandler = (call: EventsCall) => Promise<Answer>;
-
 /** Times in answers: ISO 8601, UTC, milliseconds. */
 export function isoTime(epochMs: number): string {
   return new Date(epochMs).toISOString();
