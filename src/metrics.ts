@@ -20,6 +20,9 @@ const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly st
     help: "Publications accepted from clients and servers",
     labels: ["dialect", "by"],
   },
+  webhook_attempts: { help: "Requests to webhook endpoints", labels: ["status"] },
+  webhook_dead_letters: { help: "Deliveries given up", labels: ["reason"] },
+  webhook_disabled: { help: "Endpoints disabled by the server", labels: ["reason"] },
   limits_hit: { help: "How often a limit was reached", labels: ["limit"] },
 };
 

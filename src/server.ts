@@ -6,7 +6,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { createApiKeys, credentialOf } from "./auth/api-keys.ts";
 import { RESERVED_SEGMENTS } from "./config/apps.ts";
 import { createNamespaces } from "./config/namespaces.ts";
-import type { Config } from "./config/schema.ts";
+import { servesEvents, type Config } from "./config/schema.ts";
 import { warmUpPatterns } from "./core/channel-pattern.ts";
 import { createHub, type OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
@@ -17,6 +17,7 @@ import { createGusher } from "./dialects/gusher/index.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
 import { createTasks, socketPaths } from "./dialects/tasks/index.ts";
 import { createEngine } from "./engine-choice.ts";
+import { serveEvents } from "./events-serving.ts";
 import { createGusherApps } from "./gusher-apps.ts";
 import type { Logger } from "./log.ts";
 import { loadMasterKeys } from "./master-keys.ts";
@@ -84,7 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await engine.start();
   // Not made for a server that seals nothing.
   const masterKeys =
-    config.development || config.tasks.enabled ? loadMasterKeys(config) : undefined;
+    servesEvents(config) || config.tasks.enabled ? loadMasterKeys(config) : undefined;
   warmUpPatterns(runtime.clock);
   const schedule = createSchedule(runtime);
   const metrics = options.worker?.metrics ?? createMetrics();
@@ -104,8 +105,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     (event: string, about: Readonly<Record<string, unknown>>): void =>
       log.debug({ dialect, ...about }, event);
   const shared = { config, hubs, runtime, schedule, metrics };
+  const apiKeys = createApiKeys(config.api_keys);
+  let clientsUrl = "";
+  const events =
+    masterKeys &&
+    serveEvents({
+      ...{ ...shared, engine, masterKeys, findApiKey: (key) => apiKeys.find(key) },
+      clientsUrl: () => clientsUrl,
+      onError: (err, about) => log.error({ err, dialect: "events", ...about }, "A call failed"),
+      onEvent: onEventOf("events"),
+    });
+  if (events !== undefined) opened.defer(() => events.close());
   const streamingApps = createStreamingApps({
-    ...{ ...shared, version },
+    ...{ ...shared, version, authorities: events?.authorities ?? new Map() },
     onError: onErrorOf("streaming"),
     onEvent: onEventOf("streaming"),
   });
@@ -114,7 +126,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onError: onErrorOf("gusher"),
     onEvent: onEventOf("gusher"),
   });
-  const apiKeys = createApiKeys(config.api_keys);
   const keyOf = (request: Request) =>
     apiKeys.find(credentialOf(request.headers, request.url) ?? "");
   const streaming = createStreaming({
@@ -156,6 +167,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const dialects = [
     ...(tasks === undefined ? [] : [createTasks(tasks)]),
     ...(gusherApps.size > 0 ? [gusher] : []),
+    ...(events === undefined ? [] : [events.dialect]),
     streaming,
   ];
 
@@ -196,6 +208,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     return c.text("internal error\n", 500);
   });
   for (const dialect of dialects) if (dialect.clients) pages.route("/", dialect.clients);
+  await events?.start();
   const clients = createClientsListener({
     ...addressOf(config.clients),
     shared: config.workers > 1,
@@ -205,6 +218,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     runtime,
     onBug,
   });
+  clientsUrl = clients.url;
   answer = (request, bindings) => api.fetch(request, bindings);
   opened.move();
   watchListener(clients);
@@ -236,6 +250,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       (clients.sockets() / (DRAIN_CLIENTS_PER_SECOND / config.workers)) * 1000,
     );
     log.info({ sockets: clients.sockets(), spreadMs: Math.round(spreadMs) }, "Draining");
+    const deliveries = events?.close();
     const lagging = clients.unsentBytes() > 0;
     const cutAtMs = runtime.clock.monotonicMs() + timeout;
     await Promise.all([...hubs.values()].map((hub) => hub.drain(spreadMs)));
@@ -249,6 +264,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await apiListener.close();
     cut.cancel();
     await clients.close();
+    await deliveries;
     for (const hub of hubs.values()) hub.close();
     schedule.close();
     await engine[Symbol.asyncDispose]();

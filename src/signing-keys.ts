@@ -1,6 +1,7 @@
-/** From the configuration's signing keys to what verifies an app's tokens. */
+/** From the configuration's signing keys to what verifies and signs an app's tokens. */
 import { createKeySet, selectKeys, type KeySet, type SigningKey } from "./auth/key-set.ts";
-import type { KeyUse, TokenKind } from "./auth/key-set.ts";
+import type { KeySetOptions, KeyUse, TokenKind } from "./auth/key-set.ts";
+import { createTokenSigner, type TokenSigner } from "./auth/token-signer.ts";
 import type { Config } from "./config/schema.ts";
 import type { Runtime } from "./core/runtime.ts";
 import { fetchJson } from "./outbound/fetch-json.ts";
@@ -18,11 +19,11 @@ export interface AppKeysOptions {
 /** Key sets of one app, each for one use and kind of token. */
 export type KeySetFor = (
   use: KeyUse,
-  options?: { readonly kind?: TokenKind; readonly checkTimes?: boolean },
+  options?: KeySetOptions & { readonly kind?: TokenKind },
 ) => KeySet;
 
 export function createAppKeys({ config, app, runtime }: AppKeysOptions): KeySetFor {
-  const entries = config.signing_keys.filter((key) => key.app === app).flatMap(signingKeysOf);
+  const entries = keysOfApp(config, app);
   const fetchKeys = (url: string) =>
     fetchJson({
       url,
@@ -31,23 +32,48 @@ export function createAppKeys({ config, app, runtime }: AppKeysOptions): KeySetF
       // The operator named the address, so it may be a private one.
       allowAddress: () => true,
     });
-  return (use, { kind, checkTimes = true } = {}) =>
+  return (use, { kind, ...options } = {}) =>
     createKeySet(
       selectKeys(entries, use, kind),
       { clock: runtime.clock, fetchJson: fetchKeys },
-      { checkTimes },
+      options,
     );
+}
+
+/** Undefined: the app has no key of this use. */
+export function createAppSigner(
+  { config, app, runtime }: AppKeysOptions,
+  use: KeyUse,
+): TokenSigner | undefined {
+  const keys = selectKeys(keysOfApp(config, app), use);
+  return keys.length === 0 ? undefined : createTokenSigner(keys, runtime);
+}
+
+function keysOfApp({ signing_keys, events }: Config, app: string): readonly SigningKey[] {
+  return (
+    signing_keys
+      .filter((key) => key.app === app)
+      // What the events dialect issues, it alone may have issued, and for itself.
+      .map((key) =>
+        key.use === "events-client"
+          ? { ...key, issuer: events.issuer, audience: events.audience }
+          : key,
+      )
+      .flatMap(signingKeysOf)
+  );
 }
 
 /** One entry per kind of token, or one for both. */
 function signingKeysOf(key: Config["signing_keys"][number]): SigningKey[] {
-  const { hmac_secret, public_key, jwks_url = "" } = key;
+  const { hmac_secret, public_key, private_key, jwks_url = "" } = key;
   const secret =
     hmac_secret !== undefined
       ? { hmac: hmac_secret }
       : public_key !== undefined
         ? { publicKeyPem: public_key }
-        : { jwksUrl: jwks_url };
+        : private_key !== undefined
+          ? { privateKeyPem: private_key }
+          : { jwksUrl: jwks_url };
   const made: SigningKey = {
     use: key.use,
     algorithms: key.algorithms,

@@ -1,4 +1,5 @@
 /** From the configuration to what the streaming dialect is told: settings, keys and apps. */
+import { createAuthorities, type RegisteredAuthority } from "./auth/authorities.ts";
 import type { Config } from "./config/schema.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
 import type { Metrics } from "./core/metrics.ts";
@@ -17,12 +18,15 @@ export interface StreamingAppsOptions {
   readonly schedule: Schedule;
   readonly metrics: Metrics;
   readonly version: string;
+  /** Of other dialects, by app id. */
+  readonly authorities: ReadonlyMap<string, readonly RegisteredAuthority[]>;
   readonly onError: StreamingContext["onError"];
   readonly onEvent: StreamingContext["onEvent"];
 }
 
 export function createStreamingApps(options: StreamingAppsOptions): Map<string, StreamingApp> {
-  const { config, hubs, runtime, schedule, metrics, version, onError, onEvent } = options;
+  const { config, hubs, runtime, schedule, metrics, version, authorities, onError, onEvent } =
+    options;
   const settings = settingsOf(config, version);
   const encoders = createEncoders();
   const apps = new Map<string, StreamingApp>();
@@ -30,7 +34,8 @@ export function createStreamingApps(options: StreamingAppsOptions): Map<string, 
     const hub = hubs.get(app.id);
     if (hub === undefined) continue;
     const verify = verifierOf(config, app.id, runtime);
-    const authority = createTokenAuthority({ verify, userIdClaim: config.streaming.user_id_claim });
+    const ownRules = createTokenAuthority({ verify, userIdClaim: config.streaming.user_id_claim });
+    const authority = createAuthorities(ownRules, authorities.get(app.id) ?? []);
     apps.set(app.id, {
       hub,
       settings,

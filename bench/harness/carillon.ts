@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bun, ChildProcess } from "./processes.ts";
-import { LOOPBACK, type Joining, type Target } from "./targets.ts";
+import { LOOPBACK, type Joining, type Publishing, type Target } from "./targets.ts";
 
 export interface Credentials {
   readonly apiKey: string;
@@ -34,14 +34,17 @@ export interface CarillonOptions {
   readonly redisUrl?: string;
   /** Publications that a channel keeps. Default 0. */
   readonly historySize?: number;
+  /** Also the events dialect, with this resource and no rate limits. */
+  readonly resource?: string;
 }
 
 /** Presence, history and join/leave are off, as everything is that costs and was not asked for. */
 function configuration(
   { apiKey, tokenSecret }: Credentials,
   dataDir: string,
-  { channelsPerConnection: limit, redisUrl, historySize = 0 }: CarillonOptions,
+  { channelsPerConnection: limit, redisUrl, historySize = 0, resource }: CarillonOptions,
 ) {
+  const events = resource === undefined ? undefined : eventsConfiguration(resource, tokenSecret);
   return {
     data_dir: dataDir,
     ...(redisUrl === undefined
@@ -52,7 +55,11 @@ function configuration(
     log: { format: "json" },
     apps: [{ id: "bench" }],
     api_keys: [{ id: "bench", hash: createHash("sha256").update(apiKey).digest("hex") }],
-    signing_keys: ["streaming", "gusher"].map((use) => ({ use, hmac_secret: tokenSecret })),
+    signing_keys: [
+      ...["streaming", "gusher"].map((use) => ({ use, hmac_secret: tokenSecret })),
+      ...(events?.signing_keys ?? []),
+    ],
+    ...(events === undefined ? {} : { events: events.events }),
     gusher: { enabled: true, token_ttl: "1h", drop_idle: false },
     channel: {
       without_namespace: {
@@ -145,6 +152,55 @@ async function logIn(url: string, users: number, { tokenSecret }: Credentials): 
 }
 
 const LOGINS_AT_A_TIME = 50;
+
+const EVENTS_ISSUER = "https://bench.example";
+const ORGANISATION = "org_bench";
+const RESOURCE = "shipments";
+
+function eventsConfiguration(resource: string, hmac_secret: string) {
+  const audience = "events";
+  return {
+    signing_keys: [
+      { use: "events-client", hmac_secret },
+      { use: "events-access", hmac_secret, issuer: EVENTS_ISSUER, audience },
+    ],
+    events: {
+      ...{ enabled: true, issuer: EVENTS_ISSUER, audience },
+      ...{ connection_tokens_per_minute: 0, subscription_tokens_per_minute: 0 },
+      publishes_per_second: 0,
+      namespaces: [{ name: resource }],
+    },
+  };
+}
+
+/** The events dialect with a provisioned organisation: what is sent to each endpoint, by its name. */
+export async function startCarillonEvents() {
+  const server = await startServer({ resource: RESOURCE });
+  const { api, credentials } = server;
+  const claims = {
+    ...{ iss: EVENTS_ISSUER, aud: "events", sub: "usr_bench", org_id: ORGANISATION },
+    scope: `platform:admin ${RESOURCE}:read`,
+  };
+  const bearer = { Authorization: `Bearer ${sign(claims, credentials.tokenSecret)}` };
+  const provisioned = await fetch(`${api}/events/provision`, { method: "POST", headers: bearer });
+  if (!provisioned.ok) throw new Error(`Not provisioned: ${await provisioned.text()}`);
+  const json = { "Content-Type": "application/json" };
+  const endpoint = (path: string, headers: Readonly<Record<string, string>>): Publishing => ({
+    ...{ host: LOOPBACK, port: portOf(api), path, headers: { ...json, ...headers } },
+    body: (_, data) => data,
+  });
+  const key = { "X-API-Key": credentials.apiKey };
+  return {
+    connectionToken: endpoint("/events/connection_token", bearer),
+    subscriptionToken: endpoint("/events/subscription_token", bearer),
+    publish: endpoint("/events/publish", key),
+    publishBatch: endpoint("/events/publish/batch", key),
+    channel: `${RESOURCE}:${ORGANISATION}`,
+    event: (data: string, more = "") =>
+      `{"type":"a.b","organisation_id":"${ORGANISATION}","resource":"${RESOURCE}","data":${data}${more}}`,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
 
 /** The process alone, with where it listens and what it takes. */
 export async function startServer(options: CarillonOptions) {

@@ -1,10 +1,24 @@
 /** Verifies signed tokens (JWT) with the configured keys. What the claims mean is the dialects'. */
 
-import { createHmac, createPublicKey, timingSafeEqual, type KeyObject } from "node:crypto";
+import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
 import { base64url, compactVerify, type CryptoKey, errors, type JWTHeaderParameters } from "jose";
 import { HubError } from "../core/errors.ts";
 import type { Clock } from "../core/runtime.ts";
 import { createRemoteKeySet, type FetchJson } from "./jwks.ts";
+import {
+  HMAC_HASHES,
+  hmacBytes,
+  isHmac,
+  keyPair,
+  publicKey,
+  unusable,
+  type Algorithm,
+  type KeyUse,
+  type SigningKey,
+  type TokenKind,
+} from "./signing-key.ts";
+
+export type { Algorithm, KeyUse, SigningKey, TokenKind } from "./signing-key.ts";
 
 /** A longer token is refused unread: it protects the parser and the memory. */
 export const TOKEN_BYTES_MAX = 16_384;
@@ -12,42 +26,35 @@ export const TOKEN_BYTES_MAX = 16_384;
 /** Header and claims of a compact JWS. Checked here, since base64 decoders also take padding and white space. */
 const COMPACT = /^([\w-]+)\.([\w-]+)\.[\w-]+$/;
 
-const HMAC_HASHES = { HS256: "sha256", HS384: "sha384", HS512: "sha512" } as const;
-const EC_CURVES = { ES256: "prime256v1", ES384: "secp384r1", ES512: "secp521r1" } as const;
+/** What is wrong with a token, in the order of the checks. */
+export type TokenFault =
+  | "malformed"
+  | "algorithm"
+  | "key"
+  | "issuer"
+  | "audience"
+  | "signature"
+  | "expired"
+  | "not_yet_valid";
 
-type HmacAlgorithm = keyof typeof HMAC_HASHES;
-type EcAlgorithm = keyof typeof EC_CURVES;
-export type Algorithm = HmacAlgorithm | EcAlgorithm | "RS256" | "RS384" | "RS512" | "EdDSA";
+/** Its code is `token_expired` for the last two faults, else `token_invalid`. Its message never holds any of the token. */
+export class TokenError extends HubError {
+  readonly fault: TokenFault;
 
-export type KeyUse =
-  | "streaming"
-  | "gusher"
-  | "events-access"
-  | "events-client"
-  | "tasks"
-  | "messaging";
+  constructor(fault: TokenFault, message: string) {
+    const untimely = fault === "expired" || fault === "not_yet_valid";
+    super(untimely ? "token_expired" : "token_invalid", message);
+    this.fault = fault;
+  }
+}
 
-/** Which of a use's tokens a key is for. */
-export type TokenKind = "connection" | "subscription";
-
-export interface SigningKey {
-  readonly use: KeyUse;
-  /** A token that names another `kid` is not tried; one that names none is. */
-  readonly kid?: string;
-  /** All that fit the secret; a token with any other `alg` is not tried. */
-  readonly algorithms: readonly Algorithm[];
-  readonly secret:
-    | { readonly hmac: string | Uint8Array }
-    | { readonly publicKeyPem: string }
-    | { readonly jwksUrl: string };
-  /** The token's `iss` must be this. */
-  readonly issuer?: string;
-  /** The token's `aud` must be this, or contain it. */
-  readonly audience?: string;
-  /** Milliseconds since the Unix epoch from which on the key is no longer tried. */
-  readonly untilMs?: number;
-  /** Absent: both kinds, as long as no other key of the use names the kind. */
-  readonly tokens?: TokenKind;
+export interface KeySetOptions {
+  /** False: `exp` and `nbf` are the caller's to judge, by its own protocol's rules. Default true. */
+  readonly checkTimes?: boolean;
+  /** How far the signer's clock may be off. Default 0. */
+  readonly leewayMs?: number;
+  /** A token must not be issued later than now. Default false. */
+  readonly refuseFutureIat?: boolean;
 }
 
 /** Verified, but not yet checked for what a dialect needs. `exp`, `nbf` and `iat` are numbers when present. */
@@ -60,10 +67,10 @@ export type Claims = Readonly<Record<string, unknown>> & {
 export interface KeySet {
   /**
    * The claims of a token that one of the keys signed, and, unless the set leaves times to its caller, whose time has
-   * come and not passed (`exp` is the first second outside; no leeway).
+   * come and not passed (`exp` is the first second outside).
    *
-   * Throws `HubError`: `token_expired` when only `exp` or `nbf` fails, `unavailable` when a key set behind a URL
-   * would have to be asked and cannot be, `token_invalid` for all else.
+   * Throws `HubError` `unavailable` when a key set behind a URL would have to be asked and cannot be, and otherwise
+   * `TokenError`: `token_expired` when only the times fail, `token_invalid` for all else.
    */
   verify(token: string): Promise<Claims>;
 }
@@ -82,8 +89,7 @@ interface Verifier extends Omit<SigningKey, "secret"> {
 export function createKeySet(
   keys: readonly SigningKey[],
   runtime: { readonly clock: Clock; readonly fetchJson: FetchJson },
-  /** `checkTimes` false: `exp` and `nbf` are the caller's to judge, by its own protocol's rules. */
-  { checkTimes = true }: { readonly checkTimes?: boolean } = {},
+  options: KeySetOptions = {},
 ): KeySet {
   if (new Set(keys.map((key) => key.use)).size > 1) {
     throw new HubError("bad_request", "Keys of one set must have one use");
@@ -101,8 +107,11 @@ export function createKeySet(
     async verify(token) {
       const { header, claims } = parseToken(token);
       let unavailable: HubError | undefined;
+      let nearest: TokenFault = "algorithm";
       for (const verifier of verifiers) {
-        if (!fits(verifier, header, claims, runtime.clock.epochMs())) continue;
+        const fault = misfit(verifier, header, claims, runtime.clock.epochMs());
+        if (FAULTS.indexOf(fault) > FAULTS.indexOf(nearest)) nearest = fault;
+        if (fault !== "signature") continue;
         try {
           for (const key of await verifier.keysFor(header)) {
             const signed =
@@ -110,7 +119,7 @@ export function createKeySet(
                 ? isSignedWith(key, token, header.alg)
                 : await isSignedBy(key, token, verifier.algorithms);
             if (!signed) continue;
-            if (checkTimes) requireCurrent(claims, runtime.clock.epochMs());
+            requireCurrent(claims, runtime.clock.epochMs(), options);
             return claims;
           }
         } catch (error) {
@@ -118,7 +127,7 @@ export function createKeySet(
           unavailable = error;
         }
       }
-      throw unavailable ?? invalid("Token is signed by no known key");
+      throw unavailable ?? new TokenError(nearest, "Token is signed by no known key");
     },
   };
 }
@@ -168,18 +177,29 @@ function parseObject(part: string): Record<string, unknown> | undefined {
     : undefined;
 }
 
-/** All but the signature. Reading claims before it is verified saves trying, and asking for, keys that cannot count. */
-function fits(key: Verifier, header: JWTHeaderParameters, claims: Claims, nowMs: number): boolean {
-  const { iss, aud } = claims;
-  return (
-    key.algorithms.some((algorithm) => algorithm === header.alg) &&
-    (key.kid === undefined || header.kid === undefined || key.kid === header.kid) &&
-    (key.untilMs === undefined || nowMs < key.untilMs) &&
-    (key.issuer === undefined || iss === key.issuer) &&
-    (key.audience === undefined ||
-      aud === key.audience ||
-      (Array.isArray(aud) && aud.includes(key.audience)))
-  );
+/** The checks before the signature, in their order. */
+const FAULTS: readonly TokenFault[] = ["algorithm", "key", "issuer", "audience", "signature"];
+
+/**
+ * The first check that fails; `signature`: all but that one hold. Reading claims before they are verified saves trying, and
+ * asking for, keys that cannot count.
+ */
+function misfit(
+  key: Verifier,
+  header: JWTHeaderParameters,
+  { iss, aud }: Claims,
+  nowMs: number,
+): TokenFault {
+  if (!key.algorithms.some((algorithm) => algorithm === header.alg)) return "algorithm";
+  const other = key.kid !== undefined && header.kid !== undefined && key.kid !== header.kid;
+  if (other || (key.untilMs !== undefined && nowMs >= key.untilMs)) return "key";
+  if (key.issuer !== undefined && iss !== key.issuer) return "issuer";
+  return key.audience === undefined || namesAudience(aud, key.audience) ? "signature" : "audience";
+}
+
+/** Whether an `aud` claim is this audience, or a list that contains it. */
+export function namesAudience(aud: unknown, audience: string): boolean {
+  return aud === audience || (Array.isArray(aud) && aud.includes(audience));
 }
 
 /**
@@ -210,13 +230,21 @@ async function isSignedBy(
   }
 }
 
-function requireCurrent({ exp, nbf }: Claims, nowMs: number): void {
-  if (exp !== undefined && exp * 1000 <= nowMs) {
-    throw new HubError("token_expired", "Token has expired");
+function requireCurrent(
+  { exp, nbf, iat }: Claims,
+  nowMs: number,
+  { checkTimes = true, leewayMs = 0, refuseFutureIat = false }: KeySetOptions,
+): void {
+  if (!checkTimes) return;
+  if (exp !== undefined && exp * 1000 + leewayMs <= nowMs) {
+    throw new TokenError("expired", "Token has expired");
   }
-  // Both are one to the client: ask for another token (`centrifugo-protocol.md` §11).
-  if (nbf !== undefined && nbf * 1000 > nowMs) {
-    throw new HubError("token_expired", "Token is not valid yet");
+  // All are one to the client: ask for another token (`centrifugo-protocol.md` §11).
+  if (nbf !== undefined && nbf * 1000 > nowMs + leewayMs) {
+    throw new TokenError("not_yet_valid", "Token is not valid yet");
+  }
+  if (refuseFutureIat && iat !== undefined && iat * 1000 > nowMs + leewayMs) {
+    throw new TokenError("not_yet_valid", "Token was issued in the future");
   }
 }
 
@@ -230,6 +258,10 @@ function keyFinder(
     const keys = [publicKey(secret.publicKeyPem, algorithms)];
     return async () => keys;
   }
+  if ("privateKeyPem" in secret) {
+    const keys = [keyPair(secret.privateKeyPem, algorithms).publicKey];
+    return async () => keys;
+  }
   // jose as well refuses symmetric keys from a key set.
   if (algorithms.some(isHmac)) throw unusable("Key set behind a URL cannot serve HMAC algorithms");
   if (!URL.canParse(secret.jwksUrl)) throw unusable("Key set URL cannot be parsed");
@@ -241,60 +273,10 @@ function hmacKeyFinder(
   secret: string | Uint8Array,
   algorithms: readonly Algorithm[],
 ): Verifier["keysFor"] {
-  const bytes = new Uint8Array(Buffer.from(secret));
-  if (bytes.length === 0) throw unusable("HMAC secret is empty");
-  if (Buffer.from(bytes).includes("-----BEGIN ")) {
-    throw unusable("HMAC secret is a PEM key or certificate, which is no secret");
-  }
-  if (!algorithms.every(isHmac)) throw unusable("HMAC secret can serve HMAC algorithms only");
+  const bytes = hmacBytes(secret, algorithms);
   return async ({ alg }) => (isHmac(alg) ? [bytes] : []);
 }
 
-/** jose imports a `KeyObject` once per algorithm and keeps it. */
-function publicKey(pem: string, algorithms: readonly Algorithm[]): KeyObject {
-  if (pem.includes("PRIVATE KEY")) throw unusable("Public key is a private one");
-  let key: KeyObject;
-  try {
-    key = createPublicKey(pem);
-  } catch (cause) {
-    throw new HubError("bad_request", "Public key cannot be parsed as PEM", { cause });
-  }
-  if (!algorithms.every((algorithm) => suits(key, algorithm))) {
-    throw unusable("Public key does not suit all of its algorithms");
-  }
-  return key;
-}
-
-function suits(key: KeyObject, algorithm: Algorithm): boolean {
-  switch (algorithm) {
-    case "RS256":
-    case "RS384":
-    case "RS512":
-      // RFC 7518 §3.3; jose holds to it as well, but only when a token comes.
-      return (
-        key.asymmetricKeyType === "rsa" && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
-      );
-    case "ES256":
-    case "ES384":
-    case "ES512":
-      return key.asymmetricKeyDetails?.namedCurve === EC_CURVES[algorithm];
-    case "EdDSA":
-      return key.asymmetricKeyType === "ed25519";
-    case "HS256":
-    case "HS384":
-    case "HS512":
-      return false;
-  }
-}
-
-function isHmac(algorithm: string | undefined): algorithm is HmacAlgorithm {
-  return algorithm !== undefined && Object.hasOwn(HMAC_HASHES, algorithm);
-}
-
-function invalid(message: string): HubError {
-  return new HubError("token_invalid", message);
-}
-
-function unusable(message: string): HubError {
-  return new HubError("bad_request", message);
+function invalid(message: string): TokenError {
+  return new TokenError("malformed", message);
 }

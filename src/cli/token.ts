@@ -1,6 +1,7 @@
 /** `carillon token <dialect>`: mints what a dialect's client needs, with a secret of the configuration. Tasks' tokens are sealed by the server alone. */
 import { SignJWT, type JWTPayload } from "jose";
 import { Command } from "commander";
+import { DEVELOPMENT_ORGANISATION, DEVELOPMENT_USER } from "../config/development.ts";
 import { parseDuration } from "../config/durations.ts";
 import type { App, Config, SigningKey } from "../config/schema.ts";
 import { CommandError } from "./failure.ts";
@@ -21,6 +22,13 @@ interface GusherOptions extends TokenOptions {
   readonly remote: readonly string[];
 }
 
+interface AccessOptions extends AppOption {
+  readonly user?: string;
+  readonly organisation?: string;
+  readonly scope: readonly string[];
+  readonly expires: string;
+}
+
 export function tokenCommand(): Command {
   return new Command("token")
     .description("make a client's token")
@@ -37,6 +45,19 @@ export function tokenCommand(): Command {
         .option("--remote <names...>", "remote jobs that may be queued", [])
         .action(async (options: GusherOptions) => {
           console.log(await mintGusherToken(readConfig(options), options, Date.now()));
+        }),
+    )
+    .addCommand(
+      configCommand("access", "an access token, as the events API takes it from users")
+        .option("--user <id>", "usr_…; in development mode there is a default")
+        .option("--organisation <id>", "org_…; likewise")
+        .option("--scope <scopes...>", "what it permits", [
+          ...["platform:admin", "shipments:read", "orders:read"],
+        ])
+        .option("--expires <duration>", 'how long it is valid, such as "15m"', "1h")
+        .option("--app <id>", "the app; default: the first one")
+        .action(async (options: AccessOptions) => {
+          console.log(await mintAccessToken(readConfig(options), options, Date.now()));
         }),
     )
     .addCommand(tasksTokenCommand());
@@ -82,6 +103,25 @@ function mintGusherToken(config: Config, options: GusherOptions, epochMs: number
   return mint({ gusher }, key, options, epochMs);
 }
 
+/** event-streaming.md §4.1. */
+function mintAccessToken(config: Config, options: AccessOptions, epochMs: number): Promise<string> {
+  const app = findApp(config, options.app);
+  const key = secretOf(config, app, epochMs, ({ use }) => use === "events-access");
+  if (key === undefined) throw noSecret(app, "access tokens");
+  const { development } = config;
+  const user = options.user ?? (development ? DEVELOPMENT_USER : undefined);
+  const organisation = options.organisation ?? (development ? DEVELOPMENT_ORGANISATION : undefined);
+  if (user === undefined || organisation === undefined) {
+    throw new CommandError("Outside of development mode --user and --organisation are needed");
+  }
+  const { organisation_claim: claim } = config.events;
+  const claims = { sub: user, [claim]: organisation, scope: options.scope.join(" ") };
+  if (parseDuration(options.expires) === 0) {
+    throw new CommandError("An access token must expire");
+  }
+  return mint(claims, key, options, epochMs);
+}
+
 function secretOf(
   config: Config,
   app: App,
@@ -104,7 +144,7 @@ function noSecret(app: App, tokens: string): CommandError {
 function mint(
   claims: JWTPayload,
   key: SigningKey,
-  options: TokenOptions,
+  options: Pick<TokenOptions, "expires">,
   epochMs: number,
 ): Promise<string> {
   const lifetimeMs = parseDuration(options.expires);

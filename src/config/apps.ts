@@ -98,8 +98,10 @@ const instant = z
 
 export const signingKey = z.strictObject({
   use: z
-    .enum(["streaming", "gusher", "tasks"])
-    .describe("Whose tokens it verifies; of `tasks`, the backends' signatures."),
+    .enum(["streaming", "gusher", "tasks", "events-access", "events-client"])
+    .describe(
+      "Whose tokens it verifies; of `tasks`, the backends' signatures. `events-client` also signs: the first whose `until` has not come.",
+    ),
   app: belongsTo(),
   tokens: z
     .array(z.enum(["connection", "subscription"]))
@@ -116,18 +118,27 @@ export const signingKey = z.strictObject({
   hmac_secret: text()
     .optional()
     .describe(
-      "The shared secret. Exactly one of `hmac_secret`, `public_key` and `jwks_url` is given.",
+      "The shared secret. Exactly one of `hmac_secret`, `public_key`, `private_key` and `jwks_url` is given.",
     ),
   public_key: text()
     .optional()
     .describe("A public key in PEM, or the path of a file that holds one."),
+  private_key: text()
+    .optional()
+    .describe(
+      "A private key in PEM, or the path of a file that holds one. For `events-client` alone.",
+    ),
   jwks_url: z
     .url({ protocol: /^https?$/, error: "must be an http or https address" })
     .optional()
     .describe("Address of a JSON Web Key Set."),
   kid: text().optional().describe("Verifies only tokens whose header has this key id."),
-  issuer: text().optional().describe("Verifies only tokens with this `iss` claim."),
-  audience: text().optional().describe("Verifies only tokens with this `aud` claim."),
+  issuer: text()
+    .optional()
+    .describe("Verifies only tokens with this `iss` claim. `events-access` needs it."),
+  audience: text()
+    .optional()
+    .describe("Verifies only tokens with this `aud` claim. `events-access` needs it."),
   until: instant
     .optional()
     .describe(

@@ -23,27 +23,43 @@ const CHANNEL_OPTIONS = {
   allow_history_for_subscriber: true,
 };
 
+/** Of the tokens that are issued, and of the access tokens that they are issued for. */
+const EVENTS_TOKENS = { issuer: "http://127.0.0.1:9000", audience: "events" };
+
+/** Provisioned at the first start, and whom `carillon token access` makes a token for. */
+export const DEVELOPMENT_ORGANISATION = "org_26ZZVNs2QURl4yY6owPARekUbMa";
+export const DEVELOPMENT_USER = "usr_26ZZVRrmnPTXTcZIuzXLZdnigLW";
+
 /** As a file would say it. A new object each time. */
 export function developmentFile() {
+  const hmac_secret = DEVELOPMENT_TOKEN_SECRET;
   return {
     development: true,
     apps: [{ id: "dev", allowed_origins: ["*"] }],
     api_keys: [{ id: "dev", hash: DEVELOPMENT_API_KEY_HASH, scopes: ["*"], organisation: "*" }],
     signing_keys: [
-      { use: "streaming", hmac_secret: DEVELOPMENT_TOKEN_SECRET },
-      { use: "gusher", hmac_secret: DEVELOPMENT_TOKEN_SECRET },
+      ...(["streaming", "gusher", "events-client"] as const).map((use) => ({ use, hmac_secret })),
+      { use: "events-access" as const, hmac_secret, ...EVENTS_TOKENS },
       // A backend's secret, as its API key is.
-      { use: "tasks", hmac_secret: DEVELOPMENT_API_KEY },
+      { use: "tasks" as const, hmac_secret: DEVELOPMENT_API_KEY },
     ],
     channel: {
       without_namespace: { ...CHANNEL_OPTIONS },
-      namespaces: [
-        { name: "shipments", ...CHANNEL_OPTIONS },
-        { name: "orders", ...CHANNEL_OPTIONS },
-        { name: "public", dialects: [...DIALECTS], ...CHANNEL_OPTIONS },
-      ],
+      namespaces: [{ name: "public", dialects: [...DIALECTS], ...CHANNEL_OPTIONS }],
     },
     streaming: { allow_anonymous_connect_without_token: true },
+    events: {
+      ...EVENTS_TOKENS,
+      namespaces: [
+        { name: "shipments" },
+        { name: "orders" },
+        { name: "public", visibility: "public" as const },
+      ],
+    },
+    webhooks: {
+      ...{ allow_http: true, allow_hosts: ["localhost"] },
+      allow_networks: ["127.0.0.0/8", "::1"],
+    },
   };
 }
 

@@ -235,10 +235,9 @@ describe("development", () => {
     const config = load({});
     expect(config.development).toBe(true);
     expect(config.apps).toEqual([{ id: "dev", hosts: [], allowed_origins: ["*"] }]);
-    expect(config.channel.namespaces.map(({ name }) => name)).toEqual([
-      "shipments",
-      "orders",
-      "public",
+    expect(config.channel.namespaces.map(({ name }) => name)).toEqual(["public"]);
+    expect(config.events.namespaces.map(({ name }) => name)).toEqual([
+      ...["shipments", "orders", "public"],
     ]);
     expect(config.streaming.allow_anonymous_connect_without_token).toBe(true);
   });

@@ -6,7 +6,7 @@ import { parseDocument } from "yaml";
 import { developmentFile } from "./development.ts";
 import { CONFIG_VARIABLE, readEnvironment, type Environment } from "./environment.ts";
 import { ConfigError, formatPath, type Path, type Problem } from "./problem.ts";
-import { certificateProblem, publicKeyProblem } from "./rules.ts";
+import { certificateProblem, privateKeyProblem, publicKeyProblem } from "./rules.ts";
 import type { Config } from "./schema.ts";
 import { deepCopy, validate } from "./validate.ts";
 
@@ -173,13 +173,16 @@ function readNamedFiles(
   }
   if (config.redis.ca !== undefined) read(config.redis.ca, ["redis", "ca"]);
   const signingKeys = config.signing_keys.map((key, index) => {
-    if (key.public_key === undefined) return key;
-    const path = ["signing_keys", index, "public_key"];
-    const inline = key.public_key.includes(PEM_MARK);
-    const pem = inline ? key.public_key : read(key.public_key, path);
-    const message = pem === undefined ? undefined : publicKeyProblem(pem, key.algorithms);
+    const name = key.public_key === undefined ? "private_key" : "public_key";
+    const given = key[name];
+    if (given === undefined) return key;
+    const path = ["signing_keys", index, name];
+    const pem = given.includes(PEM_MARK) ? given : read(given, path);
+    if (pem === undefined) return key;
+    const problemOf = name === "public_key" ? publicKeyProblem : privateKeyProblem;
+    const message = problemOf(pem, key.algorithms);
     if (message !== undefined) problems.push({ path, message });
-    return pem === undefined ? key : { ...key, public_key: pem };
+    return { ...key, [name]: pem };
   });
   return { config: { ...config, signing_keys: signingKeys }, problems };
 }

@@ -136,7 +136,8 @@ describe("credentials", () => {
   const signing = (key: object) => linesOf({ signing_keys: [{ use: "streaming", ...key }] });
 
   test("a signing key has exactly one source", () => {
-    const line = 'signing_keys[0]: needs exactly one of "hmac_secret", "public_key" and "jwks_url"';
+    const line =
+      'signing_keys[0]: needs exactly one of "hmac_secret", "public_key", "private_key", "jwks_url"';
     expect(signing({})).toEqual([line]);
     expect(signing({ hmac_secret: "s", jwks_url: "https://x.example/keys" })).toEqual([line]);
     expect(signing({ jwks_url: "https://x.example/keys", algorithms: ["ES256"] })).toEqual([]);
@@ -147,7 +148,7 @@ describe("credentials", () => {
 
   test("HMAC never goes with a public key, nor a secret with other algorithms", () => {
     expect(signing({ hmac_secret: "s", algorithms: ["HS512", "EdDSA"] })).toEqual([
-      'signing_keys[0].algorithms: "EdDSA" needs a "public_key" or "jwks_url", not an "hmac_secret"',
+      'signing_keys[0].algorithms: "EdDSA" needs a key pair or "jwks_url", not an "hmac_secret"',
     ]);
     expect(signing({ public_key: "p", algorithms: ["RS256", "HS256"] })).toEqual([
       'signing_keys[0].algorithms: "HS256" needs an "hmac_secret": HMAC never goes with a public key',

@@ -1,10 +1,13 @@
 /** What has to fit together between keys. Each rule sees values that the schema has accepted. */
-import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { HMAC_ALGORITHMS, type Algorithm } from "./apps.ts";
 import { dialectsOf, type ChannelSettings } from "./channel-options.ts";
 import { formatDuration } from "./durations.ts";
+import { AUTOMATIC_CHANNELS_MAX, automaticChannels, eventsNamespaces } from "./events.ts";
 import type { Path, Problem } from "./problem.ts";
-import { enabledDialects, type ParsedConfig } from "./schema.ts";
+import { enabledDialects, servesEvents, type ParsedConfig } from "./schema.ts";
+
+const KEY_SOURCES = ["hmac_secret", "public_key", "private_key", "jwks_url"] as const;
 
 /** gusher.md §4: RSA; HMAC only where the app's owner configured a secret. */
 const GUSHER_ALGORITHMS = /^[RH]S/;
@@ -19,6 +22,7 @@ export function checkRules(config: ParsedConfig): Problem[] {
     ...streamingProblems(config),
     ...gusherProblems(config),
     ...tasksProblems(config),
+    ...eventsProblems(config),
   ];
 }
 
@@ -87,11 +91,9 @@ function* signingKeyProblems(
   key: ParsedConfig["signing_keys"][number],
   path: Path,
 ): Iterable<Problem> {
-  const sources = [key.hmac_secret, key.public_key, key.jwks_url].filter(
-    (source) => source !== undefined,
-  );
+  const sources = KEY_SOURCES.filter((source) => key[source] !== undefined);
   if (sources.length !== 1) {
-    const message = 'needs exactly one of "hmac_secret", "public_key" and "jwks_url"';
+    const message = `needs exactly one of ${KEY_SOURCES.map((source) => `"${source}"`).join(", ")}`;
     yield { path, message };
     return;
   }
@@ -99,6 +101,7 @@ function* signingKeyProblems(
     yield* tasksSecretProblems(key, path);
     return;
   }
+  yield* eventsKeyProblems(key, path);
   for (const algorithm of key.algorithms ?? []) {
     if (key.use !== "gusher" || GUSHER_ALGORITHMS.test(algorithm)) continue;
     const message = `"${algorithm}" is none of gusher's: RS256, RS384, RS512, or HMAC`;
@@ -107,8 +110,7 @@ function* signingKeyProblems(
   const symmetric = key.hmac_secret !== undefined;
   if (key.algorithms === undefined) {
     if (!symmetric) {
-      const source = key.public_key === undefined ? "jwks_url" : "public_key";
-      yield { path: [...path, "algorithms"], message: `is required with "${source}"` };
+      yield { path: [...path, "algorithms"], message: `is required with "${sources[0]}"` };
     }
     return;
   }
@@ -117,7 +119,7 @@ function* signingKeyProblems(
     if (hmac === symmetric) continue;
     const message = hmac
       ? `"${algorithm}" needs an "hmac_secret": HMAC never goes with a public key`
-      : `"${algorithm}" needs a "public_key" or "jwks_url", not an "hmac_secret"`;
+      : `"${algorithm}" needs a key pair or "jwks_url", not an "hmac_secret"`;
     yield { path: [...path, "algorithms"], message };
   }
 }
@@ -145,12 +147,29 @@ export function publicKeyProblem(
   algorithms: readonly Algorithm[],
 ): string | undefined {
   if (pem.includes("PRIVATE KEY")) return "holds a private key; only the public one belongs here";
-  let type: string | undefined;
   try {
-    type = createPublicKey(pem).asymmetricKeyType;
+    return unsuited(createPublicKey(pem), algorithms);
   } catch {
     return "must be a public key in PEM";
   }
+}
+
+/** Likewise of a private key's text. */
+export function privateKeyProblem(
+  pem: string,
+  algorithms: readonly Algorithm[],
+): string | undefined {
+  try {
+    return unsuited(createPrivateKey(pem), algorithms);
+  } catch {
+    return "must be a private key in PEM";
+  }
+}
+
+function unsuited(
+  { asymmetricKeyType: type }: KeyObject,
+  algorithms: readonly Algorithm[],
+): string | undefined {
   const prefix = type === "rsa" ? "RS" : type === "ec" ? "ES" : type === "ed25519" ? "EdDSA" : "?";
   const wrong = algorithms.find((algorithm) => !algorithm.startsWith(prefix));
   return wrong === undefined ? undefined : `is of type "${type}", which "${wrong}" cannot use`;
@@ -244,6 +263,66 @@ function* streamingProblems({ streaming, channel }: ParsedConfig): Iterable<Prob
       path: ["streaming", "subscribe_to_user_personal_channel", "personal_channel_namespace"],
       message: `there is no namespace "${name}"`,
     };
+  }
+}
+
+/** A key of another use cannot sign; one that signs says nothing that the dialect's own settings say. */
+function* eventsKeyProblems(
+  key: ParsedConfig["signing_keys"][number],
+  path: Path,
+): Iterable<Problem> {
+  const tokens = ["issuer", "audience"] as const;
+  if (key.use === "events-client") {
+    if (key.hmac_secret === undefined && key.private_key === undefined) {
+      yield { path, message: 'needs an "hmac_secret" or a "private_key": it signs' };
+    }
+    for (const name of tokens.filter((claim) => key[claim] !== undefined)) {
+      yield { path: [...path, name], message: `"events.${name}" says it` };
+    }
+  } else if (key.private_key !== undefined) {
+    yield { path: [...path, "private_key"], message: 'is for "events-client" alone' };
+  }
+  if (key.use !== "events-access") return;
+  for (const name of tokens.filter((claim) => key[claim] === undefined)) {
+    yield { path: [...path, name], message: 'is required with "events-access"' };
+  }
+}
+
+function* eventsProblems(config: ParsedConfig): Iterable<Problem> {
+  const { events, channel, signing_keys } = config;
+  if (!servesEvents(config)) return;
+  const path = ["events", "namespaces"];
+  yield* duplicates(events.namespaces, "name", path);
+  const closed = eventsNamespaces(events.namespaces).filter(
+    ({ visibility }) => visibility === "private",
+  );
+  for (const [index, { name }] of channel.namespaces.entries()) {
+    if (!closed.some((entry) => entry.name === name)) continue;
+    const message = `"${name}" is a private namespace of "events"`;
+    yield { path: ["channel", "namespaces", index, "name"], message };
+  }
+  for (const [index, entry] of events.namespaces.entries()) {
+    if (entry.history_size > 0 !== entry.history_ttl_s > 0) {
+      const message = 'goes with "history_ttl_s": both are 0, or neither';
+      yield { path: [...path, index, "history_size"], message };
+    }
+  }
+  const automatic = automaticChannels(events.namespaces);
+  if (automatic > Math.min(AUTOMATIC_CHANNELS_MAX, config.streaming.channel_limit)) {
+    const message = `one token could open ${automatic} channels by itself, more than a connection may hold`;
+    yield { path, message };
+  }
+  const { operator_url: url, operator_secret: secret } = config.webhooks;
+  if ((url === undefined) !== (secret === undefined)) {
+    const name = url === undefined ? "operator_url" : "operator_secret";
+    yield { path: ["webhooks", name], message: "goes with the other of the two" };
+  }
+  if (!events.enabled) return;
+  if (events.issuer === undefined) {
+    yield { path: ["events", "issuer"], message: 'is required with "enabled"' };
+  }
+  if (!signing_keys.some(({ use }) => use === "events-client")) {
+    yield { path: ["events"], message: 'needs a signing key with use = "events-client"' };
   }
 }
 

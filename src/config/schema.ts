@@ -7,10 +7,12 @@ import { z } from "zod";
 import { apiKey, app, HMAC_ALGORITHMS, signingKey, type Algorithm } from "./apps.ts";
 import { DIALECTS, namespace, withoutNamespace } from "./channel-options.ts";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
+import { events } from "./events.ts";
 import { gusher } from "./gusher.ts";
 import { redactUrls, redis } from "./redis.ts";
 import { streaming } from "./streaming.ts";
 import { tasks } from "./tasks.ts";
+import { webhooks } from "./webhooks.ts";
 
 const PORT_MAX = 65_535;
 /** Longer names would be a cost in every index that holds them. */
@@ -159,8 +161,12 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe("Channels."),
   streaming: streaming.prefault({}).describe("The streaming dialect."),
+  events: events.prefault({}).describe("The events dialect: organisations, tokens, publishing."),
   gusher: gusher.prefault({}).describe("The gusher dialect: gusher.cluster v1, slave and master."),
   tasks: tasks.prefault({}).describe("The task-token dialect: `get_envoy_token`, `invoke_envoy`."),
+  webhooks: webhooks
+    .prefault({})
+    .describe("Outgoing webhooks of organisations, served with the events dialect."),
 });
 
 /** As the schema gives it; `resolve` fills in what depends on other keys. */
@@ -188,6 +194,14 @@ export function enabledDialects({
   return DIALECTS.filter((name) => development || name === "streaming" || enabled);
 }
 
+/** Whether the events dialect is served. Its sockets are streaming's, so no channel names it. */
+export function servesEvents({
+  development,
+  events: { enabled },
+}: Pick<ParsedConfig, "development" | "events">): boolean {
+  return development || enabled;
+}
+
 /** Fills in the only app, and HMAC's default algorithm. Takes what passed the rules. */
 export function resolve(parsed: ParsedConfig): Config {
   const only = parsed.apps[0]?.id ?? "";
@@ -207,11 +221,16 @@ export function toFile(config: Config, options: { readonly redact: boolean }): o
   const written = z.encode(configSchema, config);
   if (options.redact) {
     for (const key of written.signing_keys ?? []) {
-      if (key.hmac_secret !== undefined) key.hmac_secret = "<redacted>";
+      for (const secret of ["hmac_secret", "private_key"] as const) {
+        if (key[secret] !== undefined) key[secret] = "<redacted>";
+      }
     }
     if (written.master_key !== undefined) written.master_key = "<redacted>";
     written.previous_master_keys = written.previous_master_keys?.map(() => "<redacted>");
     if (written.redis?.url !== undefined) written.redis.url = redactUrls(written.redis.url);
+    if (written.webhooks?.operator_secret !== undefined) {
+      written.webhooks.operator_secret = "<redacted>";
+    }
   }
   return written;
 }

@@ -1,14 +1,46 @@
 /** Who decides on connect, subscribe and refresh. A dialect asks; what it asks of is the app's. */
+import type { Disconnect } from "./errors.ts";
 import type { Payload } from "./types.ts";
 
+/**
+ * Each method verifies a token and says what it grants. What a grant rests on and may have ended since is looked at by its
+ * `confirm`, once the caller has compared the grant with its connection.
+ */
 export interface Authority {
   /** Throws HubError `token_expired`, `token_invalid`, `permission_denied`, `unknown_channel`. */
   connect(request: { readonly token: string }): Promise<ConnectGrant>;
   /** A new token for a connection: the caller compares user and channels. Throws as `connect`. */
-  refresh(request: { readonly token: string }): Promise<ConnectGrant>;
-  /** A token that opens one channel: the caller compares channel and user. Throws as `connect`. */
-  subscribe(request: { readonly token: string }): Promise<ChannelGrant>;
+  refresh(request: TokenOfConnection): Promise<ConnectGrant>;
+  /** A token that opens one channel: the caller compares channel, user and connection. Throws as `connect`. */
+  subscribe(request: TokenOfConnection): Promise<ChannelGrant>;
 }
+
+export interface TokenOfConnection {
+  readonly token: string;
+  readonly connection: { readonly held: HeldGrant | undefined };
+}
+
+/** What a connection keeps of the grant that opened it. */
+export interface HeldGrant {
+  /** It alone decides on the connection's later tokens. */
+  readonly authority: Authority;
+  /** The connection is a target under these. */
+  readonly labels: readonly string[];
+  /** When the token was made, epoch milliseconds: what a revocation compares with. */
+  readonly issuedAtMs: number;
+  /** The authority's own. */
+  readonly detail: unknown;
+}
+
+/** A `hub.signal` body, for every dialect whose connections hold grants: ends those of grants that are not younger. */
+export interface Revocation {
+  readonly do: "revoke";
+  readonly issuedBeforeMs: number;
+  readonly reason: Disconnect;
+}
+
+/** Throws as `connect`, or DisconnectError. */
+export type Confirm = () => Promise<void>;
 
 export interface ConnectGrant {
   /** `""`: anonymous. */
@@ -18,6 +50,12 @@ export interface ConnectGrant {
   readonly info?: Payload;
   /** Channels that the server subscribes the connection to. */
   readonly subscriptions: ReadonlyMap<string, SubscriptionGrant>;
+  /** Present: a refresh with other channels changes the connection's, where otherwise it ends the connection. */
+  readonly held?: HeldGrant;
+  /** Connections of this user on this node. Absent: as the settings say. */
+  readonly userConnectionsMax?: number;
+  /** Asked before the answer, and only once the connection bears its labels, so that nothing that ends it can miss it. */
+  readonly confirm?: Confirm;
 }
 
 export interface SubscriptionGrant {
@@ -42,4 +80,6 @@ export interface ChannelGrant extends SubscriptionGrant {
   readonly userId: string;
   /** The one connection that it is for, when the token names one. */
   readonly connectionId?: string;
+  /** Asked before the answer. */
+  readonly confirm?: Confirm;
 }

@@ -206,8 +206,13 @@ export interface JobQueue {
   /** Ends the lease and gives the job out again, not before `atMs` (epoch; in the past: at once). False: the lease is lost. */
   retry(queue: string, job: JobLease, atMs: number): Promise<boolean>;
   /**
+   * Removes the job of this id, or without one all jobs of the queue, and answers how many. Leased ones too: their leases are lost.
+   * What an order key held back behind a removed job comes next.
+   */
+  remove(queue: string, id?: string): Promise<number>;
+  /**
    * Calls `onDue` whenever a job may have become due, on whichever node and for whatever reason: it was added or put back, its time
-   * has come, its lease has ended, the one before it is done. Once resolved, no job becomes due without a call; those
+   * has come, its lease has ended, the one before it is done or removed. Once resolved, no job becomes due without a call; those
    * due already are for a `take` to find. One call may stand for many jobs, or for none, and may come before this
    * resolves. The answer ends the watch.
    */

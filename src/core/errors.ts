@@ -63,3 +63,14 @@ export interface Disconnect {
   /** A close code and reason that an application chose; dialects whose wire carries such codes use it in place of their own. */
   readonly wire?: { readonly code: number; readonly reason: string };
 }
+
+/** Thrown where a command is to end its connection rather than be answered. */
+export class DisconnectError extends Error {
+  readonly disconnect: Disconnect;
+
+  constructor(reason: DisconnectCode | Disconnect) {
+    const disconnect = typeof reason === "string" ? { disconnect: reason } : reason;
+    super(disconnect.wire?.reason ?? disconnect.disconnect);
+    this.disconnect = disconnect;
+  }
+}

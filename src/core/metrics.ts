@@ -8,7 +8,10 @@ export type CounterName =
   | "disconnects"
   | "api_requests"
   | "publications"
-  | "limits_hit";
+  | "limits_hit"
+  | "webhook_attempts"
+  | "webhook_dead_letters"
+  | "webhook_disabled";
 
 export interface Metrics {
   /** Adds one. Labels have few values: never an id, a channel or a user. */

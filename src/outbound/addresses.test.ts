@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { isPublicAddress, normaliseAddress } from "./addresses.ts";
+import { allowingNetworks, isPublicAddress, normaliseAddress } from "./addresses.ts";
 
 const PUBLIC = [
   "1.1.1.1",
@@ -107,4 +107,27 @@ test.each([
   ["example.test", undefined],
 ])("normaliseAddress() of '%s' is %p", (address, normalised) => {
   expect(normaliseAddress(address)).toBe(normalised as string);
+});
+
+test.each([
+  [[], "1.1.1.1", true],
+  [[], "10.1.2.3", false],
+  [["10.0.0.0/8"], "10.1.2.3", true],
+  [["10.0.0.0/8"], "11.1.2.3", true],
+  [["10.0.0.0/8"], "192.168.0.1", false],
+  [["10.0.0.0/8"], "::ffff:10.1.2.3", true],
+  [["192.168.7.0/25"], "192.168.7.127", true],
+  [["192.168.7.0/25"], "192.168.7.128", false],
+  [["127.0.0.1"], "127.0.0.1", true],
+  [["127.0.0.1"], "127.0.0.2", false],
+  [["fd00::/8"], "fd12::1", true],
+  [["fd00::/8"], "fe80::1", false],
+  [["::1"], "::1", true],
+  [["::1"], "::2", false],
+  [["::/0"], "10.0.0.1", false],
+  [["0.0.0.0/0"], "::1", false],
+  [["0.0.0.0/0"], "127.0.0.1", true],
+  [["0.0.0.0/0"], "no address", false],
+])("allowing %p, '%s' is %p", (networks, address, allowed) => {
+  expect(allowingNetworks(networks)(address)).toBe(allowed);
 });

@@ -52,6 +52,16 @@ export function isPublicAddress(address: string): boolean {
   return contains(GLOBAL_IPV6, bytes) && !NOT_PUBLIC_IPV6.some((range) => contains(range, bytes));
 }
 
+/** Public addresses, and those of the networks listed: `10.0.0.0/8`, `fd00::/8`, or one address. */
+export function allowingNetworks(networks: readonly string[]): (address: string) => boolean {
+  const allowed = networks.map(parseRange);
+  return (address) => {
+    if (isPublicAddress(address)) return true;
+    const bytes = parseAddress(address);
+    return bytes !== undefined && allowed.some((range) => contains(range, bytes));
+  };
+}
+
 /**
  * One spelling per address: dotted IPv4, also for IPv4-mapped IPv6, and RFC 5952 IPv6 without brackets.
  * Undefined for anything else, zone suffixes (`%eth0`) included.
@@ -90,13 +100,12 @@ function parseGroups(groups: string): number[] {
 
 function parseRange(range: string): Range {
   const [address = "", bits] = range.split("/");
-  return {
-    bytes: isIPv4(address) ? address.split(".").map(Number) : parseIPv6(address),
-    bits: Number(bits),
-  };
+  const bytes = isIPv4(address) ? address.split(".").map(Number) : parseIPv6(address);
+  return { bytes, bits: bits === undefined ? bytes.length * 8 : Number(bits) };
 }
 
 function contains(range: Range, bytes: readonly number[]): boolean {
+  if (range.bytes.length !== bytes.length) return false;
   return range.bytes.every((expected, index) => {
     const bits = Math.min(8, Math.max(0, range.bits - index * 8));
     const mask = (0xff << (8 - bits)) & 0xff;

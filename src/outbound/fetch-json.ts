@@ -1,6 +1,8 @@
 /** A JSON document from a URL, such as a key set: one checked GET, bounded in time and size. */
 
-import { OutboundError, type OutboundRequest, request } from "./request.ts";
+import { OutboundError } from "./outbound-error.ts";
+import type { OutboundRequest } from "./outbound-request.ts";
+import { request } from "./request.ts";
 
 export type JsonRequest = Omit<OutboundRequest, "method" | "body">;
 

@@ -67,6 +67,24 @@ describe("a request", () => {
     expect(`${error.message}${String(error.cause)}`).not.toContain("s3cret");
   });
 
+  test.each([
+    ["user:pass", "user:pass"],
+    ["user", "user:"],
+    [":p%40ss", ":p@ss"],
+    ["100%:%C3%BC", "100%:ü"],
+  ])("turns the URL's %s into Basic authorization", async (given, credentials) => {
+    const { headers, url } = await seen(ask(`http://${given}@a.test:${http}/`));
+    expect(headers["authorization"]).toBe(`Basic ${Buffer.from(credentials).toString("base64")}`);
+    expect(headers.host).toBe(`a.test:${http}`);
+    expect(url).toBe("/");
+  });
+
+  test("prefers an authorization among its headers", async () => {
+    const own = { Authorization: "Bearer own" };
+    const { headers } = await seen(ask(`http://user:pass@a.test:${http}/`, { headers: own }));
+    expect(headers["authorization"]).toBe("Bearer own");
+  });
+
   test("opens a connection of its own every time", async () => {
     const before = connections();
     for (let count = 0; count < 3; count++) await ask(`http://a.test:${http}/`);
@@ -123,11 +141,9 @@ describe("the URL", () => {
     "file:///etc/passwd",
     "data:text/plain,a",
     "http://",
-    "http://user@a.test/",
-    "http://user:s3cret@a.test/",
-    "https://:s3cret@a.test/",
     "http://[fe80::1%25eth0]/",
     "http://1.2.3.400/",
+    "ftp://user:s3cret@a.test/",
   ])("'%s' is refused without being quoted", async (url) => {
     const error = await failureOf(ask(url));
     expect(error.reason).toBe("invalid_url");

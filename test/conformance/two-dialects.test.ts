@@ -38,6 +38,7 @@ async function boot() {
       schedule,
       metrics: createMetrics(),
       version: "test",
+      authorities: new Map(),
     },
     onError: onBug,
     onEvent: () => {},

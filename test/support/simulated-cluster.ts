@@ -88,6 +88,7 @@ export class SimulatedCluster {
         take: () => Promise.reject(new Error("Not simulated")),
         done: () => Promise.reject(new Error("Not simulated")),
         retry: () => Promise.reject(new Error("Not simulated")),
+        remove: () => Promise.reject(new Error("Not simulated")),
         watch: () => Promise.reject(new Error("Not simulated")),
         counts: () => Promise.reject(new Error("Not simulated")),
       },

@@ -8,7 +8,7 @@ import { hs256 } from "./tokens.ts";
 
 type Settings = Readonly<Record<string, unknown>>;
 
-export interface StreamingOptions extends Pick<BootOptions, "dataDir" | "config"> {
+export interface StreamingOptions extends Pick<BootOptions, "dataDir" | "config" | "engine"> {
   /** Over: no pings, so that time can be moved without answering them. */
   readonly streaming?: Settings;
   readonly namespaces?: readonly Settings[];
@@ -29,11 +29,12 @@ export const RECOVERY = { ...OPEN, ...HISTORY, force_recovery: true };
 
 /** Tokens are asked for, channels are closed, unless the options say otherwise. */
 export async function bootStreaming(options: StreamingOptions = {}): Promise<StreamingServer> {
-  const { streaming, namespaces = [], withoutNamespace = {}, dataDir, config } = options;
+  const { streaming, namespaces = [], withoutNamespace = {}, dataDir, config, engine } = options;
   const runtime = options.runtime ?? createTestRuntime();
   const server = await bootServer({
     runtime,
     ...(dataDir === undefined ? {} : { dataDir }),
+    ...(engine === undefined ? {} : { engine }),
     config: {
       channel: { without_namespace: withoutNamespace, namespaces },
       streaming: { ping_interval: "0s", ...streaming },

@@ -1,6 +1,6 @@
 /** What each command does once a session is connected (centrifugo-protocol.md §4, §6). */
 import type { ConnectGrant } from "../../core/authority.ts";
-import { HubError } from "../../core/errors.ts";
+import { DisconnectError, HubError } from "../../core/errors.ts";
 import type { StreamPosition } from "../../core/types.ts";
 import {
   channelOptions,
@@ -9,9 +9,8 @@ import {
   mayReadPresence,
   type Asker,
 } from "./channel-rules.ts";
-import { granted, sameChannels } from "./connect.ts";
+import { granted } from "./connect.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
-import { DisconnectError } from "./errors.ts";
 import type {
   HistoryRequest,
   PublishRequest,
@@ -20,6 +19,7 @@ import type {
   SubscribeRequest,
   WireClientInfo,
 } from "./protocol.ts";
+import { changeChannels, sameChannels } from "./server-side.ts";
 import type { StreamingSession } from "./session.ts";
 import {
   channelOf,
@@ -27,6 +27,7 @@ import {
   expiry,
   planSubscribe,
   subscribeResult,
+  theirs,
   unexpired,
 } from "./subscribe.ts";
 
@@ -55,7 +56,7 @@ export async function runCommand(
     case "rpc":
       return rpc(session, request.params.method);
     case "refresh":
-      return refresh(session, request.params.token);
+      return refresh(session, id, request.params.token);
     case "sub_refresh":
       return subRefresh(session, request.params);
   }
@@ -179,20 +180,25 @@ async function rpc(session: StreamingSession, method: string): Promise<Result> {
   throw new HubError(code, "No handler for this method");
 }
 
-async function refresh(session: StreamingSession, token: string): Promise<Result> {
+async function refresh(session: StreamingSession, id: number, token: string): Promise<undefined> {
   const { authority, runtime, settings } = session.context;
   if (token === "") throw new DisconnectError("bad_request");
   const nowMs = runtime.clock.epochMs();
-  const grant = await expiredCloses(granted(authority.refresh({ token })), nowMs);
+  const refreshing = authority.refresh({ token, connection: session });
+  const grant = await expiredCloses(granted(refreshing), nowMs);
   if (grant.userId !== session.userId) throw new DisconnectError("invalid_token");
-  if (!sameChannels(session, grant.subscriptions.keys())) {
+  if (grant.held === undefined && !sameChannels(session, grant)) {
     throw new DisconnectError("insufficient_state");
   }
+  session.hold(grant.held);
+  if (grant.confirm !== undefined) await granted(grant.confirm());
   session.expiresAtMs = grant.expiresAtMs;
   session.reschedule();
   const { connectionId: client } = session;
   const left = expiry(grant.expiresAtMs, nowMs);
-  return { refresh: { client, version: settings.serverVersion, ...left } };
+  session.reply(id, { refresh: { client, version: settings.serverVersion, ...left } });
+  if (grant.held !== undefined) await changeChannels(session, grant);
+  return undefined;
 }
 
 /** §3.4: a connection that shows an expired token has expired. */
@@ -216,10 +222,8 @@ async function subRefresh(
   if (subscription === undefined) throw new HubError("permission_denied", "Not subscribed");
   if (request.token === "") throw new HubError("bad_request", "A refresh needs a token");
   const nowMs = runtime.clock.epochMs();
-  const grant = unexpired(await granted(authority.subscribe({ token: request.token })), nowMs);
-  if (grant.channel !== name || grant.userId !== session.userId) {
-    throw new DisconnectError("invalid_token");
-  }
+  const given = authority.subscribe({ token: request.token, connection: session });
+  const grant = await granted(theirs(unexpired(await granted(given), nowMs), name, session));
   detailOf(subscription).expiresAtMs = grant.expiresAtMs;
   session.reschedule();
   return { sub_refresh: expiry(grant.expiresAtMs, nowMs) };

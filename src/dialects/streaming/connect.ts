@@ -1,8 +1,7 @@
 /** The connect command: who this is, what it is subscribed to from the start, and one answer for all of it (centrifugo-protocol.md §3.1, §14). */
 import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
-import { HubError } from "../../core/errors.ts";
+import { DisconnectError, HubError } from "../../core/errors.ts";
 import { channelOptions, maySubscribe, personalChannel } from "./channel-rules.ts";
-import { DisconnectError } from "./errors.ts";
 import type { ConnectRequest, ConnectResult, SubscribeResult } from "./protocol.ts";
 import type { StreamingSession } from "./session.ts";
 import { expiry, plan, subscribeResult, unexpired, type SubscribePlan } from "./subscribe.ts";
@@ -22,12 +21,14 @@ export async function connect(
     if (grant.info !== undefined) session.info = grant.info;
     session.expiresAtMs = grant.expiresAtMs;
     const plans = planSubscriptions(session, grant, request);
-    limitConnections(session, plans.length);
+    limitConnections(session, plans.length, grant.userConnectionsMax);
     // What the channels send before the answer waits behind it: natively where the socket can, else in the session.
     const held = plans.length > 0 ? session.member : undefined;
     held?.hold();
     try {
       session.connection = hub.connect(session);
+      session.hold(grant.held);
+      if (grant.confirm !== undefined) await granted(grant.confirm());
       endOthers(session);
       const subs = await subscribeAll(session, plans);
       if (session.state !== "connecting") return;
@@ -82,8 +83,9 @@ async function authenticate(
   return { userId: anonymous ? "" : headerUserId, subscriptions: new Map() };
 }
 
-function withoutExpiry({ userId, info, subscriptions }: ConnectGrant): ConnectGrant {
-  return { userId, subscriptions, ...(info === undefined ? {} : { info }) };
+function withoutExpiry(grant: ConnectGrant): ConnectGrant {
+  const { expiresAtMs: _, ...rest } = grant;
+  return rest;
 }
 
 /** An invalid token closes the connection; an expired one is answered, so that the client fetches another. */
@@ -143,13 +145,17 @@ function mayAskFor({ context, userId }: StreamingSession, name: string): boolean
   }
 }
 
-function limitConnections({ context, userId }: StreamingSession, channels: number): void {
+function limitConnections(
+  { context, userId }: StreamingSession,
+  channels: number,
+  userConnectionsMax: number | undefined,
+): void {
   const { hub, settings, metrics } = context;
   if (channels > settings.channelLimit) {
     metrics.count("limits_hit", { limit: "channel_limit" });
     throw new DisconnectError("channel_limit");
   }
-  const limit = settings.userConnectionLimit;
+  const limit = userConnectionsMax ?? settings.userConnectionLimit;
   if (limit > 0 && userId !== "" && hub.connectionsOf(userId) >= limit) {
     metrics.count("limits_hit", { limit: "user_connection_limit" });
     throw new DisconnectError("connection_limit");
@@ -182,17 +188,4 @@ async function subscribeAll(
     });
   }
   return subs;
-}
-
-/** Channels of the connection's tokens, as a refresh must name them again (§3.4). */
-export function sameChannels(session: StreamingSession, request: Iterable<string>): boolean {
-  const asked = new Set(request);
-  let held = 0;
-  for (const { channel, options } of session.connection?.subscriptions() ?? []) {
-    const { fromToken } = options.detail as { fromToken: boolean };
-    if (!fromToken) continue;
-    if (!asked.has(channel.name)) return false;
-    held++;
-  }
-  return held === asked.size;
 }

@@ -1,10 +1,5 @@
 /** The protocol's error and close codes for the core's words (centrifugo-protocol.md §8). */
-import {
-  HubError,
-  type Disconnect,
-  type DisconnectCode,
-  type HubErrorCode,
-} from "../../core/errors.ts";
+import type { DisconnectCode, HubError, HubErrorCode } from "../../core/errors.ts";
 import type { WireError } from "./protocol.ts";
 
 /** §8.1. Total: a new core code does not compile until it has an answer here. */
@@ -58,16 +53,6 @@ export const UNSUBSCRIBE_CODES = {
   insufficientState: { code: 2500, reason: "insufficient state" },
   expired: { code: 2501, reason: "subscription expired" },
 } as const;
-
-/** Thrown by a command that ends its connection rather than being answered. */
-export class DisconnectError extends Error {
-  readonly disconnect: Disconnect;
-
-  constructor(code: DisconnectCode) {
-    super(code);
-    this.disconnect = { disconnect: code };
-  }
-}
 
 export function wireErrorOf(error: HubError): WireError {
   return WIRE_ERRORS[error.code];

@@ -2,7 +2,13 @@
  * One client's connection: the order of commands, answers and closes (centrifugo-protocol.md §3).
  * What single commands do is in connect.ts, subscribe.ts and commands.ts.
  */
-import { HubError, type Disconnect, type HubErrorCode } from "../../core/errors.ts";
+import type { HeldGrant } from "../../core/authority.ts";
+import {
+  DisconnectError,
+  HubError,
+  type Disconnect,
+  type HubErrorCode,
+} from "../../core/errors.ts";
 import type { GroupMember } from "../../core/fanout.ts";
 import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
 import type { Scheduled } from "../../core/schedule.ts";
@@ -10,7 +16,7 @@ import type { ClientInfo, Frame, Payload } from "../../core/types.ts";
 import type { Session, Socket } from "../../transports/socket.ts";
 import { runCommand } from "./commands.ts";
 import { connect } from "./connect.ts";
-import { DisconnectError, DISCONNECTS, UNSUBSCRIBE_CODES, wireErrorOf } from "./errors.ts";
+import { DISCONNECTS, UNSUBSCRIBE_CODES, wireErrorOf } from "./errors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import {
   MalformedFrame,
@@ -48,6 +54,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   info?: Payload;
   state: SessionState = "new";
   connection: Connection | undefined;
+  held: HeldGrant | undefined;
   /** Milliseconds since the epoch at which the credentials end; undefined: never. */
   expiresAtMs: number | undefined;
   scheduledTick = 0;
@@ -275,6 +282,16 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     else schedule.set(this, nextMs);
   }
 
+  /** From now on the connection stands under this grant's labels; undefined: of an authority that has none. */
+  hold(held: HeldGrant | undefined): void {
+    const labels = held?.labels ?? [];
+    for (const former of this.held?.labels ?? []) {
+      if (!labels.includes(former)) this.connection?.unlabel(former);
+    }
+    for (const label of labels) this.connection?.label(label);
+    this.held = held;
+  }
+
   /** Ends a client-side subscription and says so. */
   endSubscription(
     name: string,
@@ -294,7 +311,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   }
 
   signal(body: unknown): boolean | Promise<boolean> {
-    return this.state === "connected" && handleSignal(this, body as Signal);
+    return handleSignal(this, body as Signal);
   }
 
   slow(): void {

@@ -1,12 +1,9 @@
 /** What the server API asks of sessions, wherever they are (centrifugo-protocol.md §17): `hub.signal` bodies, plain JSON data. */
-import type { SubscriptionGrant, SubscriptionOverride } from "../../core/authority.ts";
-import { HubError } from "../../core/errors.ts";
+import type { Revocation, SubscriptionGrant, SubscriptionOverride } from "../../core/authority.ts";
 import type { Payload, StreamPosition } from "../../core/types.ts";
-import { channelOptions } from "./channel-rules.ts";
-import { UNSUBSCRIBE_CODES } from "./errors.ts";
-import type { SubscribeRequest } from "./protocol.ts";
+import { subscribeFromServer, unsubscribeFromServer } from "./server-side.ts";
 import type { StreamingSession } from "./session.ts";
-import { channelOf, expiry, plan, subscribeResult } from "./subscribe.ts";
+import { expiry } from "./subscribe.ts";
 
 /** Payloads as JSON data; bytes travel as base64. */
 type Portable = { readonly json: string } | { readonly base64: string };
@@ -29,13 +26,16 @@ export type Signal =
       /** Absent: the connection does not expire any more. */
       readonly expiresAtMs?: number | undefined;
       readonly info?: Portable | undefined;
-    };
+    }
+  | Revocation;
 
-/** Whether it concerned the session. A promise settles once it took effect; it does not reject. */
+/** Whether it concerned the session. A promise settles once it took effect; it does not reject. Only a revocation concerns one that still connects. */
 export function handleSignal(
   session: StreamingSession,
   signal: Signal,
 ): boolean | Promise<boolean> {
+  if (signal.do === "revoke") return revoke(session, signal);
+  if (session.state !== "connected") return false;
   switch (signal.do) {
     case "subscribe":
       return reported(session, "a server-side subscribe", subscribe(session, signal));
@@ -60,61 +60,24 @@ async function reported(
   }
 }
 
-async function subscribe(
+function subscribe(
   session: StreamingSession,
-  signal: Extract<Signal, { do: "subscribe" }>,
+  {
+    channel,
+    info,
+    data,
+    expiresAtMs,
+    override,
+    recoverSince,
+  }: Extract<Signal, { do: "subscribe" }>,
 ): Promise<boolean> {
-  const { connection, context } = session;
-  const name = signal.channel;
-  // §17: connections that hold it already are left alone.
-  if (connection === undefined || connection.subscription(channelOf(name)) !== undefined)
-    return false;
-  if (connection.subscriptionCount >= context.settings.channelLimit) {
-    context.metrics.count("limits_hit", { limit: "channel_limit" });
-    return false;
-  }
-  const { info, data, expiresAtMs, override, recoverSince } = signal;
   const grant: SubscriptionGrant = {
     ...(info === undefined ? {} : { channelInfo: payloadFrom(info) }),
     ...(data === undefined ? {} : { data: payloadFrom(data) }),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
     ...(override === undefined ? {} : { override }),
   };
-  const options = channelOptions(context.hub.namespaces, name);
-  const request = recoverSince === undefined ? undefined : recoverRequest(name, recoverSince);
-  const made = plan(context, session, { name, options, grant, request, serverSide: true });
-  try {
-    await connection.subscribe(made.channel, made.options, (subscribed) => {
-      const result = subscribeResult(made, subscribed, context.runtime.clock.epochMs());
-      const { publications = [], ...rest } = result;
-      session.push({ channel: name, subscribe: rest });
-      // The push has no room for them (§2, Subscribe): they follow as publications.
-      for (const pub of publications) session.push({ channel: name, pub });
-      session.reschedule();
-    });
-  } catch (error) {
-    // The client was faster.
-    if (error instanceof HubError && error.code === "already_subscribed") return false;
-    throw error;
-  }
-  return true;
-}
-
-function recoverRequest(channel: string, since: StreamPosition): SubscribeRequest {
-  return {
-    channel,
-    token: "",
-    recover: true,
-    epoch: since.epoch,
-    offset: since.offset,
-    positioned: true,
-    recoverable: true,
-    join_leave: false,
-    delta: "",
-    filtered: false,
-    flag: 0,
-    type: 0,
-  };
+  return subscribeFromServer(session, { name: channel, grant, recoverSince, fromToken: false });
 }
 
 async function unsubscribe(session: StreamingSession, name: string): Promise<boolean> {
@@ -123,11 +86,7 @@ async function unsubscribe(session: StreamingSession, name: string): Promise<boo
   const names =
     name === "" ? [...connection.subscriptions()].map(({ channel }) => channel.name) : [name];
   let any = false;
-  for (const each of names) {
-    if (!(await connection.unsubscribe(channelOf(each)))) continue;
-    any = true;
-    session.push({ channel: each, unsubscribe: UNSUBSCRIBE_CODES.server });
-  }
+  for (const each of names) any = (await unsubscribeFromServer(session, each)) || any;
   return any;
 }
 
@@ -138,6 +97,12 @@ function refresh(session: StreamingSession, signal: Extract<Signal, { do: "refre
   session.reschedule();
   const nowMs = session.context.runtime.clock.epochMs();
   session.push({ refresh: expiry(signal.expiresAtMs, nowMs) });
+}
+
+function revoke(session: StreamingSession, { issuedBeforeMs, reason }: Revocation): boolean {
+  if (session.held === undefined || session.held.issuedAtMs > issuedBeforeMs) return false;
+  session.disconnect(reason);
+  return true;
 }
 
 function payloadFrom(portable: Portable): Payload {

@@ -1,6 +1,6 @@
 /** From a request or a grant to a subscription: what is allowed, which options hold, and the answer (centrifugo-protocol.md §4, §14). */
-import type { SubscriptionGrant } from "../../core/authority.ts";
-import { HubError } from "../../core/errors.ts";
+import type { ChannelGrant, HeldGrant, SubscriptionGrant } from "../../core/authority.ts";
+import { DisconnectError, HubError } from "../../core/errors.ts";
 import type { Encoder, SubscribeOptions, Subscribed, Subscription } from "../../core/hub.ts";
 import type { ChannelOptions } from "../../core/namespaces.ts";
 import { CHANNELS, type Channel, type Payload } from "../../core/types.ts";
@@ -13,7 +13,6 @@ import {
   type Asker,
 } from "./channel-rules.ts";
 import { wirePublication } from "./encoders.ts";
-import { DisconnectError } from "./errors.ts";
 import type { SubscribeRequest, SubscribeResult } from "./protocol.ts";
 import type { StreamingContext } from "./settings.ts";
 
@@ -48,6 +47,7 @@ export interface SubscribingSession {
   readonly userId: string;
   readonly encoder: Encoder;
   readonly joinLeaveEncoder: Encoder;
+  readonly held: HeldGrant | undefined;
 }
 
 export function channelOf(name: string): Channel {
@@ -75,7 +75,10 @@ export async function planSubscribe(
   const asker: Asker = { userId, subscribed: true, insecure: settings.insecure };
   let grant: SubscriptionGrant = {};
   if (request.token !== "") {
-    grant = await grantOf(context, session, request);
+    const { authority, runtime } = context;
+    const { token } = request;
+    const given = await authority.subscribe({ token, connection: session });
+    grant = await theirs(unexpired(given, runtime.clock.epochMs()), name, session);
   } else if (isPrivate(name) || !maySubscribe(name, options, asker)) {
     throw new HubError("permission_denied", "Subscribing is not allowed");
   }
@@ -84,17 +87,20 @@ export async function planSubscribe(
   return plan(context, session, { name, options, grant, request, serverSide: false });
 }
 
-async function grantOf(
-  { authority, runtime }: StreamingContext,
-  { connectionId, userId }: SubscribingSession,
-  { channel, token }: SubscribeRequest,
-): Promise<SubscriptionGrant> {
-  const grant = unexpired(await authority.subscribe({ token }), runtime.clock.epochMs());
+/**
+ * What a token grants, as far as it is for this channel and connection. Throws DisconnectError: a token that is somebody else's
+ * is no mistake of this channel's but of this client (§4.1 rule 9).
+ */
+export async function theirs(
+  grant: ChannelGrant,
+  channel: string,
+  { connectionId, userId }: { readonly connectionId: string; readonly userId: string },
+): Promise<ChannelGrant> {
   const otherConnection = grant.connectionId !== undefined && grant.connectionId !== connectionId;
-  // §4.1 rule 9: a token that is somebody else's is no mistake of this channel's but of this client.
   if (grant.channel !== channel || grant.userId !== userId || otherConnection) {
     throw new DisconnectError("invalid_token");
   }
+  await grant.confirm?.();
   return grant;
 }
 

@@ -25,6 +25,11 @@ export interface QueueRow {
   readonly jobs: number;
 }
 
+export interface Removed {
+  /** Another job of its order key was held back behind it. */
+  readonly released: boolean;
+}
+
 type Bind = string | number | null;
 
 export function prepareQueues(db: Database) {
@@ -38,7 +43,9 @@ export function prepareQueues(db: Database) {
     "DELETE FROM job_queue WHERE id IN (SELECT id FROM job_queue WHERE jobs = 0 LIMIT ?)",
   );
 
-  const jobById = get<{ seq: number }>("SELECT seq FROM job WHERE queue = ? AND id = ?");
+  const jobById = get<{ seq: number; order_key: string | null }>(
+    "SELECT seq, order_key FROM job WHERE queue = ? AND id = ?",
+  );
   const jobByKey = get<{ seq: number }>(
     "SELECT seq FROM job WHERE queue = ? AND order_key = ? ORDER BY seq LIMIT 1",
   );
@@ -61,7 +68,8 @@ export function prepareQueues(db: Database) {
     "SELECT seq, order_key FROM job WHERE queue = ? AND id = ? AND lease = ?",
   );
   const jobDelete = run("DELETE FROM job WHERE seq = ?");
-  const jobRelease = run(`UPDATE job SET state = ${READY} WHERE seq = ?`);
+  const jobsDelete = run("DELETE FROM job WHERE queue = ?");
+  const jobRelease = run(`UPDATE job SET state = ${READY} WHERE seq = ? AND state = ${HELD}`);
   const jobRetry = run(
     `UPDATE job SET state = ${READY}, due_ms = ?1, not_before_ms = ?1, lease = NULL WHERE seq = ?2`,
   );
@@ -73,6 +81,18 @@ export function prepareQueues(db: Database) {
   const dueNext = get<{ ready: number | null; leased: number | null }>(
     `SELECT ${nextOf(READY)} AS ready, ${nextOf(LEASED)} AS leased`,
   );
+
+  /** The next of its order key takes its place, if there is one. */
+  function deleteJob(
+    queue: number,
+    job: { readonly seq: number; readonly order_key: string | null },
+  ): Removed {
+    jobDelete.run(job.seq);
+    queueCount.run(-1, queue);
+    const next = job.order_key === null ? null : jobByKey.get(queue, job.order_key);
+    if (next !== null) jobRelease.run(next.seq);
+    return { released: next !== null };
+  }
 
   return {
     queue(app: string, name: string): QueueRow | undefined {
@@ -120,15 +140,23 @@ export function prepareQueues(db: Database) {
       return rows;
     },
 
-    /** False where no job has this id and token. */
-    removeLeased(queue: number, id: string, token: string): boolean {
+    /** Undefined where no job has this id and token. */
+    removeLeased(queue: number, id: string, token: string): Removed | undefined {
       const job = jobByLease.get(queue, id, token);
-      if (job === null) return false;
-      jobDelete.run(job.seq);
-      queueCount.run(-1, queue);
-      const next = job.order_key === null ? null : jobByKey.get(queue, job.order_key);
-      if (next !== null) jobRelease.run(next.seq);
-      return true;
+      return job === null ? undefined : deleteJob(queue, job);
+    },
+
+    /** Undefined where no job has this id. */
+    removeById(queue: number, id: string): Removed | undefined {
+      const job = jobById.get(queue, id);
+      return job === null ? undefined : deleteJob(queue, job);
+    },
+
+    /** How many there were. */
+    removeAll(queue: number): number {
+      const { changes } = jobsDelete.run(queue);
+      queueCount.run(-changes, queue);
+      return changes;
     },
 
     /** False where no job has this id and token. */

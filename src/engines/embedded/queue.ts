@@ -103,8 +103,8 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
 
     done(queue, { id, lease }) {
       return settle(queue, (queueId) => {
-        const held = queues.removeLeased(queueId, id, lease);
-        return { held, due: held };
+        const removed = queues.removeLeased(queueId, id, lease);
+        return { held: removed !== undefined, due: removed?.released === true };
       });
     },
 
@@ -113,6 +113,29 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
       return settle(queue, (queueId, nowMs) => {
         const held = queues.putBack(queueId, id, lease, dueMs);
         return { held, due: dueMs <= nowMs };
+      });
+    },
+
+    remove(queue, id) {
+      let removed = 0;
+      let due = false;
+      return commits.submit({
+        writes: () => true,
+        write() {
+          const row = queues.queue(app, queue);
+          if (row === undefined) return;
+          if (id === undefined) {
+            removed = queues.removeAll(row.id);
+            return;
+          }
+          const one = queues.removeById(row.id, id);
+          removed = one === undefined ? 0 : 1;
+          due = one?.released === true;
+        },
+        deliver() {
+          if (removed > 0) watchers.changed(queue, due);
+        },
+        result: () => removed,
       });
     },
 

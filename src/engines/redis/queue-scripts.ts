@@ -8,6 +8,7 @@ const shared = readScript("queue-shared");
 export const QUEUE_ADD = withShared("queue-add");
 export const QUEUE_TAKE = withShared("queue-take");
 export const QUEUE_DONE = withShared("queue-done");
+export const QUEUE_REMOVE = withShared("queue-remove");
 export const QUEUE_RETRY = withShared("queue-retry");
 export const QUEUE_CHECK = plain("queue-check");
 export const QUEUE_COUNTS = plain("queue-counts");

@@ -7,6 +7,7 @@ import {
   QUEUE_ADD,
   QUEUE_COUNTS,
   QUEUE_DONE,
+  QUEUE_REMOVE,
   QUEUE_RETRY,
   QUEUE_TAKE,
   queueKeys,
@@ -119,6 +120,11 @@ export function createRedisJobQueue(options: RedisJobQueueOptions): JobQueue {
     async retry(queue, { id, lease }, atMs) {
       const args = [id, lease, clock.epochMs(), wholeMs(atMs)];
       return (await change(QUEUE_RETRY, queue, args)) === 1;
+    },
+
+    async remove(queue, id) {
+      const args = [clock.epochMs(), EMPTY_STATE_MS, ...(id === undefined ? [] : [id])];
+      return (await change(QUEUE_REMOVE, queue, args)) as number;
     },
 
     watch(queue, onDue) {

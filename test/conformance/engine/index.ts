@@ -7,6 +7,7 @@ import { testLife } from "./life.ts";
 import { testListeners } from "./listeners.ts";
 import { testPresence } from "./presence.ts";
 import { testQueueOrder } from "./queue-order.ts";
+import { testQueueRemove } from "./queue-remove.ts";
 import { testQueueWatch } from "./queue-watch.ts";
 import { testQueue } from "./queue.ts";
 import { testRecords } from "./records.ts";
@@ -30,6 +31,7 @@ export function testEngine(name: string, create: Create, { movesTime }: EngineCa
   describe(`${name}: records`, () => testRecords(create, movesTime));
   describe(`${name}: queue`, () => testQueue(create, movesTime));
   describe(`${name}: queue, order keys`, () => testQueueOrder(create, movesTime));
+  describe(`${name}: queue, removing`, () => testQueueRemove(create, movesTime));
   describe(`${name}: queue, watching`, () => testQueueWatch(create, movesTime));
   describe(`${name}: life`, () => testLife(create));
 }

@@ -185,9 +185,9 @@ describe("37: a pattern", () => {
     const streaming = new WebSocket(server.websocketUrl);
     const subscribed = Promise.withResolvers<void>();
     streaming.onopen = () =>
-      streaming.send('{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"orders:A"}}');
+      streaming.send('{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"orders#A"}}');
     streaming.onmessage = ({ data }) => {
-      if (String(data).includes('"id":2')) subscribed.resolve();
+      if (String(data).includes('"id":2,"subscribe"')) subscribed.resolve();
     };
     await subscribed.promise;
     expect((await push(server, { channel_pattern: "A" })).body).toBe('{"total":0,"pattern":"A"}');

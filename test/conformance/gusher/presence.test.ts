@@ -91,16 +91,16 @@ describe("lists", () => {
     const subscribed = Promise.withResolvers<void>();
     streaming.onopen = () =>
       streaming.send(
-        '{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"AA"}}\n{"id":3,"subscribe":{"channel":"orders:1"}}',
+        '{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"AA"}}\n{"id":3,"subscribe":{"channel":"orders#1"}}',
       );
     streaming.onmessage = ({ data }) => {
-      if (String(data).includes('"id":3')) subscribed.resolve();
+      if (String(data).includes('"id":3,"subscribe"')) subscribed.resolve();
     };
     await subscribed.promise;
     expect(await unsubscribed.arrived()).toEqual([]);
     expect(await all(server)).toEqual({
       ...EMPTY,
-      // `orders:1` is a channel that gusher's clients may not join.
+      // `orders#1` is a channel that gusher's clients may not join.
       "/channels": ["AA"],
       "/online": ["u1", "u3"],
       "/online/bychannel/AA": ["u3"],

@@ -54,3 +54,26 @@ local function wake(publish, due_ms, is_change)
   local revision = redis.call('HINCRBY', KEYS[6], 'revision', is_change and 1 or 0)
   redis.call(publish, KEYS[6], string.format('%.0f:%.0f', revision, due_ms))
 end
+
+-- Removes the job, in whatever state, and lets the next of its order key be given out.
+local function remove_job(publish, id, job, now)
+  local member = member_of(job[NUMBER], id)
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+  -- In the latter when it is not leased, or the lease had ended; in neither behind another of its key.
+  if redis.call('ZREM', KEYS[4], member) == 0 then redis.call('ZREM', KEYS[3], member) end
+  if not job[ORDER_KEY] then return end
+  local prefix = order_prefix(job[ORDER_KEY])
+  local first = first_of(prefix) == member
+  redis.call('ZREM', KEYS[5], prefix .. member)
+  local next_member = first and first_of(prefix)
+  if not next_member then return end
+  local due = read_job(id_of(next_member))[NOT_BEFORE]
+  redis.call('ZADD', KEYS[3], due, next_member)
+  wake(publish, due, due <= now)
+end
+
+-- Kept for a while, so that no watcher takes a revision that begins anew for the one it knows.
+local function forget_empty(ms)
+  if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('PEXPIRE', KEYS[6], ms) end
+end

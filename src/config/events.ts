@@ -1,0 +1,113 @@
+/** The events dialect's settings: event-streaming.md §3 in its own names, §4.1 and §10.4 with their defaults. */
+import { z } from "zod";
+import { duration } from "./durations.ts";
+
+/** Of one token: a connection may not hold more channels than these (event-streaming.md §3). */
+export const AUTOMATIC_CHANNELS_MAX = 128;
+/** Where the server itself tells an organisation of its webhooks (webhooks.md §7.3). */
+const NOTICES_NAMESPACE = "webhooks";
+
+const flag = (fallback: boolean, description: string) =>
+  z.boolean().default(fallback).describe(description);
+const rate = (fallback: number, description: string) =>
+  z.int().min(0).default(fallback).describe(`${description}; 0: any number.`);
+const text = () => z.string().min(1);
+
+export const eventsNamespace = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[-A-Za-z0-9_]{2,64}$/, "must be 2 to 64 letters, digits, `-` and `_`")
+    .refine((name) => name !== NOTICES_NAMESPACE, `"${NOTICES_NAMESPACE}" is the server's own`)
+    .describe("The resource's name, and the part of its channels before the `:`."),
+  visibility: z
+    .enum(["private", "public"])
+    .default("private")
+    .describe("`public`: any connected client may join without a token."),
+  scopes: z
+    .array(text())
+    .min(1)
+    .optional()
+    .describe(
+      "Scopes of which any one opens the namespace. Default: `<name>:read`, `<name>:manage` and `<name>:admin`.",
+    ),
+  organisation_channel: flag(true, "There is a channel for the whole organisation."),
+  user_channel: flag(true, "A connection token also opens the user's own channel."),
+  auto_subscribe: flag(true, "A connection token opens these channels by itself."),
+  multi_user: flag(false, "A channel may name up to ten users."),
+  private_prefix: flag(false, "A channel may begin with `$`."),
+  history_size: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("Publications kept per channel; 0: no history."),
+  history_ttl_s: z
+    .int()
+    .min(0)
+    .default(300)
+    .describe("Seconds a publication is kept; 0: no history."),
+  recover: flag(true, "Subscriptions recover what they missed. Needs history."),
+});
+
+export const events = z.strictObject({
+  enabled: flag(false, "Serve it. In development mode every dialect is."),
+  issuer: text()
+    .optional()
+    .describe("The `iss` of the tokens that it issues: this API's public address. Required."),
+  audience: text().default("events").describe("The `aud` of the tokens that it issues."),
+  organisation_claim: text()
+    .default("org_id")
+    .describe(
+      "The claim of an access token that names the organisation; `organisation_id` and `org` are read as well.",
+    ),
+  token_ttl: duration({ minMs: 60_000, maxMs: 43_200_000 })
+    .prefault("15m")
+    .describe("How long the tokens that it issues are valid, 1 minute to 12 hours."),
+  endpoint: z
+    .url({ protocol: /^wss?$/, error: "must be a ws or wss address" })
+    .optional()
+    .describe(
+      "Where clients connect, as told to callers. Default: the `clients` listener's address and streaming's path.",
+    ),
+  connection_tokens_per_minute: rate(60, "Connection tokens per minute and user"),
+  subscription_tokens_per_minute: rate(300, "Subscription tokens per minute and user"),
+  provisions_per_minute: rate(10, "Provisionings and deprovisionings per minute and organisation"),
+  publishes_per_second: rate(500, "Events per second and key"),
+  user_connection_limit: rate(20, "Connections per user and node"),
+  namespaces: z
+    .array(eventsNamespace)
+    .default([])
+    .describe(
+      "The resources that have events. Each is a channel namespace of its own; only a `public` one may also stand in `channel.namespaces`, whose options it then has.",
+    ),
+});
+
+type Configured = z.output<typeof eventsNamespace>;
+
+/** With its scopes, said or implied. */
+export type EventsNamespace = Configured & { readonly scopes: readonly string[] };
+
+/** Those configured, and the server's own. */
+export function eventsNamespaces(configured: readonly Configured[]): readonly EventsNamespace[] {
+  const named = configured.map((entry) => ({
+    ...entry,
+    scopes: entry.scopes ?? ["read", "manage", "admin"].map((level) => `${entry.name}:${level}`),
+  }));
+  return [...named, NOTICES];
+}
+
+const NOTICES: EventsNamespace = {
+  ...eventsNamespace.omit({ name: true, scopes: true }).parse({ auto_subscribe: false }),
+  name: NOTICES_NAMESPACE,
+  scopes: ["webhooks:read", "webhooks:admin", "platform:admin"],
+  user_channel: false,
+};
+
+/** How many channels a connection token can open by itself. */
+export function automaticChannels(namespaces: readonly Configured[]): number {
+  return namespaces
+    .filter(({ visibility, auto_subscribe }) => visibility === "private" && auto_subscribe)
+    .reduce(
+      (sum, entry) => sum + Number(entry.organisation_channel) + Number(entry.user_channel),
+      0,
+    );
+}

@@ -1,0 +1,67 @@
+/** The webhooks' settings: webhooks.md §5, §7, §9 with their defaults. They are served with the events dialect. */
+import { isIP } from "node:net";
+import { z } from "zod";
+import { duration } from "./durations.ts";
+
+const RETRY_DELAYS_MAX = 15;
+const DELAY_SECONDS_MAX = 172_800;
+const DAY_MS = 86_400_000;
+
+const hosts = (description: string) =>
+  z.array(z.string().min(1).toLowerCase()).default([]).describe(description);
+
+export const webhooks = z.strictObject({
+  allow_http: z.boolean().default(false).describe("Endpoints may be `http` addresses."),
+  allow_networks: z
+    .array(z.string().refine(isNetwork, "must be an IP address or a range such as 10.0.0.0/8"))
+    .default([])
+    .describe("Addresses and ranges that are not public and yet may be called."),
+  allow_hosts: hosts(
+    "Host names that are let through although they look internal: `localhost`, or `*.internal` for all below.",
+  ),
+  own_hosts: hosts(
+    "This server's own public names, besides the apps' `hosts`: an endpoint there would be a loop.",
+  ),
+  deny_ports: z
+    .array(z.int().min(1).max(65_535))
+    .default([])
+    .describe("Ports that no endpoint may have, besides those below 1024 other than 80 and 443."),
+  retry_schedule_s: z
+    .array(z.int().min(1).max(DELAY_SECONDS_MAX))
+    .max(RETRY_DELAYS_MAX)
+    .default([5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400])
+    .describe("Seconds between attempts, one entry fewer than there are attempts."),
+  retention: duration({ minMs: 5 * DAY_MS, maxMs: 90 * DAY_MS })
+    .prefault("2160h")
+    .describe("How long a message's body is kept, 5 to 90 days."),
+  requests_max: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(2_000)
+    .describe(
+      "Requests in flight on one node: bounds its sockets. From half of it on an endpoint has one instead of ten, so that dead ones leave room.",
+    ),
+  source_addresses: z
+    .array(z.string().refine((text) => isIP(text) > 0, "must be an IP address"))
+    .default([])
+    .describe("Addresses that deliveries come from, as told to receivers with firewalls."),
+  operator_url: z
+    .url({ protocol: /^https?$/, error: "must be an http or https address" })
+    .optional()
+    .describe("Hears every notice of every organisation. Needs `operator_secret`."),
+  operator_secret: z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/, "must be `whsec_` and base64 of 24 to 64 bytes")
+    .optional()
+    .describe("Signs what goes to `operator_url`."),
+});
+
+function isNetwork(value: string): boolean {
+  const [address = "", bits, ...rest] = value.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
+}

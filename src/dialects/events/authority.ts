@@ -1,0 +1,157 @@
+/** Who may connect, subscribe and refresh with the tokens issued here (event-streaming.md §9.3 to §9.5). */
+import { z } from "zod";
+import type { Claims } from "../../auth/key-set.ts";
+import type {
+  Authority,
+  ConnectGrant,
+  HeldGrant,
+  TokenOfConnection,
+} from "../../core/authority.ts";
+import { DisconnectError, HubError, type Disconnect } from "../../core/errors.ts";
+import { isKnownChannel } from "./channels.ts";
+import type { EventsContext } from "./context.ts";
+import { labelsOf } from "./revocations.ts";
+
+/** §6.2: a code of the range after which client libraries stay away. */
+export const ORGANISATION_DEPROVISIONED: Disconnect = {
+  disconnect: "force_disconnect",
+  wire: { code: 4501, reason: "org deprovisioned" },
+};
+
+export interface AuthorityOptions extends Pick<
+  EventsContext,
+  "catalogue" | "organisations" | "revocations" | "settings" | "onEvent"
+> {
+  /** Of tokens issued here: signature, issuer, audience and times without leeway. Throws TokenError. */
+  readonly verifyClient: (token: string) => Promise<Claims>;
+}
+
+const commonClaims = {
+  sub: z.string(),
+  iat: z.number(),
+  exp: z.number(),
+  jti: z.string().optional(),
+  meta: z.looseObject({
+    org_id: z.string(),
+    gen: z.number(),
+    iat_ms: z.number().optional(),
+  }),
+};
+const connectionClaims = z.looseObject({
+  ...commonClaims,
+  channel: z.undefined().optional(),
+  subs: z.record(z.string(), z.unknown()).optional(),
+});
+const subscriptionClaims = z.looseObject({
+  ...commonClaims,
+  channel: z.string().min(1),
+  client: z.string().min(1).optional(),
+});
+type TokenClaims = z.output<typeof connectionClaims> | z.output<typeof subscriptionClaims>;
+
+/** Claims of access tokens and of other dialects' (DESIGN.md §5 "Keys"): one kind never passes for another. */
+const FOREIGN_CLAIMS = ["gusher", "scope", "scp", "org_id"];
+
+export function createEventsAuthority(options: AuthorityOptions): Authority {
+  const { verifyClient, catalogue, settings, onEvent } = options;
+
+  async function connect({ token }: { readonly token: string }): Promise<ConnectGrant> {
+    const claims = parse(connectionClaims, await verifyClient(token));
+    const { sub: userId, exp, subs = {} } = claims;
+    const known = Object.keys(subs).filter((name) => {
+      const found = isKnownChannel(name, catalogue);
+      if (!found) onEvent("Channel left out: its namespace is gone", { channel: name });
+      return found;
+    });
+    return {
+      userId,
+      expiresAtMs: exp * 1000,
+      subscriptions: new Map(known.map((name) => [name, {}])),
+      held: heldOf(claims),
+      ...(settings.userConnectionLimit === 0
+        ? {}
+        : { userConnectionsMax: settings.userConnectionLimit }),
+      confirm: () => confirm(claims),
+    };
+  }
+
+  function heldOf(claims: TokenClaims): HeldGrant {
+    const { sub: userId, jti, meta } = claims;
+    return {
+      authority,
+      labels: labelsOf({ organisationId: meta.org_id, userId, jti }),
+      issuedAtMs: issuedAtMs(claims),
+      detail: meta.org_id,
+    };
+  }
+
+  /** Steps 5 and 6 of §9.3. */
+  async function confirm(claims: TokenClaims): Promise<void> {
+    await requireUnrevoked(claims);
+    if (!(await isCurrent(claims))) throw new DisconnectError(ORGANISATION_DEPROVISIONED);
+  }
+
+  async function requireUnrevoked(claims: TokenClaims): Promise<void> {
+    const { sub: userId, jti, meta } = claims;
+    const markMs = await options.revocations.markOf({ organisationId: meta.org_id, userId, jti });
+    if (latestIssueMs(claims) <= markMs) throw invalid("Token was revoked");
+    // Its second alone does not tell on which side of the mark it was issued: the client is to ask again.
+    if (issuedAtMs(claims) <= markMs) throw new HubError("token_expired", "Token may be revoked");
+  }
+
+  async function isCurrent({ meta }: TokenClaims): Promise<boolean> {
+    const organisation = await options.organisations.find(meta.org_id);
+    return organisation?.status === "active" && organisation.generation === meta.gen;
+  }
+
+  const authority: Authority = {
+    connect,
+
+    async refresh({ token, connection }) {
+      const grant = await connect({ token });
+      if (grant.held?.detail !== organisationOf(connection)) throw invalid("Another organisation");
+      return grant;
+    },
+
+    async subscribe({ token, connection }) {
+      const claims = parse(subscriptionClaims, await verifyClient(token));
+      const { channel, sub: userId, client, exp, meta } = claims;
+      return {
+        ...{ channel, userId, expiresAtMs: exp * 1000 },
+        ...(client === undefined ? {} : { connectionId: client }),
+        async confirm() {
+          if (meta.org_id !== organisationOf(connection)) throw invalid("Another organisation");
+          await requireUnrevoked(claims);
+          if (!(await isCurrent(claims))) throw invalid("Token of an earlier provisioning");
+        },
+      };
+    },
+  };
+  return authority;
+}
+
+/** Undefined: another authority, or none, let the connection in. */
+function organisationOf({ held }: TokenOfConnection["connection"]): unknown {
+  return held?.detail;
+}
+
+function issuedAtMs({ iat, meta }: TokenClaims): number {
+  return meta.iat_ms ?? iat * 1000;
+}
+
+/** The end of its second where a token says no more. */
+function latestIssueMs({ iat, meta }: TokenClaims): number {
+  return meta.iat_ms ?? iat * 1000 + 999;
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, claims: Claims): z.output<Schema> {
+  const foreign = FOREIGN_CLAIMS.find((name) => claims[name] !== undefined);
+  if (foreign !== undefined) throw invalid(`A token with a "${foreign}" claim is of another kind`);
+  const { success, data, error } = schema.safeParse(claims);
+  if (success) return data;
+  throw invalid(`The token's claim "${error.issues[0]?.path.join(".") ?? ""}" is not of its type`);
+}
+
+function invalid(message: string): HubError {
+  return new HubError("token_invalid", message);
+}

@@ -1,0 +1,57 @@
+/** What the dialect can be told, and what its routes share. § numbers are event-streaming.md's. */
+import type { Claims } from "../../auth/key-set.ts";
+import type { TokenSigner } from "../../auth/token-signer.ts";
+import type { JobQueue, Records } from "../../core/engine.ts";
+import type { Hub } from "../../core/hub.ts";
+import type { Metrics } from "../../core/metrics.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import type { Webhooks } from "../../core/webhooks.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { OrganisationChannels } from "./organisation-channels.ts";
+import type { Organisations } from "./organisations.ts";
+import type { RateLimits } from "./rate-limits.ts";
+import type { Revocations } from "./revocations.ts";
+
+/** Defaults of §10.4; rates of 0 are no limit. */
+export interface EventsSettings {
+  /** `iss` and `aud` of the tokens issued here. */
+  readonly issuer: string;
+  readonly audience: string;
+  /** The access token's claim that names the organisation. Default `org_id`. */
+  readonly organisationClaim: string;
+  /** Lifetime of the tokens issued here. Default 15 min. */
+  readonly tokenTtlMs: number;
+  readonly connectionTokensPerMinute: number;
+  readonly subscriptionTokensPerMinute: number;
+  readonly provisionsPerMinute: number;
+  readonly publishesPerSecond: number;
+  /** Connections of one user on this node. */
+  readonly userConnectionLimit: number;
+}
+
+/** One per app. */
+export interface EventsContext {
+  readonly hub: Hub;
+  readonly settings: EventsSettings;
+  readonly catalogue: Catalogue;
+  /** This dialect's keys begin with `events/`, webhooks' with `webhooks/`. */
+  readonly records: Records;
+  readonly queue: JobQueue;
+  readonly organisations: Organisations;
+  readonly organisationChannels: OrganisationChannels;
+  readonly revocations: Revocations;
+  readonly rateLimits: RateLimits;
+  /** Of access tokens: signature, issuer, audience and times, 30 s of leeway. Throws TokenError, HubError `unavailable`. */
+  readonly verifyAccess: (token: string) => Promise<Claims>;
+  /** Signs the tokens issued here. */
+  readonly signer: TokenSigner;
+  /** Where clients connect. */
+  readonly endpoint: () => string;
+  readonly webhooks: Webhooks;
+  readonly runtime: Runtime;
+  readonly metrics: Metrics;
+  /** A bug, or an engine that is away: logged with the request's id, never with a token or payload. */
+  readonly onError: (error: unknown, about: { readonly doing: string }) => void;
+  /** Worth a line when somebody looks for why. Never a token or payload. */
+  readonly onEvent: (event: string, about: Readonly<Record<string, unknown>>) => void;
+}

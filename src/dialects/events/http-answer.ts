@@ -1,0 +1,71 @@
+/** The form of every answer (event-streaming.md §4.3, §4.4), and which browser pages may read it. */
+import { ksuid } from "../../core/ksuid.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import { EventsError, eventsErrorOf } from "./errors.ts";
+
+export interface AnswerForm {
+  /** `req_<ksuid>`. */
+  readonly requestId: string;
+  /** Told of what is a bug, and of an engine that is away. */
+  readonly onError: (error: unknown, about: { readonly request: string }) => void;
+}
+
+export function newRequestId(runtime: Pick<Runtime, "clock" | "random">): string {
+  return `req_${ksuid(runtime)}`;
+}
+
+/** On every answer: what is said to one caller at one time is nobody else's. */
+export function commonHeaders(requestId: string): Readonly<Record<string, string>> {
+  return { "Cache-Control": "no-store", "X-Request-Id": requestId };
+}
+
+export function jsonAnswer(body: unknown, status: number, { requestId }: AnswerForm): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { "Content-Type": "application/json; charset=utf-8", ...commonHeaders(requestId) },
+  });
+}
+
+/** Of anything that was thrown: a bug is answered as one, and told to `onError`. */
+export function errorAnswer(
+  error: unknown,
+  form: AnswerForm,
+): { response: Response; code: string } {
+  const expected = eventsErrorOf(error);
+  if (expected === undefined || expected.code === "unavailable") {
+    form.onError(error, { request: form.requestId });
+  }
+  const shown = expected ?? new EventsError("internal_error", "The server failed.");
+  const body = { error: shown.body, request_id: form.requestId };
+  const response = jsonAnswer(body, shown.status, form);
+  for (const [name, value] of Object.entries(shown.headers)) response.headers.set(name, value);
+  return { response, code: shown.code };
+}
+
+/** Whether pages of this origin may call the token endpoints. */
+export type AllowsOrigin = (origin: string) => boolean;
+
+/** §4.3: how long, in seconds, a browser remembers what it may ask. */
+const PREFLIGHT_SECONDS = "600";
+
+/** No cookie is ever read, so that credentials are never allowed. */
+export function allowOrigin(
+  response: Response,
+  request: Request,
+  allowsOrigin: AllowsOrigin,
+): Response {
+  response.headers.append("Vary", "Origin");
+  const origin = request.headers.get("origin");
+  if (origin === null || !allowsOrigin(origin)) return response;
+  response.headers.set("Access-Control-Allow-Origin", origin);
+  response.headers.set(
+    "Access-Control-Expose-Headers",
+    "Retry-After, WWW-Authenticate, X-Request-Id",
+  );
+  if (request.method === "OPTIONS") {
+    response.headers.set("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    response.headers.set("Access-Control-Allow-Headers", "Authorization, Content-Type");
+    response.headers.set("Access-Control-Max-Age", PREFLIGHT_SECONDS);
+  }
+  return response;
+}

@@ -1,0 +1,133 @@
+/** The dialect's own endpoints, on whichever listener: which there are, who calls, and what comes of it (event-streaming.md §4). */
+import type { JWK } from "jose";
+import type { Metrics } from "../../core/metrics.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import { authenticate, type Authentication } from "./access-token.ts";
+import type { Answer, EventsCall } from "./call.ts";
+import { EventsError } from "./errors.ts";
+import {
+  allowOrigin,
+  commonHeaders,
+  errorAnswer,
+  jsonAnswer,
+  newRequestId,
+  type AllowsOrigin,
+  type AnswerForm,
+} from "./http-answer.ts";
+import { deprovision, provision, status } from "./organisation-state.ts";
+import { publish, publishBatch } from "./publish.ts";
+import { revoke } from "./revoke.ts";
+import { connectionToken, subscriptionToken } from "./tokens.ts";
+
+export interface EventsHttpOptions extends Authentication {
+  readonly allowsOrigin: AllowsOrigin;
+  readonly runtime: Runtime;
+  readonly metrics: Metrics;
+  readonly onError: AnswerForm["onError"];
+}
+
+interface Endpoint {
+  /** Names it to metrics. */
+  readonly name: string;
+  readonly methods: Readonly<
+    Record<string, (call: EventsCall) => Promise<Answer | readonly Answer[]>>
+  >;
+  /** Default 200. */
+  readonly status?: number;
+  /** Browsers call it. */
+  readonly browsers?: boolean;
+}
+
+export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
+  "/events/connection_token": {
+    ...{ name: "connection_token", browsers: true },
+    methods: { GET: connectionToken, POST: connectionToken },
+  },
+  "/events/subscription_token": {
+    ...{ name: "subscription_token", browsers: true },
+    methods: { GET: subscriptionToken, POST: subscriptionToken },
+  },
+  "/events/provision": {
+    name: "provision",
+    methods: { GET: provision, POST: provision, DELETE: deprovision },
+  },
+  "/events/deprovision": {
+    name: "deprovision",
+    methods: { GET: deprovision, POST: deprovision },
+  },
+  "/events/status": { name: "status", methods: { GET: status } },
+  "/events/revoke": { name: "revoke", methods: { POST: revoke } },
+  "/events/publish": { name: "publish", methods: { POST: publish }, status: 202 },
+  "/events/publish/batch": { name: "publish_batch", methods: { POST: publishBatch }, status: 202 },
+};
+
+/** What the `clients` listener serves of them. */
+export const BROWSER_ENDPOINTS: Readonly<Record<string, Endpoint>> = Object.fromEntries(
+  Object.entries(ENDPOINTS).filter(([, { browsers }]) => browsers === true),
+);
+
+/** The body; undefined: too large to have been read. Throws EventsError where this request must not have one. */
+type ReadBody = () => Promise<Uint8Array | undefined>;
+
+/** Answers any request. Never rejects. */
+export async function answerEvents(
+  options: EventsHttpOptions,
+  endpoints: Readonly<Record<string, Endpoint>>,
+  request: Request,
+  readBody: ReadBody,
+): Promise<Response> {
+  const { metrics, allowsOrigin } = options;
+  const form = { requestId: newRequestId(options.runtime), onError: options.onError };
+  // A base, for node:http hands over the path only.
+  const { pathname } = new URL(request.url, "http://localhost");
+  const endpoint = Object.hasOwn(endpoints, pathname) ? endpoints[pathname] : undefined;
+  const { name = "unknown", browsers = false } = endpoint ?? {};
+  let code = "0";
+  let response: Response;
+  try {
+    response = await run(options, endpoint, request, { readBody, form });
+  } catch (error) {
+    ({ response, code } = errorAnswer(error, form));
+  }
+  metrics.count("api_requests", { dialect: "events", method: name, code });
+  return browsers ? allowOrigin(response, request, allowsOrigin) : response;
+}
+
+async function run(
+  options: EventsHttpOptions,
+  endpoint: Endpoint | undefined,
+  request: Request,
+  { readBody, form }: { readonly readBody: ReadBody; readonly form: AnswerForm },
+): Promise<Response> {
+  if (endpoint === undefined) throw notFound();
+  const { methods, browsers = false, status: answered = 200 } = endpoint;
+  if (browsers && request.method === "OPTIONS") {
+    return new Response(null, { status: 204, headers: commonHeaders(form.requestId) });
+  }
+  const handler = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
+  if (handler === undefined) throw methodNotAllowed(Object.keys(methods));
+  const caller = await authenticate(request, options);
+  const body = await readBody();
+  return jsonAnswer(await handler({ caller, request, body }), answered, form);
+}
+
+export function notFound(): EventsError {
+  return new EventsError("not_found", "There is nothing here.");
+}
+
+export function methodNotAllowed(allowed: readonly string[]): EventsError {
+  return new EventsError("method_not_allowed", "The method is not allowed here.", {
+    headers: { Allow: allowed.join(", ") },
+  });
+}
+
+/** `/.well-known/jwks.json`: what verifies the tokens issued here, where they are signed with key pairs. */
+export function answerKeys(
+  { contexts, runtime, onError }: EventsHttpOptions,
+  { method }: Request,
+): Response {
+  const form = { requestId: newRequestId(runtime), onError };
+  if (method !== "GET") return errorAnswer(methodNotAllowed(["GET"]), form).response;
+  const keys: JWK[] = [...contexts.values()].flatMap(({ signer }) => signer.publicKeys);
+  return jsonAnswer({ keys }, 200, form);
+}

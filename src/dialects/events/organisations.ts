@@ -1,0 +1,106 @@
+/** Organisations and whether they are switched on (event-streaming.md §3, §6): one record each. */
+import { z } from "zod";
+import type { Records } from "../../core/engine.ts";
+import { ksuid } from "../../core/ksuid.ts";
+import type { Runtime } from "../../core/runtime.ts";
+
+/** What is known of an organisation that was provisioned at least once. */
+export interface Organisation {
+  readonly id: string;
+  readonly status: "active" | "deprovisioned";
+  /** Counts provisionings, from 1. Tokens of an earlier one are void. */
+  readonly generation: number;
+  /** `app_<ksuid>`, of this generation. */
+  readonly applicationId: string;
+  readonly provisionedAtMs: number;
+  readonly deprovisionedAtMs?: number | undefined;
+}
+
+/** `changed`: this call did it. */
+export interface Change {
+  readonly organisation: Organisation;
+  readonly changed: boolean;
+}
+
+/** All throw HubError `unavailable`. */
+export interface Organisations {
+  /** Undefined: never provisioned. */
+  find(organisationId: string): Promise<Organisation | undefined>;
+  /**
+   * Makes it active, once: simultaneous calls, on any node, get the same answer. `mayChange` is asked before it is done, and
+   * throws to prevent it.
+   */
+  provision(organisationId: string, mayChange?: () => void): Promise<Change>;
+  /** Step 1 of §6.2: from here on nothing is issued or accepted. Undefined: never provisioned. */
+  deprovision(organisationId: string, mayChange?: () => void): Promise<Change | undefined>;
+}
+
+const KEY_PREFIX = "events/org/";
+
+const stored = z.object({
+  status: z.enum(["active", "deprovisioned"]),
+  generation: z.number(),
+  applicationId: z.string(),
+  provisionedAtMs: z.number(),
+  deprovisionedAtMs: z.number().optional(),
+});
+
+export function createOrganisations(records: Records, runtime: Runtime): Organisations {
+  async function read(id: string) {
+    const record = await records.get(KEY_PREFIX + id);
+    if (record === undefined) return { version: 0 };
+    const organisation = { id, ...stored.parse(JSON.parse(record.value)) };
+    return { version: record.version, organisation };
+  }
+
+  /** Until the record was as `next` saw it. */
+  async function change(
+    id: string,
+    next: (now: Organisation | undefined) => Organisation | undefined,
+    mayChange: () => void,
+  ): Promise<Change | undefined> {
+    for (;;) {
+      const { version, organisation } = await read(id);
+      const changed = next(organisation);
+      if (changed === undefined) return organisation && { organisation, changed: false };
+      mayChange();
+      const { id: _, ...value } = changed;
+      const put = await records.put(KEY_PREFIX + id, JSON.stringify(value), { ifVersion: version });
+      if (put !== undefined) return { organisation: changed, changed: true };
+    }
+  }
+
+  return {
+    find: async (id) => (await read(id)).organisation,
+
+    async provision(id, mayChange = () => {}) {
+      const provisioned = await change(
+        id,
+        (now) => {
+          if (now?.status === "active") return undefined;
+          return {
+            id,
+            status: "active",
+            generation: (now?.generation ?? 0) + 1,
+            applicationId: `app_${ksuid(runtime)}`,
+            provisionedAtMs: runtime.clock.epochMs(),
+          };
+        },
+        mayChange,
+      );
+      if (provisioned === undefined) throw new Error("Provisioning found nothing to change");
+      return provisioned;
+    },
+
+    deprovision: (id, mayChange = () => {}) =>
+      change(
+        id,
+        (now) => {
+          if (now?.status !== "active") return undefined;
+          const deprovisionedAtMs = runtime.clock.epochMs();
+          return { ...now, status: "deprovisioned", deprovisionedAtMs };
+        },
+        mayChange,
+      ),
+  };
+}

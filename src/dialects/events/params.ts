@@ -1,0 +1,92 @@
+/** Parameters that may stand in the query, in a JSON body, or in both when they agree (event-streaming.md §5.2). */
+import { EventsError } from "./errors.ts";
+
+/** Bytes of a body that only names things (§4.4). */
+export const PARAMS_BODY_BYTES_MAX = 16_384;
+
+/** A value as text; undefined when it is none that the parameter takes. */
+export type Param = (value: unknown) => string | undefined;
+
+export const textParam: Param = (value) => (typeof value === "string" ? value : undefined);
+
+/** `1` or `0`, also as a boolean or number. */
+export const flagParam: Param = (value) =>
+  ({ "1": "1", true: "1", "0": "0", false: "0" })[String(value)];
+
+/** Names separated by commas, or a list of them. */
+export const listParam: Param = (value) => {
+  if (typeof value === "string") return value;
+  const texts = Array.isArray(value) && value.every((item) => typeof item === "string");
+  return texts ? value.join(",") : undefined;
+};
+
+export interface ParamsCall {
+  readonly request: Request;
+  /** Undefined: too large to have been read. */
+  readonly body: Uint8Array | undefined;
+}
+
+/**
+ * Those that were given, of the named ones; others are ignored. Throws `invalid_request`, `unsupported_media_type`,
+ * `payload_too_large`.
+ */
+export function readParams<Name extends string>(
+  call: ParamsCall,
+  params: Readonly<Record<Name, Param>>,
+): Readonly<Partial<Record<Name, string>>> {
+  const members = bodyMembers(call);
+  const query = new URL(call.request.url, "http://localhost").searchParams;
+  const found: Partial<Record<Name, string>> = {};
+  for (const name of Object.keys(params) as Name[]) {
+    // `null` in a body is absent.
+    const given: unknown[] = [...query.getAll(name), members[name] ?? undefined];
+    for (const value of given) {
+      if (value === undefined) continue;
+      const text = params[name](value);
+      if (text === undefined) throw invalidRequest(`"${name}" is not of its type.`);
+      if (found[name] !== undefined && found[name] !== text) {
+        throw invalidRequest(`"${name}" is given twice, and differs.`);
+      }
+      found[name] = text;
+    }
+  }
+  return found;
+}
+
+function bodyMembers({ request, body }: ParamsCall): Readonly<Record<string, unknown>> {
+  const text = jsonBody({ request, body }, PARAMS_BODY_BYTES_MAX);
+  if (text === "") return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw invalidRequest("The body is not JSON.");
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw invalidRequest("The body is no JSON object.");
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** The body's text, `""` without one. Throws `payload_too_large`, `unsupported_media_type`, `invalid_request` when it is not UTF-8. */
+export function jsonBody({ request, body }: ParamsCall, bytesMax: number): string {
+  if (body === undefined || body.length > bytesMax) {
+    throw new EventsError("payload_too_large", `The body is larger than ${bytesMax} bytes.`);
+  }
+  if (body.length === 0) return "";
+  const type = request.headers.get("content-type");
+  if (type !== null && !/^application\/(?:json|[-\w.]+\+json) *(?:;|$)/i.test(type)) {
+    throw new EventsError("unsupported_media_type", "The body must be application/json.");
+  }
+  try {
+    return strictUtf8.decode(body);
+  } catch {
+    throw invalidRequest("The body is not UTF-8.");
+  }
+}
+
+export function invalidRequest(message: string): EventsError {
+  return new EventsError("invalid_request", message);
+}

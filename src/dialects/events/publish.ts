@@ -1,0 +1,223 @@
+/** Publishing (event-streaming.md §10): one call feeds streams and webhooks, and a repeated one nothing. */
+import { HubError } from "../../core/errors.ts";
+import { jsonView, type JsonView } from "../../core/json-text.ts";
+import { ksuid } from "../../core/ksuid.ts";
+import { CHANNELS } from "../../core/types.ts";
+import { organisationOf, requireScope, type Caller } from "./access-token.ts";
+import type { Answer, EventsCall } from "./call.ts";
+import { EventsError, eventsErrorOf } from "./errors.ts";
+import type { Organisation } from "./organisations.ts";
+import { invalidRequest, jsonBody } from "./params.ts";
+import {
+  channelsOf,
+  digestOf,
+  envelopeOf,
+  parseEvent,
+  timestampOf,
+  webhookChannelsOf,
+  type EventDraft,
+} from "./publish-event.ts";
+import { createPublishLog, type PublishIdentity } from "./publish-log.ts";
+
+/** Bytes of one event with all its members: room for the largest envelope, escaped and indented. */
+export const PUBLISH_BODY_BYTES_MAX = 1_048_576;
+/** Bytes of a batch, which is what the `api` listener reads. */
+export const BATCH_BODY_BYTES_MAX = 10_485_760;
+export const BATCH_EVENTS_MAX = 100;
+export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 256;
+
+const PUBLISH = ["events:publish"];
+const SECOND_MS = 1_000;
+
+/** §10.1. */
+export async function publish(call: EventsCall): Promise<Answer> {
+  const { caller } = call;
+  const key = authorize(call);
+  const view = jsonOf(call, PUBLISH_BODY_BYTES_MAX);
+  limit(caller, 1);
+  const [answer] = await publishAll(caller, [{ view, key }]);
+  if (answer === undefined) throw new Error("An event got no answer");
+  if (answer instanceof EventsError) throw answer;
+  return answer;
+}
+
+/** Each judged alone, in order; a refused one is answered with its error in its place. */
+export async function publishBatch(call: EventsCall): Promise<readonly Answer[]> {
+  const { caller } = call;
+  const key = authorize(call);
+  const list = jsonOf(call, BATCH_BODY_BYTES_MAX);
+  if (list.kind !== "array") throw invalidRequest("The batch is no JSON array.");
+  const events = list.items();
+  if (events.length > BATCH_EVENTS_MAX) {
+    throw invalidRequest(`A batch has ${BATCH_EVENTS_MAX} events at the most.`);
+  }
+  limit(caller, events.length);
+  const items = events.map((view, index) => ({ view, key: key && `${key}#${index}` }));
+  return (await publishAll(caller, items)).map((answer) =>
+    answer instanceof EventsError ? { error: answer.body } : answer,
+  );
+}
+
+/** The call's idempotency key. */
+function authorize({ caller, request }: EventsCall): string | undefined {
+  requireScope(caller, PUBLISH);
+  const key = request.headers.get("idempotency-key") ?? undefined;
+  if (key === undefined) return undefined;
+  if (key !== "" && key.length <= IDEMPOTENCY_KEY_CHARACTERS_MAX) return key;
+  throw invalidRequest("The Idempotency-Key is empty or too long.");
+}
+
+function jsonOf(call: EventsCall, bytesMax: number): JsonView {
+  try {
+    return jsonView(jsonBody(call, bytesMax));
+  } catch (error) {
+    if (error instanceof HubError) throw invalidRequest("The body is not JSON.");
+    throw error;
+  }
+}
+
+function limit({ id, context }: Caller, events: number): void {
+  const rate = { count: context.settings.publishesPerSecond, perMs: SECOND_MS };
+  context.rateLimits.take(`publish/${id}`, rate, events);
+}
+
+interface Item {
+  readonly view: JsonView;
+  readonly key: string | undefined;
+}
+
+/** An event that webhooks have taken, and that streams are to get. */
+interface Stored {
+  readonly identity: PublishIdentity;
+  readonly envelope: string;
+  readonly channels: readonly string[];
+  readonly answer: Answer;
+  readonly finish: (answer: Answer) => Promise<void>;
+}
+
+async function publishAll(
+  caller: Caller,
+  items: readonly Item[],
+): Promise<readonly (Answer | EventsError)[]> {
+  const stored = await Promise.all(items.map((item) => expected(caller, store(caller, item))));
+  // Handed to the hub one by one before any is waited for: on each channel they come in their order.
+  return Promise.all(
+    stored.map(async (step) => {
+      if (step instanceof EventsError) return step;
+      return "done" in step ? step.done : expected(caller, send(caller, step));
+    }),
+  );
+}
+
+/** Up to what must survive: the identity of the event, and its webhook message. */
+async function store(
+  caller: Caller,
+  { view, key }: Item,
+): Promise<Stored | { readonly done: Answer }> {
+  const { context } = caller;
+  const { runtime, organisations, records } = context;
+  const event = parseEvent(view, context.catalogue);
+  const organisationId = organisationOf(caller, event.organisation_id);
+  const organisation = await organisations.find(organisationId);
+  if (organisation?.status !== "active") {
+    const id = event.id ?? newId(caller, "evt");
+    return { done: { id, accepted: false, reason: "organisation_not_provisioned" } };
+  }
+  const log = createPublishLog(records, organisationId, digestOf(event, organisationId));
+  const identity = {
+    id: event.id ?? newId(caller, "evt"),
+    messageId: newId(caller, "msg"),
+    timestamp: timestampOf(event, runtime.clock.epochMs()),
+  };
+  // Checked before anything is stored.
+  envelopeOf(event, identity);
+  const begun = await log.begin(identity, {
+    repeatable: event.id !== undefined || key !== undefined,
+    key: event.id === undefined && key !== undefined ? `${caller.id}/${key}` : undefined,
+  });
+  if ("answer" in begun) return { done: begun.answer };
+  const channels = channelsOf(event, organisationId);
+  const envelope = envelopeOf(event, begun.identity);
+  const [webhooks] = await Promise.all([
+    acceptWebhooks(caller, { event, organisation, envelope, messageId: begun.identity.messageId }),
+    noteChannels(caller, organisation, event, channels),
+  ]);
+  const { id } = begun.identity;
+  const answer = {
+    ...{ id, accepted: true },
+    ...(event.streaming ? { streaming: { channels } } : {}),
+    ...(webhooks === undefined ? {} : { webhooks }),
+  };
+  return { identity: begun.identity, envelope, channels, answer, finish: begun.finish };
+}
+
+function newId({ context }: Caller, prefix: string): string {
+  return `${prefix}_${ksuid(context.runtime)}`;
+}
+
+async function acceptWebhooks(
+  { context }: Caller,
+  {
+    event,
+    organisation,
+    envelope,
+    messageId,
+  }: {
+    readonly event: EventDraft;
+    readonly organisation: Organisation;
+    readonly envelope: string;
+    readonly messageId: string;
+  },
+): Promise<Answer | undefined> {
+  if (!event.webhooks) return undefined;
+  const { endpoints } = await context.webhooks.accept({
+    id: messageId,
+    organisationId: organisation.id,
+    applicationId: organisation.applicationId,
+    eventType: event.type,
+    channels: webhookChannelsOf(event),
+    body: envelope,
+  });
+  return { message_id: messageId, endpoints };
+}
+
+async function noteChannels(
+  { context }: Caller,
+  organisation: Organisation,
+  { entry }: EventDraft,
+  channels: readonly string[],
+): Promise<void> {
+  const historyTtlMs = entry?.historyTtlMs ?? 0;
+  if (historyTtlMs === 0) return;
+  await Promise.all(
+    channels.map((name) => context.organisationChannels.note(organisation, name, historyTtlMs)),
+  );
+}
+
+async function send({ context }: Caller, event: Stored): Promise<Answer> {
+  const { identity, envelope, channels, answer } = event;
+  const publication = { data: { json: envelope } };
+  await Promise.all(
+    channels.map((name) =>
+      context.hub.publish({ space: CHANNELS, name }, publication, { idempotencyKey: identity.id }),
+    ),
+  );
+  context.metrics.count("publications", { dialect: "events", by: "server" });
+  await event.finish(answer);
+  return answer;
+}
+
+/** One item's refusal must not be the others'. */
+async function expected<Result>(
+  { context }: Caller,
+  work: Promise<Result>,
+): Promise<Result | EventsError> {
+  try {
+    return await work;
+  } catch (error) {
+    const refusal = eventsErrorOf(error);
+    if (refusal === undefined) throw error;
+    if (refusal.code === "unavailable") context.onError(error, { doing: "publishing" });
+    return refusal;
+  }
+}

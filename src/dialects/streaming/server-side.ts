@@ -1,0 +1,116 @@
+/** Subscriptions that the server makes and ends once a client is connected (centrifugo-protocol.md §14, §3.4). */
+import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
+import { DisconnectError, HubError } from "../../core/errors.ts";
+import type { StreamPosition } from "../../core/types.ts";
+import { channelOptions } from "./channel-rules.ts";
+import { UNSUBSCRIBE_CODES } from "./errors.ts";
+import type { SubscribeRequest } from "./protocol.ts";
+import type { StreamingSession } from "./session.ts";
+import { channelOf, detailOf, plan, subscribeResult } from "./subscribe.ts";
+
+export interface ServerSubscription {
+  readonly name: string;
+  readonly grant: SubscriptionGrant;
+  readonly recoverSince?: StreamPosition | undefined;
+  readonly fromToken: boolean;
+}
+
+/** Subscribes, and tells the client by a push. False: it holds the channel already, or as many as it may. */
+export async function subscribeFromServer(
+  session: StreamingSession,
+  { name, grant, recoverSince, fromToken }: ServerSubscription,
+): Promise<boolean> {
+  const { connection, context } = session;
+  // §17: connections that hold it already are left alone.
+  if (connection === undefined || connection.subscription(channelOf(name)) !== undefined)
+    return false;
+  if (connection.subscriptionCount >= context.settings.channelLimit) {
+    context.metrics.count("limits_hit", { limit: "channel_limit" });
+    return false;
+  }
+  const options = channelOptions(context.hub.namespaces, name);
+  const request = recoverSince === undefined ? undefined : recoverRequest(name, recoverSince);
+  const made = plan(context, session, {
+    ...{ name, options, grant, request, fromToken, serverSide: true },
+  });
+  try {
+    await connection.subscribe(made.channel, made.options, (subscribed) => {
+      const result = subscribeResult(made, subscribed, context.runtime.clock.epochMs());
+      const { publications = [], ...rest } = result;
+      session.push({ channel: name, subscribe: rest });
+      // The push has no room for them (§2, Subscribe): they follow as publications.
+      for (const pub of publications) session.push({ channel: name, pub });
+      session.reschedule();
+    });
+  } catch (error) {
+    // The client was faster.
+    if (error instanceof HubError && error.code === "already_subscribed") return false;
+    throw error;
+  }
+  return true;
+}
+
+/** Whether there was a subscription to end; the client is told by a push. */
+export async function unsubscribeFromServer(
+  session: StreamingSession,
+  name: string,
+): Promise<boolean> {
+  if (!(await session.connection?.unsubscribe(channelOf(name)))) return false;
+  session.push({ channel: name, unsubscribe: UNSUBSCRIBE_CODES.server });
+  return true;
+}
+
+/** Whether a new token names exactly the channels that the connection has from its tokens (§3.4). */
+export function sameChannels(
+  session: StreamingSession,
+  { subscriptions }: Pick<ConnectGrant, "subscriptions">,
+): boolean {
+  const held = channelsFromTokens(session);
+  return held.length === subscriptions.size && held.every((name) => subscriptions.has(name));
+}
+
+/**
+ * Leaves the channels that a new token no longer names, and joins those that only it names (event-streaming.md §9.5). Where that
+ * cannot be done the connection is to end, so that it comes back to the right ones: throws DisconnectError.
+ */
+export async function changeChannels(
+  session: StreamingSession,
+  { subscriptions }: Pick<ConnectGrant, "subscriptions">,
+): Promise<void> {
+  try {
+    for (const name of channelsFromTokens(session)) {
+      if (!subscriptions.has(name)) await unsubscribeFromServer(session, name);
+    }
+    for (const [name, grant] of subscriptions) {
+      await subscribeFromServer(session, { name, grant, fromToken: true });
+    }
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    const { connectionId: connection, context } = session;
+    context.onError(error, { connection, doing: "changing channels at a refresh" });
+    throw new DisconnectError("insufficient_state");
+  }
+}
+
+function channelsFromTokens({ connection }: StreamingSession): string[] {
+  return [...(connection?.subscriptions() ?? [])]
+    .filter((subscription) => detailOf(subscription).fromToken)
+    .map(({ channel }) => channel.name);
+}
+
+function recoverRequest(channel: string, since: StreamPosition): SubscribeRequest {
+  return {
+    channel,
+    token: "",
+    recover: true,
+    epoch: since.epoch,
+    offset: since.offset,
+    positioned: true,
+    recoverable: true,
+    join_leave: false,
+    delta: "",
+    filtered: false,
+    flag: 0,
+    type: 0,
+  };
+}

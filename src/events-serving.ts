@@ -1,0 +1,101 @@
+/** The events dialect as the server runs it: its REST API, its authority over sockets, and the webhooks behind it. */
+import { randomBytes } from "node:crypto";
+import type { RegisteredAuthority } from "./auth/authorities.ts";
+import type { MasterKeys } from "./auth/master-key.ts";
+import { createSealing } from "./auth/sealing.ts";
+import type { Config } from "./config/schema.ts";
+import type { OwnedHub } from "./core/create-hub.ts";
+import type { Engine } from "./core/engine.ts";
+import type { Runtime } from "./core/runtime.ts";
+import type { Dialect } from "./dialects/dialect.ts";
+import type { FindApiKey } from "./dialects/events/access-token.ts";
+import type { EventsContext } from "./dialects/events/context.ts";
+import { createEvents } from "./dialects/events/index.ts";
+import { publishNotice } from "./dialects/events/notices.ts";
+import { createWebhookHandlers } from "./dialects/events/webhooks-http.ts";
+import { createOriginCheck } from "./dialects/streaming/glob.ts";
+import { createEventsApps } from "./events-apps.ts";
+import type { ServerMetrics } from "./metrics.ts";
+import { createWebhooksApps } from "./webhooks-apps.ts";
+
+export interface EventsServingOptions {
+  readonly config: Config;
+  readonly hubs: ReadonlyMap<string, OwnedHub>;
+  readonly engine: Engine;
+  readonly runtime: Runtime;
+  readonly metrics: ServerMetrics;
+  readonly masterKeys: MasterKeys;
+  readonly findApiKey: FindApiKey;
+  /** Once it listens. */
+  readonly clientsUrl: () => string;
+  readonly onError: (error: unknown, about: Readonly<Record<string, string>>) => void;
+  readonly onEvent: EventsContext["onEvent"];
+}
+
+export interface EventsServing {
+  readonly dialect: Dialect;
+  /** By app id. */
+  readonly authorities: ReadonlyMap<string, readonly RegisteredAuthority[]>;
+  /** Once the engine runs. */
+  start(): Promise<void>;
+  /** Ends deliveries; what waits stays in the queue. */
+  close(): Promise<void>;
+}
+
+/** Undefined when no app has a key that signs. */
+export function serveEvents(options: EventsServingOptions): EventsServing | undefined {
+  const { config, runtime, metrics, masterKeys, findApiKey, clientsUrl, onError } = options;
+  const webhooks = createWebhooksApps({
+    ...options,
+    async onNotice(app, notice) {
+      const context = contexts.get(app);
+      if (context !== undefined) await publishNotice(context, notice);
+    },
+  });
+  const { contexts, authorities, start } = createEventsApps({
+    ...options,
+    webhooks: (app) => webhooks.of(app),
+    endpoint: (app) => endpointOf(config, app, clientsUrl()),
+  });
+  if (contexts.size === 0) return undefined;
+  const origins = config.apps
+    .filter(({ id }) => contexts.has(id))
+    .flatMap(({ allowed_origins }) => allowed_origins);
+  const sealing = createSealing(masterKeys.derive("events/answers"), randomBytes);
+  return {
+    authorities,
+    dialect: createEvents({
+      ...{ contexts, findApiKey, runtime, metrics, onError },
+      allowsOrigin: createOriginCheck(origins),
+      webhooks: createWebhookHandlers({
+        vault: { seal: sealing.seal, open: (sealed) => opened(sealing.open, sealed) },
+        sourceAddresses: config.webhooks.source_addresses,
+      }),
+    }),
+    async start() {
+      await start();
+      await webhooks.start();
+    },
+    close: () => webhooks.close(),
+  };
+}
+
+function opened(open: (sealed: string) => string, sealed: string): string | undefined {
+  try {
+    return open(sealed);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As configured; else where this app's clients find the `clients` listener. */
+function endpointOf(
+  { events, streaming }: Config,
+  { hosts: [host], path_prefix: prefix = "" }: Config["apps"][number],
+  clientsUrl: string,
+): string {
+  if (events.endpoint !== undefined) return events.endpoint;
+  const url = new URL(clientsUrl.replace(/^http/, "ws"));
+  url.hostname = host ?? url.hostname;
+  return `${url.origin}${prefix}${streaming.websocket_path}`;
+}

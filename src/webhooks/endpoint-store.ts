@@ -1,0 +1,150 @@
+/** Endpoints as they are kept: one record each, with everything secret in one sealed text. */
+import type { StoredRecord } from "../core/engine.ts";
+import {
+  WebhookError,
+  type WebhookDisabledReason,
+  type WebhookEndpoint,
+  type WebhookEndpointSettings,
+  type WebhookOwner,
+  type WebhookSignature,
+} from "../core/webhooks.ts";
+import type { WebhooksContext } from "./context.ts";
+import { healthOf, type Failures } from "./failure-clock.ts";
+import { endpointKey, ENDPOINTS, endpointsKey } from "./keys.ts";
+import { maskedUrl } from "./target.ts";
+
+/** What only senders read. */
+export interface EndpointSecrets {
+  /** With user and password. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** As `makeKey` makes them, the newest first; the others sign until they expire. */
+  readonly keys: readonly { readonly key: string; readonly expiresAtMs?: number }[];
+}
+
+export interface StoredEndpoint
+  extends WebhookOwner, Omit<WebhookEndpointSettings, "url" | "headers"> {
+  readonly id: string;
+  readonly order: string;
+  readonly signature: WebhookSignature;
+  readonly sealed: string;
+  readonly disabledReason: WebhookDisabledReason | null;
+  readonly disabledAtMs: number | null;
+  /** The moment of the last cancelling: what was queued before and still waits will not be sent. */
+  readonly cancelledOrder: string;
+  /** When it was last enabled after an automatic disable. */
+  readonly enabledAgainAtMs: number | null;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** Nothing was cancelled yet: behind every order. */
+export const NEVER_CANCELLED = "~";
+/** Changes of one record that race are few. */
+const ATTEMPTS_MAX = 50;
+const LIST_RECORDS = 500;
+/** About a kilobyte each. */
+const PARSED_MAX = 20_000;
+
+export function createEndpointStore({ records, sealing }: WebhooksContext) {
+  /** By record: what it said at that version. The busiest endpoints are read many times between two changes. */
+  const parsed = new Map<string, { readonly version: number; readonly endpoint: StoredEndpoint }>();
+
+  function parse({ key, value, version }: StoredRecord): StoredEndpoint {
+    const known = parsed.get(key);
+    if (known?.version === version) return known.endpoint;
+    const endpoint = JSON.parse(value) as StoredEndpoint;
+    parsed.delete(key);
+    parsed.set(key, { version, endpoint });
+    const [oldest] = parsed.keys();
+    if (parsed.size > PARSED_MAX && oldest !== undefined) parsed.delete(oldest);
+    return endpoint;
+  }
+
+  async function find(application: string, id: string): Promise<StoredEndpoint | undefined> {
+    const record = await records.get(endpointKey(application, id));
+    return record === undefined ? undefined : parse(record);
+  }
+
+  return {
+    find,
+
+    async require({ applicationId }: WebhookOwner, id: string): Promise<StoredEndpoint> {
+      const found = await find(applicationId, id);
+      if (found === undefined) throw new WebhookError("not_found", "There is no such endpoint.");
+      return found;
+    },
+
+    /** All of an application's, `WEBHOOK_LIMITS.endpoints` and those that raced at the most. */
+    async of(application: string): Promise<readonly StoredEndpoint[]> {
+      const found = await records.list(endpointsKey(application), { limit: LIST_RECORDS });
+      return found.map(parse);
+    },
+
+    /** Every endpoint of the app, a page at a time. */
+    async *all(): AsyncGenerator<readonly StoredEndpoint[]> {
+      for (let after = ENDPOINTS; ;) {
+        const found = await records.list(ENDPOINTS, { after, limit: LIST_RECORDS });
+        yield found.map(parse);
+        const last = found.at(-1);
+        if (last === undefined || found.length < LIST_RECORDS) return;
+        after = last.key;
+      }
+    },
+
+    async add(endpoint: StoredEndpoint): Promise<void> {
+      await records.put(endpointKey(endpoint.applicationId, endpoint.id), JSON.stringify(endpoint));
+    },
+
+    /** Retried while others change it; undefined from `change` leaves it alone. The answer is as it is then; undefined: it is gone. */
+    async change(
+      application: string,
+      id: string,
+      change: (
+        endpoint: StoredEndpoint,
+      ) => StoredEndpoint | undefined | Promise<StoredEndpoint | undefined>,
+    ): Promise<StoredEndpoint | undefined> {
+      const key = endpointKey(application, id);
+      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+        const record = await records.get(key);
+        if (record === undefined) return undefined;
+        const endpoint = parse(record);
+        const changed = await change(endpoint);
+        if (changed === undefined) return endpoint;
+        const put = { ifVersion: record.version };
+        if ((await records.put(key, JSON.stringify(changed), put)) !== undefined) return changed;
+      }
+      throw new Error("An endpoint changes all the time");
+    },
+
+    /** False: there was none. */
+    remove(application: string, id: string): Promise<boolean> {
+      return records.delete(endpointKey(application, id));
+    },
+
+    async open({ sealed }: StoredEndpoint): Promise<EndpointSecrets> {
+      return JSON.parse(await sealing.open(sealed)) as EndpointSecrets;
+    },
+
+    async seal(secrets: EndpointSecrets): Promise<string> {
+      return await sealing.seal(JSON.stringify(secrets));
+    },
+  };
+}
+
+export type EndpointStore = ReturnType<typeof createEndpointStore>;
+
+/** As callers see it. */
+export function shownEndpoint(
+  endpoint: StoredEndpoint,
+  { url, headers }: EndpointSecrets,
+  failures: Failures | undefined,
+): WebhookEndpoint {
+  const { order: _, sealed: __, cancelledOrder: ___, enabledAgainAtMs: ____, ...shown } = endpoint;
+  return {
+    ...shown,
+    ...{ url: maskedUrl(url), headers },
+    disabled: endpoint.disabledReason !== null,
+    health: healthOf(failures),
+  };
+}

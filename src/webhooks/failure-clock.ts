@@ -1,0 +1,53 @@
+/** When an endpoint that goes on failing is told of, and disabled (webhooks.md §7.3). Judged at failures, never by time alone. */
+import type { WebhookHealth } from "../core/webhooks.ts";
+
+const HOUR_MS = 3_600_000;
+/** Two failures this far apart, without a success between them, start the clock at the first. */
+const APART_MS = 12 * HOUR_MS;
+/** Without any attempt for this long, what was before is forgotten. */
+const FORGET_MS = 240 * HOUR_MS;
+const NOTICES_MS = [24 * HOUR_MS, 96 * HOUR_MS];
+const DISABLE_MS = 120 * HOUR_MS;
+
+/** What is kept of an endpoint's failures; none is kept of one that does well. */
+export interface Failures {
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** Since the last success. */
+  readonly count: number;
+  /** How many of the notices went out. */
+  readonly noticed: number;
+}
+
+export interface FailureVerdict {
+  readonly failures: Failures;
+  /** A notice is due; when the endpoint will be disabled unless something succeeds. */
+  readonly notice?: { readonly disableAtMs: number };
+  readonly disable: boolean;
+}
+
+export function afterFailure(before: Failures | undefined, nowMs: number): FailureVerdict {
+  const known = before === undefined || nowMs - before.lastMs >= FORGET_MS ? undefined : before;
+  const { firstMs, count, noticed } = known ?? { firstMs: nowMs, count: 0, noticed: 0 };
+  const runningMs = nowMs - firstMs >= APART_MS ? nowMs - firstMs : 0;
+  const disable = runningMs >= DISABLE_MS;
+  const due = NOTICES_MS.filter((ms) => runningMs >= ms).length;
+  return {
+    failures: { firstMs, lastMs: nowMs, count: count + 1, noticed: Math.max(noticed, due) },
+    ...(due > noticed && !disable ? { notice: { disableAtMs: firstMs + DISABLE_MS } } : {}),
+    disable,
+  };
+}
+
+export function healthOf(failures: Failures | undefined): WebhookHealth {
+  if (failures === undefined) {
+    return { state: "healthy", failingSinceMs: null, consecutiveFailures: 0 };
+  }
+  const { firstMs, lastMs, count } = failures;
+  const runs = lastMs - firstMs >= APART_MS;
+  return {
+    state: lastMs - firstMs >= (NOTICES_MS[0] ?? 0) ? "failing" : "healthy",
+    failingSinceMs: runs ? firstMs : null,
+    consecutiveFailures: count,
+  };
+}
