@@ -21,7 +21,7 @@ export function compileChannelPattern(pattern: string): (name: string) => boolea
   } catch (cause) {
     throw new HubError("bad_request", "The channel pattern does not compile", { cause });
   }
-  return matcher(compiled);
+  return matcher(compiled, pattern);
 }
 
 function tooLarge(): HubError {
@@ -34,9 +34,12 @@ function tooLarge(): HubError {
  * character of a name that is not, each as large as the program.
  */
 const AUTOMATON_SIZE_MAX = 8_000;
+/** An automaton's states have a place for each range of each class, and these have hundreds. */
+const UNICODE_CLASS = /\\[pP]/;
 
-function matcher(compiled: RE2JS): (name: string) => boolean {
-  const charactersMax = AUTOMATON_SIZE_MAX / compiled.programSize();
+function matcher(compiled: RE2JS, pattern: string): (name: string) => boolean {
+  const sizeMax = UNICODE_CLASS.test(pattern) ? 0 : AUTOMATON_SIZE_MAX;
+  const charactersMax = sizeMax / compiled.programSize();
   // Asked for the place of a match, and not only whether there is one, it follows the program itself.
   return (name) =>
     name.length <= charactersMax ? compiled.test(name) : compiled.matcher(name).find();
