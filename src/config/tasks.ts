@@ -96,7 +96,7 @@ export const tasks = z.strictObject({
   task_connection_limit: positive(100, "Connections per task and node."),
   task_acceptances_per_minute: positive(
     30,
-    "New connections per task, minute and node: two pages that evict each other stop here.",
+    "New connections per task and minute, over all nodes: two pages that evict each other stop here.",
   ),
   failed_authentications_per_minute: positive(
     10,

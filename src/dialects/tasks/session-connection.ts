@@ -142,15 +142,21 @@ export class TaskConnection implements Subscriber, Scheduled {
       standsAlone: this.#alone,
       random: runtime.random,
     });
-    const owed = this.token.sendOfflineMessage ? stream.last : undefined;
-    const replayed = owed !== undefined && owed.keptUntilMs > runtime.clock.epochMs();
-    if (replayed) this.#sendMessage(owed, true);
+    const { last } = stream;
+    const replayed = last !== undefined && this.#isOwed(last);
+    if (replayed) this.#sendMessage(last, true);
     for (const message of early) this.#receive(message);
     if (this.#closed) return;
     // A message counts as a tick.
     if (this.#remainingMs() <= 0) this.end("timeout");
     else if (!replayed && early.length === 0) this.#socket.send(tickFrame(this.#ticks()));
     this.#reschedule();
+  }
+
+  /** §5.3. One that was sent behind this token is owed even where the two raced, and it was sent as nobody's to keep. */
+  #isOwed({ keptUntilMs, sentMs }: TaskMessage): boolean {
+    if (!this.token.sendOfflineMessage) return false;
+    return keptUntilMs > this.context.runtime.clock.epochMs() || sentMs > this.token.issuedMs;
   }
 
   /** The hub's: a message of the task. */

@@ -82,7 +82,9 @@ export class TasksSession implements Session, Scheduled {
     if (this.#connection !== undefined) return this.#connection.end(name);
     if (this.#closed) return;
     this.closed();
-    endSocket(this.#socket, name, { ticks: "", metrics: this.#context.metrics });
+    const { metrics, onEvent } = this.#context;
+    onEvent("refused", { address: this.#request.address, reason: name });
+    endSocket(this.#socket, name, { ticks: "", metrics });
   }
 
   closed(): void {

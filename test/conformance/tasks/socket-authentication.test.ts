@@ -167,6 +167,22 @@ describe("a token", () => {
   });
 });
 
+test("the log says at level debug why a socket was refused, and nothing of its token", async () => {
+  await using server = await bootServer();
+  const { clientToken } = await issueToken(server, {}, { reusable_minutes: 1 });
+  await server.advance(60_000);
+  await refusal(server, { ClientToken: clientToken });
+  await refusal(server, { ClientToken: "AAAA" });
+  await refusal(server, "{");
+  const refused = server.logged.filter(({ msg }) => msg === "refused");
+  expect(refused.map(({ dialect, reason }) => [dialect, reason])).toEqual([
+    ["tasks", "token_expired"],
+    ["tasks", "invalid_token"],
+    ["tasks", "bad_request"],
+  ]);
+  expect(JSON.stringify(server.logged)).not.toContain(clientToken.slice(0, 24));
+});
+
 describe("an origin", () => {
   const config = { apps: [{ id: "dev", allowed_origins: ["https://shop.example"] }] };
 
