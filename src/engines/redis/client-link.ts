@@ -62,6 +62,7 @@ export class Link<Client extends LinkClient> {
   #up: Connection<Client> | undefined;
   #retry: Timer | undefined;
   #pauseMs = RECONNECT_MS_MIN;
+  #everUp = false;
   #reason = "it was not asked yet";
   #closed = false;
   #started = Promise.withResolvers<void>();
@@ -118,6 +119,7 @@ export class Link<Client extends LinkClient> {
     }
     if (this.#closed) return connection.client.close();
     this.#up = connection;
+    this.#everUp = true;
     this.#reason = "";
     this.#pauseMs = RECONNECT_MS_MIN;
     this.#options.onUp();
@@ -139,7 +141,11 @@ export class Link<Client extends LinkClient> {
         ? error
         : new RedisFailure(error instanceof Error ? error.message : String(error));
     this.#options.onLost();
-    if (failure.final) this.#started.reject(failure);
+    if (failure.final && !this.#everUp) {
+      // Whoever starts it hears of it, and gives up.
+      this.#started.reject(failure);
+      return;
+    }
     this.#away(failure.message);
     const { timers, random } = this.#options.runtime;
     const pauseMs = this.#pauseMs * (1 - random.fraction() / 2);
