@@ -53,7 +53,3 @@ export async function startEngine(
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }
-
-export function data(value: unknown) {
-  return { data: { json: JSON.stringify(value) } };
-}
