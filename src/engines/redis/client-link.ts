@@ -22,6 +22,8 @@ export interface LinkClient {
   send(command: string, args: string[]): Promise<unknown>;
   /** Rejects what is in flight. */
   close(): void;
+  /** Nothing was heard for `SILENCE_MS` although something was asked. */
+  silent(): void;
 }
 
 export interface LinkOptions<Client extends LinkClient> {
@@ -43,7 +45,7 @@ export class Connection<Client extends LinkClient = LinkClient> {
 
   constructor(client: Client, runtime: Runtime) {
     this.client = client;
-    this.calls = new Calls(runtime.timers, () => client.close());
+    this.calls = new Calls(runtime.timers, () => client.silent());
   }
 
   async send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
