@@ -227,7 +227,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     "Connections that wait for a ping, pong or expiry",
     () => schedule.size,
   );
-  log.info({ version, engine: engine.name, clients: clients.url, api: apiListener.url }, "Ready");
+  const where = { clients: clients.url, api: apiListener.url };
+  log.info({ version, pid: process.pid, engine: engine.name, ...where }, "Ready");
 
   function watchListener(listener: ClientsListener): void {
     const stats = () => listener.stats();

@@ -7,6 +7,9 @@ import type { WorkerSlot } from "./worker-slot.ts";
 /** A worker that does not answer in this time is left out: below the ten seconds that Prometheus waits by default. */
 const MEASURE_TIMEOUT_MS = 2_000;
 
+/** What a scrape needs of a worker. */
+type Measured = Pick<WorkerSlot, "number" | "ready" | "restarts" | "send">;
+
 export interface Scrapes {
   /** Of the workers that serve, with what the supervisor knows of them. */
   scrape(): Promise<string>;
@@ -14,12 +17,12 @@ export interface Scrapes {
   measured(request: number, worker: number, text: string): void;
 }
 
-export function createScrapes(slots: readonly WorkerSlot[], timers: Timers): Scrapes {
+export function createScrapes(slots: readonly Measured[], timers: Timers): Scrapes {
   const own = ownMetrics(slots);
   const open = new Map<number, (worker: number, text: string) => void>();
   let last = 0;
 
-  function measure(asked: readonly WorkerSlot[]): Promise<readonly string[]> {
+  function measure(asked: readonly Measured[]): Promise<readonly string[]> {
     return new Promise((resolve) => {
       const request = (last += 1);
       const texts = new Map<number, string>();
@@ -47,7 +50,7 @@ export function createScrapes(slots: readonly WorkerSlot[], timers: Timers): Scr
   };
 }
 
-function ownMetrics(slots: readonly WorkerSlot[]): Registry {
+function ownMetrics(slots: readonly Measured[]): Registry {
   const registry = new Registry();
   const registers = [registry];
   new Gauge({

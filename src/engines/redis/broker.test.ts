@@ -3,44 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { json, recorder, told, values } from "../../../test/conformance/engine/under-test.ts";
 import { startRedis, type RedisOptions, type RedisServer } from "../../../test/support/redis.ts";
 import { createTestRuntime } from "../../../test/support/runtime.ts";
-import type { ChannelEvent } from "../../core/engine.ts";
-import { HubError } from "../../core/errors.ts";
-import { ALL, LIMITS, ROOM, startEngine } from "./test-engine.ts";
+import { ALL, code, LIMITS, ROOM, startEngine, watcher } from "./test-engine.ts";
 
 const META_TTL_MS = LIMITS.metaTtlMs;
 const kept = { history: LIMITS };
-
-/** A listener whose events can be waited for. */
-function watcher() {
-  const events: ChannelEvent[] = [];
-  const waiting = new Set<() => void>();
-  return {
-    events,
-    onEvent(event: ChannelEvent) {
-      events.push(event);
-      for (const check of waiting) check();
-    },
-    until(holds: (events: readonly unknown[]) => boolean): Promise<void> {
-      return new Promise((resolve) => {
-        const check = () => {
-          if (!holds(told(events))) return;
-          waiting.delete(check);
-          resolve();
-        };
-        waiting.add(check);
-        check();
-      });
-    },
-  };
-}
-
-async function code(promise: Promise<unknown>): Promise<unknown> {
-  const error: unknown = await promise.then(
-    () => "done",
-    (reason: unknown) => reason,
-  );
-  return error instanceof HubError ? error.code : error;
-}
 
 describe("between two nodes", () => {
   let server: RedisServer;

@@ -37,6 +37,7 @@ export function bunClient(client: RedisClient): CommandClient & BusClient {
     },
     send: (command, args) => client.send(command, args),
     close: () => client.close(),
+    silent: () => client.close(),
     load: (source) => client.send("SCRIPT", ["LOAD", source]),
     async join(topics, dispatch) {
       await client.subscribe([...topics], dispatch);

@@ -5,7 +5,7 @@ import { replyError } from "./client-replies.ts";
 import { Topics, type OnMessage, type TopicWire } from "./client-topics.ts";
 
 /** Between looks at the connection, which may be quiet for long and so would not show that it hangs, milliseconds. */
-export const BUS_PING_INTERVAL_MS = 5_000;
+export const BUS_PING_INTERVAL_MS = 2_000;
 
 /** A client that can subscribe. */
 export interface BusClient extends LinkClient {

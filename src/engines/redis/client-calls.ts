@@ -47,7 +47,10 @@ export class Calls {
     if (full) throw new HubError("unavailable", "Too much is waiting for Redis");
     this.#inFlight += 1;
     this.#bytes += bytes;
-    if (this.#watch === undefined) this.#watchOn();
+    if (this.#watch === undefined) {
+      this.#progress = this.#progressOf();
+      this.#watchOn();
+    }
     try {
       return await send();
     } finally {

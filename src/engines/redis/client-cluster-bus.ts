@@ -152,3 +152,8 @@ export class ClusterBus implements ShardBus {
     return this.#cluster?.slots[slotOf(topic)]?.[0];
   }
 }
+
+/** The nodes that own slots, as ioredis names them. */
+export function ownersOf({ slots }: Cluster): ReadonlySet<string> {
+  return new Set(slots.flatMap(([owner]) => (owner === undefined ? [] : [owner])));
+}

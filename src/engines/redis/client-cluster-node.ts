@@ -6,6 +6,9 @@ import { RedisFailure } from "./client-diagnosis.ts";
 import { CONNECT_TIMEOUT_MS } from "./client-link.ts";
 import type { ClusterSpec } from "./client-cluster.ts";
 
+/** How long a node that is given up gets to close the connection from its side, milliseconds. */
+const DISCONNECT_TIMEOUT_MS = 50;
+
 /** For every connection to a node. */
 export function nodeOptions(spec: ClusterSpec, ca: string | undefined) {
   const { username, password, tls } = spec;
@@ -13,6 +16,8 @@ export function nodeOptions(spec: ClusterSpec, ca: string | undefined) {
     ...(password === "" ? {} : { username: username || "default", password }),
     ...(tls ? { tls: ca === undefined ? {} : { ca } } : {}),
     connectTimeout: CONNECT_TIMEOUT_MS,
+    // What is in flight fails only then.
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   } satisfies RedisOptions;
 }
 
@@ -59,6 +64,7 @@ function busClient(redis: Redis): BusClient {
     onclose: null,
     send: (command, args) => redis.call(command, ...args),
     close: () => redis.disconnect(),
+    silent: () => redis.disconnect(),
     async join(topics, next) {
       dispatch = next;
       // One by one: a command for several slots would be refused.

@@ -5,7 +5,7 @@
 import { Cluster, type ClusterOptions, type Redis } from "ioredis";
 import type { Runtime } from "../../core/runtime.ts";
 import { Calls } from "./client-calls.ts";
-import { ClusterBus } from "./client-cluster-bus.ts";
+import { ClusterBus, ownersOf } from "./client-cluster-bus.ts";
 import { nodeOptions } from "./client-cluster-node.ts";
 import {
   checkInfo,
@@ -37,7 +37,7 @@ export interface ClusterShardOptions {
   readonly events: ShardEvents;
 }
 
-/** How often the nodes are asked who owns which slots, milliseconds, beside each redirection. */
+/** How often the nodes are asked who owns which slots, and whether they are what they were, milliseconds. */
 const TOPOLOGY_INTERVAL_MS = 1_000;
 
 export function createClusterShard(options: ClusterShardOptions): OwnedShard {
@@ -48,8 +48,13 @@ export function createClusterShard(options: ClusterShardOptions): OwnedShard {
   const calls = new WeakMap<Redis, Calls>();
 
   async function learnGeneration(connection: Connection<ClusterClient>): Promise<void> {
-    const masters = connection.client.cluster.nodes("master");
-    const identities = masters.map((node) => identityOf(node, callsOf(node)));
+    const { cluster } = connection.client;
+    const masters = new Map(cluster.nodes("master").map((node) => [keyOf(node), node]));
+    const identities = [...ownersOf(cluster)].map((owner) => {
+      const node = masters.get(owner);
+      if (node === undefined) throw new RedisFailure(`node ${owner} is away`);
+      return identityOf(node, callsOf(node));
+    });
     const found = (await Promise.all(identities)).sort().join(" ");
     if (found === identity) return;
     generation = await readGeneration(connection, prefix, found);
@@ -66,6 +71,19 @@ export function createClusterShard(options: ClusterShardOptions): OwnedShard {
     return known;
   }
 
+  /** Each node that comes back may have lost something, and one that hangs must not be waited for. */
+  function lookLater(connection: Connection<ClusterClient>): void {
+    const { cluster } = connection.client;
+    const timer = runtime.timers.after(TOPOLOGY_INTERVAL_MS, () => {
+      cluster.off("end", cancel);
+      // A node that is away is asked again when it is back.
+      learnGeneration(connection).catch(() => {});
+      lookLater(connection);
+    });
+    const cancel = (): void => timer.cancel();
+    cluster.once("end", cancel);
+  }
+
   let bus: ClusterBus | undefined;
   return createShard<ClusterClient>({
     ...{ name, runtime, events },
@@ -76,12 +94,9 @@ export function createClusterShard(options: ClusterShardOptions): OwnedShard {
       await learnGeneration(connection);
       const { cluster } = connection.client;
       bus?.follow(cluster);
-      // Others may own the slots now, and each node that comes back may have lost something.
-      cluster.on("refresh", () => {
-        bus?.follow(cluster);
-        // A node that is away says it when it is back.
-        learnGeneration(connection).catch(() => {});
-      });
+      // Others may own the slots now.
+      cluster.on("refresh", () => bus?.follow(cluster));
+      lookLater(connection);
     },
     createBus: (told) =>
       (bus = new ClusterBus({ spec, ca, runtime, onBug: events.onBug, ...told })),
@@ -110,6 +125,8 @@ function clusterOptions(spec: ClusterSpec, ca: string | undefined) {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
+    // It would wait without end for a node that hangs.
+    enableReadyCheck: false,
     clusterRetryStrategy: () => null,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
@@ -130,6 +147,8 @@ function clusterClient(cluster: Cluster): ClusterClient {
     onclose: null,
     send: (command, args) => cluster.call(command, ...args.map(portable)),
     close: () => cluster.disconnect(),
+    // Perhaps one node hangs, which shows by itself; the others are spared.
+    silent() {},
     async load(source) {
       sources.add(source);
       await Promise.all(cluster.nodes("master").map((node) => load(node, source)));
@@ -146,6 +165,10 @@ function clusterClient(cluster: Cluster): ClusterClient {
 /** ioredis takes bytes as its own runtime's buffers only. */
 function portable(arg: string | number | Uint8Array): string | number | Buffer {
   return arg instanceof Uint8Array ? Buffer.from(arg) : arg;
+}
+
+function keyOf({ options: { host, port } }: Redis): string {
+  return `${host}:${port}`;
 }
 
 async function identityOf(node: Redis, calls: Calls): Promise<string> {

@@ -22,6 +22,8 @@ export interface LinkClient {
   send(command: string, args: string[]): Promise<unknown>;
   /** Rejects what is in flight. */
   close(): void;
+  /** Nothing was heard for `SILENCE_MS` although something was asked. */
+  silent(): void;
 }
 
 export interface LinkOptions<Client extends LinkClient> {
@@ -43,7 +45,7 @@ export class Connection<Client extends LinkClient = LinkClient> {
 
   constructor(client: Client, runtime: Runtime) {
     this.client = client;
-    this.calls = new Calls(runtime.timers, () => client.close());
+    this.calls = new Calls(runtime.timers, () => client.silent());
   }
 
   async send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
@@ -62,6 +64,7 @@ export class Link<Client extends LinkClient> {
   #up: Connection<Client> | undefined;
   #retry: Timer | undefined;
   #pauseMs = RECONNECT_MS_MIN;
+  #everUp = false;
   #reason = "it was not asked yet";
   #closed = false;
   #started = Promise.withResolvers<void>();
@@ -118,6 +121,7 @@ export class Link<Client extends LinkClient> {
     }
     if (this.#closed) return connection.client.close();
     this.#up = connection;
+    this.#everUp = true;
     this.#reason = "";
     this.#pauseMs = RECONNECT_MS_MIN;
     this.#options.onUp();
@@ -139,7 +143,11 @@ export class Link<Client extends LinkClient> {
         ? error
         : new RedisFailure(error instanceof Error ? error.message : String(error));
     this.#options.onLost();
-    if (failure.final) this.#started.reject(failure);
+    if (failure.final && !this.#everUp) {
+      // Whoever starts it hears of it, and gives up.
+      this.#started.reject(failure);
+      return;
+    }
     this.#away(failure.message);
     const { timers, random } = this.#options.runtime;
     const pauseMs = this.#pauseMs * (1 - random.fraction() / 2);

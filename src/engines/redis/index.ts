@@ -33,6 +33,9 @@ export interface RedisEngineOptions {
   readonly onBug?: (error: unknown) => void;
 }
 
+/** Pause before a start that a server broke off is tried again, milliseconds. */
+const JOIN_AGAIN_MS = 500;
+
 /**
  * Throws for a URL that is none. `start` waits for servers that are away, as long as it takes, and rejects with one sentence for
  * what waiting cannot mend: a wrong password, too old a server, a read-only replica.
@@ -70,12 +73,25 @@ export function createRedisEngine(options: RedisEngineOptions): Engine {
   const watchers = new QueueWatchers({ servers, runtime, onBug });
   const apps = new Map<string, AppEngine>();
 
+  /** False when a server went away again meanwhile. */
+  async function joined(): Promise<boolean> {
+    try {
+      await Promise.all([nodes.start(), control.start()]);
+      return true;
+    } catch (error) {
+      if (!(error instanceof HubError) || state === "closed") throw error;
+      return false;
+    }
+  }
+
   return {
     name: "redis",
 
     async start() {
       await servers.start();
-      await Promise.all([nodes.start(), control.start()]);
+      while (!(await joined())) {
+        await new Promise<void>((resolve) => connections.timers.after(JOIN_AGAIN_MS, resolve));
+      }
       state = "open";
     },
 

@@ -1,8 +1,10 @@
 /** Finding the master of a group that Sentinels watch: asked before each connect, and told when another takes over. */
 import { RedisClient } from "bun";
 import type { Runtime } from "../../core/runtime.ts";
+import { bunClient } from "./client-bun.ts";
+import { TopicBus } from "./client-bus.ts";
 import { RedisFailure, type ServerAddress } from "./client-diagnosis.ts";
-import { CONNECT_TIMEOUT_MS, Link } from "./client-link.ts";
+import { Connection, CONNECT_TIMEOUT_MS } from "./client-link.ts";
 import type { ServerSpec } from "./servers-url.ts";
 
 type SentinelSpec = Extract<ServerSpec, { kind: "sentinel" }>;
@@ -13,10 +15,16 @@ export interface MasterLocator {
   close(): Promise<void>;
 }
 
-/** `onSwitch`: another server is the master now, which the old one's connections may never tell. */
+export interface LocatorOptions {
+  readonly runtime: Runtime;
+  /** Another server is the master now, which the old one's connections may never tell. */
+  readonly onSwitch: () => void;
+  readonly onBug: (error: unknown) => void;
+}
+
 export function locateMaster(
   spec: SentinelSpec,
-  { runtime, onSwitch }: { readonly runtime: Runtime; readonly onSwitch: () => void },
+  { runtime, onSwitch, onBug }: LocatorOptions,
 ): MasterLocator {
   /** The one that answered last is asked first. */
   let sentinels = [...spec.sentinels];
@@ -27,10 +35,8 @@ export function locateMaster(
       const client = await connectSentinel(name, spec.before);
       if (client === undefined) continue;
       try {
-        const reply: unknown = await client.send("SENTINEL", [
-          "GET-MASTER-ADDR-BY-NAME",
-          spec.master,
-        ]);
+        const asked = ["GET-MASTER-ADDR-BY-NAME", spec.master];
+        const reply = await new Connection(client, runtime).send("SENTINEL", asked);
         if (Array.isArray(reply)) return [name, reply.map(String)];
         reason = `the Sentinels know no master "${spec.master}"`;
       } catch (error) {
@@ -42,7 +48,7 @@ export function locateMaster(
     throw new RedisFailure(reason);
   }
 
-  const watch = new Link<RedisClient>({
+  const watch = new TopicBus({
     runtime,
     async open() {
       const [sentinel] = await ask();
@@ -50,14 +56,15 @@ export function locateMaster(
       if (client === undefined) throw new RedisFailure("no Sentinel answers");
       return client;
     },
-    async prepare({ client }) {
-      await client.subscribe("+switch-master", (message) => {
+    check: () => Promise.resolve(),
+    onUp() {
+      const onMessage = (message: string): void => {
         if (message.startsWith(`${spec.master} `)) onSwitch();
-      });
+      };
+      watch.subscribe("+switch-master", onMessage).catch(() => {});
     },
-    onUp() {},
-    onLost() {},
     onAway() {},
+    onBug,
   });
   // Not waited for: its loss only means that a switch is noticed by the connections themselves.
   watch.start().catch(() => {});
@@ -74,7 +81,10 @@ export function locateMaster(
 }
 
 /** Sentinels have credentials of their own or none: asked without any first, then with the master's. */
-async function connectSentinel(name: string, before: string): Promise<RedisClient | undefined> {
+async function connectSentinel(
+  name: string,
+  before: string,
+): Promise<ReturnType<typeof bunClient> | undefined> {
   const [scheme = "", credentials = ""] = before.split("//");
   for (const auth of credentials === "" ? [""] : ["", credentials]) {
     const client = new RedisClient(`${scheme}//${auth}${name}`, {
@@ -84,7 +94,7 @@ async function connectSentinel(name: string, before: string): Promise<RedisClien
     });
     try {
       await client.connect();
-      return client;
+      return bunClient(client);
     } catch {
       client.close();
     }

@@ -117,7 +117,7 @@ export function createRedisServers(options: RedisServersOptions): RedisServers {
 
   function opener(spec: Exclude<ServerSpec, { kind: "cluster" }>, onSwitch: () => void) {
     if (spec.kind === "server") return () => openBunClient({ ...spec, ca });
-    const locator = locateMaster(spec, { runtime, onSwitch });
+    const locator = locateMaster(spec, { runtime, onSwitch, onBug });
     locators.push(locator);
     return async () => openBunClient({ ...(await locator.locate()), ca });
   }

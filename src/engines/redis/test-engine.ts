@@ -1,6 +1,8 @@
 /** Redis engines to test: real servers and connections in real time, expiry and heartbeats on a clock that tests move. */
 import { createTestRuntime, type TestRuntime } from "../../../test/support/runtime.ts";
-import type { HistoryLimits } from "../../core/engine.ts";
+import { told } from "../../../test/conformance/engine/under-test.ts";
+import type { ChannelEvent, HistoryLimits } from "../../core/engine.ts";
+import { HubError } from "../../core/errors.ts";
 import type { Clock } from "../../core/runtime.ts";
 import { systemRuntime } from "../../system-runtime.ts";
 import { createRedisEngine } from "./index.ts";
@@ -54,6 +56,35 @@ export async function startEngine(
   };
 }
 
-export function data(value: unknown) {
-  return { data: { json: JSON.stringify(value) } };
+/** A listener whose events can be waited for. */
+export function watcher() {
+  const events: ChannelEvent[] = [];
+  const waiting = new Set<() => void>();
+  return {
+    events,
+    onEvent(event: ChannelEvent) {
+      events.push(event);
+      for (const check of waiting) check();
+    },
+    until(holds: (events: readonly unknown[]) => boolean): Promise<void> {
+      return new Promise((resolve) => {
+        const check = () => {
+          if (!holds(told(events))) return;
+          waiting.delete(check);
+          resolve();
+        };
+        waiting.add(check);
+        check();
+      });
+    },
+  };
+}
+
+/** The code of the HubError that it rejects with; `done` when it does not. */
+export async function code(promise: Promise<unknown>): Promise<unknown> {
+  const error: unknown = await promise.then(
+    () => "done",
+    (reason: unknown) => reason,
+  );
+  return error instanceof HubError ? error.code : error;
 }

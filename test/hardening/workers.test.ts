@@ -1,0 +1,260 @@
+/** `--workers N`: several processes on one port, on a real Redis; what a kill, a signal and a bad start do to them. */
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { developmentFile } from "../../src/config/development.ts";
+import { runServe, spawnServer, type ChildServer } from "../support/child-server.ts";
+import { openClient, until } from "../support/hostile.ts";
+import type { RawWebSocket } from "../support/raw-websocket.ts";
+import { startRedis, type RedisServer } from "../support/redis.ts";
+import { temporaryDir } from "../support/server.ts";
+
+// Several processes have to start.
+setDefaultTimeout(30_000);
+
+const WORKERS = 2;
+/** Chance puts all of them on one worker once in 10^12 runs. */
+const CLIENTS = 40;
+const CHANNEL = "public:all";
+
+let redis: RedisServer;
+let directory: string;
+let prefixes = 0;
+const clients: RawWebSocket[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis({ password: "secret" });
+  directory = temporaryDir();
+});
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.destroy();
+});
+
+afterAll(async () => {
+  await redis[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function configOf(url = redis.url) {
+  prefixes += 1;
+  return {
+    engine: "redis",
+    workers: WORKERS,
+    master_key: "00".repeat(32),
+    redis: { url, prefix: `workers-${prefixes}` },
+  };
+}
+
+/** Each connected and subscribed. */
+async function openSubscribers(server: ChildServer, count: number): Promise<RawWebSocket[]> {
+  const opened = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const client = await openClient(server);
+      client.send(`{"id":2,"subscribe":{"channel":"${CHANNEL}"}}`);
+      expect((await client.next()).text).toContain('"subscribe":{');
+      return client;
+    }),
+  );
+  clients.push(...opened);
+  return opened;
+}
+
+async function expectPublication(server: ChildServer, receivers: readonly RawWebSocket[]) {
+  const { result } = await server.api("publish", { channel: CHANNEL, data: "ding" });
+  expect(result).toMatchObject({ offset: expect.any(Number) });
+  for (const receiver of receivers) expect((await receiver.next()).text).toContain('"ding"');
+}
+
+/** One metric by worker. */
+async function byWorker(server: ChildServer, name: string): Promise<Map<string, number>> {
+  const text = await (await fetch(`${server.apiUrl}/metrics`)).text();
+  const values = new Map<string, number>();
+  for (const [, worker = "", value] of text.matchAll(
+    new RegExp(`^${name}\\{.*\\bworker="(\\d+)".*\\} (\\S+)$`, "gm"),
+  )) {
+    values.set(worker, (values.get(worker) ?? 0) + Number(value));
+  }
+  return values;
+}
+
+/** What the processes said when they began to serve, the latest last. */
+function readyLines(server: ChildServer) {
+  return server.logged.filter(({ msg, worker }) => msg === "Ready" && worker !== undefined);
+}
+
+function pidOf(server: ChildServer, worker: number): number {
+  return Number(readyLines(server).findLast((line) => line["worker"] === worker)?.["pid"]);
+}
+
+/** Ends a worker, waits for the one in its place, and publishes: who was on it, and who hears of it on the other. */
+async function endWorker(server: ChildServer, worker: number, signal: NodeJS.Signals) {
+  const all = await openSubscribers(server, CLIENTS);
+  const there = (await byWorker(server, "carillon_sockets")).get(`${worker}`) ?? 0;
+  expect(there).toBeGreaterThan(0);
+  process.kill(pidOf(server, worker), signal);
+  await until(() => readyLines(server).length > WORKERS);
+  expect(readyLines(server).at(-1)).toMatchObject({ worker });
+  await server.api("publish", { channel: CHANNEL, data: "still here" });
+  const came = await Promise.all(
+    all.map(async (client) => ({
+      client,
+      code: await client.next().then(
+        ({ code, text }) => code ?? (text.includes('"still here"') ? "publication" : text),
+        () => "cut",
+      ),
+    })),
+  );
+  const left = came.filter(({ code }) => code === "publication").map(({ client }) => client);
+  expect(left).toHaveLength(CLIENTS - there);
+  return { left, told: new Set(came.map(({ code }) => code)) };
+}
+
+test("clients and API calls are spread over the workers, and what one publishes reaches all", async () => {
+  await using server = await spawnServer({ config: configOf() });
+  const subscribers = await openSubscribers(server, CLIENTS);
+  for (let calls = 0; calls < CLIENTS; calls += 1) {
+    const headers = { "X-API-Key": "dev-api-key", Connection: "close" };
+    const init = { method: "POST", headers, body: JSON.stringify({ channel: "none" }) };
+    expect((await fetch(`${server.apiUrl}/api/history`, init)).status).toBe(200);
+  }
+  await expectPublication(server, subscribers);
+
+  for (const [name, total] of [
+    ["carillon_sockets", CLIENTS],
+    ["carillon_api_requests_total", CLIENTS + 1],
+  ] as const) {
+    const values = [...(await byWorker(server, name)).values()];
+    expect(values).toHaveLength(WORKERS);
+    expect(Math.min(...values)).toBeGreaterThan(0);
+    expect(values.reduce((sum, value) => sum + value)).toBe(total);
+  }
+  expect(await server.metric("carillon_workers")).toBe(WORKERS);
+  const families = (await (await fetch(`${server.apiUrl}/metrics`)).text()).match(/^# TYPE .*$/gm);
+  expect(families?.length).toBe(new Set(families).size);
+  const { result } = await server.api("info");
+  expect(result?.["nodes"]).toHaveLength(WORKERS);
+});
+
+test("kill -9 of a worker ends its own clients only, and another process takes its place", async () => {
+  await using server = await spawnServer({ config: configOf() });
+  const { left, told } = await endWorker(server, 1, "SIGKILL");
+  expect(told).toEqual(new Set(["cut", "publication"]));
+
+  const after = await openSubscribers(server, CLIENTS);
+  await expectPublication(server, [...left, ...after]);
+  const sockets = await byWorker(server, "carillon_sockets");
+  expect(sockets.get("1")).toBeGreaterThan(0);
+  expect(sockets.get("2")).toBeGreaterThan(left.length);
+  expect(await byWorker(server, "carillon_worker_restarts_total")).toEqual(
+    new Map([
+      ["1", 1],
+      ["2", 0],
+    ]),
+  );
+  const died = server.logged.find(({ msg }) => msg === "A worker ended");
+  expect(died).toMatchObject({ worker: 1, code: null, signal: "SIGKILL", restartMs: 100 });
+});
+
+test("SIGTERM to one worker drains that one, and another process takes its place", async () => {
+  await using server = await spawnServer({ config: configOf() });
+  const { told } = await endWorker(server, 2, "SIGTERM");
+  expect(told).toEqual(new Set([3001, "publication"]));
+  const ended = server.logged.find(({ msg }) => msg === "A worker ended");
+  expect(ended).toMatchObject({ worker: 2, code: 0 });
+});
+
+test("SIGTERM drains all workers together: each client is told, the ports are freed, the exit code is 0", async () => {
+  await using server = await spawnServer({ config: configOf() });
+  const all = await openSubscribers(server, CLIENTS);
+  server.kill("SIGTERM");
+  for (const client of all) {
+    const { opcode, code } = await client.next();
+    expect({ opcode, code }).toEqual({ opcode: 8, code: 3001 });
+    client.close(3001);
+  }
+  expect(await server.exited).toBe(0);
+  expect(await server.stderr).toBe("");
+  await expect(fetch(server.clientsUrl)).rejects.toThrow();
+  await expect(fetch(server.apiUrl)).rejects.toThrow();
+  const draining = server.logged.filter(({ msg }) => msg === "Draining");
+  expect(draining.map(({ worker }) => worker).toSorted()).toEqual([1, 2]);
+  // A thousand a second by all workers together.
+  for (const { sockets, spreadMs } of draining) expect(spreadMs).toBe(Number(sockets) * WORKERS);
+  expect(server.logged.at(-1)).toMatchObject({ msg: "All workers stopped" });
+});
+
+test("a supervisor that is killed takes its workers along", async () => {
+  await using server = await spawnServer({ config: configOf() });
+  const pids = [1, 2].map((worker) => pidOf(server, worker));
+  server.kill("SIGKILL");
+  expect(await server.exited).toBe(137);
+  await until(() => pids.every((pid) => !isAlive(pid)));
+  await expect(fetch(server.apiUrl)).rejects.toThrow();
+});
+
+describe("a start that cannot be is told once, and leaves nothing running", () => {
+  async function refusal(config: Readonly<Record<string, unknown>>, args: readonly string[] = []) {
+    const path = join(directory, `refused-${(prefixes += 1)}.json`);
+    const file = { ...developmentFile(), clients: { port: 0 }, api: { port: 0 }, ...config };
+    writeFileSync(path, JSON.stringify(file));
+    const { code, out, err } = await runServe(["--config", path, ...args], directory);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    const lines = err.split("\n").filter((line) => line !== "");
+    expect(lines).toHaveLength(1);
+    return lines[0];
+  }
+
+  test.each(["clients", "api"] as const)("the port of %s is taken", async (listener) => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    try {
+      expect(await refusal({ ...configOf(), [listener]: { port } })).toBe(
+        `carillon: Port ${port} on 127.0.0.1 is already in use`,
+      );
+    } finally {
+      taken.close();
+    }
+  });
+
+  test("another server's workers share the port", async () => {
+    await using server = await spawnServer({ config: configOf() });
+    const port = Number(new URL(server.clientsUrl).port);
+    expect(await refusal({ ...configOf(), clients: { port } })).toBe(
+      `carillon: Port ${port} on 127.0.0.1 is already in use`,
+    );
+    await openSubscribers(server, 1);
+  });
+
+  test("the engine is one process's", async () => {
+    expect(await refusal({}, ["--workers", "2"])).toBe(
+      '--workers: needs engine = "redis": the embedded engine serves one process',
+    );
+  });
+
+  test("Redis refuses the password", async () => {
+    const line = await refusal(configOf(redis.url.replace("secret", "guess")));
+    expect(line).toBe(
+      `carillon: Cannot use Redis at ${redis.host}:${redis.port}: wrong user name or password`,
+    );
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
