@@ -70,6 +70,7 @@ export function serveEvents(options: EventsServingOptions): EventsServing | unde
       webhooks: createWebhookHandlers({
         vault: { seal: sealing.seal, open: (sealed) => opened(sealing.open, sealed) },
         sourceAddresses: config.webhooks.source_addresses,
+        eventTypes: config.events.event_types,
       }),
     }),
     async start() {

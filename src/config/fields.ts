@@ -7,6 +7,7 @@ export type FieldType =
   | "boolean"
   | "duration"
   | "date-time"
+  | "json"
   | "enum"
   | "list";
 
@@ -107,7 +108,7 @@ function unwrap(declared: z.core.$ZodType): Unwrapped {
 
 function typeOf(inner: z.ZodType): { type: FieldType; values?: readonly string[] } {
   const marked = inner.meta()?.["type"];
-  if (marked === "duration" || marked === "date-time") return { type: marked };
+  if (marked === "duration" || marked === "date-time" || marked === "json") return { type: marked };
   if (inner instanceof z.ZodEnum) return { type: "enum", values: inner.options.map(String) };
   if (inner instanceof z.ZodBoolean) return { type: "boolean" };
   if (inner instanceof z.ZodNumber) return { type: "integer" };

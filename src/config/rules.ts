@@ -259,6 +259,7 @@ function* eventsProblems(config: ParsedConfig): Iterable<Problem> {
   if (!servesEvents(config)) return;
   const path = ["events", "namespaces"];
   yield* duplicates(events.namespaces, "name", path);
+  yield* duplicates(events.event_types, "name", ["events", "event_types"]);
   const closed = eventsNamespaces(events.namespaces).filter(
     ({ visibility }) => visibility === "private",
   );
