@@ -2,6 +2,7 @@
 import { benchChannels } from "./channels.ts";
 import { benchConnects } from "./connects.ts";
 import { benchCpu } from "./cpu.ts";
+import { benchEventsTokens } from "./events-tokens.ts";
 import { benchFanOut } from "./fanout.ts";
 import { main } from "./harness/main.ts";
 import { benchHostilePatterns } from "./hostile-patterns.ts";
@@ -18,6 +19,7 @@ await main(
   benchMemory,
   benchConnects,
   benchHttpPublish,
+  benchEventsTokens,
   benchChannels,
   benchPatternPush,
   benchTasks,

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { RegisteredAuthority } from "./auth/authorities.ts";
 import type { MasterKeys } from "./auth/master-key.ts";
-import { createSealing } from "./auth/sealing.ts";
+import { createSealing, type Sealing } from "./auth/sealing.ts";
 import type { Config } from "./config/schema.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
@@ -13,6 +13,7 @@ import type { EventsContext } from "./dialects/events/context.ts";
 import { createEvents } from "./dialects/events/index.ts";
 import { publishNotice } from "./dialects/events/notices.ts";
 import { createWebhookHandlers } from "./dialects/events/webhooks-http.ts";
+import type { Vault } from "./dialects/events/webhooks-idempotency.ts";
 import { createOriginCheck } from "./dialects/streaming/glob.ts";
 import { createEventsApps } from "./events-apps.ts";
 import type { ServerMetrics } from "./metrics.ts";
@@ -48,44 +49,52 @@ export function serveEvents(options: EventsServingOptions): EventsServing | unde
   const webhooks = createWebhooksApps({
     ...options,
     async onNotice(app, notice) {
-      const context = contexts.get(app);
+      const context = apps.contexts.get(app);
       if (context !== undefined) await publishNotice(context, notice);
     },
   });
-  const { contexts, authorities, start } = createEventsApps({
+  const apps = createEventsApps({
     ...options,
     webhooks: (app) => webhooks.of(app),
     endpoint: (app) => endpointOf(config, app, clientsUrl()),
   });
+  const { contexts, authorities } = apps;
   if (contexts.size === 0) return undefined;
   const origins = config.apps
     .filter(({ id }) => contexts.has(id))
     .flatMap(({ allowed_origins }) => allowed_origins);
-  const sealing = createSealing(masterKeys.derive("events/answers"), randomBytes);
+  const vault = vaultOf(createSealing(masterKeys.derive("events/answers"), randomBytes));
   return {
     authorities,
     dialect: createEvents({
       ...{ contexts, findApiKey, runtime, metrics, onError },
       allowsOrigin: createOriginCheck(origins),
       webhooks: createWebhookHandlers({
-        vault: { seal: sealing.seal, open: (sealed) => opened(sealing.open, sealed) },
+        vault,
         sourceAddresses: config.webhooks.source_addresses,
+        eventTypes: config.events.event_types,
       }),
     }),
     async start() {
-      await start();
+      await apps.start();
       await webhooks.start();
     },
     close: () => webhooks.close(),
   };
 }
 
-function opened(open: (sealed: string) => string, sealed: string): string | undefined {
-  try {
-    return open(sealed);
-  } catch {
-    return undefined;
-  }
+/** What another key sealed is as good as gone. */
+function vaultOf(sealing: Sealing): Vault {
+  return {
+    seal: (text) => sealing.seal(text),
+    open(sealed) {
+      try {
+        return sealing.open(sealed);
+      } catch {
+        return undefined;
+      }
+    },
+  };
 }
 
 /** As configured; else where this app's clients find the `clients` listener. */

@@ -14,16 +14,17 @@ import { SCHEDULE_MS } from "../../src/webhooks/verdict.ts";
 import { readLines } from "./lines.ts";
 
 export type SenderCommand =
-  /** Endpoints, of which the first `hanging` never answer; 50 to an application, each with an event type of its own. */
+  /** Endpoints, of which the first `aside` are not measured, and never answer if so told; 50 to an application, each with an event type of its own. */
   | {
       readonly do: "prepare";
       readonly url: string;
       readonly endpoints: number;
-      readonly hanging: number;
+      readonly aside: number;
+      readonly hang: boolean;
     }
   /** So many messages to one endpoint each, at most `outstanding` accepted and not yet delivered. */
   | { readonly do: "flood"; readonly messages: number; readonly outstanding: number }
-  /** So many messages a second to endpoints taken in turn, the hanging ones at each step too. */
+  /** So many messages a second to endpoints taken in turn, and one a second to each of those aside. */
   | { readonly do: "pace"; readonly perSecond: number; readonly seconds: number }
   /** The same requests without anything kept: signed, sent, answered. */
   | {
@@ -64,7 +65,7 @@ const webhooks = createWebhooks({
 });
 await webhooks.start();
 let count = 0;
-let hung = 0;
+let aside = 0;
 
 const ownerOf = (index: number) => {
   const number = Math.floor(index / PER_APPLICATION);
@@ -72,11 +73,11 @@ const ownerOf = (index: number) => {
 };
 
 async function prepare(command: Extract<SenderCommand, { do: "prepare" }>): Promise<SenderAnswer> {
-  ({ endpoints: count, hanging: hung } = command);
+  ({ endpoints: count, aside } = command);
   for (let from = 0; from < count; from += CREATED_AT_ONCE) {
     const share = Array.from({ length: Math.min(CREATED_AT_ONCE, count - from) }, (_, index) => {
       const number = from + index;
-      const path = number < hung ? "hang" : "ok";
+      const path = command.hang && number < aside ? "hang" : "ok";
       return webhooks.endpoints.create(ownerOf(number), {
         ...{ url: `${command.url}/${path}/${number}`, rateLimit: 1_000 },
         eventTypes: [`bench.n${number}`],
@@ -125,15 +126,15 @@ async function pace(command: Extract<SenderCommand, { do: "pace" }>): Promise<Se
       continue;
     }
     // A stride without a common factor meets every endpoint that answers before it meets one again.
-    const index = hung + ((sent * 7_919) % (count - hung));
+    const index = aside + ((sent * 7_919) % (count - aside));
     under.push(
       send(index).then(() => {
         answered += 1;
         latencies.push(performance.now() - dueMs);
       }),
     );
-    if (hung > 0 && sent % Math.max(1, Math.floor(perSecond / hung)) === 0) {
-      send((sent * 31) % hung).catch(() => {});
+    if (aside > 0 && sent % Math.floor(perSecond / aside) === 0) {
+      send(Math.floor(sent / Math.floor(perSecond / aside)) % aside).catch(() => {});
     }
     sent += 1;
   }

@@ -74,5 +74,6 @@ Try, each in a terminal of its own:
   npx carillon subscribe public:news --url ${urls.clientsUrl}
   npx carillon publish public:news '{"text":"Hello"}' --url ${urls.apiUrl}
   curl ${urls.apiUrl}${config.streaming.api_path}/publish -H 'X-API-Key: ${DEVELOPMENT_API_KEY}' -d ${body}
+  curl ${urls.apiUrl}/events/connection_token -H "Authorization: Bearer $(npx carillon token access)"
 `;
 }

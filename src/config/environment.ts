@@ -55,6 +55,7 @@ function valueOf(field: Field, text: string): unknown {
     case "enum":
     case "duration":
     case "date-time":
+    case "json":
     case "list":
     case "string or list":
       return text;

@@ -170,6 +170,64 @@ describe("the catalogue", () => {
   });
 });
 
+describe("event types", () => {
+  const lines = (...event_types: object[]) => linesOf(enabled({ event_types }));
+  const described = { name: "shipment.updated", description: "A shipment has moved" };
+
+  test("have a name of their own, of 128 characters at the most, and a description", () => {
+    const at = "events.event_types[0]";
+    expect(lines(described, { ...described, name: "n".repeat(128) })).toEqual([]);
+    expect(lines(described, described)).toEqual([
+      'events.event_types[1].name: "shipment.updated" is already used by entry 0',
+    ]);
+    expect(lines({ ...described, name: "n".repeat(129) })).toEqual([
+      `${at}.name: must be at most 128 characters long`,
+    ]);
+    for (const name of ["a..b", "a.*", "a-b", ""]) {
+      expect(lines({ ...described, name })).toEqual([
+        `${at}.name: must be words of letters, digits and \`_\` with dots between them`,
+      ]);
+    }
+    expect(lines({ ...described, name: "endpoint.created" })).toEqual([
+      `${at}.name: is the server's own`,
+    ]);
+    expect(lines({ name: "a" })).toEqual([`${at}.description: is required`]);
+  });
+
+  test("have a schema as a table or as JSON text, which is written back", () => {
+    const schema = { type: "object", properties: { id: { const: null } } };
+    const text = { ...described, name: "b", schema: JSON.stringify(schema) };
+    const config = configOf(enabled({ event_types: [{ ...described, schema }, text] }));
+    expect(config.events.event_types.map((type) => type.schema)).toEqual([schema, schema]);
+    expect(configOf(toFile(config, { redact: true })).events).toEqual(config.events);
+    for (const wrong of ["{", "[]", "1", "null", "", [], 1, null]) {
+      expect([wrong, lines({ ...described, schema: wrong })]).toEqual([
+        wrong,
+        ["events.event_types[0].schema: must be a JSON object"],
+      ]);
+    }
+  });
+
+  test("are read from TOML", () => {
+    const file = `[[events.event_types]]
+name = "shipment.updated"
+description = "A shipment has moved"
+[events.event_types.schema.properties.timestamp]
+default = 2026-01-05T10:00:00Z
+`;
+    const { events } = loadConfig({
+      env: {},
+      readFile: (path) => (path === "carillon.toml" ? file : undefined),
+    });
+    expect(events.event_types).toEqual([
+      {
+        ...described,
+        schema: { properties: { timestamp: { default: "2026-01-05T10:00:00.000Z" } } },
+      },
+    ]);
+  });
+});
+
 describe("webhooks", () => {
   test("the operator's address and secret go together, and the secret is not shown", () => {
     const operator_url = "https://ops.example/in";

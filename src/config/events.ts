@@ -6,6 +6,14 @@ import { duration } from "./durations.ts";
 export const AUTOMATIC_CHANNELS_MAX = 128;
 /** Where the server itself tells an organisation of its webhooks (webhooks.md §7.3). */
 const NOTICES_NAMESPACE = "webhooks";
+/** As publishing takes them (event-streaming.md §10.1). */
+const EVENT_TYPE_CHARACTERS_MAX = 128;
+/** What the server itself sends to webhook endpoints (webhooks.md §5.1, §7.3). */
+export const SERVER_EVENT_TYPES: readonly string[] = [
+  ...["webhook.test", "endpoint.created", "endpoint.updated", "endpoint.deleted"],
+  ...["endpoint.secret_rotated", "endpoint.failing", "endpoint.disabled"],
+  ...["message.failing", "message.exhausted", "message.recovered"],
+];
 
 const flag = (fallback: boolean, description: string) =>
   z.boolean().default(fallback).describe(description);
@@ -48,6 +56,41 @@ export const eventsNamespace = z.strictObject({
   recover: flag(true, "Subscriptions recover what they missed. Needs history."),
 });
 
+/** A JSON Schema: a table of the file, or JSON text, which unlike TOML can say `null`. Checked to be an object, no further. */
+const jsonSchema = z
+  .codec(
+    z.custom<string | object>((value) => objectOf(value) !== undefined, "must be a JSON object"),
+    z.record(z.string(), z.unknown()),
+    { decode: (value) => objectOf(value) ?? {}, encode: (value) => JSON.stringify(value) },
+  )
+  .meta({ type: "json" });
+
+/** As JSON has it: a date of TOML becomes a text. */
+function objectOf(given: unknown): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(typeof given === "string" ? given : JSON.stringify(given));
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const eventType = z.strictObject({
+  name: z
+    .string()
+    .max(EVENT_TYPE_CHARACTERS_MAX)
+    .regex(/^\w+(\.\w+)*$/, "must be words of letters, digits and `_` with dots between them")
+    .refine((name) => !SERVER_EVENT_TYPES.includes(name), "is the server's own")
+    .describe("As events have it in `type`."),
+  description: text().describe("What it tells of."),
+  schema: jsonSchema
+    .optional()
+    .describe(
+      "JSON Schema of the whole body: an object with `id`, `type`, `timestamp` and `data`. Default: one that leaves `data` open.",
+    ),
+});
+
 export const events = z.strictObject({
   enabled: flag(false, "Serve it. In development mode every dialect is."),
   issuer: text()
@@ -78,6 +121,12 @@ export const events = z.strictObject({
     .default([])
     .describe(
       "The resources that have events. Each is a channel namespace of its own; only a `public` one may also stand in `channel.namespaces`, whose options it then has.",
+    ),
+  event_types: z
+    .array(eventType)
+    .default([])
+    .describe(
+      "Types of events, as told to whoever sets up webhook endpoints. Others may be published all the same.",
     ),
 });
 

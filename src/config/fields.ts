@@ -7,6 +7,7 @@ export type FieldType =
   | "boolean"
   | "duration"
   | "date-time"
+  | "json"
   | "enum"
   | "list"
   /** One text, which only a file can hold as a list. */
@@ -107,11 +108,13 @@ function unwrap(declared: z.core.$ZodType): Unwrapped {
   }
 }
 
+/** Types that the schema names, as their texts and values tell nothing. */
+const NAMED_TYPES = ["duration", "date-time", "json", "string or list"] as const;
+
 function typeOf(inner: z.ZodType): { type: FieldType; values?: readonly string[] } {
   const marked = inner.meta()?.["type"];
-  if (marked === "duration" || marked === "date-time" || marked === "string or list") {
-    return { type: marked };
-  }
+  const named = NAMED_TYPES.find((type) => type === marked);
+  if (named !== undefined) return { type: named };
   if (inner instanceof z.ZodEnum) return { type: "enum", values: inner.options.map(String) };
   if (inner instanceof z.ZodBoolean) return { type: "boolean" };
   if (inner instanceof z.ZodNumber) return { type: "integer" };

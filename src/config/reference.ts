@@ -50,6 +50,7 @@ function rowOf(field: Field): string {
 }
 
 function typeText({ type, values }: Field): string {
+  if (type === "json") return "table, or JSON text";
   if (values === undefined) return type;
   const options = values.map((value) => code(value)).join(", ");
   return type === "list" ? `list of ${options}` : options;

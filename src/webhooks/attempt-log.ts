@@ -7,6 +7,8 @@ import { attemptsKey, responseKey } from "./keys.ts";
 export type StoredAttempt = Omit<WebhookAttempt, "responseBody"> & {
   /** What it made of its delivery, when that had not ended so before. */
   readonly ended?: "succeeded" | "failed";
+  /** The receiver answered without a body: none is kept, and none is missing. */
+  readonly bodyless?: true;
 };
 
 export interface NewAttempt {
@@ -19,8 +21,9 @@ export function createAttemptLog({ records }: WebhooksContext) {
   return {
     async add(application: string, { attempt, order, responseBody }: NewAttempt): Promise<void> {
       const key = attemptsKey(application, attempt.endpointId) + order;
+      const stored: StoredAttempt = responseBody === "" ? { ...attempt, bodyless: true } : attempt;
       await Promise.all([
-        records.put(key, JSON.stringify(attempt), { ttlMs: ATTEMPT_RETENTION_MS }),
+        records.put(key, JSON.stringify(stored), { ttlMs: ATTEMPT_RETENTION_MS }),
         responseBody === null || responseBody === ""
           ? undefined
           : records.put(responseKey(application, attempt.id), responseBody, {
@@ -35,7 +38,8 @@ export function createAttemptLog({ records }: WebhooksContext) {
     },
 
     async withResponse(application: string, attempt: StoredAttempt): Promise<WebhookAttempt> {
-      const { ended: _, ...shown } = attempt;
+      const { ended: _, bodyless, ...shown } = attempt;
+      if (bodyless === true) return { ...shown, responseBody: "" };
       const record = await records.get(responseKey(application, attempt.id));
       return { ...shown, responseBody: record?.value ?? null };
     },

@@ -10,7 +10,7 @@ import {
 } from "../core/webhooks.ts";
 import type { WebhooksContext } from "./context.ts";
 import { healthOf, type Failures } from "./failure-clock.ts";
-import { endpointKey, ENDPOINTS, endpointsKey } from "./keys.ts";
+import { changedKey, endpointKey, ENDPOINTS, endpointsKey } from "./keys.ts";
 import { maskedUrl } from "./target.ts";
 
 /** What only senders read. */
@@ -43,8 +43,9 @@ export const NEVER_CANCELLED = "~";
 /** Changes of one record that race are few. */
 const ATTEMPTS_MAX = 50;
 const LIST_RECORDS = 500;
-/** About a kilobyte each. */
+/** Endpoints kept parsed, about a kilobyte each, and applications whose lists are kept. */
 const PARSED_MAX = 20_000;
+const LISTS_MAX = 1_000;
 
 export function createEndpointStore({ records, sealing }: WebhooksContext) {
   /** By record: what it said at that version. The busiest endpoints are read many times between two changes. */
@@ -54,11 +55,20 @@ export function createEndpointStore({ records, sealing }: WebhooksContext) {
     const known = parsed.get(key);
     if (known?.version === version) return known.endpoint;
     const endpoint = JSON.parse(value) as StoredEndpoint;
-    parsed.delete(key);
-    parsed.set(key, { version, endpoint });
-    const [oldest] = parsed.keys();
-    if (parsed.size > PARSED_MAX && oldest !== undefined) parsed.delete(oldest);
+    keep(parsed, key, { version, endpoint }, PARSED_MAX);
     return endpoint;
+  }
+
+  /** By application: all of them, as of the version of its mark. */
+  const lists = new Map<
+    string,
+    { readonly version: number; readonly endpoints: readonly StoredEndpoint[] }
+  >();
+
+  /** The mark is put behind the change, so that who reads the new mark also reads the change. */
+  async function marked<Result>(application: string, change: Promise<Result>): Promise<Result> {
+    const [result] = await Promise.all([change, records.put(changedKey(application), "")]);
+    return result;
   }
 
   async function find(application: string, id: string): Promise<StoredEndpoint | undefined> {
@@ -77,8 +87,13 @@ export function createEndpointStore({ records, sealing }: WebhooksContext) {
 
     /** All of an application's, `WEBHOOK_LIMITS.endpoints` and those that raced at the most. */
     async of(application: string): Promise<readonly StoredEndpoint[]> {
+      const version = (await records.get(changedKey(application)))?.version ?? 0;
+      const known = lists.get(application);
+      if (known?.version === version) return known.endpoints;
       const found = await records.list(endpointsKey(application), { limit: LIST_RECORDS });
-      return found.map(parse);
+      const endpoints = found.map(parse);
+      keep(lists, application, { version, endpoints }, LISTS_MAX);
+      return endpoints;
     },
 
     /** Every endpoint of the app, a page at a time. */
@@ -93,7 +108,9 @@ export function createEndpointStore({ records, sealing }: WebhooksContext) {
     },
 
     async add(endpoint: StoredEndpoint): Promise<void> {
-      await records.put(endpointKey(endpoint.applicationId, endpoint.id), JSON.stringify(endpoint));
+      const { applicationId, id } = endpoint;
+      const key = endpointKey(applicationId, id);
+      await marked(applicationId, records.put(key, JSON.stringify(endpoint)));
     },
 
     /** Retried while others change it; undefined from `change` leaves it alone. The answer is as it is then; undefined: it is gone. */
@@ -112,14 +129,15 @@ export function createEndpointStore({ records, sealing }: WebhooksContext) {
         const changed = await change(endpoint);
         if (changed === undefined) return endpoint;
         const put = { ifVersion: record.version };
-        if ((await records.put(key, JSON.stringify(changed), put)) !== undefined) return changed;
+        const version = await marked(application, records.put(key, JSON.stringify(changed), put));
+        if (version !== undefined) return changed;
       }
       throw new Error("An endpoint changes all the time");
     },
 
     /** False: there was none. */
     remove(application: string, id: string): Promise<boolean> {
-      return records.delete(endpointKey(application, id));
+      return marked(application, records.delete(endpointKey(application, id)));
     },
 
     async open({ sealed }: StoredEndpoint): Promise<EndpointSecrets> {
@@ -130,6 +148,14 @@ export function createEndpointStore({ records, sealing }: WebhooksContext) {
       return await sealing.seal(JSON.stringify(secrets));
     },
   };
+}
+
+/** The one that was put longest ago gives way. */
+function keep<Value>(map: Map<string, Value>, key: string, value: Value, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > max && oldest !== undefined) map.delete(oldest);
 }
 
 export type EndpointStore = ReturnType<typeof createEndpointStore>;

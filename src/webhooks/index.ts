@@ -24,7 +24,7 @@ import { createReplaySteps } from "./replay-steps.ts";
 import { createSender } from "./sender.ts";
 import { createTaskStore } from "./task-store.ts";
 
-export type { Sealing, WebhookObserver, WebhookSettings, WebhooksOptions } from "./context.ts";
+export type { Sealing, WebhookSettings, WebhooksOptions } from "./context.ts";
 
 export interface DeliveringWebhooks extends OwnedWebhooks {
   /** For metrics: of this node, now. */

@@ -7,6 +7,8 @@ export const TASK_QUEUE = "webhooks/tasks";
 
 export const endpointsKey = (application: string) => `${ENDPOINTS}${application}/`;
 export const endpointKey = (application: string, id: string) => endpointsKey(application) + id;
+/** Put anew with every change of the application's endpoints. */
+export const changedKey = (application: string) => `webhooks/changed/${application}/`;
 export const healthKey = (application: string, endpoint: string) =>
   `webhooks/health/${application}/${endpoint}`;
 export const messageKey = (application: string, id: string) =>
@@ -37,7 +39,17 @@ export const runningKey = (application: string, endpoint: string) =>
 /** Every prefix that holds an application's records. */
 export const prefixesOf = (application: string) =>
   [
-    ...["endpoint", "health", "message", "log", "delivery", "attempt", "response", "dead"],
+    ...[
+      "endpoint",
+      "changed",
+      "health",
+      "message",
+      "log",
+      "delivery",
+      "attempt",
+      "response",
+      "dead",
+    ],
     ...["waiting", "cancelled", "task", "chunk", "running"],
   ].map((kind) => `webhooks/${kind}/${application}/`);
 

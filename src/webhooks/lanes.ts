@@ -74,6 +74,8 @@ export function createLanes(context: WebhooksContext, parts: LanesParts) {
   async function ensureAll(): Promise<void> {
     for await (const page of endpoints.all()) {
       for (const endpoint of page) ensure(endpoint);
+      // Each lane looks at its queue: a page of them per turn, so that a start with many holds nothing up.
+      await new Promise<void>((resolve) => runtime.timers.soon(resolve));
     }
   }
 

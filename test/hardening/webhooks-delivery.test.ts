@@ -143,6 +143,9 @@ describe("the answer", () => {
       ...{ status: "succeeded", responseStatus: code, error: null, nextAttemptAtMs: null },
       ...{ number: 1, trigger: "scheduled", messageId: id, endpointId: endpoint.id },
     });
+    const log = await under.webhooks.messages.attempts(under.owner, id, { limit: 10 });
+    expect(log.data).toEqual([await under.attempted(1)]);
+    expect(log.data[0]?.responseBody).toBe("");
     const { deliveries } = await under.webhooks.messages.get(under.owner, id);
     expect(deliveries).toEqual([
       { endpointId: endpoint.id, status: "succeeded", attempts: 1, nextAttemptAtMs: null },

@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { RECEIVER_CERT, startReceiver, status } from "../support/webhook-receiver.ts";
-import { bootWebhooks, type WebhooksUnderTest } from "../support/webhooks.ts";
+import { HubError } from "../../src/core/errors.ts";
+import { bootWebhooks, DAY_MS, type WebhooksUnderTest } from "../support/webhooks.ts";
 
 /** Answers each connection as `answer` says, once its request began to arrive. */
 async function rawReceiver(answer: (socket: Socket, count: number) => void) {
@@ -210,4 +211,95 @@ test("a dead endpoint costs its ten requests, and no other waits for it", async 
   expect(alive.received).toHaveLength(50);
   expect(dead.received.length).toBeLessThanOrEqual(10);
   expect(under.runtime.clock.monotonicMs()).toBeLessThan(1_000);
+});
+
+test("a crowd of dead endpoints that takes half of all requests leaves room for the others", async () => {
+  await using dead = await startReceiver({ answer: () => {} });
+  await using alive = await startReceiver();
+  await using under = await bootWebhooks({ settings: { requestsMax: 40 } });
+  for (let index = 0; index < 20; index += 1) {
+    await under.endpoint({ url: dead.url, rateLimit: 1000, eventTypes: ["order.dead"] });
+  }
+  await under.endpoint({ url: alive.url, rateLimit: 1000, eventTypes: ["order.alive"] });
+  await Promise.all(Array.from({ length: 15 }, () => under.accept({ eventType: "order.dead" })));
+  await under.runtime.advance(100);
+  await dead.reached(20);
+  await under.runtime.advance(1_000);
+  expect(under.webhooks.stats().inFlight).toBeLessThan(40);
+  await Promise.all(Array.from({ length: 20 }, () => under.accept({ eventType: "order.alive" })));
+  for (let count = 1; count <= 20; count += 1) {
+    while (under.attempts.length < count) {
+      await under.runtime.advance(1);
+      for (let turn = 0; turn < 20; turn += 1) await under.runtime.settle();
+    }
+  }
+  expect(alive.received).toHaveLength(20);
+  expect(under.runtime.clock.monotonicMs()).toBeLessThan(5_000);
+  await under.runtime.advance(15_000);
+});
+
+test("an engine that is away refuses what is accepted, and deliveries go on once it is back", async () => {
+  let away = false;
+  const refuse = () => Promise.reject(new HubError("unavailable", "The engine is away"));
+  await using receiver = await startReceiver({ answer: status(500) });
+  await using under = await bootWebhooks({
+    wrap: (engine) => ({
+      ...engine,
+      records: {
+        get: (...args) => (away ? refuse() : engine.records.get(...args)),
+        put: (...args) => (away ? refuse() : engine.records.put(...args)),
+        delete: (...args) => (away ? refuse() : engine.records.delete(...args)),
+        list: (...args) => (away ? refuse() : engine.records.list(...args)),
+      },
+    }),
+  });
+  await under.endpoint({ url: receiver.url });
+  const id = await under.accept();
+  const { nextAttemptAtMs } = await under.attempted(1);
+  away = true;
+  const refused: unknown = await under.accept().catch((error: unknown) => error);
+  expect(refused instanceof HubError ? refused.code : refused).toBe("unavailable");
+  await under.advanceTo((nextAttemptAtMs ?? 0) + 10_000);
+  expect(receiver.received).toHaveLength(1);
+  expect(under.errors.length).toBeGreaterThan(0);
+  // Looked after every second, not in a loop.
+  expect(under.errors.length).toBeLessThan(30);
+  away = false;
+  receiver.answer = status(200);
+  await under.runtime.advance(61_000);
+  expect(await under.attempted(2)).toMatchObject({ messageId: id, status: "succeeded" });
+  under.errors.length = 0;
+});
+
+test("a request whose outcome cannot be written is made again when its lease ends", async () => {
+  let away = false;
+  await using receiver = await startReceiver();
+  await using under = await bootWebhooks({
+    wrap: (engine) => ({
+      ...engine,
+      records: {
+        ...engine.records,
+        put: (...args) =>
+          away
+            ? Promise.reject(new HubError("unavailable", "The disk is full"))
+            : engine.records.put(...args),
+      },
+    }),
+  });
+  await under.endpoint({ url: receiver.url });
+  receiver.answer = (response) => {
+    away = true;
+    response.writeHead(204).end();
+  };
+  const id = await under.accept();
+  await receiver.reached(1);
+  while (under.errors.length === 0) await under.runtime.settle();
+  away = false;
+  receiver.answer = status(204);
+  await under.runtime.advance(60_000);
+  await under.attempted(1);
+  expect(receiver.received.map((received) => received.id)).toEqual([id, id]);
+  await under.runtime.advance(DAY_MS);
+  expect(receiver.received).toHaveLength(2);
+  under.errors.length = 0;
 });

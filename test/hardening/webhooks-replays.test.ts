@@ -277,6 +277,37 @@ describe("replay-missing", () => {
   }, 60_000);
 });
 
+test("a task that a stop interrupted goes on with the next start", async () => {
+  await using under = await bootWebhooks();
+  const { webhooks, owner, runtime } = under;
+  for (let index = 0; index < 1_000; index += 50) {
+    await Promise.all(Array.from({ length: 50 }, () => under.accept({ body: "{}" })));
+  }
+  await runtime.advance(1);
+  const { id } = await under.endpoint({ url: "http://127.0.0.1:9999/", rateLimit: 1 });
+  const asked = { sinceMs: runtime.clock.epochMs() - HOUR_MS, eventTypes: null };
+  const { id: task } = await webhooks.replays.missing(owner, id, asked);
+  // A settled runtime would have settled the task too.
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  while ((await webhooks.replays.task(owner, task)).total < 300) await turn();
+  await webhooks.close();
+  const before = await webhooks.replays.task(owner, task);
+  expect(before.status).toBe("running");
+  await using next = await bootWebhooks({ beside: under });
+  const ended = async () => {
+    for (;;) {
+      const now = await next.webhooks.replays.task(owner, task);
+      if (now.status !== "running") return now;
+      await runtime.settle();
+    }
+  };
+  expect(await ended()).toMatchObject({ status: "finished", done: 1_000, total: 1_000 });
+  const { waiting, leased } = await under.engine.queue.counts(
+    `webhooks/${owner.applicationId}/${id}`,
+  );
+  expect(waiting + leased).toBe(1_000);
+});
+
 describe("dead letters", () => {
   test("are listed newest first, by endpoint, type and time", async () => {
     await using receiver = await startReceiver({ answer: status(500) });

@@ -41,6 +41,8 @@ export interface WebhooksOptionsUnderTest {
   readonly beside?: WebhooksUnderTest;
   readonly runtime?: TestRuntime;
   readonly cluster?: WebhooksOptions["cluster"];
+  /** Between the webhooks and their engine. */
+  readonly wrap?: (engine: AppEngine) => AppEngine;
 }
 
 export interface WebhooksUnderTest extends AsyncDisposable {
@@ -102,8 +104,9 @@ export async function bootWebhooks(
         })
       : undefined;
   await embedded?.start();
-  const engine = beside?.engine ?? embedded?.app("app");
-  if (engine === undefined) throw new Error("No engine");
+  const plain = beside?.engine ?? embedded?.app("app");
+  if (plain === undefined) throw new Error("No engine");
+  const engine = options.wrap?.(plain) ?? plain;
   const sealing = beside?.sealing ?? createSealing();
   const notices: WebhookNotice[] = [];
   const attempts: WebhookAttempt[] = [];

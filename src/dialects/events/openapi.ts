@@ -1,12 +1,19 @@
 /** The dialect's part of the OpenAPI 3.1 document; what an event may be comes from the schema that checks it. */
 import { z } from "zod";
 import type { OpenApiPart } from "../dialect.ts";
-import { EVENTS_ERRORS, type EventsErrorCode } from "./errors.ts";
+import type { EventsErrorCode } from "./errors.ts";
 import { ENDPOINTS } from "./http.ts";
+import {
+  ERROR_MEMBERS,
+  jsonContent,
+  object,
+  refusals,
+  TEXT,
+  type Schema,
+} from "./openapi-errors.ts";
 import { BATCH_EVENTS_MAX } from "./publish.ts";
 import { eventMembers } from "./publish-event.ts";
-
-type Schema = Readonly<Record<string, unknown>>;
+import { webhookPaths } from "./webhooks-openapi.ts";
 
 interface Operation {
   readonly summary: string;
@@ -17,7 +24,6 @@ interface Operation {
   readonly errors: readonly EventsErrorCode[];
 }
 
-const TEXT = { type: "string" };
 const COUNT = { type: "integer", minimum: 0 };
 const TIME = { type: "string", format: "date-time" };
 const TEXTS = { type: "array", items: TEXT };
@@ -33,18 +39,6 @@ const PARAMS = {
   issued_before: { ...TIME, description: "Default: now." },
 } as const satisfies Record<string, Schema>;
 
-function object(required: Readonly<Record<string, Schema>>, optional: object = {}): Schema {
-  const properties = { ...required, ...optional };
-  return {
-    type: "object",
-    required: Object.keys(required),
-    properties,
-    additionalProperties: false,
-  };
-}
-
-const ERROR_MEMBERS = object({ code: TEXT, message: TEXT }, { details: { type: "object" } });
-const ERROR = object({ error: ERROR_MEMBERS, request_id: TEXT });
 const EVENT = eventSchema();
 const PUBLISHED = object(
   { id: TEXT, accepted: { type: "boolean" } },
@@ -147,7 +141,7 @@ export function eventsOpenApi(): OpenApiPart {
       };
     }
   }
-  return { tag: "events", paths };
+  return { tag: "events", paths: { ...paths, ...webhookPaths() } };
 }
 
 function requestOf({ params = [], body }: Operation, method: string): object {
@@ -156,7 +150,7 @@ function requestOf({ params = [], body }: Operation, method: string): object {
     properties: Object.fromEntries(params.map((p) => [p, PARAMS[p]])),
   };
   const schema = body ?? inBody;
-  const content = { "application/json": { schema } };
+  const content = jsonContent(schema);
   return {
     ...(params.length === 0
       ? {}
@@ -168,20 +162,9 @@ function requestOf({ params = [], body }: Operation, method: string): object {
 function responsesOf({ answer, errors }: Operation, status: number): object {
   const common = ["authentication_required", "invalid_token", "organisation_required"] as const;
   const limits = ["payload_too_large", "unsupported_media_type", "unavailable"] as const;
-  const byStatus = new Map<number, EventsErrorCode[]>();
-  for (const code of [...common, ...errors, ...limits]) {
-    const codes = byStatus.get(EVENTS_ERRORS[code]) ?? [];
-    byStatus.set(EVENTS_ERRORS[code], [...codes, code]);
-  }
-  const content = (schema: Schema) => ({ "application/json": { schema } });
   return {
-    [status]: { description: "Done", content: content(answer) },
-    ...Object.fromEntries(
-      [...byStatus].map(([refused, codes]) => [
-        refused,
-        { description: codes.map((code) => `\`${code}\``).join(", "), content: content(ERROR) },
-      ]),
-    ),
+    [status]: { description: "Done", content: jsonContent(answer) },
+    ...refusals([...common, ...errors, ...limits]),
   };
 }
 

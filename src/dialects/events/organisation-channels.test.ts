@@ -31,7 +31,7 @@ async function create() {
   };
   const channels = createOrganisationChannels({ records: counted, hub, clock: runtime.clock });
   return {
-    ...{ channels, removed, advance: runtime.advance, puts: () => puts },
+    ...{ channels, removed, advance: (ms: number) => runtime.advance(ms), puts: () => puts },
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }

@@ -1,5 +1,15 @@
-/** The event types that the server itself knows (webhooks.md §5.1, §7.3): its tests and its notices. Those of publishers are theirs. */
+/** The event types that the server can name (webhooks.md §5.1, §7.3): its own, tests and notices, and those that the operator lists. */
+import type { z } from "zod";
 import type { WebhookNoticeType } from "../../core/webhooks.ts";
+import type { eventTypesAnswer } from "./webhooks-answers.ts";
+
+/** One of publishers', as the operator describes it. */
+export interface EventType {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of the whole body; absent: what every body looks like. */
+  readonly schema?: Readonly<Record<string, unknown>> | undefined;
+}
 
 const TEXT = { type: "string" } as const;
 
@@ -31,7 +41,16 @@ const DESCRIPTIONS = {
   "message.recovered": "A delivery that failed has succeeded",
 } as const satisfies Record<WebhookNoticeType | "webhook.test", string>;
 
-export const EVENT_TYPES = Object.entries(DESCRIPTIONS).map(([name, description]) => ({
+const OWN: readonly EventType[] = Object.entries(DESCRIPTIONS).map(([name, description]) => ({
   ...{ name, description },
-  schema: envelope(name),
 }));
+
+/** The server's own first. */
+export function eventTypesView(
+  publishers: readonly EventType[],
+): z.output<typeof eventTypesAnswer> {
+  const data = [...OWN, ...publishers].map(({ name, description, schema }) => ({
+    ...{ name, description, schema: schema ?? envelope(name) },
+  }));
+  return { data };
+}

@@ -5,6 +5,7 @@ import { requireScope, type Caller } from "./access-token.ts";
 import { EventsError } from "./errors.ts";
 import type { EventsEnv } from "./http-webhooks.ts";
 import { PLATFORM_ADMIN } from "./organisation-state.ts";
+import type { EventType } from "./webhooks-event-types.ts";
 import { once, type Vault } from "./webhooks-idempotency.ts";
 import { WEBHOOK_ROUTES, type Handler, type WebhookCall } from "./webhooks-routes.ts";
 
@@ -12,15 +13,22 @@ export interface WebhookHttpOptions {
   readonly vault: Vault;
   /** Where deliveries come from, for receivers' firewalls: as configured. */
   readonly sourceAddresses: readonly string[];
+  /** Those of publishers, as configured: shown behind the server's own. */
+  readonly eventTypes: readonly EventType[];
 }
 
-const READ = ["webhooks:read", "webhooks:admin", PLATFORM_ADMIN];
-const ADMIN = ["webhooks:admin", PLATFORM_ADMIN];
+const READ = ["webhooks:read", "webhooks:admin", PLATFORM_ADMIN] as const;
+const ADMIN = ["webhooks:admin", PLATFORM_ADMIN] as const;
 /** Of one caller, §10. */
 const CALLS_PER_MINUTE = 120;
 const MINUTE_MS = 60_000;
 
 type Call = Context<EventsEnv>;
+
+/** Any one of them permits the call; the first is the one to ask for. */
+export function scopesOf(method: string, route: Handler | undefined): typeof READ | typeof ADMIN {
+  return method === "GET" && route?.secret !== true ? READ : ADMIN;
+}
 
 /** Behind authentication, and mounted twice: see `EventsRoutesOptions`. */
 export function createWebhookHandlers(options: WebhookHttpOptions): Hono<EventsEnv> {
@@ -46,7 +54,7 @@ export function createWebhookHandlers(options: WebhookHttpOptions): Hono<EventsE
 
 async function answer(c: Call, method: string, route: Handler, options: WebhookHttpOptions) {
   const caller = c.get("caller");
-  requireScope(caller, method === "GET" && route.secret !== true ? READ : ADMIN);
+  requireScope(caller, scopesOf(method, route));
   const { context } = caller;
   const rate = { count: CALLS_PER_MINUTE, perMs: MINUTE_MS };
   context.rateLimits.take(`webhooks/${caller.id}`, rate);
@@ -54,7 +62,7 @@ async function answer(c: Call, method: string, route: Handler, options: WebhookH
   const call: WebhookCall = {
     ...{ webhooks: context.webhooks, owner: { organisationId, applicationId } },
     ...{ request: c.req.raw, body: c.env.body, param: (name) => c.req.param(name) ?? "" },
-    sourceAddresses: options.sourceAddresses,
+    ...{ sourceAddresses: options.sourceAddresses, eventTypes: options.eventTypes },
   };
   const key = method === "POST" ? c.req.header("idempotency-key") : undefined;
   const run = () => route.handle(call);

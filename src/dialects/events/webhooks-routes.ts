@@ -1,7 +1,7 @@
 /** The webhook API's calls by path and method (webhooks.md §5.1 to §5.4, §8, §9). */
 import type { Webhooks, WebhookOwner } from "../../core/webhooks.ts";
 import type { ParamsCall } from "./params.ts";
-import { EVENT_TYPES } from "./webhooks-event-types.ts";
+import { eventTypesView, type EventType } from "./webhooks-event-types.ts";
 import {
   attemptsQuery,
   deadLetterChoice,
@@ -37,6 +37,7 @@ export interface WebhookCall extends ParamsCall {
   readonly webhooks: Webhooks;
   readonly owner: WebhookOwner;
   readonly sourceAddresses: readonly string[];
+  readonly eventTypes: readonly EventType[];
   readonly param: (name: string) => string;
 }
 
@@ -149,7 +150,9 @@ export const WEBHOOK_ROUTES = {
       return taskView(await call.webhooks.replays.missing(call.owner, call.param("id"), asked));
     }),
   },
-  "/event-types": { GET: read(() => Promise.resolve({ data: EVENT_TYPES })) },
+  "/event-types": {
+    GET: read(({ eventTypes }) => Promise.resolve(eventTypesView(eventTypes))),
+  },
   "/source-addresses": {
     GET: read(({ sourceAddresses }) => Promise.resolve({ data: sourceAddresses })),
   },

@@ -54,7 +54,11 @@ const headers = z
     (all) =>
       new Set(Object.keys(all).map((name) => name.toLowerCase())).size === Object.keys(all).length,
     "must name each header once, whatever its case",
-  );
+  )
+  .meta({
+    maxProperties: WEBHOOK_LIMITS.headers,
+    description: "Not those that the server sets: host, content-*, user-agent, webhook-* and such.",
+  });
 const metadata = z
   .record(
     z.string().min(1).max(METADATA_NAME_CHARACTERS_MAX),
@@ -63,7 +67,8 @@ const metadata = z
   .refine(
     (all) => Object.keys(all).length <= METADATA_MEMBERS_MAX,
     `must have ${METADATA_MEMBERS_MAX} members at the most`,
-  );
+  )
+  .meta({ maxProperties: METADATA_MEMBERS_MAX });
 
 /** Null is the default of each, so `PATCH` takes a filter away with it. */
 const settings = {
@@ -81,17 +86,21 @@ const settings = {
 };
 const url = z.string().min(1).max(WEBHOOK_LIMITS.urlCharacters);
 
+const secret = z
+  .string()
+  .nullish()
+  .meta({ description: "`whsec_` and base64 of 24 to 64 bytes; without one it is made." });
+
 export const endpointBody = z.strictObject({
   ...{ url, ...settings },
-  signature: z.enum(["hmac", "ed25519"]).optional(),
-  secret: z.string().nullish(),
+  ...{ signature: z.enum(["hmac", "ed25519"]).optional(), secret },
 });
 export const endpointChanges = z.strictObject({
   ...{ url: url.optional(), ...settings },
   disabled: z.boolean().optional(),
 });
 export const rotation = z.strictObject({
-  secret: z.string().nullish(),
+  secret,
   grace_period_s: z
     .int()
     .min(0)
@@ -116,17 +125,16 @@ export const deadLetterChoice = z.union(
 /** For calls whose body says nothing. */
 export const nothing = z.strictObject({});
 
-const limit = z
-  .string()
-  .regex(/^\d{1,9}$/, "must be a number")
-  .transform(Number)
-  .refine(
-    (rows) => rows >= 1 && rows <= WEBHOOK_LIMITS.pageRows,
-    `must be from 1 to ${WEBHOOK_LIMITS.pageRows}`,
-  );
+const LIMIT = `must be a number from 1 to ${WEBHOOK_LIMITS.pageRows}`;
+const limit = z.preprocess(
+  (text) => (/^\d{1,9}$/.test(String(text)) ? Number(text) : text),
+  z.int(LIMIT).min(1, LIMIT).max(WEBHOOK_LIMITS.pageRows, LIMIT),
+);
 /** Query members of every list; others than a call's own are ignored. */
 export const pageQuery = z.object({
-  limit: limit.default(WEBHOOK_LIMITS.pageRowsDefault),
+  limit: limit
+    .default(WEBHOOK_LIMITS.pageRowsDefault)
+    .meta({ default: WEBHOOK_LIMITS.pageRowsDefault }),
   iterator: z.string().optional(),
 });
 const windowQuery = z.object({ since: time.optional(), until: time.optional() });

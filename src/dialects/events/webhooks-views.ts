@@ -1,4 +1,5 @@
 /** How endpoints, messages, attempts and the rest look in answers (webhooks.md §5). Pure: from the core's data to JSON's. */
+import type { z } from "zod";
 import type {
   WebhookAttempt,
   WebhookDeadLetter,
@@ -11,11 +12,24 @@ import type {
   WebhookTask,
 } from "../../core/webhooks.ts";
 import { isoTime } from "./call.ts";
+import type {
+  attemptAnswer,
+  deadLetterAnswer,
+  deliveryAnswer,
+  endpointAnswer,
+  messageSummary,
+  secretAnswer,
+  statsAnswer,
+  taskAnswer,
+} from "./webhooks-answers.ts";
+
+/** As the OpenAPI document has it. */
+type Answer<Schema extends z.ZodType> = z.output<Schema>;
 
 /** Of a header's value, which is for nobody's eyes. */
 const MASK = "***";
 
-export function endpointView(endpoint: WebhookEndpoint) {
+export function endpointView(endpoint: WebhookEndpoint): Answer<typeof endpointAnswer> {
   const { health } = endpoint;
   return {
     id: endpoint.id,
@@ -43,18 +57,18 @@ export function endpointView(endpoint: WebhookEndpoint) {
   };
 }
 
-export function secretView({ secret, previous }: WebhookSecret) {
+export function secretView({ secret, previous }: WebhookSecret): Answer<typeof secretAnswer> {
   return {
     secret,
     previous: previous.map(({ expiresAtMs }) => ({ expires_at: isoTime(expiresAtMs) })),
   };
 }
 
-export function statsView({ p50Ms, p95Ms, ...counts }: WebhookStats) {
+export function statsView({ p50Ms, p95Ms, ...counts }: WebhookStats): Answer<typeof statsAnswer> {
   return { ...counts, p50_ms: p50Ms, p95_ms: p95Ms };
 }
 
-export function messageSummaryView(message: WebhookMessageSummary) {
+export function messageSummaryView(message: WebhookMessageSummary): Answer<typeof messageSummary> {
   return {
     id: message.id,
     event_type: message.eventType,
@@ -66,7 +80,7 @@ export function messageSummaryView(message: WebhookMessageSummary) {
 
 /** As JSON text, since the envelope's own text is part of it: its numbers may have more digits than ours. */
 export function messageText(message: WebhookMessage): string {
-  const deliveries = message.deliveries.map((delivery) => ({
+  const deliveries = message.deliveries.map((delivery): Answer<typeof deliveryAnswer> => ({
     endpoint_id: delivery.endpointId,
     status: delivery.status,
     attempts: delivery.attempts,
@@ -76,7 +90,7 @@ export function messageText(message: WebhookMessage): string {
   return `${summary},"envelope":${message.body ?? "null"},"deliveries":${JSON.stringify(deliveries)}}`;
 }
 
-export function attemptView(attempt: WebhookAttempt) {
+export function attemptView(attempt: WebhookAttempt): Answer<typeof attemptAnswer> {
   return {
     id: attempt.id,
     message_id: attempt.messageId,
@@ -95,7 +109,7 @@ export function attemptView(attempt: WebhookAttempt) {
   };
 }
 
-export function deadLetterView(letter: WebhookDeadLetter) {
+export function deadLetterView(letter: WebhookDeadLetter): Answer<typeof deadLetterAnswer> {
   return {
     id: letter.id,
     message_id: letter.messageId,
@@ -107,7 +121,13 @@ export function deadLetterView(letter: WebhookDeadLetter) {
   };
 }
 
-export function taskView({ id, type, status, done, total }: WebhookTask) {
+export function taskView({
+  id,
+  type,
+  status,
+  done,
+  total,
+}: WebhookTask): Answer<typeof taskAnswer> {
   return { id, type: TASK_TYPES[type], status, done, total };
 }
 

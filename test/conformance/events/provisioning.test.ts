@@ -18,7 +18,12 @@ import {
   USER,
   type Json,
 } from "../../support/events.ts";
-import { keptDataDir, openClient, type StreamingServer } from "../../support/streaming.ts";
+import {
+  apiResult,
+  keptDataDir,
+  openClient,
+  type StreamingServer,
+} from "../../support/streaming.ts";
 
 const NEW = { org_id: OTHER_ORG };
 const PROVISION = "/events/provision";
@@ -169,8 +174,8 @@ describe("18: deprovision", () => {
     await publish(server, { users: [USER], data: { n: 2 } });
     await publish(server, { organisation_id: OTHER_ORG, data: { n: 3 } });
     const kept = async (channel: string) => {
-      const { result } = await server.api("history", { channel, limit: 10 });
-      return (result?.["publications"] as unknown[]).length;
+      const { publications } = await apiResult(server, "history", { channel, limit: 10 });
+      return (publications as unknown[]).length;
     };
     const mine = ["", ".shp_1", `#${USER}`].map((rest) => `shipments:${ORG}${rest}`);
     for (const channel of mine) expect(await kept(channel)).toBe(1);

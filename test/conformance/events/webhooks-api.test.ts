@@ -1,6 +1,8 @@
 /** The webhooks' REST API (webhooks.md §5): who may call, what is taken and refused, and how answers look. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { Webhook } from "standardwebhooks";
+import { SERVER_EVENT_TYPES } from "../../../src/config/events.ts";
 import { WEBHOOK_CALL_BYTES_MAX } from "../../../src/dialects/events/webhooks-schema.ts";
 import { API_KEY, ask, bootEvents, codeOf, ORG, OTHER_ORG, publish } from "../../support/events.ts";
 import type { Json } from "../../support/events.ts";
@@ -419,7 +421,7 @@ describe("messages and attempts", () => {
         {
           ...{ id: expect.stringMatching(/^atmpt_/), message_id: messageId, endpoint_id: id },
           ...{ number: 1, trigger: "scheduled", status: "succeeded", url: target.url },
-          ...{ response_status: 204, response_body: null, response_truncated: false, error: null },
+          ...{ response_status: 204, response_body: "", response_truncated: false, error: null },
           ...{ duration_ms: expect.any(Number), at: expect.stringMatching(/Z$/) },
           next_attempt_at: null,
         },
@@ -575,10 +577,44 @@ describe("lists", () => {
     expect((await callWebhooks(server, "GET /messages?limit=250")).status).toBe(200);
   });
 
-  test("the server's own event types, and where deliveries come from", async () => {
-    const types = await webhooksDo(server, "GET /event-types");
-    expect((types["data"] as { name: string }[]).map(({ name }) => name)).toContain("webhook.test");
-    expect(await webhooksDo(server, "GET /source-addresses")).toEqual({ data: [] });
+  test("event types: the server's own, then those of the configuration; and where deliveries come from", async () => {
+    const schema = { type: "object", properties: { data: { required: ["id"] } } };
+    const moved = { name: "shipment.updated", description: "A shipment has moved" };
+    const paid = { name: "order.paid", description: "An order was paid", schema };
+    await using own = await bootEvents({ events: { event_types: [moved, paid] } });
+    const { data } = await webhooksDo(own, "GET /event-types");
+    const types = data as { name: string; description: string; schema: Json }[];
+    expect(types.map(({ name }) => name)).toEqual([
+      ...SERVER_EVENT_TYPES,
+      ...["shipment.updated", "order.paid"],
+    ]);
+    const [first] = types;
+    expect(types.at(-2)).toEqual({
+      ...moved,
+      schema: {
+        ...first?.schema,
+        properties: {
+          ...(first?.schema["properties"] as Json),
+          type: { const: "shipment.updated" },
+        },
+      },
+    });
+    expect(types.at(-1)).toEqual(paid);
+    expect(await webhooksDo(own, "GET /source-addresses")).toEqual({ data: [] });
+  });
+
+  test("what is delivered is as the event type's schema says", async () => {
+    await using own = await bootEvents();
+    await using target = await startReceiver();
+    const { id } = await createEndpoint(own, { url: target.url });
+    await webhooksDo(own, `POST /endpoints/${id}/test`);
+    const { data } = await webhooksDo(own, "GET /event-types");
+    const schemaOf = (name: string) =>
+      (data as { name: string; schema: object }[]).find((type) => type.name === name)?.schema;
+    const body: unknown = JSON.parse(target.received[0]?.body.toString() ?? "");
+    const ajv = new Ajv2020({ validateFormats: false });
+    expect([body, ajv.validate(schemaOf("webhook.test") ?? false, body)]).toEqual([body, true]);
+    expect(ajv.validate(schemaOf("endpoint.created") ?? false, body)).toBe(false);
   });
 });
 
