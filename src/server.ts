@@ -142,6 +142,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const gusher = createGusher({
     contexts: gusherApps,
     prefix: config.gusher.prefix,
+    bodyBytesMax: config.gusher.body_size_limit,
+    runtime,
     sharedPrefix: config.streaming.api_path,
     reserved: RESERVED_SEGMENTS,
     onEvent: onEventOf("gusher"),

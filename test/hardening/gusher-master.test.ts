@@ -24,7 +24,10 @@ let server: GusherServer;
 let sockets: Sockets;
 let neighbour: GusherClient;
 beforeAll(async () => {
-  server = await bootGusher({ gusher: { queue_max_size: 100_000_000 } });
+  // Bodies as large as the original's, which is more than one should allow.
+  server = await bootGusher({
+    gusher: { queue_max_size: 100_000_000, body_size_limit: BODY_BYTES_MAX },
+  });
   sockets = await openSockets(server);
   neighbour = sockets.s1;
 });
@@ -66,6 +69,19 @@ describe("bodies", () => {
     const queried = await post("/push/TEST/NOBODY/e?data=q", over, FORM);
     expect(queried).toEqual(ok('{"channel":"NOBODY","event":"e","data":"q"}'));
     await expectUntouched();
+  });
+
+  test("of 128 KiB are read unless told otherwise, and larger ones count as none", async () => {
+    await using usual = await bootGusher();
+    const push = async (bytes: number) => {
+      const body = `data=${"x".repeat(bytes - 5)}`;
+      const headers = { "Content-Type": FORM };
+      const path = "/push/TEST/NOBODY/e";
+      return fetch(usual.masterUrl + path, { method: "POST", headers, body });
+    };
+    expect((await push(131_072)).status).toBe(200);
+    const refusal = await push(131_073);
+    expect([refusal.status, await refusal.text()]).toEqual([400, "empty data"]);
   });
 
   test("without a length are bounded as well", async () => {

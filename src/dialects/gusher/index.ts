@@ -20,6 +20,8 @@ export interface GusherOptions {
   readonly sharedPrefix: string;
   /** First segments of the server's own paths, which are no apps. */
   readonly reserved: ReadonlySet<string>;
+  readonly bodyBytesMax: MasterOptions["bodyBytesMax"];
+  readonly runtime: MasterOptions["runtime"];
   readonly authorize: MasterOptions["authorize"];
   readonly onEvent: OnEvent;
 }

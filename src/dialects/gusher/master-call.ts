@@ -1,5 +1,6 @@
 /** One call of the master API: what its handlers are given, and the forms of their answers (§2). */
 import { HubError } from "../../core/errors.ts";
+import type { Runtime } from "../../core/runtime.ts";
 import type { GusherContext } from "./context.ts";
 import { readFields, type Fields } from "./fields.ts";
 
@@ -11,6 +12,7 @@ export interface MasterCall {
   readonly params: Readonly<Record<string, string>>;
   /** Undefined: no app has this key. Its calls are answered as for one where nobody is (K5, §6.8). */
   readonly context: GusherContext | undefined;
+  readonly runtime: Runtime;
   /** Aborted when nobody waits for the answer any more, or everybody has waited long enough: the server stops. */
   readonly ending: () => AbortSignal;
 }

@@ -1,6 +1,7 @@
 /** The master API (§6): which route a request belongs to, whether its caller may, and the answers that all routes share. */
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
+import type { Runtime } from "../../core/runtime.ts";
 import type { ApiEnv } from "../dialect.ts";
 import type { GusherContext, OnEvent } from "./context.ts";
 import { finishJobs, takeJobs } from "./jobs-http.ts";
@@ -28,8 +29,11 @@ export interface MasterOptions {
   readonly sharedPrefix: string;
   /** First segments of paths that are no app's: lists also lie at `/{app_key}/…`, as printed. */
   readonly reserved: ReadonlySet<string>;
+  /** Of a body, beyond which it counts as none (§2). */
+  readonly bodyBytesMax: number;
   /** Aborted when long polls are to end. */
   readonly stopping: AbortSignal;
+  readonly runtime: Runtime;
   readonly onEvent: OnEvent;
 }
 
@@ -37,7 +41,8 @@ export interface MasterOptions {
  * To be mounted at the root and before the API that shares its prefix. What is not this API's goes on to whoever is next.
  */
 export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
-  const { contexts, authorize, prefix, sharedPrefix, stopping, onEvent } = options;
+  const { contexts, authorize, prefix, sharedPrefix, bodyBytesMax, stopping, runtime } = options;
+  const { onEvent } = options;
   const paths = new Paths(MASTER_ROUTES);
   const barePaths = new Paths(listRoutes());
   const reserved = new Set([...options.reserved, ...[prefix, sharedPrefix].map(firstSegment)]);
@@ -63,14 +68,16 @@ export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
     if (found === "none") return notFound(request);
     const match = found.get(request.method);
     if (match === undefined) return methodNotAllowed();
-    const { body, onLeave } = c.env;
+    const { onLeave } = c.env;
+    const body =
+      c.env.body !== undefined && c.env.body.length <= bodyBytesMax ? c.env.body : undefined;
     const { params, handler } = match;
     const ending = (): AbortSignal => {
       const left = new AbortController();
       onLeave(() => left.abort());
       return AbortSignal.any([left.signal, stopping]);
     };
-    const call = { request, body, params, ending };
+    const call = { request, body, params, runtime, ending };
     return handler(call, { contexts, authorize, onEvent });
   });
   return api;

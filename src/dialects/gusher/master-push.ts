@@ -3,6 +3,7 @@ import { compileChannelPattern } from "../../core/channel-pattern.ts";
 import { HubError } from "../../core/errors.ts";
 import { jsonView, type JsonView } from "../../core/json-text.ts";
 import { publishInOrder } from "../../core/publishing.ts";
+import { Slices } from "../../core/slices.ts";
 import { CHANNELS, type NewPublication } from "../../core/types.ts";
 import type { GusherContext } from "./context.ts";
 import { jsonOfField } from "./data-field.ts";
@@ -46,7 +47,7 @@ export async function pushToPattern(call: MasterCall): Promise<Response> {
 export async function pushBatch(call: MasterCall): Promise<Response> {
   const { batch_data: text } = await fieldsOf(call, "batch_data");
   if (text === "") throw new MasterError("empty batch data");
-  const items = itemsOf(text);
+  const items = await itemsOf(text, new Slices(call.runtime));
   await orFail(call, "data error", (context) => publish(context, items), undefined);
   return json(`{"total":${items.length},"cap":${Buffer.byteLength(text)}}`);
 }
@@ -89,7 +90,7 @@ function patternError(error: unknown): never {
 }
 
 /** `null` as a whole is no item, as an item it is one without members; a missing member is empty, missing data `null`. */
-function itemsOf(text: string): readonly Item[] {
+async function itemsOf(text: string, slices: Slices): Promise<readonly Item[]> {
   let batch: JsonView;
   try {
     batch = jsonView(text);
@@ -100,14 +101,16 @@ function itemsOf(text: string): readonly Item[] {
   if (batch.kind === "null") return [];
   const items = batch.kind === "array" ? batch.items(BATCH_ITEMS_MAX) : undefined;
   if (items === undefined || items.length > BATCH_ITEMS_MAX) throw new MasterError("data error");
-  return items.map((item) => {
+  const read: Item[] = [];
+  await slices.each(items, (item) => {
     if (item.kind !== "object" && item.kind !== "null") throw new MasterError("data error");
-    return {
+    read.push({
       channel: textIn(item, "channel"),
       event: textIn(item, "event"),
       data: item.member("data")?.raw ?? "null",
-    };
+    });
   });
+  return read;
 }
 
 function textIn(item: JsonView, name: string): string {
