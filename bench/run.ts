@@ -9,6 +9,7 @@ import { benchHttpPublish } from "./http-publish.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchPatternPush } from "./pattern-push.ts";
+import { benchWebhooks } from "./webhooks.ts";
 
 await main(
   benchFanOut,
@@ -18,6 +19,7 @@ await main(
   benchConnects,
   benchHttpPublish,
   benchEventsTokens,
+  benchWebhooks,
   benchChannels,
   benchPatternPush,
 );
