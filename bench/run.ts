@@ -11,6 +11,7 @@ import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchPatternPush } from "./pattern-push.ts";
 import { benchTasks } from "./tasks.ts";
+import { benchWebhooks } from "./webhooks.ts";
 
 await main(
   benchFanOut,
@@ -20,6 +21,7 @@ await main(
   benchConnects,
   benchHttpPublish,
   benchEventsTokens,
+  benchWebhooks,
   benchChannels,
   benchPatternPush,
   benchTasks,
