@@ -123,7 +123,7 @@ export function prepareQueues(db: Database) {
       queueCount.run(1, queue);
     },
 
-    /** Jobs that are due, now leased until `endsMs` under this token. */
+    /** Jobs that are due, now leased until `endsMs` under this token; and whether leases of before were ended by it. */
     lease(
       queue: number,
       options: {
@@ -132,12 +132,12 @@ export function prepareQueues(db: Database) {
         readonly endsMs: number;
         readonly nowMs: number;
       },
-    ): readonly JobRow[] {
+    ): { readonly rows: readonly JobRow[]; readonly ended: boolean } {
       const { limit, token, endsMs, nowMs } = options;
-      leasesEnd.run(queue, nowMs);
+      const ended = leasesEnd.run(queue, nowMs).changes > 0;
       const rows = jobsDue.all(queue, nowMs, limit);
       for (const { seq } of rows) jobLease.run(endsMs, token, seq);
-      return rows;
+      return { rows, ended };
     },
 
     /** Undefined where no job has this id and token. */

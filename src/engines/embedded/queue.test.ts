@@ -226,3 +226,22 @@ describe("a watch", () => {
     expect(calls).toBe(1);
   });
 });
+
+test("a take that ends two leases and leaves one of the jobs has the watcher called for it", async () => {
+  const runtime = createTestRuntime();
+  await using run = await start({ runtime });
+  for (const payload of ["a", "b"]) await run.queue.add(Q, { payload });
+  const taken: string[] = [];
+  // Set before the watch's own timer of that moment, so that it runs first.
+  runtime.timers.after(LEASE_MS, () => {
+    void run.queue
+      .take(Q, { limit: 1, leaseMs: 10 * LEASE_MS })
+      .then((jobs) => taken.push(...jobs.map(({ payload }) => payload)));
+  });
+  await run.queue.take(Q, ALL_DUE);
+  let calls = 0;
+  await run.queue.watch(Q, () => (calls += 1));
+  calls = 0;
+  await runtime.advance(LEASE_MS);
+  expect([taken, calls]).toEqual([["a"], 1]);
+});

@@ -86,16 +86,18 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
     take(queue, { limit, leaseMs }) {
       const lease = random.uuid();
       let taken: readonly JobRow[] = [];
+      let ended = false;
       return commits.submit({
         writes: () => true,
         write(nowMs) {
           const row = queues.queue(app, queue);
           if (row === undefined) return;
           const endsMs = expiryMs(nowMs, leaseMs);
-          taken = queues.lease(row.id, { limit, token: lease, endsMs, nowMs });
+          ({ rows: taken, ended } = queues.lease(row.id, { limit, token: lease, endsMs, nowMs }));
         },
         deliver() {
-          if (taken.length > 0) watchers.changed(queue, false);
+          // Jobs that it gave back and did not take have a due time of before, which no timer waits for.
+          if (ended || taken.length > 0) watchers.changed(queue, ended);
         },
         result: () => taken.map((row) => jobOf(row, lease)),
       });
