@@ -89,6 +89,18 @@ test("answers, other messages and what others read count as life", async () => {
   expect(silences()).toBe(1);
 });
 
+test("a lost connection fails what its client leaves open", async () => {
+  const { runtime, calls, ask } = create();
+  const answered = ask();
+  answered.resolve(1);
+  const open = [ask().call, ask().call].map(code);
+  await answered.call;
+  calls.fail();
+  expect(await Promise.all(open)).toEqual(["unavailable", "unavailable"]);
+  await calls.idle();
+  expect(runtime.pendingTimers).toBe(0);
+});
+
 test("nothing is watched while nothing is in flight", async () => {
   const { runtime, ask, silences, calls } = create();
   const { call, reject } = ask();

@@ -22,6 +22,7 @@ export class Calls {
   readonly #onSilence: () => void;
   readonly #progressOf: () => number;
   #progress = 0;
+  readonly #failing = new Set<(reason: HubError) => void>();
   #inFlight = 0;
   #bytes = 0;
   #heard = false;
@@ -51,13 +52,24 @@ export class Calls {
       this.#progress = this.#progressOf();
       this.#watchOn();
     }
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    this.#failing.add(reject);
     try {
-      return await send();
+      send().then(resolve, reject);
+      return await promise;
     } finally {
+      this.#failing.delete(reject);
       this.#heard = true;
       this.#inFlight -= 1;
       this.#bytes -= bytes;
       if (this.#inFlight === 0) this.#rest();
+    }
+  }
+
+  /** The connection is gone: rejects with HubError `unavailable` what its client may have forgotten to. */
+  fail(): void {
+    for (const reject of [...this.#failing]) {
+      reject(new HubError("unavailable", "The connection to Redis was lost"));
     }
   }
 

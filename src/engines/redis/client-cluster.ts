@@ -174,7 +174,7 @@ function keyOf({ options: { host, port } }: Redis): string {
 async function identityOf(node: Redis, calls: Calls): Promise<string> {
   const info = await calls.track(0, () => node.info());
   checkInfo(info, "cluster");
-  return dataIdentity(info);
+  return dataIdentity(info, (command, args) => node.call(command, ...args));
 }
 
 /** ioredis says too little where no node can be used. */

@@ -27,13 +27,21 @@ const VERSION_MAJOR_MIN = 7;
 const DIAGNOSIS_TIMEOUT_MS = 1_000;
 
 /**
- * Changes whenever a server may come back without what it had confirmed. One that logs every write (AOF) and has no replicas has it
- * after a restart. Any other has a new replication id: it was restarted, or a replica took over that may lag.
+ * Changes whenever a server may come back without what it had confirmed. One that writes each command to disk before it answers
+ * (AOF, `appendfsync always`) and has no replicas has it after a restart. Any other has a new replication id: it was restarted,
+ * perhaps after a loss of power, or a replica took over that may lag. `ask` sends it a command.
  */
-export function dataIdentity(info: string): string {
+export async function dataIdentity(
+  info: string,
+  ask: (command: string, args: string[]) => Promise<unknown>,
+): Promise<string> {
   const alone =
     fieldOf(info, "connected_slaves") === "0" && fieldOf(info, "second_repl_offset") === "-1";
-  if (fieldOf(info, "aof_enabled") === "1" && alone) return "log";
+  if (fieldOf(info, "aof_enabled") === "1" && alone) {
+    // Servers that somebody else runs may not tell; a map or a list, as the client reads it.
+    const reply = await ask("CONFIG", ["GET", "appendfsync"]).catch(() => null);
+    if (JSON.stringify(reply).includes('"always"')) return "log";
+  }
   return fieldOf(info, "master_replid");
 }
 

@@ -10,6 +10,11 @@ import { replyError, type RedisArgument } from "./client-replies.ts";
 
 /** Time a server has to accept a connection and greet, milliseconds. */
 export const CONNECT_TIMEOUT_MS = 1_000;
+/**
+ * Time for all that an attempt to connect takes, with Sentinels to ask before and a reason to find out behind it, milliseconds. Each
+ * step has its own limit; this one holds where a client fails to keep them.
+ */
+export const OPEN_TIMEOUT_MS = 10_000;
 /** Pause before the first reconnect and the longest one, milliseconds; each pause is twice the last, less up to half of it. */
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 1_000;
@@ -109,9 +114,13 @@ export class Link<Client extends LinkClient> {
   async #attempt(): Promise<void> {
     let connection: Connection<Client> | undefined;
     try {
-      const client = await this.#options.open();
-      connection = new Connection(client, this.#options.runtime);
-      client.onclose = () => this.#lost(client);
+      const client = await this.#open();
+      const opened = (connection = new Connection(client, this.#options.runtime));
+      client.onclose = () => {
+        // The client itself knows better reasons.
+        this.#options.runtime.timers.soon(() => opened.calls.fail());
+        this.#lost(client);
+      };
       await this.#options.prepare(connection);
       if (!client.connected) throw new RedisFailure("the connection was lost at once");
     } catch (error) {
@@ -126,6 +135,27 @@ export class Link<Client extends LinkClient> {
     this.#pauseMs = RECONNECT_MS_MIN;
     this.#options.onUp();
     this.#started.resolve();
+  }
+
+  #open(): Promise<Client> {
+    const { promise, resolve, reject } = Promise.withResolvers<Client>();
+    let late = false;
+    const limit = this.#options.runtime.timers.after(OPEN_TIMEOUT_MS, () => {
+      late = true;
+      reject(new RedisFailure(`no connection within ${OPEN_TIMEOUT_MS} ms`));
+    });
+    this.#options.open().then(
+      (client) => {
+        limit.cancel();
+        if (late) client.close();
+        else resolve(client);
+      },
+      (error: unknown) => {
+        limit.cancel();
+        reject(error);
+      },
+    );
+    return promise;
   }
 
   #lost(client: Client): void {

@@ -29,7 +29,8 @@ export function createServerShard(options: ServerShardOptions): OwnedShard {
     publishCommand: "PUBLISH",
     generation: () => generation,
     async prepare(connection) {
-      const identity = dataIdentity(await check(connection));
+      const info = await check(connection);
+      const identity = await dataIdentity(info, (command, args) => connection.send(command, args));
       generation = await readGeneration(connection, prefix, identity);
     },
     createBus: ({ onUp, onAway, onGap }) =>
