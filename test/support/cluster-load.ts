@@ -26,7 +26,8 @@ export interface ClusterLoad extends AsyncDisposable {
   /** Resolves once so many more were acknowledged on every channel. */
   more(count: number): Promise<void>;
   /**
-   * Ends the load with a last publication on every channel that all witnesses must see, and checks what each wrote down. Throws with the first few
+   * Ends the load with a last publication on every channel that all witnesses must see, another one if one of them was told
+   * meanwhile, and checks what each wrote down. Throws with the first few
    * violations: out of order, twice, or lost without a word. The numbers are for the reader's judgement.
    */
   finish(): Promise<ClusterFindings>;
@@ -52,8 +53,8 @@ interface Witness {
   readonly client: Centrifuge;
   readonly notes: Noted[];
   readonly joined: Promise<void>;
-  /** Resolves once it saw the publication of that number. */
-  saw(n: number): Promise<void>;
+  /** Whether it saw the publication of that number, once it has; false once it is told that it missed something: it may have been that. */
+  saw(n: number): Promise<boolean>;
 }
 
 /** A server that is away fails a publish at once; this many in a row are a cluster that does not come back. */
@@ -89,9 +90,15 @@ export async function loadCluster(options: ClusterLoadOptions): Promise<ClusterL
       await Promise.all(publishers.map((publisher) => publisher.more(count)));
     },
     async finish() {
-      const lasts = new Map<string, number>();
-      for (const publisher of publishers) lasts.set(publisher.channel, await publisher.stop());
-      await Promise.all(witnesses.map((witness) => witness.saw(lasts.get(witness.channel) ?? 0)));
+      await Promise.all(
+        publishers.map(async (publisher) => {
+          const own = witnesses.filter(({ channel }) => channel === publisher.channel);
+          for (let all = false; !all;) {
+            const last = await publisher.stop();
+            all = (await Promise.all(own.map((witness) => witness.saw(last)))).every(Boolean);
+          }
+        }),
+      );
       const found = witnesses.flatMap((witness) => {
         const publisher = publishers.find(({ channel }) => channel === witness.channel);
         return violations(witness, publisher?.acknowledged ?? []);
@@ -128,17 +135,19 @@ function createWitness(name: string, channel: string, url: string): Witness {
     maxResubscribeDelay: 200,
   });
   const notes: Noted[] = [];
-  const waiting = new Map<number, () => void>();
+  let waiting: { readonly n: number; readonly resolve: (saw: boolean) => void } | undefined;
   const joined = Promise.withResolvers<void>();
   subscription.on("subscribed", ({ wasRecovering, recovered, streamPosition }) => {
     const epoch = streamPosition?.epoch ?? "";
-    notes.push({ kind: "subscribed", recovered: wasRecovering && recovered, epoch });
+    const whole = wasRecovering && recovered;
+    notes.push({ kind: "subscribed", recovered: whole, epoch });
     joined.resolve();
+    if (!whole) waiting?.resolve(false);
   });
   subscription.on("publication", ({ data, offset = 0 }) => {
     const { n } = data as { n: number };
     notes.push({ kind: "publication", n, offset });
-    waiting.get(n)?.();
+    if (waiting?.n === n) waiting.resolve(true);
   });
   subscription.subscribe();
   client.connect();
@@ -147,8 +156,8 @@ function createWitness(name: string, channel: string, url: string): Witness {
     joined: joined.promise,
     saw: (n) =>
       notes.some((note) => note.kind === "publication" && note.n === n)
-        ? Promise.resolve()
-        : new Promise((resolve) => waiting.set(n, resolve)),
+        ? Promise.resolve(true)
+        : new Promise((resolve) => (waiting = { n, resolve })),
   };
 }
 
