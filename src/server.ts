@@ -80,6 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await engine.start();
   const schedule = createSchedule(runtime);
   const metrics = options.worker?.metrics ?? createMetrics();
+  opened.defer(() => metrics.close());
   const namespaces = createNamespaces(config);
   const hubs = new Map<string, OwnedHub>();
   for (const { id } of config.apps) {
@@ -217,6 +218,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await clients.close();
     for (const hub of hubs.values()) hub.close();
     schedule.close();
+    metrics.close();
     await engine[Symbol.asyncDispose]();
     log.info("Stopped");
   }
