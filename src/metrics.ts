@@ -1,7 +1,8 @@
 /** Prometheus metrics: what is counted as it happens, and what the hubs and listeners tell when somebody scrapes. */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import type { OwnedHub } from "./core/create-hub.ts";
 import type { CounterName, Metrics } from "./core/metrics.ts";
+import { watchProcess } from "./process-metrics.ts";
 
 const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly string[] }>> = {
   connections_opened: { help: "Connections that were accepted", labels: ["dialect"] },
@@ -35,13 +36,15 @@ export interface ServerMetrics extends Metrics {
   gauge(name: string, help: string, read: () => number): void;
   /** In Prometheus's text format. */
   scrape(): Promise<string>;
+  /** Ends what measures the process. */
+  close(): void;
 }
 
 /** A registry of its own: two servers in one process do not add up. `worker` becomes a label of every series. */
 export function createMetrics({ worker }: { readonly worker?: number } = {}): ServerMetrics {
   const registry = new Registry();
   if (worker !== undefined) registry.setDefaultLabels({ worker });
-  collectDefaultMetrics({ register: registry });
+  const close = watchProcess(registry);
   const counters = new Map<string, Counter>();
   // By name and label values, which are few: finding a counter's child anew costs more than the counting.
   const children = new Map<string, Counter.Internal>();
@@ -89,5 +92,6 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
       });
     },
     scrape: () => registry.metrics(),
+    close,
   };
 }

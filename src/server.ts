@@ -89,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   warmUpPatterns(runtime.clock);
   const schedule = createSchedule(runtime);
   const metrics = options.worker?.metrics ?? createMetrics();
+  opened.defer(() => metrics.close());
   const namespaces = createNamespaces(config);
   const hubs = new Map<string, OwnedHub>();
   for (const { id } of config.apps) {
@@ -270,6 +271,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await deliveries;
     for (const hub of hubs.values()) hub.close();
     schedule.close();
+    metrics.close();
     await engine[Symbol.asyncDispose]();
     log.info("Stopped");
   }

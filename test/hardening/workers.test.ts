@@ -187,9 +187,7 @@ test("SIGTERM drains all workers together: each client is told, the ports are fr
   await expect(fetch(server.clientsUrl)).rejects.toThrow();
   await expect(fetch(server.apiUrl)).rejects.toThrow();
   const draining = server.logged.filter(({ msg }) => msg === "Draining");
-  expect(draining.map(({ worker }) => worker).toSorted((a, b) => Number(a) - Number(b))).toEqual([
-    1, 2,
-  ]);
+  expect(new Set(draining.map(({ worker }) => worker))).toEqual(new Set([1, 2]));
   // A thousand a second by all workers together.
   for (const { sockets, spreadMs } of draining) expect(spreadMs).toBe(Number(sockets) * WORKERS);
   expect(server.logged.at(-1)).toMatchObject({ msg: "All workers stopped" });
