@@ -1,6 +1,7 @@
 /** The events dialect as the server runs it: its REST API, its authority over sockets, and the webhooks behind it. */
 import { randomBytes } from "node:crypto";
 import type { RegisteredAuthority } from "./auth/authorities.ts";
+import { createOriginCheck } from "./auth/origins.ts";
 import type { MasterKeys } from "./auth/master-key.ts";
 import { createSealing, type Sealing } from "./auth/sealing.ts";
 import type { Config } from "./config/schema.ts";
@@ -14,7 +15,6 @@ import { createEvents } from "./dialects/events/index.ts";
 import { publishNotice } from "./dialects/events/notices.ts";
 import { createWebhookHandlers } from "./dialects/events/webhooks-http.ts";
 import type { Vault } from "./dialects/events/webhooks-idempotency.ts";
-import { createOriginCheck } from "./dialects/streaming/glob.ts";
 import { createEventsApps } from "./events-apps.ts";
 import type { ServerMetrics } from "./metrics.ts";
 import { createWebhooksApps } from "./webhooks-apps.ts";

@@ -3,22 +3,15 @@ import type { Config } from "./config/schema.ts";
 import { enabledDialects } from "./config/schema.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
-import type { Metrics } from "./core/metrics.ts";
-import type { Runtime } from "./core/runtime.ts";
-import type { Schedule } from "./core/schedule.ts";
+import type { SessionServices } from "./dialects/dialect.ts";
 import type { GusherContext, GusherSettings } from "./dialects/gusher/context.ts";
 import { checkRegisteredClaims } from "./dialects/gusher/tokens.ts";
 import { createAppKeys } from "./signing-keys.ts";
 
-export interface GusherAppsOptions {
+export interface GusherAppsOptions extends SessionServices {
   readonly config: Config;
   readonly hubs: ReadonlyMap<string, OwnedHub>;
   readonly engine: Engine;
-  readonly runtime: Runtime;
-  readonly schedule: Schedule;
-  readonly metrics: Metrics;
-  readonly onError: GusherContext["onError"];
-  readonly onEvent: GusherContext["onEvent"];
 }
 
 /** By app id, which is the app's `app_key`. Empty when the dialect is not enabled. */

@@ -2,26 +2,20 @@
 import { createAuthorities, type RegisteredAuthority } from "./auth/authorities.ts";
 import type { Config } from "./config/schema.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
-import type { Metrics } from "./core/metrics.ts";
 import type { Runtime } from "./core/runtime.ts";
-import type { Schedule } from "./core/schedule.ts";
+import type { SessionServices } from "./dialects/dialect.ts";
 import { createTokenAuthority, type VerifyToken } from "./dialects/streaming/authority.ts";
 import { createEncoders } from "./dialects/streaming/encoders.ts";
 import type { StreamingApp } from "./dialects/streaming/index.ts";
-import type { StreamingContext, StreamingSettings } from "./dialects/streaming/settings.ts";
+import type { StreamingSettings } from "./dialects/streaming/settings.ts";
 import { createAppKeys } from "./signing-keys.ts";
 
-export interface StreamingAppsOptions {
+export interface StreamingAppsOptions extends SessionServices {
   readonly config: Config;
   readonly hubs: ReadonlyMap<string, OwnedHub>;
-  readonly runtime: Runtime;
-  readonly schedule: Schedule;
-  readonly metrics: Metrics;
   readonly version: string;
   /** Of other dialects, by app id. */
   readonly authorities: ReadonlyMap<string, readonly RegisteredAuthority[]>;
-  readonly onError: StreamingContext["onError"];
-  readonly onEvent: StreamingContext["onEvent"];
 }
 
 export function createStreamingApps(options: StreamingAppsOptions): Map<string, StreamingApp> {

@@ -1,13 +1,11 @@
 /** From the configuration to what the task-token dialect is told: settings, keys, secrets and apps. */
 import { randomBytes } from "node:crypto";
 import type { MasterKeys } from "./auth/master-key.ts";
+import { createOriginCheck } from "./auth/origins.ts";
 import type { Config } from "./config/schema.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
-import type { Metrics } from "./core/metrics.ts";
-import type { Runtime } from "./core/runtime.ts";
-import type { Schedule } from "./core/schedule.ts";
-import { createOriginCheck } from "./dialects/streaming/glob.ts";
+import type { SessionServices } from "./dialects/dialect.ts";
 import { createAuthentication, type CallerKey } from "./dialects/tasks/authentication.ts";
 import { createClientTokens, TOKEN_PURPOSE } from "./dialects/tasks/client-token.ts";
 import type { TasksContext, TasksSettings } from "./dialects/tasks/context.ts";
@@ -20,18 +18,13 @@ import { createTaskStore } from "./dialects/tasks/task-store.ts";
 /** Development mode's app, which takes calls without a credential (DESIGN.md §5). */
 const DEVELOPMENT_APP = "dev";
 
-export interface TasksAppsOptions {
+export interface TasksAppsOptions extends SessionServices {
   readonly config: Config;
   readonly masterKeys: MasterKeys;
   readonly hubs: ReadonlyMap<string, OwnedHub>;
   readonly engine: Engine;
-  readonly runtime: Runtime;
-  readonly schedule: Schedule;
-  readonly metrics: Metrics;
   /** The key that a request carries; `unknown`: it carries one that is none of ours. */
   readonly keyOf: (request: Request) => CallerKey | "unknown" | undefined;
-  readonly onError: TasksContext["onError"];
-  readonly onEvent: TasksContext["onEvent"];
 }
 
 export function createTasksApps(options: TasksAppsOptions): TasksOptions {

@@ -1,5 +1,8 @@
 /** What a dialect gives to the server: its HTTP routes on both listeners and its socket routes. */
 import type { Hono } from "hono";
+import type { Metrics } from "../core/metrics.ts";
+import type { Runtime } from "../core/runtime.ts";
+import type { Schedule } from "../core/schedule.ts";
 import type { SocketRoute } from "../transports/socket.ts";
 
 /** What handlers of the `api` listener find in `c.env`. */
@@ -10,6 +13,22 @@ export interface ApiEnv {
     /** Runs `callback` when the caller leaves before it is answered. */
     readonly onLeave: (callback: () => void) => void;
   };
+}
+
+/** Worth a line at level debug when somebody looks for why: a connection's beginning and end, a refused login, command or call. Never a token or payload. */
+export type OnEvent = (event: string, about: Readonly<Record<string, unknown>>) => void;
+
+/** What the server lends to the sessions of every dialect. */
+export interface SessionServices {
+  readonly runtime: Runtime;
+  readonly schedule: Schedule;
+  readonly metrics: Metrics;
+  /** A bug, or an engine that is away: logged with the connection's id, never with a token or payload. */
+  readonly onError: (
+    error: unknown,
+    about: { readonly connection: string; readonly doing: string },
+  ) => void;
+  readonly onEvent: OnEvent;
 }
 
 /** One dialect's part of the OpenAPI document. */

@@ -1,9 +1,7 @@
 /** What the dialect can be told, and what its sessions and routes share. § numbers are gusher.md's. */
 import type { Hub } from "../../core/hub.ts";
 import type { JobQueue, Records, WorkerLists } from "../../core/engine.ts";
-import type { Metrics } from "../../core/metrics.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import type { Schedule } from "../../core/schedule.ts";
+import type { SessionServices } from "../dialect.ts";
 
 /** Recommended defaults of §15.3; each strict original behaviour is a switch. */
 export interface GusherSettings {
@@ -47,7 +45,7 @@ export interface GusherClaims {
 }
 
 /** One per app. The app's id is its `app_key`. */
-export interface GusherContext {
+export interface GusherContext extends SessionServices {
   readonly hub: Hub & { stats(): { readonly connections: number } };
   readonly settings: GusherSettings;
   /** Login tokens live here under `gusher/token/…`. */
@@ -58,15 +56,4 @@ export interface GusherContext {
   readonly jobLists?: WorkerLists;
   /** Verified registered and private claims of a JWT; throws HubError `token_invalid` or `token_expired`. */
   readonly verify: (jwt: string) => Promise<Record<string, unknown>>;
-  readonly runtime: Runtime;
-  readonly schedule: Schedule;
-  readonly metrics: Metrics;
-  readonly onError: (
-    error: unknown,
-    about: { readonly connection: string; readonly doing: string },
-  ) => void;
-  readonly onEvent: OnEvent;
 }
-
-/** Worth a line when somebody looks for why: a connection's beginning and end, a refused login, command or call. Never a token or payload. */
-export type OnEvent = (event: string, about: Readonly<Record<string, unknown>>) => void;

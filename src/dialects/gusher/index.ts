@@ -2,8 +2,8 @@
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
-import type { Dialect } from "../dialect.ts";
-import type { GusherClaims, GusherContext, OnEvent } from "./context.ts";
+import type { Dialect, OnEvent } from "../dialect.ts";
+import type { GusherClaims, GusherContext } from "./context.ts";
 import { createMasterRoutes, type MasterOptions } from "./master-http.ts";
 import { gusherOpenApi } from "./openapi.ts";
 import { plainError } from "./plain.ts";

@@ -2,8 +2,8 @@
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
 import type { Runtime } from "../../core/runtime.ts";
-import type { ApiEnv } from "../dialect.ts";
-import type { GusherContext, OnEvent } from "./context.ts";
+import type { ApiEnv, OnEvent } from "../dialect.ts";
+import type { GusherContext } from "./context.ts";
 import { finishJobs, takeJobs } from "./jobs-http.ts";
 import {
   fieldsOf,

@@ -1,7 +1,8 @@
 /** The slave's routes over HTTP (§2, §3.1): login and ping. Its sockets are in index.ts. */
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
-import type { GusherClaims, GusherContext, OnEvent } from "./context.ts";
+import type { OnEvent } from "../dialect.ts";
+import type { GusherClaims, GusherContext } from "./context.ts";
 import { readFields } from "./fields.ts";
 import { methodNotAllowed, notFound, pong, unauthorized } from "./plain.ts";
 import { createLoginToken, gusherClaims } from "./tokens.ts";

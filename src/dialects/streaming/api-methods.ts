@@ -1,5 +1,6 @@
 /** What each method of the server API does (centrifugo-protocol.md §17). Each answers its result as JSON text. */
 import { HubError } from "../../core/errors.ts";
+import { globExpression } from "../../core/glob.ts";
 import type { Hub, HubPublishOptions } from "../../core/hub.ts";
 import { jsonOfBytes } from "../../core/json-text.ts";
 import { optionsOf } from "../../core/namespaces.ts";
@@ -8,7 +9,6 @@ import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
 import { overrideFrom } from "./authority.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
 import { DISCONNECTS, wireErrorOf } from "./errors.ts";
-import { globExpression } from "./glob.ts";
 import { encodeJsonResult } from "./json-encode.ts";
 import type { WireClientInfo } from "./protocol.ts";
 import type { StreamingContext } from "./settings.ts";

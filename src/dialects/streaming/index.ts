@@ -1,10 +1,10 @@
 /** The streaming dialect: Centrifugo's client protocol v2 and its server API (centrifugo-protocol.md). */
 import { Hono } from "hono";
+import { createOriginCheck } from "../../auth/origins.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
 import type { ApiEnv, Dialect } from "../dialect.ts";
 import { createApi, type Authorize } from "./http.ts";
-import { createOriginCheck } from "./glob.ts";
 import { jsonCodec } from "./json-codec.ts";
 import { streamingOpenApi } from "./openapi.ts";
 import { protobufCodec } from "./protobuf-codec.ts";

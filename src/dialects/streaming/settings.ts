@@ -1,10 +1,8 @@
 /** What the dialect can be told, and what its sessions share. Names and defaults are Centrifugo's `client.*` (§16). */
 import type { Authority } from "../../core/authority.ts";
 import type { Hub } from "../../core/hub.ts";
-import type { Metrics } from "../../core/metrics.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import type { Schedule } from "../../core/schedule.ts";
 import type { Encoders } from "./encoders.ts";
+import type { SessionServices } from "../dialect.ts";
 
 export interface StreamingSettings {
   readonly allowAnonymousConnectWithoutToken: boolean;
@@ -46,19 +44,9 @@ export interface StreamingSettings {
 }
 
 /** One per app; shared by its sessions, which hold nothing that can be held here. */
-export interface StreamingContext {
+export interface StreamingContext extends SessionServices {
   readonly hub: Hub;
   readonly settings: StreamingSettings;
   readonly authority: Authority;
   readonly encoders: Encoders;
-  readonly runtime: Runtime;
-  readonly schedule: Schedule;
-  readonly metrics: Metrics;
-  /** A bug, or an engine that is away: logged with the connection's id, never with a token or payload. */
-  readonly onError: (
-    error: unknown,
-    about: { readonly connection: string; readonly doing: string },
-  ) => void;
-  /** Worth a line when somebody looks for why: a connection's beginning and end, a refused command or call. Never a token or payload. */
-  readonly onEvent: (event: string, about: Readonly<Record<string, unknown>>) => void;
 }

@@ -1,13 +1,11 @@
 /** What the dialect can be told, and what its sessions and routes share. § numbers are task-tokens.md's. */
 import type { Records } from "../../core/engine.ts";
 import type { Hub } from "../../core/hub.ts";
-import type { Metrics } from "../../core/metrics.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import type { Schedule } from "../../core/schedule.ts";
 import type { ClientTokens } from "./client-token.ts";
 import type { TaskIds } from "./task-id.ts";
 import type { TaskSockets } from "./session-sockets.ts";
 import type { TaskStore } from "./tasks.ts";
+import type { SessionServices } from "../dialect.ts";
 
 /** Calls per second, with what may come at once. */
 export interface CallRate {
@@ -61,7 +59,7 @@ export interface SessionRequest {
 }
 
 /** One per app. The app's id is its `public-id`. */
-export interface TasksContext {
+export interface TasksContext extends SessionServices {
   readonly publicId: string;
   readonly hub: Hub;
   readonly settings: TasksSettings;
@@ -75,14 +73,4 @@ export interface TasksContext {
   readonly sockets: TaskSockets;
   /** §5.1; null: the client sent no `Origin`. */
   readonly allowsOrigin: (origin: string | null) => boolean;
-  readonly runtime: Runtime;
-  readonly schedule: Schedule;
-  readonly metrics: Metrics;
-  /** An expected failure of the engine, or a bug: logged. */
-  readonly onError: (
-    error: unknown,
-    about: { readonly connection: string; readonly doing: string },
-  ) => void;
-  /** For the log at level debug. Never a token, key or message. */
-  readonly onEvent: (event: string, about: Readonly<Record<string, unknown>>) => void;
 }

@@ -68,18 +68,24 @@ test("a clean restart keeps the message, its number, the clock and what was used
   }
 });
 
-test("with an empty store the old token still connects and the old id still invokes", async () => {
-  const master_key = randomBytes(32).toString("hex");
+/** A token that a client has used, of a server whose store is gone; five minutes later. */
+async function issuedBefore() {
+  const config = { master_key: randomBytes(32).toString("hex") };
   const runtime = createTestRuntime();
   let order;
   {
-    await using server = await bootServer({ runtime, config: { master_key } });
+    await using server = await bootServer({ runtime, config });
     order = await issueToken(server, TASK);
     using client = await connectTask(server, order.clientToken);
     await client.next();
   }
   await runtime.advance(300_000);
-  await using server = await bootServer({ runtime, config: { master_key } });
+  return { runtime, config, order };
+}
+
+test("with an empty store the old token still connects and the old id still invokes", async () => {
+  const { runtime, config, order } = await issuedBefore();
+  await using server = await bootServer({ runtime, config });
   const message = base64("before anyone is back");
   const params = { task_id: order.taskId, message, new_timeout: 20 };
   expect(await resultOf(server, "invoke_envoy", params)).toEqual({ status: "success" });
@@ -95,17 +101,8 @@ test("with an empty store the old token still connects and the old id still invo
 });
 
 test("with an empty store a persistent clock starts again at the next connection", async () => {
-  const master_key = randomBytes(32).toString("hex");
-  const runtime = createTestRuntime();
-  let order;
-  {
-    await using server = await bootServer({ runtime, config: { master_key } });
-    order = await issueToken(server, TASK);
-    using client = await connectTask(server, order.clientToken);
-    await client.next();
-  }
-  await runtime.advance(300_000);
-  await using server = await bootServer({ runtime, config: { master_key } });
+  const { runtime, config, order } = await issuedBefore();
+  await using server = await bootServer({ runtime, config });
   using client = await connectTask(server, order.clientToken);
   expect((await client.next()).Ticks).toBe("10:00");
 });

@@ -1,4 +1,4 @@
-/** Globs, as the origin list and the API's channel pattern use them (centrifugo-protocol.md §15, §17). */
+/** Globs, as lists of origins and streaming's channel patterns use them (centrifugo-protocol.md §15, §17). */
 import { RE2JS } from "re2js";
 
 /** The RE2 expression, anchored, of a glob: `*` any characters, `?` one, `[a-z]` and `[!a-z]` one of or not of, `{a,b}` either, `\` escapes. */
@@ -29,17 +29,4 @@ export function globExpression(glob: string): string {
     else expression += RE2JS.quote(char);
   }
   return `^(?s:${expression}${")".repeat(alternatives)})$`;
-}
-
-/**
- * Whether a browser origin may open connections. `origin` null: not a browser, always. No patterns: none.
- * The result is made once per app, since compiling costs.
- */
-export function createOriginCheck(patterns: readonly string[]): (origin: string | null) => boolean {
-  const compiled = patterns.map((pattern) => RE2JS.compile(globExpression(pattern.toLowerCase())));
-  return (origin) => {
-    if (origin === null || origin === "") return true;
-    const lower = origin.toLowerCase();
-    return compiled.some((pattern) => pattern.matches(lower));
-  };
 }
