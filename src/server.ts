@@ -16,7 +16,7 @@ import type { ApiEnv } from "./dialects/dialect.ts";
 import { createGusher } from "./dialects/gusher/index.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
 import { createTasks, socketPaths } from "./dialects/tasks/index.ts";
-import { createEngine } from "./engine-choice.ts";
+import { createEngine } from "./engines/choose.ts";
 import { serveEvents } from "./events-serving.ts";
 import { createGusherApps } from "./gusher-apps.ts";
 import type { Logger } from "./log.ts";

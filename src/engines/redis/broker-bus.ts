@@ -6,7 +6,7 @@ import type { ChannelListener } from "../../core/engine.ts";
 import type { Timer } from "../../core/runtime.ts";
 import { parseMessage, type Sequence } from "./broker-messages.ts";
 import type { RedisContext } from "./context.ts";
-import type { RedisShard } from "./servers.ts";
+import type { RedisShard } from "./client/contract.ts";
 
 /** How long a publish waits to come back to its own node, milliseconds; at the most twice as long. Only a bus that is going away takes it. */
 export const ECHO_WAIT_MS = 500;

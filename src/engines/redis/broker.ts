@@ -21,8 +21,8 @@ import type { Sequences } from "./broker-sequences.ts";
 import type { RedisContext } from "./context.ts";
 import { home } from "./keys.ts";
 import { readScript } from "./script-file.ts";
-import type { RedisScript, RedisShard } from "./servers.ts";
-import { wholeMs } from "./whole-ms.ts";
+import type { RedisScript, RedisShard } from "./client/contract.ts";
+import { wholeMs } from "./context.ts";
 
 const STREAM = readScript("time") + readScript("stream");
 const PUBLISH: RedisScript = { name: "publish", source: STREAM + readScript("publish") };

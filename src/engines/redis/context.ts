@@ -1,6 +1,6 @@
 /** What the parts of one engine share. */
 import type { Runtime } from "../../core/runtime.ts";
-import type { RedisServers } from "./servers.ts";
+import type { RedisServers } from "./client/contract.ts";
 
 export interface RedisContext {
   readonly servers: RedisServers;
@@ -13,4 +13,9 @@ export interface RedisContext {
   readonly onBug: (error: unknown) => void;
   /** Throws HubError `unavailable` once the engine is closed. */
   readonly requireOpen: () => void;
+}
+
+/** Milliseconds as the scripts compare them: whole, not negative, and not beyond what a number holds. */
+export function wholeMs(ms: number): number {
+  return Math.max(0, Math.min(Math.ceil(ms), Number.MAX_SAFE_INTEGER));
 }

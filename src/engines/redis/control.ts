@@ -6,7 +6,7 @@ import type { ControlAnswers, ControlBus } from "../../core/engine.ts";
 import type { RedisContext } from "./context.ts";
 import { home } from "./keys.ts";
 import type { Nodes } from "./nodes.ts";
-import type { RedisShard } from "./servers.ts";
+import type { RedisShard } from "./client/contract.ts";
 
 interface Question {
   readonly from: string;

@@ -13,7 +13,7 @@ import { createRedisJobQueue } from "./queue.ts";
 import { createRedisLists } from "./queue-lists.ts";
 import { QueueWatchers } from "./queue-watchers.ts";
 import { createRedisRecords } from "./records.ts";
-import { createRedisServers, type RedisServerEvent } from "./servers.ts";
+import { createRedisServers, type RedisServerEvent } from "./client/servers.ts";
 
 export interface RedisEngineOptions {
   /** One URL, a list, or text with several between commas: `servers-url.ts` has the forms. */

@@ -7,7 +7,7 @@ import type { Timer } from "../../core/runtime.ts";
 import type { RedisContext } from "./context.ts";
 import { home } from "./keys.ts";
 import { readScript } from "./script-file.ts";
-import type { RedisScript, RedisShard } from "./servers.ts";
+import type { RedisScript, RedisShard } from "./client/contract.ts";
 
 /** Between renewals of a node's leases, milliseconds. */
 export const HEARTBEAT_MS = 2_000;

@@ -1,6 +1,6 @@
 /** The presence entries that this node has put, by shard and channel, and the removals that it still owes a server. Memory only. */
 import { HEARTBEAT_MS } from "./nodes.ts";
-import type { RedisShard } from "./servers.ts";
+import type { RedisShard } from "./client/contract.ts";
 
 export interface Entry {
   /** What the channel's keys begin with. */

@@ -11,7 +11,7 @@ import { home } from "./keys.ts";
 import type { Nodes } from "./nodes.ts";
 import { OwnEntries, type Entry, type Owed } from "./presence-entries.ts";
 import { readScript } from "./script-file.ts";
-import type { RedisScript, RedisShard } from "./servers.ts";
+import type { RedisScript, RedisShard } from "./client/contract.ts";
 
 /** How long entries of nodes that are gone stay in channels at which nobody looks, milliseconds. */
 export const ENTRIES_KEPT_MS = 3 * 3_600_000;

@@ -3,7 +3,7 @@ import type { WorkerLists } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
 import { JOB_PAYLOAD_BYTES_MAX, QUEUE_JOBS_MAX } from "../../core/limits.ts";
 import { LIST_PUSH } from "./queue-scripts.ts";
-import type { RedisServers } from "./servers.ts";
+import type { RedisServers } from "./client/contract.ts";
 
 export function createRedisLists(app: string, { shards }: RedisServers): WorkerLists {
   // Workers know one address. Among several servers it is the first that the configuration names.

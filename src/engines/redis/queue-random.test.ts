@@ -8,7 +8,7 @@ import { startRedis, type RedisServer } from "../../../test/support/redis.ts";
 import { createTestRuntime } from "../../../test/support/runtime.ts";
 import type { TakenJob } from "../../core/engine.ts";
 import { LOOK_INTERVAL_MS } from "./queue-watchers.ts";
-import type { RedisServers } from "./servers.ts";
+import type { RedisServers } from "./client/contract.ts";
 import { start } from "./test-records-queue.ts";
 
 const Q = "queue";

@@ -1,7 +1,7 @@
 /** The queue's scripts as the servers get them, and how a queue's keys are named. */
 import { home } from "./keys.ts";
 import { readScript } from "./script-file.ts";
-import type { RedisScript } from "./servers.ts";
+import type { RedisScript } from "./client/contract.ts";
 
 const shared = readScript("queue-shared");
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startRedis, until, type RedisServer } from "../../../test/support/redis.ts";
 import { createTestRuntime } from "../../../test/support/runtime.ts";
 import { LOOK_AGAIN_MS, LOOK_INTERVAL_MS } from "./queue-watchers.ts";
-import type { RedisServers } from "./servers.ts";
+import type { RedisServers } from "./client/contract.ts";
 import { start, watcher } from "./test-records-queue.ts";
 
 const Q = "queue";

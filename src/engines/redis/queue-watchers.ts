@@ -5,7 +5,7 @@
 import { HubError } from "../../core/errors.ts";
 import type { Runtime, Timer } from "../../core/runtime.ts";
 import { QUEUE_CHECK, type QueueKeys } from "./queue-scripts.ts";
-import type { RedisServers, RedisShard } from "./servers.ts";
+import type { RedisServers, RedisShard } from "./client/contract.ts";
 
 /** The longest time between two looks at a watched queue, milliseconds: a lost wake-up delays no job for longer. */
 export const LOOK_INTERVAL_MS = 30_000;

@@ -13,8 +13,8 @@ import {
   queueKeys,
 } from "./queue-scripts.ts";
 import type { QueueWatchers } from "./queue-watchers.ts";
-import type { RedisArgument, RedisScript, RedisServers } from "./servers.ts";
-import { wholeMs } from "./whole-ms.ts";
+import type { RedisArgument, RedisScript, RedisServers } from "./client/contract.ts";
+import { wholeMs } from "./context.ts";
 
 /** Jobs that one script gives out: keeps it to a few milliseconds, in which the server does nothing else. */
 export const TAKE_SLICE_JOBS = 200;

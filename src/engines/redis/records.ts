@@ -6,8 +6,8 @@ import type { Records, StoredRecord } from "../../core/engine.ts";
 import type { Clock } from "../../core/runtime.ts";
 import { home } from "./keys.ts";
 import { readScript } from "./script-file.ts";
-import type { RedisScript, RedisServers } from "./servers.ts";
-import { wholeMs } from "./whole-ms.ts";
+import type { RedisScript, RedisServers } from "./client/contract.ts";
+import { wholeMs } from "./context.ts";
 
 /** How long records outlive their expiry on the server, milliseconds: more than the clocks of nodes differ. */
 export const EXPIRED_KEPT_MS = 60_000;

@@ -7,7 +7,8 @@ import { systemRuntime } from "../../system-runtime.ts";
 import { createRedisJobQueue } from "./queue.ts";
 import { QueueWatchers } from "./queue-watchers.ts";
 import { createRedisRecords } from "./records.ts";
-import { createRedisServers, type RedisServers } from "./servers.ts";
+import type { RedisServers } from "./client/contract.ts";
+import { createRedisServers } from "./client/servers.ts";
 
 export const PREFIX = "test";
 

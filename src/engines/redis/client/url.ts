@@ -3,7 +3,7 @@
  * `redis+unix://` for a socket; `redis+sentinel://host,host/master`, the form that most clients without options take;
  * `redis+cluster://host,host`. With an `s` before the `+`, over TLS.
  */
-import { RedisFailure } from "./client-diagnosis.ts";
+import { RedisFailure } from "./diagnosis.ts";
 
 export type ServerSpec =
   | { readonly kind: "server"; readonly url: string; readonly name: string }
@@ -25,6 +25,8 @@ export type ServerSpec =
       readonly tls: boolean;
       readonly name: string;
     };
+
+export type ClusterSpec = Extract<ServerSpec, { kind: "cluster" }>;
 
 /** One URL, a list, or text with several between commas. Throws `RedisFailure` (final), which shows no password. */
 export function parseUrls(given: string | readonly string[]): readonly ServerSpec[] {

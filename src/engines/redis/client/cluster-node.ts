@@ -1,10 +1,10 @@
 /** A connection to one node of a Cluster for its sharded subscriptions, which Bun's client does not have. */
 import { Redis, type RedisOptions } from "ioredis";
-import type { Runtime } from "../../core/runtime.ts";
-import type { BusClient } from "./client-bus.ts";
-import { RedisFailure } from "./client-diagnosis.ts";
-import { CONNECT_TIMEOUT_MS } from "./client-link.ts";
-import type { ClusterSpec } from "./client-cluster.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import type { BusClient } from "./contract.ts";
+import { RedisFailure } from "./diagnosis.ts";
+import { CONNECT_TIMEOUT_MS } from "./link.ts";
+import type { ClusterSpec } from "./url.ts";
 
 /** How long a node that is given up gets to close the connection from its side, milliseconds. */
 const DISCONNECT_TIMEOUT_MS = 50;

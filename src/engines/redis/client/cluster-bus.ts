@@ -1,14 +1,12 @@
 /** The topics of a Cluster: each is subscribed at the node that owns its slot, and moves when the slot does. */
 import type { Cluster } from "ioredis";
-import { HubError } from "../../core/errors.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import { TopicBus } from "./client-bus.ts";
-import { openNode } from "./client-cluster-node.ts";
-import type { ClusterSpec } from "./client-cluster.ts";
-import { slotOf } from "./client-cluster-slot.ts";
-import { checkInfo } from "./client-diagnosis.ts";
-import type { ShardBus, ToldByBus } from "./client-shard.ts";
-import type { OnMessage } from "./client-topics.ts";
+import { HubError } from "../../../core/errors.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import { TopicBus } from "./bus.ts";
+import { openNode } from "./cluster-node.ts";
+import { checkInfo } from "./diagnosis.ts";
+import type { OnMessage, ShardBus, ToldByBus } from "./contract.ts";
+import type { ClusterSpec } from "./url.ts";
 
 export interface ClusterBusOptions extends ToldByBus {
   readonly spec: ClusterSpec;
@@ -156,4 +154,21 @@ export class ClusterBus implements ShardBus {
 /** The nodes that own slots, as ioredis names them. */
 export function ownersOf({ slots }: Cluster): ReadonlySet<string> {
   return new Set(slots.flatMap(([owner]) => (owner === undefined ? [] : [owner])));
+}
+
+/**
+ * Which of the 16,384 slots a key lies in (Redis Cluster specification, "Key distribution model" and "Hash tags"): CRC-16/XMODEM of
+ * the hash tag, or of the whole key without one, modulo the number of slots.
+ */
+export function slotOf(key: string): number {
+  const open = key.indexOf("{");
+  const close = open < 0 ? -1 : key.indexOf("}", open + 1);
+  const hashed = close > open + 1 ? key.slice(open + 1, close) : key;
+  let crc = 0;
+  for (const byte of Buffer.from(hashed)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit += 1)
+      crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;
+  }
+  return crc & 0x3fff;
 }

@@ -1,7 +1,7 @@
 /** Topics under random orders of subscribing, leaving, answers and losses, on a wire that the test holds. */
 import { expect, test } from "bun:test";
-import { createTestRuntime } from "../../../test/support/runtime.ts";
-import { Topics, type TopicWire } from "./client-topics.ts";
+import { createTestRuntime } from "../../../../test/support/runtime.ts";
+import { Topics, type TopicWire } from "./topics.ts";
 
 const CASES = process.env["CARILLON_SOAK"] === undefined ? 2_000 : 100_000;
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));

@@ -1,21 +1,12 @@
 /** The connection for subscriptions to one server: what is subscribed comes back after each reconnect. */
-import type { Runtime, Timer } from "../../core/runtime.ts";
-import { Link, type Connection, type LinkClient } from "./client-link.ts";
-import { replyError } from "./client-replies.ts";
-import { Topics, type OnMessage, type TopicWire } from "./client-topics.ts";
+import type { Runtime, Timer } from "../../../core/runtime.ts";
+import type { BusClient, OnMessage } from "./contract.ts";
+import { Link, type Connection } from "./link.ts";
+import { replyError } from "./replies.ts";
+import { Topics, type TopicWire } from "./topics.ts";
 
 /** Between looks at the connection, which may be quiet for long and so would not show that it hangs, milliseconds. */
 export const BUS_PING_INTERVAL_MS = 2_000;
-
-/** A client that can subscribe. */
-export interface BusClient extends LinkClient {
-  /** Resolves once the server has confirmed all. `dispatch` takes the messages from then on. */
-  join(
-    topics: readonly string[],
-    dispatch: (message: string, topic: string) => void,
-  ): Promise<void>;
-  leave(topic: string): Promise<void>;
-}
 
 export interface BusOptions {
   readonly open: () => Promise<BusClient>;

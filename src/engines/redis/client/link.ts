@@ -2,11 +2,12 @@
  * One client's connection, kept up: connected, checked, made again after each loss, by a new client. The clients' own reconnects and
  * queues stay off: they restore no subscription or send twice what may have been done, and hold calls without bound.
  */
-import { HubError } from "../../core/errors.ts";
-import type { Runtime, Timer } from "../../core/runtime.ts";
-import { Calls } from "./client-calls.ts";
-import { RedisFailure } from "./client-diagnosis.ts";
-import { replyError, type RedisArgument } from "./client-replies.ts";
+import { HubError } from "../../../core/errors.ts";
+import type { Runtime, Timer } from "../../../core/runtime.ts";
+import { Calls } from "./calls.ts";
+import { RedisFailure } from "./diagnosis.ts";
+import type { LinkClient, RedisArgument } from "./contract.ts";
+import { replyError } from "./replies.ts";
 
 /** Time a server has to accept a connection and greet, milliseconds. */
 export const CONNECT_TIMEOUT_MS = 1_000;
@@ -18,18 +19,6 @@ export const OPEN_TIMEOUT_MS = 10_000;
 /** Pause before the first reconnect and the longest one, milliseconds; each pause is twice the last, less up to half of it. */
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 1_000;
-
-/** What a link needs of a client; Bun's has it. */
-export interface LinkClient {
-  readonly connected: boolean;
-  /** Called once, when the connection has ended for whatever reason. */
-  onclose: ((error: Error) => void) | null;
-  send(command: string, args: string[]): Promise<unknown>;
-  /** Rejects what is in flight. */
-  close(): void;
-  /** Nothing was heard for `SILENCE_MS` although something was asked. */
-  silent(): void;
-}
 
 export interface LinkOptions<Client extends LinkClient> {
   /** A connected client, asked for at each attempt. Rejects with `RedisFailure`. */

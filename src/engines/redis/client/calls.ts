@@ -2,8 +2,8 @@
  * What is asked of one connection and not answered yet: bounded in number and bytes, and never waited for when the
  * server has gone silent. No client on this runtime notices a server that stopped without closing its connections.
  */
-import { HubError } from "../../core/errors.ts";
-import type { Timer, Timers } from "../../core/runtime.ts";
+import { HubError } from "../../../core/errors.ts";
+import type { Timer, Timers } from "../../../core/runtime.ts";
 
 /** Calls in flight on one connection; beyond it they are refused. At the speed of one server this is a second or two of work. */
 export const CALLS_IN_FLIGHT_MAX = 200_000;

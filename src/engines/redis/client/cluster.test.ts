@@ -1,10 +1,10 @@
 /** A Cluster of which one node goes away: what the engine on it makes of that. */
 import { expect, test } from "bun:test";
-import { json, told, values } from "../../../test/conformance/engine/under-test.ts";
-import { startRedisCluster } from "../../../test/support/redis-cluster.ts";
-import { until } from "../../../test/support/redis.ts";
-import { slotOf } from "./client-cluster-slot.ts";
-import { ALL, code, LIMITS, ROOM, startEngine, watcher } from "./test-engine.ts";
+import { json, told, values } from "../../../../test/conformance/engine/under-test.ts";
+import { startRedisCluster } from "../../../../test/support/redis-cluster.ts";
+import { until } from "../../../../test/support/redis.ts";
+import { slotOf } from "./cluster-bus.ts";
+import { ALL, code, LIMITS, ROOM, startEngine, watcher } from "../test-engine.ts";
 
 const META_TTL_MS = LIMITS.metaTtlMs;
 const kept = { history: LIMITS };

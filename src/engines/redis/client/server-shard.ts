@@ -3,13 +3,14 @@
  * since a server cuts a subscriber off whose answers pile up, and pages of history would count.
  */
 import type { RedisClient } from "bun";
-import type { Runtime } from "../../core/runtime.ts";
-import { bunClient } from "./client-bun.ts";
-import { TopicBus } from "./client-bus.ts";
-import { checkInfo, dataIdentity, replyFailure } from "./client-diagnosis.ts";
-import { readGeneration } from "./client-generation.ts";
-import type { Connection } from "./client-link.ts";
-import { createShard, type OwnedShard, type ShardEvents } from "./client-shard.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import { bunClient } from "./bun.ts";
+import { TopicBus } from "./bus.ts";
+import { checkInfo, dataIdentity, replyFailure } from "./diagnosis.ts";
+import { readGeneration } from "./generation.ts";
+import type { Connection } from "./link.ts";
+import type { OwnedShard, ShardEvents } from "./contract.ts";
+import { createShard } from "./shard.ts";
 
 export interface ServerShardOptions {
   readonly name: string;

@@ -1,12 +1,13 @@
 /** Servers that cannot be used, go away, hang and come back: what callers and subscribers see of it. */
 import { expect, test } from "bun:test";
 import { createServer } from "node:net";
-import { startRedisCluster } from "../../../test/support/redis-cluster.ts";
-import { startSentinels } from "../../../test/support/redis-sentinels.ts";
-import { startRedis } from "../../../test/support/redis.ts";
-import { HubError } from "../../core/errors.ts";
-import { systemRuntime } from "../../system-runtime.ts";
-import { createRedisServers, type RedisServers, type RedisShard } from "./servers.ts";
+import { startRedisCluster } from "../../../../test/support/redis-cluster.ts";
+import { startSentinels } from "../../../../test/support/redis-sentinels.ts";
+import { startRedis } from "../../../../test/support/redis.ts";
+import { HubError } from "../../../core/errors.ts";
+import { systemRuntime } from "../../../system-runtime.ts";
+import type { RedisServers, RedisShard } from "./contract.ts";
+import { createRedisServers } from "./servers.ts";
 
 /** Servers, with what they report as it comes. */
 function create(url: string | readonly string[], options: { readonly ca?: string } = {}) {
@@ -121,7 +122,7 @@ test("start() waits for a server that is away, and says so once", async () => {
 });
 
 test("TLS is checked against the certificates given", async () => {
-  const path = `${import.meta.dirname}/../../../test/fixtures/tls`;
+  const path = `${import.meta.dirname}/../../../../test/fixtures/tls`;
   const tls = ["--tls-port", "0", "--tls-auth-clients", "no"];
   const files = ["--tls-cert-file", `${path}/cert.pem`, "--tls-key-file", `${path}/key.pem`];
   await using server = await startRedis({

@@ -3,10 +3,10 @@
  * again, so its retries stay off but for those of calls that a node has refused.
  */
 import { Cluster, type ClusterOptions, type Redis } from "ioredis";
-import type { Runtime } from "../../core/runtime.ts";
-import { Calls } from "./client-calls.ts";
-import { ClusterBus, ownersOf } from "./client-cluster-bus.ts";
-import { nodeOptions } from "./client-cluster-node.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import { Calls } from "./calls.ts";
+import { ClusterBus, ownersOf } from "./cluster-bus.ts";
+import { nodeOptions } from "./cluster-node.ts";
 import {
   checkInfo,
   dataIdentity,
@@ -14,19 +14,13 @@ import {
   RedisFailure,
   replyFailure,
   type ServerAddress,
-} from "./client-diagnosis.ts";
-import { readGeneration } from "./client-generation.ts";
-import { CONNECT_TIMEOUT_MS, type Connection } from "./client-link.ts";
-import { replyCode } from "./client-replies.ts";
-import {
-  createShard,
-  type CommandClient,
-  type OwnedShard,
-  type ShardEvents,
-} from "./client-shard.ts";
-import type { ServerSpec } from "./servers-url.ts";
-
-export type ClusterSpec = Extract<ServerSpec, { kind: "cluster" }>;
+} from "./diagnosis.ts";
+import { readGeneration } from "./generation.ts";
+import { CONNECT_TIMEOUT_MS, type Connection } from "./link.ts";
+import { replyCode } from "./replies.ts";
+import type { CommandClient, OwnedShard, ShardEvents } from "./contract.ts";
+import { createShard } from "./shard.ts";
+import type { ClusterSpec } from "./url.ts";
 
 export interface ClusterShardOptions {
   readonly name: string;

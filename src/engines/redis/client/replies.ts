@@ -1,7 +1,5 @@
 /** What a server's error replies mean here: away for now, or our mistake. The same for every client library. */
-import { HubError } from "../../core/errors.ts";
-
-export type RedisArgument = string | number | Uint8Array;
+import { HubError } from "../../../core/errors.ts";
 
 /**
  * First words of replies that a later try may not get: the server is loading, full, cannot save, is not (or not

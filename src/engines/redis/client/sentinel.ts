@@ -1,11 +1,11 @@
 /** Finding the master of a group that Sentinels watch: asked before each connect, and told when another takes over. */
 import { RedisClient } from "bun";
-import type { Runtime } from "../../core/runtime.ts";
-import { bunClient } from "./client-bun.ts";
-import { TopicBus } from "./client-bus.ts";
-import { RedisFailure, type ServerAddress } from "./client-diagnosis.ts";
-import { Connection, CONNECT_TIMEOUT_MS } from "./client-link.ts";
-import type { ServerSpec } from "./servers-url.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import { bunClient } from "./bun.ts";
+import { TopicBus } from "./bus.ts";
+import { RedisFailure, type ServerAddress } from "./diagnosis.ts";
+import { Connection, CONNECT_TIMEOUT_MS } from "./link.ts";
+import type { ServerSpec } from "./url.ts";
 
 type SentinelSpec = Extract<ServerSpec, { kind: "sentinel" }>;
 

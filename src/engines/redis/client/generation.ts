@@ -1,6 +1,6 @@
 /** Whether the servers' data is what it was: a number that all nodes agree on, kept by the servers themselves. */
-import type { Connection } from "./client-link.ts";
-import { readScript } from "./script-file.ts";
+import type { Connection } from "./link.ts";
+import { readScript } from "../script-file.ts";
 
 const source = readScript("generation");
 

@@ -2,9 +2,8 @@
  * The topics of one subscribing connection: what is wanted, what the server has confirmed, and the way between them. At most
  * one change per topic is under way, so that leaving and coming back in one breath cannot end in the wrong state.
  */
-import { HubError } from "../../core/errors.ts";
-
-export type OnMessage = (message: string) => void;
+import type { OnMessage } from "./contract.ts";
+import { HubError } from "../../../core/errors.ts";
 
 /** What the connection can do; both reject when it is away. */
 export interface TopicWire {

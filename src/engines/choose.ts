@@ -1,10 +1,10 @@
 /** From the configuration to the engine it names. */
 import { readFileSync } from "node:fs";
-import type { Config } from "./config/schema.ts";
-import type { Engine } from "./core/engine.ts";
-import type { Runtime } from "./core/runtime.ts";
-import { createEmbeddedEngine } from "./engines/embedded/index.ts";
-import type { Logger } from "./log.ts";
+import type { Config } from "../config/schema.ts";
+import type { Engine } from "../core/engine.ts";
+import type { Runtime } from "../core/runtime.ts";
+import { createEmbeddedEngine } from "./embedded/index.ts";
+import type { Logger } from "pino";
 
 interface EngineOptions {
   readonly config: Config;
@@ -20,7 +20,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const { durability } = config.embedded;
     return createEmbeddedEngine({ dataDir: config.data_dir, durability, runtime, onBug });
   }
-  const { createRedisEngine } = await import("./engines/redis/index.ts");
+  const { createRedisEngine } = await import("./redis/index.ts");
   const { url = [], prefix, ca } = config.redis;
   return createRedisEngine({
     ...{ url, prefix, runtime, onBug },

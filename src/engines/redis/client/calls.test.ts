@@ -1,13 +1,8 @@
 /** Calls in flight: how many, how large, and for how long nothing may be heard. */
 import { expect, test } from "bun:test";
-import { createTestRuntime } from "../../../test/support/runtime.ts";
-import { HubError } from "../../core/errors.ts";
-import {
-  CALL_BYTES_IN_FLIGHT_MAX,
-  Calls,
-  CALLS_IN_FLIGHT_MAX,
-  SILENCE_MS,
-} from "./client-calls.ts";
+import { createTestRuntime } from "../../../../test/support/runtime.ts";
+import { HubError } from "../../../core/errors.ts";
+import { CALL_BYTES_IN_FLIGHT_MAX, Calls, CALLS_IN_FLIGHT_MAX, SILENCE_MS } from "./calls.ts";
 
 function create() {
   const runtime = createTestRuntime();

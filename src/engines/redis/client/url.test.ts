@@ -1,6 +1,6 @@
 /** The forms of a URL: what each is taken for, and what is said of one that is none. */
 import { expect, test } from "bun:test";
-import { parseUrls } from "./servers-url.ts";
+import { parseUrls } from "./url.ts";
 
 function problem(url: string | readonly string[]): string {
   try {

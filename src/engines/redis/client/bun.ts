@@ -1,9 +1,8 @@
 /** Bun's own client, for plain servers: several times as fast as any other on this runtime. It knows no Cluster and no sharded subscriptions. */
 import { RedisClient } from "bun";
-import type { BusClient } from "./client-bus.ts";
-import { diagnose, type ServerAddress } from "./client-diagnosis.ts";
-import { CONNECT_TIMEOUT_MS } from "./client-link.ts";
-import type { CommandClient } from "./client-shard.ts";
+import { diagnose, type ServerAddress } from "./diagnosis.ts";
+import { CONNECT_TIMEOUT_MS } from "./link.ts";
+import type { BusClient, CommandClient } from "./contract.ts";
 
 /** Rejects with `RedisFailure`, which says why. */
 export async function openBunClient(address: ServerAddress): Promise<RedisClient> {

@@ -1,47 +1,18 @@
 /** A shard put together: commands and scripts on one link, topics on a bus, and one word on whether both are there. */
 import { createHash } from "node:crypto";
-import { HubError } from "../../core/errors.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import { Link, type Connection, type LinkClient } from "./client-link.ts";
-import { replyCode, type RedisArgument } from "./client-replies.ts";
-import type { OnMessage } from "./client-topics.ts";
-import type { RedisScript, RedisShard } from "./servers.ts";
-
-/** A client that runs commands and scripts. */
-export interface CommandClient extends LinkClient {
-  /** Gives the script to every server that a later call may reach, ahead of that call. */
-  load(source: string): Promise<unknown>;
-}
-
-/** Where a shard's topics are. */
-export interface ShardBus {
-  start(): Promise<void>;
-  /** Why it is away; undefined while it is up. */
-  readonly reason: string | undefined;
-  subscribe(topic: string, onMessage: OnMessage): Promise<void>;
-  unsubscribe(topic: string): void;
-  reconnect(): void;
-  close(): Promise<void>;
-}
-
-/** What a bus tells its shard. */
-export interface ToldByBus {
-  readonly onUp: () => void;
-  readonly onAway: (reason: string) => void;
-  /** Messages may have been missed; what was subscribed is again. */
-  readonly onGap: () => void;
-}
-
-/** What a shard tells its owner. */
-export interface ShardEvents {
-  /** Messages may have been missed; all subscriptions are there again, and commands are answered. */
-  readonly onGap: () => void;
-  /** Once for each reason that it is away for. */
-  readonly onAway: (reason: string) => void;
-  readonly onBack: () => void;
-  /** What a topic's handler threw. */
-  readonly onBug: (error: unknown) => void;
-}
+import { HubError } from "../../../core/errors.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import { Link, type Connection } from "./link.ts";
+import { replyCode } from "./replies.ts";
+import type {
+  CommandClient,
+  OwnedShard,
+  RedisArgument,
+  RedisScript,
+  ShardBus,
+  ShardEvents,
+  ToldByBus,
+} from "./contract.ts";
 
 export interface ShardOptions<Client extends CommandClient> {
   readonly name: string;
@@ -53,16 +24,6 @@ export interface ShardOptions<Client extends CommandClient> {
   readonly prepare: (connection: Connection<Client>) => Promise<void>;
   readonly generation: () => number;
   readonly createBus: (told: ToldByBus) => ShardBus;
-}
-
-/** A shard as its owner holds it. */
-export interface OwnedShard extends RedisShard {
-  start(): Promise<void>;
-  /** Why it is away; undefined while it is up. */
-  readonly reason: string | undefined;
-  /** To be called when other servers have taken over. */
-  reconnect(): void;
-  close(): Promise<void>;
 }
 
 export function createShard<Client extends CommandClient>(
