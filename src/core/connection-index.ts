@@ -1,12 +1,16 @@
 /** This node's connections of one app, and the ways to find them: by id, user and label. */
-import type { HubConnection } from "./connection.ts";
 import { MultiMap } from "./multi-map.ts";
 import type { Channel, Target } from "./types.ts";
 
-export class ConnectionIndex {
-  readonly #byId = new Map<string, HubConnection>();
-  readonly #byUser = new MultiMap<HubConnection>();
-  readonly #byLabel = new MultiMap<HubConnection>();
+interface Indexed {
+  readonly subscriber: { readonly connectionId: string; readonly userId: string };
+  readonly labels: Iterable<string>;
+}
+
+export class ConnectionIndex<Connection extends Indexed> {
+  readonly #byId = new Map<string, Connection>();
+  readonly #byUser = new MultiMap<Connection>();
+  readonly #byLabel = new MultiMap<Connection>();
   readonly #subscribedTo: (channel: Channel) => readonly string[];
 
   /** `subscribedTo` gives the ids of the connections in a channel. */
@@ -28,28 +32,28 @@ export class ConnectionIndex {
     return this.#byUser.keys();
   }
 
-  add(connection: HubConnection): void {
+  add(connection: Connection): void {
     const { connectionId, userId } = connection.subscriber;
     this.#byId.set(connectionId, connection);
     if (userId !== "") this.#byUser.add(userId, connection);
   }
 
-  delete(connection: HubConnection): void {
+  delete(connection: Connection): void {
     const { connectionId, userId } = connection.subscriber;
     this.#byId.delete(connectionId);
     if (userId !== "") this.#byUser.delete(userId, connection);
     for (const label of connection.labels) this.#byLabel.delete(label, connection);
   }
 
-  label(connection: HubConnection, label: string): void {
+  label(connection: Connection, label: string): void {
     this.#byLabel.add(label, connection);
   }
 
-  unlabel(connection: HubConnection, label: string): void {
+  unlabel(connection: Connection, label: string): void {
     this.#byLabel.delete(label, connection);
   }
 
-  get(connectionId: string): HubConnection | undefined {
+  get(connectionId: string): Connection | undefined {
     return this.#byId.get(connectionId);
   }
 
@@ -58,12 +62,12 @@ export class ConnectionIndex {
   }
 
   /** A copy. */
-  all(): HubConnection[] {
+  all(): Connection[] {
     return [...this.#byId.values()];
   }
 
   /** A copy. The user `""` stands for the anonymous connections, which are looked for one by one. */
-  matching(target: Target): readonly HubConnection[] {
+  matching(target: Target): readonly Connection[] {
     if ("connection" in target) {
       const connection = this.#byId.get(target.connection);
       if (connection === undefined) return [];

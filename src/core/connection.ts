@@ -1,34 +1,25 @@
 /** A connection's subscriptions: entering and leaving channels in the order that clients are promised. */
-import type { AppEngine } from "./engine.ts";
+import type { ChannelTable } from "./channel-table.ts";
+import type { ConnectionIndex } from "./connection-index.ts";
+import type { AppEngine, Announcement } from "./engine.ts";
 import { HubError } from "./errors.ts";
-import type { Connection, SubscribeOptions, Subscribed, Subscriber } from "./hub.ts";
+import type { ActiveSubscription } from "./group.ts";
+import type { Connection, Route, SubscribeOptions, Subscribed, Subscriber } from "./hub.ts";
 import { joinAtPosition } from "./join.ts";
-import type { ActiveSubscription, LiveChannel } from "./live-channel.ts";
-import type { ChannelOptions } from "./namespaces.ts";
+import type { LiveChannel } from "./live-channel.ts";
 import type { Channel, ClientInfo } from "./types.ts";
 
-/** What a connection needs of its hub. */
+/** What all connections of a hub share. */
 export interface ConnectionHost {
   readonly engine: AppEngine;
-  /** Undefined outside the namespaces: no presence or join/leave unless the subscription asks. */
-  optionsFor(channel: Channel): ChannelOptions | undefined;
-  /** How long the channel's stream outlives its last publication; undefined when it keeps no history. */
-  metaTtlOf(channel: Channel): number | undefined;
-  find(channel: Channel): LiveChannel | undefined;
-  /** The channel's live object, made when it is the first use; each call is one use. */
-  acquire(channel: Channel): LiveChannel;
-  release(live: LiveChannel): void;
-  label(connection: HubConnection, label: string): void;
-  unlabel(connection: HubConnection, label: string): void;
-  forget(connection: HubConnection): void;
-  subscriptionsChanged(delta: 1 | -1): void;
-  onBug(error: unknown): void;
+  readonly channels: ChannelTable;
+  readonly connections: ConnectionIndex<HubConnection>;
+  readonly onBug: (error: unknown) => void;
 }
 
 export class HubSubscription implements ActiveSubscription {
-  readonly subscriber: Subscriber;
   readonly live: LiveChannel;
-  readonly options: SubscribeOptions;
+  options: SubscribeOptions;
   active = false;
   /** Set when it ended before it became active. */
   cancelled = false;
@@ -36,11 +27,16 @@ export class HubSubscription implements ActiveSubscription {
   announced = false;
   /** Settles, never with a rejection, when the subscribe in progress is over. */
   joined: Promise<void> | undefined;
+  readonly #connection: HubConnection;
 
-  constructor(subscriber: Subscriber, live: LiveChannel, options: SubscribeOptions) {
-    this.subscriber = subscriber;
+  constructor(connection: HubConnection, live: LiveChannel, options: SubscribeOptions) {
+    this.#connection = connection;
     this.live = live;
     this.options = options;
+  }
+
+  get subscriber(): Subscriber {
+    return this.#connection.subscriber;
   }
 
   get channel(): Channel {
@@ -61,6 +57,10 @@ export class HubSubscription implements ActiveSubscription {
       ...(info === undefined ? {} : { info }),
       ...(channelInfo === undefined ? {} : { channelInfo }),
     };
+  }
+
+  drop(): void {
+    this.#connection.drop(this);
   }
 }
 
@@ -88,7 +88,7 @@ export class HubConnection implements Connection {
   }
 
   subscription(channel: Channel): HubSubscription | undefined {
-    const live = this.#subscriptions === undefined ? undefined : this.#host.find(channel);
+    const live = this.#subscriptions === undefined ? undefined : this.#host.channels.find(channel);
     return live === undefined ? undefined : this.#get(live);
   }
 
@@ -120,10 +120,9 @@ export class HubConnection implements Connection {
     if (this.subscription(channel) !== undefined) {
       throw new HubError("already_subscribed", "Already subscribed");
     }
-    const live = this.#host.acquire(channel);
-    const subscription = new HubSubscription(this.subscriber, live, options);
+    const live = this.#host.channels.acquire(channel);
+    const subscription = new HubSubscription(this, live, options);
     this.#add(subscription);
-    this.#host.subscriptionsChanged(1);
     const joining = this.#join(subscription, reply);
     subscription.joined = joining.then(ignore, ignore);
     try {
@@ -143,8 +142,8 @@ export class HubConnection implements Connection {
   ): Promise<void> {
     const { live, options } = subscription;
     const { channel } = live;
-    const { engine } = this.#host;
-    const channelOptions = this.#host.optionsFor(channel);
+    const { engine, channels } = this.#host;
+    const channelOptions = channels.optionsOf(channel);
     await live.listening;
     if (subscription.cancelled) return;
     const present = options.presence ?? channelOptions?.presence ?? false;
@@ -156,7 +155,7 @@ export class HubConnection implements Connection {
       // The answer may have closed the connection: a peer that is gone, a frame that could not be sent.
       if (!subscription.cancelled) live.add(subscription);
     };
-    const metaTtlMs = this.#host.metaTtlOf(channel);
+    const metaTtlMs = channels.metaTtlOf(channel);
     const atPosition = subscription.positioned || options.replayNewest !== undefined;
     if (atPosition && metaTtlMs !== undefined) {
       const at = { ...options, metaTtlMs };
@@ -171,15 +170,25 @@ export class HubConnection implements Connection {
   }
 
   /** Once a client was told of its own coming or going, an engine that is away changes nothing about it. */
-  async #announce(
-    channel: Channel,
-    event: { readonly type: "join" | "leave"; readonly client: ClientInfo },
-  ): Promise<void> {
+  async #announce(channel: Channel, announcement: Announcement): Promise<void> {
+    const { channels, engine } = this.#host;
+    const positioned = channels.metaTtlOf(channel) !== undefined;
     try {
-      await this.#host.engine.broker.announce(channel, event);
+      await engine.broker.announce(channel, announcement, { positioned });
     } catch (error) {
       this.#host.onBug(error);
     }
+  }
+
+  move(channel: Channel, route: Route): boolean {
+    const subscription = this.subscription(channel);
+    if (subscription === undefined) return false;
+    const { active, live } = subscription;
+    // Publications go out synchronously, so that none falls between the two.
+    if (active) live.delete(subscription, { keepsHeld: true });
+    subscription.options = { ...subscription.options, member: undefined, ...route };
+    if (active) live.add(subscription);
+    return true;
   }
 
   async unsubscribe(channel: Channel): Promise<boolean> {
@@ -204,8 +213,8 @@ export class HubConnection implements Connection {
 
   async #leave(subscription: HubSubscription): Promise<void> {
     const { channel, options, client } = subscription;
-    const { engine } = this.#host;
-    const channelOptions = this.#host.optionsFor(channel);
+    const { engine, channels } = this.#host;
+    const channelOptions = channels.optionsOf(channel);
     if (options.presence ?? channelOptions?.presence ?? false) {
       await engine.presence.remove(channel, client.connectionId);
     }
@@ -218,14 +227,12 @@ export class HubConnection implements Connection {
     else this.#subscriptions = undefined;
     subscription.live.delete(subscription);
     subscription.active = false;
-    this.#host.subscriptionsChanged(-1);
-    this.#host.release(subscription.live);
+    this.#host.channels.release(subscription.live);
   }
 
   /** After a gap that could not be filled. */
-  drop(channel: Channel): void {
-    const subscription = this.subscription(channel);
-    if (subscription === undefined || subscription.cancelled) return;
+  drop(subscription: HubSubscription): void {
+    if (subscription.cancelled) return;
     this.#end(subscription).catch((error: unknown) => this.#host.onBug(error));
     this.subscriber.dropped(subscription, "unrecoverable_position");
   }
@@ -233,17 +240,17 @@ export class HubConnection implements Connection {
   label(label: string): void {
     if (this.#closed) return;
     (this.#labels ??= new Set()).add(label);
-    this.#host.label(this, label);
+    this.#host.connections.label(this, label);
   }
 
   unlabel(label: string): void {
-    if (this.#labels?.delete(label)) this.#host.unlabel(this, label);
+    if (this.#labels?.delete(label)) this.#host.connections.unlabel(this, label);
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#host.forget(this);
+    this.#host.connections.delete(this);
     const ending = [...this.subscriptions()].map((subscription) => this.#end(subscription));
     await Promise.all(ending);
   }

@@ -2,7 +2,14 @@
  * What the core needs of storage and of the network between nodes: five small contracts per app.
  * An engine keeps them apart by app, so that nothing an app can name reaches another's.
  */
-import type { Channel, ClientInfo, NewPublication, Publication, StreamPosition } from "./types.ts";
+import type {
+  Channel,
+  ClientInfo,
+  NewPublication,
+  Note,
+  Publication,
+  StreamPosition,
+} from "./types.ts";
 
 export interface Engine extends AsyncDisposable {
   /** As in the configuration: `embedded`, `redis`. */
@@ -64,9 +71,15 @@ export interface HistoryPage {
   readonly position: StreamPosition;
 }
 
+/** What is told to a channel's listeners and not kept. */
+export type Announcement =
+  | { readonly type: "join" | "leave"; readonly client: ClientInfo }
+  | { readonly type: "note"; readonly note: Note };
+
 export type ChannelEvent =
   | { readonly type: "publication"; readonly publication: Publication }
-  | { readonly type: "join" | "leave"; readonly client: ClientInfo }
+  /** `after`: where the stream stood, if it was asked for: what has a position up to it came before, all else behind. */
+  | (Announcement & { readonly after?: StreamPosition })
   /** The engine lost sight of the channel for a while: anything may have been missed before what follows. */
   | { readonly type: "gap" };
 
@@ -88,10 +101,14 @@ export interface Broker {
     publication: NewPublication,
     options?: PublishOptions,
   ): Promise<StreamPosition | undefined>;
-  /** Tells every node's listeners; in order with this node's publications to the channel. Not stored. */
+  /**
+   * Tells every node's listeners, in one order with the channel's publications. Not stored. `positioned`: the channel keeps
+   * history, and an engine that may lose events says with this one where it stands.
+   */
   announce(
     channel: Channel,
-    event: { readonly type: "join" | "leave"; readonly client: ClientInfo },
+    announcement: Announcement,
+    options?: { readonly positioned?: boolean },
   ): Promise<void>;
   /** One listener per channel and node: a second one replaces the first. Once resolved, no event is missed without a `gap`. Events come synchronously, one by one. */
   listen(channel: Channel, listener: ChannelListener): Promise<void>;

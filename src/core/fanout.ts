@@ -14,11 +14,14 @@ export interface Fanout {
 export interface GroupMember {
   readonly fanout: Fanout;
   join(group: string): void;
-  leave(group: string): void;
+  /**
+   * Drops what waits of the group because the socket is held, so that nothing follows the answer; with `keepsHeld` that still
+   * goes out in its place, since a subscription that moves to another member loses nothing.
+   */
+  leave(group: string, options?: { readonly keepsHeld?: boolean }): void;
   /**
    * From here on group frames wait in the socket's own queue, in order, while `send` still goes out;
-   * `release` sends what waited and goes back to the native groups. Calls nest. Leaving a group drops what waits of it,
-   * so that nothing follows the answer.
+   * `release` sends what waited and goes back to the native groups. Calls nest.
    */
   hold(): void;
   release(): void;

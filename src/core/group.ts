@@ -1,9 +1,17 @@
 /** The subscriptions of one channel that share an encoder: one encode, one native publish per listener. */
 import type { Disconnect } from "./errors.ts";
 import type { Fanout } from "./fanout.ts";
-import type { Encoder } from "./hub.ts";
-import type { ActiveSubscription } from "./live-channel.ts";
+import type { Encoder, SubscribeOptions, Subscriber, Subscription } from "./hub.ts";
 import type { Frame, Push } from "./types.ts";
+
+export interface ActiveSubscription extends Subscription {
+  readonly subscriber: Subscriber;
+  readonly options: SubscribeOptions;
+  /** It was told a position, and relies on what follows it. */
+  readonly positioned: boolean;
+  /** Ends it, since it missed something. */
+  drop(): void;
+}
 
 export class Group {
   readonly encoder: Encoder;
@@ -28,7 +36,7 @@ export class Group {
 
   add(subscription: ActiveSubscription): void {
     this.#subscriptions.add(subscription);
-    const { member } = subscription.subscriber;
+    const { member } = subscription.options;
     if (member === undefined) return;
     const listener = this.#listeners.find(({ fanout }) => fanout === member.fanout);
     if (listener === undefined) this.#listeners.push({ fanout: member.fanout, members: 1 });
@@ -36,11 +44,12 @@ export class Group {
     member.join(this.#name);
   }
 
-  delete(subscription: ActiveSubscription): void {
+  /** `keepsHeld`: what its socket holds back of the group still goes out. */
+  delete(subscription: ActiveSubscription, options: { readonly keepsHeld: boolean }): void {
     if (!this.#subscriptions.delete(subscription)) return;
-    const { member } = subscription.subscriber;
+    const { member } = subscription.options;
     if (member === undefined) return;
-    member.leave(this.#name);
+    member.leave(this.#name, options);
     const index = this.#listeners.findIndex(({ fanout }) => fanout === member.fanout);
     const listener = this.#listeners[index];
     if (listener !== undefined && --listener.members === 0) this.#listeners.splice(index, 1);
@@ -51,7 +60,7 @@ export class Group {
     const frame = this.encoder.encode(push);
     if (frame === undefined) return undefined;
     if (isDisconnect(frame)) return frame;
-    const exceptMember = except?.subscriber.member;
+    const exceptMember = except?.options.member;
     let members = 0;
     for (const { fanout, members: count } of this.#listeners) {
       members += count;
@@ -63,8 +72,8 @@ export class Group {
 
   #sendOneByOne(frame: Frame, push: Push, except: ActiveSubscription | undefined): void {
     for (const subscription of [...this.#subscriptions]) {
-      const { subscriber } = subscription;
-      if (subscriber.member === undefined && subscription !== except) subscriber.send(frame, push);
+      const { options, subscriber } = subscription;
+      if (options.member === undefined && subscription !== except) subscriber.send(frame, push);
     }
   }
 }

@@ -8,6 +8,7 @@ import type {
   ClientInfo,
   Frame,
   NewPublication,
+  Note,
   Payload,
   Publication,
   Push,
@@ -69,6 +70,8 @@ export interface Hub {
     publication: NewPublication,
     options?: HubPublishOptions,
   ): Promise<StreamPosition | undefined>;
+  /** Tells the channel's subscriptions on every node, in one order with its publications; those whose format has no such push hear nothing. Not kept. */
+  note(channel: Channel, note: Note): Promise<void>;
   /** Outside any channel, to each connection that matches, on every node. */
   push(target: Target, push: { readonly data: Payload; readonly tags?: Tags }): Promise<Reached>;
   disconnect(
@@ -101,9 +104,15 @@ export interface Hub {
   connectionsOf(user: string): number;
 }
 
-export interface SubscribeOptions {
+/** How a subscription's publications reach its client. */
+export interface Route {
   /** The wire format and its variant: all subscriptions of a channel with one encoder are one group. */
   readonly encoder: Encoder;
+  /** The socket that takes them. Absent: the subscriber's `send` does, one by one, each with what it encodes. */
+  readonly member?: GroupMember | undefined;
+}
+
+export interface SubscribeOptions extends Route {
   /** Reads the position and is told of gaps. */
   readonly positioned?: boolean;
   /** Replays what was published since. An epoch of `""` matches any. Implies `positioned`. */
@@ -117,6 +126,8 @@ export interface SubscribeOptions {
   readonly replayNewest?: number;
   /** Recovery that cannot be done throws `unrecoverable_position` instead of answering so. */
   readonly requireRecovery?: boolean;
+  /** It relies on what is announced as well, which is not kept: `dropped` after any gap, also one whose publications can be had. */
+  readonly unbroken?: boolean;
   /** Shown in presence, join, leave and as the publisher. */
   readonly channelInfo?: Payload;
   /** Kept in presence; default: as the channel's options say. */
@@ -157,6 +168,11 @@ export interface Connection {
     options: SubscribeOptions,
     reply: (subscribed: Subscribed) => void,
   ): Promise<void>;
+  /**
+   * From the return on the channel's publications take this route, those before it the former one: none is lost, none comes twice.
+   * What the former socket holds back of them still goes out there. False: there is no subscription.
+   */
+  move(channel: Channel, route: Route): boolean;
   /** Waits for a subscribe in progress. From the return on nothing of the channel is sent. False: there was no subscription. */
   unsubscribe(channel: Channel): Promise<boolean>;
   /** Makes the connection a target under this label: `role:recvonly`, `org:…`, `token:…`. */
@@ -169,11 +185,9 @@ export interface Connection {
 /** All the core knows of a dialect's session. Protocol state stays in the session. */
 export interface Subscriber extends ClientInfo {
   readonly dialect: string;
-  /** Absent: group frames come by `send`, one by one, each with what it encodes. */
-  readonly member?: GroupMember | undefined;
   /** For pushes outside channels. */
   readonly encoder: Encoder;
-  /** `push`: what the frame encodes, for those who complete it with what is their own. */
+  /** Pushes outside channels, and those of subscriptions without a member. `push`: what the frame encodes, for those who complete it with what is their own. */
   send(frame: Frame, push: Push): void;
   /** The hub ended a subscription: `unrecoverable_position` after a gap that could not be filled. Nothing more of it is sent. */
   dropped(subscription: Subscription, code: HubErrorCode): void;

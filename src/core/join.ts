@@ -44,7 +44,7 @@ export async function joinAtPosition(
           return complete(subscribed);
         }
         if (state === "behind") break;
-        await live.catchUp();
+        await live.advance();
         if (page.position.epoch !== (live.top ?? page.position).epoch) break;
       }
     }

@@ -72,6 +72,7 @@ async function runCase(seed: number, scenario: Scenario): Promise<void> {
     const positioned = random.fraction() < 0.8;
     const options = {
       encoder: recordingEncoder,
+      member: recorder.member,
       positioned,
       ...(recoverSince === undefined ? {} : { recoverSince }),
     };
@@ -81,6 +82,12 @@ async function runCase(seed: number, scenario: Scenario): Promise<void> {
   function somePosition(): StreamPosition {
     const { epoch, top } = cluster.stream(CHANNEL.name);
     return { epoch, offset: pick(top + 1) };
+  }
+
+  let notes = 0;
+  function announce(): void {
+    const note = { dialect: "test", json: `${notes++}` };
+    follow(hubs[pick(2)]?.note(CHANNEL, note) ?? Promise.resolve());
   }
 
   function end(client: Client | undefined): void {
@@ -97,7 +104,8 @@ async function runCase(seed: number, scenario: Scenario): Promise<void> {
     else if (chance < 0.5)
       follow(hubs[pick(2)]?.publish(CHANNEL, { data: { json: "1" } }) ?? Promise.resolve());
     else if (chance < 0.56) end(clients[pick(clients.length)]);
-    else if (chance < 0.57 && scenario.losesData) cluster.forget(CHANNEL.name);
+    else if (chance < 0.66) announce();
+    else if (chance < 0.67 && scenario.losesData) cluster.forget(CHANNEL.name);
     else await cluster.takeStep();
   }
   await cluster.settle();
@@ -107,7 +115,51 @@ async function runCase(seed: number, scenario: Scenario): Promise<void> {
   expect(bugs).toEqual([]);
   expect(failures).toEqual([]);
   const { epoch, top } = cluster.stream(CHANNEL.name);
-  for (const { recorder, alive } of clients) checkOrder(recorder, { epoch, top, alive, scenario });
+  for (const { recorder, alive } of clients) {
+    checkOrder(recorder, { epoch, top, alive, scenario });
+    checkNotes(recorder, cluster.notes, scenario);
+  }
+}
+
+/**
+ * Publications that a note came behind are before it at every client, and all others behind it, unless the bus had lost what the
+ * history then gave while the note was still on its way. None comes twice.
+ */
+function checkNotes(
+  recorder: Recorder,
+  notes: ReadonlyMap<string, StreamPosition>,
+  { lossRate }: Scenario,
+): void {
+  const seen = new Set<string>();
+  let position: StreamPosition | undefined;
+  let pushed: StreamPosition | undefined;
+  let after: StreamPosition | undefined;
+  for (const record of recorder.recorded) {
+    if (record.got === "reply") {
+      ({ position } = record.subscribed);
+      after = undefined;
+      pushed = undefined;
+    }
+    if (record.got !== "push") continue;
+    const { push } = record;
+    if (push.type === "note") {
+      const { json } = push.note;
+      expect(seen.has(json)).toBe(false);
+      seen.add(json);
+      after = notes.get(json);
+      if (position?.epoch === after?.epoch) {
+        expect(position?.offset ?? 0).toBeGreaterThanOrEqual(after?.offset ?? 0);
+      }
+      if (lossRate === 0 && pushed?.epoch === after?.epoch)
+        expect(pushed?.offset ?? 0).toBe(after?.offset ?? 0);
+    } else if (push.type === "publication") {
+      ({ position } = push.publication);
+      pushed = position;
+      if (position?.epoch === after?.epoch) {
+        expect(position?.offset ?? 0).toBeGreaterThan(after?.offset ?? 0);
+      }
+    }
+  }
 }
 
 async function comparePositions(

@@ -12,6 +12,12 @@ export const JOIN_ATTEMPTS_MAX = 20;
 /** Publications read at a time when a node fills a gap in what it saw of a channel. */
 export const REFILL_PAGE_PUBLICATIONS_MAX = 1_000;
 
+/**
+ * Milliseconds that the bus gets to bring what the history has already; then the history is read for it. Reading it at once would
+ * put publications ahead of the announcements that came before them.
+ */
+export const BUS_LAG_MS = 500;
+
 /** Events held while a node fills a gap; beyond it the channel's subscriptions are told instead. */
 export const REFILL_HELD_EVENTS_MAX = 10_000;
 

@@ -2,40 +2,38 @@
  * One channel while this node has subscriptions to it: what the broker says goes to the groups, in offset order,
  * none twice. Gaps are found and filled here, once per channel and node, never per subscriber.
  */
-import type { Broker, ChannelEvent, ChannelListener } from "./engine.ts";
+import type { Announcement, Broker, ChannelEvent, ChannelListener } from "./engine.ts";
 import type { Disconnect } from "./errors.ts";
-import { Group } from "./group.ts";
-import type { Subscriber, Subscription } from "./hub.ts";
+import { Group, type ActiveSubscription } from "./group.ts";
 import {
+  BUS_LAG_MS,
   JOIN_BUFFER_PUBLICATIONS_MAX,
   REFILL_HELD_EVENTS_MAX,
   REFILL_PAGE_PUBLICATIONS_MAX,
 } from "./limits.ts";
+import type { Timers } from "./runtime.ts";
 import type { Channel, Publication, Push, StreamPosition } from "./types.ts";
-
-export interface ActiveSubscription extends Subscription {
-  readonly subscriber: Subscriber;
-  /** It was told a position, and relies on what follows it. */
-  readonly positioned: boolean;
-}
 
 /** Positioned publications that arrived while a subscribe was in progress. */
 export interface JoinBuffer {
   publications: Publication[];
 }
 
-/** What a live channel needs of its hub. */
+/** The subscription of this connection to this channel, if it is on this node. */
+export type FindSubscription = (
+  connectionId: string,
+  channel: Channel,
+) => ActiveSubscription | undefined;
+
+/** What all live channels of an app share. */
 export interface LiveChannelHost {
   /** Names the app and with it the native groups. */
   readonly app: string;
   readonly broker: Broker;
-  /** Ends a subscription that missed something. */
-  drop(subscription: ActiveSubscription): void;
-  disconnect(subscription: ActiveSubscription, reason: Disconnect): void;
-  /** The subscription of this connection to this channel, if it is on this node. */
-  subscriptionOf(connectionId: string, channel: Channel): ActiveSubscription | undefined;
+  readonly timers: Timers;
+  readonly findSubscription: FindSubscription;
   /** An exception that nothing awaits. */
-  onBug(error: unknown): void;
+  readonly onBug: (error: unknown) => void;
 }
 
 export class LiveChannel implements ChannelListener {
@@ -43,7 +41,7 @@ export class LiveChannel implements ChannelListener {
   /** Settles when the broker delivers; a failure fails the subscribes that wait for it. */
   readonly listening: Promise<void>;
   /** Subscriptions, active or in progress, that keep the channel alive. */
-  users = 0;
+  uses = 0;
   readonly #host: LiveChannelHost;
   readonly #metaTtlMs: number;
   readonly #groups: Group[] = [];
@@ -53,6 +51,8 @@ export class LiveChannel implements ChannelListener {
   /** Events that wait while a gap is being filled. */
   #held: ChannelEvent[] | undefined;
   #refilled: Promise<void> | undefined;
+  /** Those that wait for the groups to stand further on. */
+  #advance: { readonly promise: Promise<void>; readonly settle: () => void } | undefined;
 
   /** `metaTtlMs` undefined: the channel keeps no history. */
   constructor(host: LiveChannelHost, channel: Channel, metaTtlMs: number | undefined) {
@@ -106,11 +106,12 @@ export class LiveChannel implements ChannelListener {
     group.add(subscription);
   }
 
-  delete(subscription: ActiveSubscription): void {
+  /** `keepsHeld`: what its socket holds back of the channel still goes out. */
+  delete(subscription: ActiveSubscription, options = { keepsHeld: false }): void {
     const index = this.#groups.findIndex(({ encoder }) => encoder === subscription.options.encoder);
     const group = this.#groups[index];
     if (group === undefined) return;
-    group.delete(subscription);
+    group.delete(subscription, options);
     if (group.size === 0) this.#groups.splice(index, 1);
   }
 
@@ -146,6 +147,26 @@ export class LiveChannel implements ChannelListener {
     return end.epoch !== top.epoch || end.offset > top.offset;
   }
 
+  /** Settles when the groups stand further on: by what the bus brings, or, when that is late, by the history. */
+  advance(): Promise<void> {
+    this.#advance ??= this.#waitForBus();
+    return this.#advance.promise;
+  }
+
+  #waitForBus() {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = this.#host.timers.after(BUS_LAG_MS, () => {
+      this.#advance = undefined;
+      this.catchUp().then(resolve, reject);
+    });
+    const settle = (): void => {
+      this.#advance = undefined;
+      timer.cancel();
+      resolve();
+    };
+    return { promise, settle };
+  }
+
   /** Brings the groups up to the engine's position, or tells the subscriptions that it cannot be done. */
   catchUp(): Promise<void> {
     this.#refilled ??= this.#refill();
@@ -160,7 +181,7 @@ export class LiveChannel implements ChannelListener {
       { limit: 0 },
       this.#metaTtlMs,
     );
-    if (this.#top !== undefined && this.#isBeyond(position, this.#top)) await this.catchUp();
+    if (this.#top !== undefined && this.#isBeyond(position, this.#top)) await this.advance();
   }
 
   onEvent(event: ChannelEvent): void {
@@ -173,13 +194,11 @@ export class LiveChannel implements ChannelListener {
   }
 
   #dispatch(event: ChannelEvent): void {
-    if (event.type === "gap") {
-      if (this.#top === undefined) this.#lose(true);
-      else this.#catchUpAside();
-      return;
-    }
+    if (event.type === "gap") return this.#onGap();
     if (event.type !== "publication") {
-      this.#send({ type: event.type, channel: this.channel, client: event.client });
+      // What has an offset up to `after` came before it, so that on every node they have one order.
+      if (this.#isDue(event)) this.#announce(event);
+      else this.#catchUpAside(event);
       return;
     }
     const { publication } = event;
@@ -197,6 +216,7 @@ export class LiveChannel implements ChannelListener {
         this.#lose(false);
       }
       this.#top = position;
+      this.#advance?.settle();
       for (const join of this.#joins) {
         if (join.publications.length >= JOIN_BUFFER_PUBLICATIONS_MAX) join.publications = [];
         join.publications.push(publication);
@@ -205,10 +225,31 @@ export class LiveChannel implements ChannelListener {
     this.#send({ type: "publication", channel: this.channel, publication });
   }
 
+  #onGap(): void {
+    for (const subscription of this.subscriptions()) {
+      if (subscription.options.unbroken === true) subscription.drop();
+    }
+    if (this.#top === undefined) this.#lose(true);
+    else this.#catchUpAside();
+  }
+
+  /** Of another epoch than the groups' nothing can be said. */
+  #isDue({ after }: { readonly after?: StreamPosition }): boolean {
+    const top = this.#top;
+    if (top === undefined || after === undefined) return true;
+    return after.epoch !== top.epoch || after.offset <= top.offset;
+  }
+
+  #announce(event: Announcement): void {
+    const { channel } = this;
+    if (event.type === "note") this.#send({ type: "note", channel, note: event.note });
+    else this.#send({ type: event.type, channel, client: event.client });
+  }
+
   #send(push: Push): void {
     const exceptId = push.type === "publication" ? push.publication.exceptConnectionId : undefined;
     const except =
-      exceptId === undefined ? undefined : this.#host.subscriptionOf(exceptId, this.channel);
+      exceptId === undefined ? undefined : this.#host.findSubscription(exceptId, this.channel);
     let failed: { group: Group; reason: Disconnect }[] | undefined;
     for (const group of this.#groups) {
       const reason = group.send(push, except);
@@ -216,7 +257,7 @@ export class LiveChannel implements ChannelListener {
     }
     for (const { group, reason } of failed ?? []) {
       for (const subscription of [...group.subscriptions]) {
-        if (subscription !== except) this.#host.disconnect(subscription, reason);
+        if (subscription !== except) subscription.subscriber.disconnect(reason);
       }
     }
   }
@@ -224,7 +265,7 @@ export class LiveChannel implements ChannelListener {
   #catchUpAside(event?: ChannelEvent): void {
     const done = this.catchUp();
     if (event !== undefined) this.#held?.push(event);
-    done.catch((error: unknown) => this.#host.onBug(error));
+    done.catch(this.#host.onBug);
   }
 
   async #refill(): Promise<void> {
@@ -239,6 +280,7 @@ export class LiveChannel implements ChannelListener {
     }
     this.#held = undefined;
     this.#refilled = undefined;
+    this.#advance?.settle();
     if (lost) this.#lose(true);
     for (const [index, event] of held.entries()) {
       this.onEvent(event);
@@ -264,6 +306,8 @@ export class LiveChannel implements ChannelListener {
     let next = top.offset + 1;
     for (const publication of page.publications) {
       if (publication.position?.offset !== next) break;
+      // What the bus brought itself comes as it did, with the announcements between.
+      if (this.#isHeldNext(next)) return "done";
       this.#dispatch({ type: "publication", publication });
       next++;
     }
@@ -275,11 +319,26 @@ export class LiveChannel implements ChannelListener {
     return "done";
   }
 
+  /** Whether the first event that waits is the publication of this offset. Announcements that are due ahead of it are made. */
+  #isHeldNext(offset: number): boolean {
+    const held = this.#held ?? [];
+    for (let event = held[0]; event !== undefined && event.type !== "gap"; event = held[0]) {
+      if (event.type === "publication") {
+        const { position } = event.publication;
+        if (position === undefined || position.epoch !== this.#top?.epoch) return false;
+        if (position.offset >= offset) return position.offset === offset;
+      } else if (this.#isDue(event)) this.#announce(event);
+      else return false;
+      held.shift();
+    }
+    return false;
+  }
+
   /** Ends the subscriptions that rely on positions, or, when publications themselves were missed, every one. */
   #lose(missed: boolean): void {
     this.#top = undefined;
     for (const subscription of this.subscriptions()) {
-      if (missed || subscription.positioned) this.#host.drop(subscription);
+      if (missed || subscription.positioned) subscription.drop();
     }
   }
 }

@@ -50,10 +50,18 @@ export interface Publication extends NewPublication {
   readonly position?: StreamPosition;
 }
 
+/** Something that happened in a channel and is no publication: its dialect's own, and nothing to the others. */
+export interface Note {
+  readonly dialect: string;
+  /** Compact JSON text. */
+  readonly json: string;
+}
+
 /** What the server sends unasked. An `Encoder` turns it into one dialect's frame. */
 export type Push =
   | { readonly type: "publication"; readonly channel: Channel; readonly publication: Publication }
   | { readonly type: "join" | "leave"; readonly channel: Channel; readonly client: ClientInfo }
+  | { readonly type: "note"; readonly channel: Channel; readonly note: Note }
   /** To a user, connection or label, outside any channel. */
   | { readonly type: "direct"; readonly data: Payload; readonly tags?: Tags };
 

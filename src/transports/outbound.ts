@@ -81,14 +81,14 @@ export abstract class OutboundSocket<Self> implements NativeMember {
     this.context.groups.detached(group, this);
   }
 
-  leave(group: string): void {
+  leave(group: string, { keepsHeld = false }: { readonly keepsHeld?: boolean } = {}): void {
     if (this.closed) return;
     if (this.#waiting === undefined) {
       this.ws?.unsubscribe(group);
       return;
     }
     this.#waiting.groups.delete(group);
-    this.#waiting.dropHeld(group);
+    if (!keepsHeld) this.#waiting.dropHeld(group);
     this.context.groups.attached(group, this);
   }
 

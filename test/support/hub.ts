@@ -72,7 +72,7 @@ export function subscribeTo(
   name: string,
   options: { positioned?: boolean; encoder?: Encoder } = {},
 ): Promise<void> {
-  return connection.subscribe(channel(name), { encoder: recordingEncoder, ...options }, (answer) =>
-    recorder.replied(answer),
-  );
+  const { member } = recorder;
+  const asked = { encoder: recordingEncoder, member, ...options };
+  return connection.subscribe(channel(name), asked, (answer) => recorder.replied(answer));
 }

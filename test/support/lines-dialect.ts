@@ -66,10 +66,6 @@ class LinesSession implements Session, Subscriber {
     this.#connection = hub.connect(this);
   }
 
-  get member() {
-    return this.#socket.member;
-  }
-
   async receive(frame: Frame): Promise<void> {
     const [verb = "", name = "", ...rest] = String(frame).split(" ");
     try {
@@ -86,7 +82,9 @@ class LinesSession implements Session, Subscriber {
       throw new HubError("unknown_channel", "Not for this dialect");
     }
     if (verb === "SUB") {
-      await this.#connection.subscribe(channel, { encoder }, () => this.#socket.send(`OK ${name}`));
+      const { member } = this.#socket;
+      const answer = () => this.#socket.send(`OK ${name}`);
+      await this.#connection.subscribe(channel, { encoder, member }, answer);
     } else if (verb === "UNSUB") {
       await this.#connection.unsubscribe(channel);
       this.#socket.send(`OK ${name}`);

@@ -22,7 +22,7 @@ export class RecordingFanout implements Fanout {
 
   publish(group: string, frame: Frame, exceptMember?: GroupMember): void {
     for (const member of this.groups.get(group) ?? []) {
-      if (member !== exceptMember) member.give(frame);
+      if (member !== exceptMember) member.give(group, frame);
     }
   }
 
@@ -35,15 +35,15 @@ class RecordingMember implements GroupMember {
   readonly fanout: RecordingFanout;
   readonly #give: (frame: Frame) => void;
   #holds = 0;
-  #waiting: Frame[] = [];
+  #waiting: { readonly group: string; readonly frame: Frame }[] = [];
 
   constructor(fanout: RecordingFanout, give: (frame: Frame) => void) {
     this.fanout = fanout;
     this.#give = give;
   }
 
-  give(frame: Frame): void {
-    if (this.#holds > 0) this.#waiting.push(frame);
+  give(group: string, frame: Frame): void {
+    if (this.#holds > 0) this.#waiting.push({ group, frame });
     else this.#give(frame);
   }
 
@@ -53,10 +53,11 @@ class RecordingMember implements GroupMember {
     this.fanout.groups.set(group, members.add(this));
   }
 
-  leave(group: string): void {
+  leave(group: string, { keepsHeld = false }: { readonly keepsHeld?: boolean } = {}): void {
     const members = this.fanout.groups.get(group);
     if (members?.delete(this) !== true) throw new Error("Left without having joined");
     if (members.size === 0) this.fanout.groups.delete(group);
+    if (!keepsHeld) this.#waiting = this.#waiting.filter((waiting) => waiting.group !== group);
   }
 
   hold(): void {
@@ -65,7 +66,7 @@ class RecordingMember implements GroupMember {
 
   release(): void {
     if (--this.#holds > 0) return;
-    for (const frame of this.#waiting.splice(0)) this.#give(frame);
+    for (const { frame } of this.#waiting.splice(0)) this.#give(frame);
   }
 }
 

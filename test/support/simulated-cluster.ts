@@ -13,7 +13,7 @@ import type {
 } from "../../src/core/engine.ts";
 import { HubError } from "../../src/core/errors.ts";
 import type { Clock, Random } from "../../src/core/runtime.ts";
-import type { Channel, NewPublication, Publication } from "../../src/core/types.ts";
+import type { Channel, NewPublication, Publication, StreamPosition } from "../../src/core/types.ts";
 
 export interface ClusterOptions {
   readonly random: Random;
@@ -32,6 +32,8 @@ interface Stream {
 }
 
 export class SimulatedCluster {
+  /** Where the stream stood when each note was announced, by the note's text. */
+  readonly notes = new Map<string, StreamPosition>();
   readonly #random: Random;
   readonly #lossRate: number;
   #controlLossRate: number;
@@ -160,7 +162,15 @@ export class SimulatedCluster {
           this.#spread(channel, { type: "publication", publication: made });
           return made.position;
         }),
-      announce: (channel, event) => this.step(() => this.#spread(channel, event)),
+      announce: (channel, announcement, options) =>
+        this.step(() => {
+          const { epoch, top } = this.stream(channel.name);
+          const after = options?.positioned === true ? { after: { epoch, offset: top } } : {};
+          if (announcement.type === "note") {
+            this.notes.set(announcement.note.json, { epoch, offset: top });
+          }
+          this.#spread(channel, { ...announcement, ...after });
+        }),
       listen: (channel, listener) =>
         this.step(() => void own.listeners.set(channel.name, listener)),
       unlisten: async (channel, listener) => {

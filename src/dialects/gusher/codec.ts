@@ -106,6 +106,7 @@ export const encoder: Encoder = {
         return "json" in push.data ? push.data.json : undefined;
       case "join":
       case "leave":
+      case "note":
         return undefined;
     }
   },

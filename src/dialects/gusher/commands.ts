@@ -26,7 +26,7 @@ export function runCommand(session: GusherSession, command: Command): void | Pro
 
 /** §5.3: a repetition succeeds again, and one subscription is all there is. */
 async function subscribe(session: GusherSession, name: string): Promise<void> {
-  const { connection } = session;
+  const { connection, member } = session;
   const data = dataOf({ channel: name });
   const channel = channelOf(name);
   const refuse = (detail: string) =>
@@ -37,7 +37,7 @@ async function subscribe(session: GusherSession, name: string): Promise<void> {
   if (connection.subscription(channel) !== undefined) return succeed();
   if (!hasRoom(session, 1)) return refuse(NO_ROOM);
   try {
-    await connection.subscribe(channel, { encoder }, succeed);
+    await connection.subscribe(channel, { encoder, member }, succeed);
   } catch (error) {
     fail(session, error, refuse);
   }
@@ -66,7 +66,9 @@ async function multiSubscribe(
   if (!hasRoom(session, missing.length)) return refuse(NO_ROOM);
   member?.hold();
   try {
-    const joining = missing.map((channel) => connection.subscribe(channel, { encoder }, () => {}));
+    const joining = missing.map((channel) =>
+      connection.subscribe(channel, { encoder, member }, () => {}),
+    );
     const joined = await Promise.allSettled(joining);
     const failed = joined.find((result) => result.status === "rejected");
     if (failed === undefined) return session.reply("gusher.multi_subscribe_succeeded", data);

@@ -70,7 +70,9 @@ function withJoinLeave(codec: Codec): Encoder {
   };
 }
 
-function encode(codec: Codec, push: Push): Frame | Disconnect {
+function encode(codec: Codec, push: Push): Frame | Disconnect | undefined {
+  // Another dialect's own.
+  if (push.type === "note") return undefined;
   try {
     return codec.encodePush(wirePush(push));
   } catch (error) {
@@ -80,7 +82,7 @@ function encode(codec: Codec, push: Push): Frame | Disconnect {
   }
 }
 
-function wirePush(push: Push): WirePush {
+function wirePush(push: Exclude<Push, { type: "note" }>): WirePush {
   switch (push.type) {
     case "publication":
       return { channel: push.channel.name, pub: wirePublication(push.publication) };

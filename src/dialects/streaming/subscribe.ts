@@ -3,6 +3,7 @@ import type { ChannelGrant, HeldGrant, SubscriptionGrant } from "../../core/auth
 import { DisconnectError, HubError } from "../../core/errors.ts";
 import type { Encoder, SubscribeOptions, Subscribed, Subscription } from "../../core/hub.ts";
 import type { ChannelOptions } from "../../core/namespaces.ts";
+import type { GroupMember } from "../../core/fanout.ts";
 import { CHANNELS, type Channel, type Payload } from "../../core/types.ts";
 import {
   channelOptions,
@@ -45,6 +46,7 @@ export interface SubscribePlan {
 export interface SubscribingSession {
   readonly connectionId: string;
   readonly userId: string;
+  readonly member: GroupMember | undefined;
   readonly encoder: Encoder;
   readonly joinLeaveEncoder: Encoder;
   readonly held: HeldGrant | undefined;
@@ -146,6 +148,7 @@ export function plan(
     ...(grant.data === undefined ? {} : { data: grant.data }),
     options: {
       encoder: joinLeavePushed ? session.joinLeaveEncoder : session.encoder,
+      member: session.member,
       positioned,
       joinLeave,
       presence: override.presence ?? options.presence,

@@ -1,9 +1,9 @@
 /**
  * Channel events as text. On the bus: a head line, `kind sender sequence confirmed`, with `epoch offset` behind it where an offset was
- * taken, then the body. A publication's body, which is also what a stream keeps: `timeMs`, with more as JSON behind it
+ * taken or is told, then the body. A publication's body, which is also what a stream keeps: `timeMs`, with more as JSON behind it
  * where there is more, then on a line of its own the data. JSON text has no line ends of its own outside of escapes.
  */
-import type { ChannelEvent } from "../../core/engine.ts";
+import type { Announcement, ChannelEvent } from "../../core/engine.ts";
 import type {
   ClientInfo,
   NewPublication,
@@ -28,21 +28,18 @@ export interface BusMessage {
   readonly event: ChannelEvent;
 }
 
-type Kind = "p" | "j" | "l";
+const KINDS = { publication: "p", join: "j", leave: "l", note: "n" } as const;
 
-export function publicationHead(sequence: Sequence): string {
-  return head("p", sequence);
+/** Where a publication took an offset, or an announcement has to say where the stream stood, the script adds it. */
+export function headOf(type: keyof typeof KINDS, sequence: Sequence): string {
+  const { sender, number, confirmed } = sequence;
+  return `${KINDS[type]} ${sender} ${number} ${confirmed}`;
 }
 
-export function announcement(
-  sequence: Sequence,
-  { type, client }: { readonly type: "join" | "leave"; readonly client: ClientInfo },
-): string {
-  return `${head(type === "join" ? "j" : "l", sequence)}\n${clientText(client)}`;
-}
-
-function head(kind: Kind, { sender, number, confirmed }: Sequence): string {
-  return `${kind} ${sender} ${number} ${confirmed}`;
+export function announcementBody(announcement: Announcement): string {
+  if (announcement.type !== "note") return clientText(announcement.client);
+  const { dialect, json } = announcement.note;
+  return `${dialect}\n${json}`;
 }
 
 export function parseMessage(text: string): BusMessage {
@@ -50,12 +47,21 @@ export function parseMessage(text: string): BusMessage {
   const [kind, sender = "", number, confirmed, epoch, offset] = text.slice(0, end).split(" ");
   const sequence = { sender, number: Number(number), confirmed: Number(confirmed) };
   const body = text.slice(end + 1);
-  if (kind !== "p") {
-    const type = kind === "j" ? "join" : "leave";
-    return { sequence, event: { type, client: clientFrom(body) } };
-  }
   const position = epoch === undefined ? undefined : { epoch, offset: Number(offset) };
-  return { sequence, event: { type: "publication", publication: publicationFrom(body, position) } };
+  if (kind === KINDS.publication) {
+    const publication = publicationFrom(body, position);
+    return { sequence, event: { type: "publication", publication } };
+  }
+  const after = position === undefined ? {} : { after: position };
+  return { sequence, event: { ...announcementFrom(kind, body), ...after } };
+}
+
+function announcementFrom(kind: string | undefined, body: string): Announcement {
+  if (kind !== KINDS.note) {
+    return { type: kind === KINDS.join ? "join" : "leave", client: clientFrom(body) };
+  }
+  const end = body.indexOf("\n");
+  return { type: "note", note: { dialect: body.slice(0, end), json: body.slice(end + 1) } };
 }
 
 interface More {

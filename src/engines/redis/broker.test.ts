@@ -15,7 +15,7 @@ describe("between two nodes", () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  test("publications, joins and leaves arrive on the other node in one order", async () => {
+  test("publications, joins and notes arrive on the other node in one order", async () => {
     await using a = await startEngine(server.url);
     await using b = await startEngine(server.url);
     const listeners = [watcher(), watcher()] as const;
@@ -25,10 +25,15 @@ describe("between two nodes", () => {
     await Promise.all([
       ...Array.from({ length: 50 }, (_, index) => a.broker.publish(ROOM, json(`a${index}`), kept)),
       b.broker.announce(ROOM, { type: "join", client }),
+      a.broker.announce(
+        ROOM,
+        { type: "note", note: { dialect: "test", json: "{}" } },
+        { positioned: true },
+      ),
       ...Array.from({ length: 50 }, (_, index) => b.broker.publish(ROOM, json(`b${index}`), kept)),
       a.broker.publish(ROOM, json("live")),
     ]);
-    await Promise.all(listeners.map((each) => each.until((events) => events.length === 102)));
+    await Promise.all(listeners.map((each) => each.until((events) => events.length === 103)));
     expect(listeners[0].events).toEqual(listeners[1].events);
     const page = await a.broker.history(ROOM, ALL, META_TTL_MS);
     const published = listeners[0].events.flatMap((event) =>

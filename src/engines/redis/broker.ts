@@ -10,10 +10,10 @@ import {
 } from "../../core/engine.ts";
 import type { Channel, NewPublication, Publication, StreamPosition } from "../../core/types.ts";
 import {
-  announcement,
+  announcementBody,
+  headOf,
   publicationBody,
   publicationFrom,
-  publicationHead,
   type Sequence,
 } from "./broker-messages.ts";
 import type { Bus } from "./broker-bus.ts";
@@ -26,6 +26,10 @@ import { wholeMs } from "./context.ts";
 
 const STREAM = readScript("time") + readScript("stream");
 const PUBLISH: RedisScript = { name: "publish", source: STREAM + readScript("publish") };
+const ANNOUNCE: RedisScript = {
+  name: "announce",
+  source: readScript("time") + readScript("announce"),
+};
 const HISTORY: RedisScript = { name: "history", source: STREAM + readScript("history") };
 
 export interface BrokerOptions {
@@ -92,7 +96,7 @@ export function createBroker({ app, context, bus, sequences }: BrokerOptions): B
         : [history.size, wholeMs(history.ttlMs), wholeMs(history.metaTtlMs)];
     let position: StreamPosition | undefined;
     await spread(topic, async (sequence) => {
-      const message = [shard.publishCommand, topic, publicationHead(sequence), body];
+      const message = [shard.publishCommand, topic, headOf("publication", sequence), body];
       const once = [version ?? "", versionEpoch, IDEMPOTENCY_TTL_MS];
       const args = [...common(shard), ...message, ...limits, ...once];
       const reply = (await shard.run(PUBLISH, keys, args)) as [string, number, 0 | 1];
@@ -120,13 +124,22 @@ export function createBroker({ app, context, bus, sequences }: BrokerOptions): B
         return append(place, publication, options);
       }
       const body = publicationBody(publication, runtime.clock.epochMs());
-      await send(place, (sequence) => `${publicationHead(sequence)}\n${body}`);
+      await send(place, (sequence) => `${headOf("publication", sequence)}\n${body}`);
       return undefined;
     },
 
-    async announce(channel, event) {
+    async announce(channel, announcement, { positioned = false } = {}) {
       requireOpen();
-      await send(placeOf(channel), (sequence) => announcement(sequence, event));
+      const place = placeOf(channel);
+      const { type } = announcement;
+      const body = announcementBody(announcement);
+      if (!positioned) return send(place, (sequence) => `${headOf(type, sequence)}\n${body}`);
+      const { shard, base, topic } = place;
+      await spread(topic, async (sequence) => {
+        const message = [shard.publishCommand, topic, headOf(type, sequence), body];
+        await shard.run(ANNOUNCE, [`${base}:m`], [context.now(), shard.generation, ...message]);
+        return true;
+      });
     },
 
     async listen(channel, listener) {

@@ -90,6 +90,36 @@ export function testBroker(create: Create): void {
     expect(values(page.publications)).toEqual(["kept", "last"]);
   });
 
+  test("announce() says where the stream stands, on an engine that may lose events", async () => {
+    await using at = await setUp(create);
+    const { broker } = at.app;
+    const listener = recorder();
+    await broker.listen(ROOM, listener);
+    const note = { dialect: "test", json: '{"line":"\\n","é":9007199254740993}' };
+    const positioned = { positioned: true };
+    await broker.publish(ROOM, json(1), { history: LIMITS });
+    const position = await broker.publish(ROOM, json(2), { history: LIMITS });
+    await broker.announce(ROOM, { type: "note", note }, positioned);
+    await broker.announce(ROOM, { type: "join", client: client("c1") }, positioned);
+    await broker.announce(ROOM, { type: "note", note });
+    const after = broker.lossless || position === undefined ? {} : { after: position };
+    expect(listener.events.slice(2)).toEqual([
+      { type: "note", note, ...after },
+      { type: "join", client: client("c1"), ...after },
+      { type: "note", note },
+    ]);
+  });
+
+  test("announce() to a channel without a stream says nothing of one", async () => {
+    await using at = await setUp(create);
+    const { broker } = at.app;
+    const listener = recorder();
+    await broker.listen(ROOM, listener);
+    const note = { dialect: "test", json: "{}" };
+    await broker.announce(ROOM, { type: "note", note }, { positioned: true });
+    expect(listener.events).toEqual([{ type: "note", note }]);
+  });
+
   test("a publication comes back from history exactly as it was delivered", async () => {
     await using at = await setUp(create);
     const { broker } = at.app;

@@ -55,7 +55,8 @@ export function recorder(): ChannelListener & { readonly events: ChannelEvent[] 
 export function told(events: readonly ChannelEvent[]): unknown[] {
   return events.map((event) => {
     if (event.type === "publication") return value(event.publication);
-    return event.type === "gap" ? "gap" : `${event.type} ${event.client.connectionId}`;
+    if (event.type === "gap") return "gap";
+    return event.type === "note" ? event.note : `${event.type} ${event.client.connectionId}`;
   });
 }
 

@@ -70,6 +70,21 @@ export function testHold(suite: TransportSuite): void {
       expect(await until(client, "2")).toEqual(["left", "1", "2"]);
     });
 
+    test("left for another socket, a group's held frames still go out in their place", async () => {
+      const { client, socket, member } = await connect();
+      member.join("g");
+      member.join("kept");
+      member.hold();
+      publish("g", "2");
+      publish("kept", "3");
+      member.leave("g", { keepsHeld: true });
+      publish("g", "elsewhere");
+      socket.send("1");
+      member.release();
+      publish("kept", "4");
+      expect(await until(client, "4")).toEqual(["1", "2", "3", "4"]);
+    });
+
     test("others are not held up", async () => {
       const [held, free] = [await connect(), await connect()];
       held.member.join("g");

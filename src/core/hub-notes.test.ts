@@ -1,0 +1,75 @@
+/** Notes of a channel, which are no publications: one order with them, nothing to those whose format has none, and gaps. */
+import { describe, expect, test } from "bun:test";
+import { channel, embeddedHub, json, KEPT, subscribeTo } from "../../test/support/hub.ts";
+import { Recorder, recordingEncoder } from "../../test/support/recorder.ts";
+import type { Broker, ChannelListener } from "./engine.ts";
+import type { Encoder } from "./hub.ts";
+
+const note = (text: string) => ({ dialect: "test", json: JSON.stringify(text) });
+
+const deaf: Encoder = {
+  name: "test.deaf",
+  encode: (push) => (push.type === "note" ? undefined : recordingEncoder.encode(push)),
+};
+
+const told = (recorder: Recorder) =>
+  recorder.recorded.map((record) => {
+    if (record.got !== "push") return record.got;
+    const { push } = record;
+    if (push.type === "note") return push.note;
+    return push.type === "publication" ? push.publication.data : push.type;
+  });
+
+describe("note()", () => {
+  test("comes in its place between publications, to those whose format has notes", async () => {
+    await using server = await embeddedHub({ namespaces: KEPT });
+    const { hub } = server;
+    const [hears, not] = [new Recorder("hears"), new Recorder("not")];
+    await subscribeTo(hears, hub.connect(hears), "c");
+    await subscribeTo(not, hub.connect(not), "c", { encoder: deaf });
+    await Promise.all([
+      hub.publish(channel("c"), json("1")),
+      hub.note(channel("c"), note("joined")),
+      hub.publish(channel("c"), json("2")),
+    ]);
+    expect(told(hears)).toEqual(["reply", { json: "1" }, note("joined"), { json: "2" }]);
+    expect(told(not)).toEqual(["reply", { json: "1" }, { json: "2" }]);
+  });
+
+  test("is not kept: a later subscriber does not see it", async () => {
+    await using server = await embeddedHub({ namespaces: KEPT });
+    const { hub } = server;
+    await hub.note(channel("c"), note("before"));
+    const recorder = new Recorder("late");
+    await subscribeTo(recorder, hub.connect(recorder), "c", { positioned: true });
+    expect(told(recorder)).toEqual(["reply"]);
+  });
+});
+
+describe("a gap that the history fills", () => {
+  test("ends the subscriptions that rely on announcements, and no others", async () => {
+    let listener: ChannelListener | undefined;
+    const watching = (broker: Broker): Broker => ({
+      ...broker,
+      listen(at, given) {
+        listener = given;
+        return broker.listen(at, given);
+      },
+    });
+    await using server = await embeddedHub({
+      namespaces: KEPT,
+      change: (engine) => ({ ...engine, broker: watching(engine.broker) }),
+    });
+    const { hub } = server;
+    const [relies, fills] = [new Recorder("relies"), new Recorder("fills")];
+    const options = { encoder: recordingEncoder, positioned: true };
+    await hub.connect(relies).subscribe(channel("c"), { ...options, unbroken: true }, (answer) => {
+      relies.replied(answer);
+    });
+    await hub.connect(fills).subscribe(channel("c"), options, (answer) => fills.replied(answer));
+    listener?.onEvent({ type: "gap" });
+    await hub.publish(channel("c"), json("1"));
+    expect(relies.recorded.at(-1)).toEqual({ got: "dropped", code: "unrecoverable_position" });
+    expect(told(fills)).toEqual(["reply", { json: "1" }]);
+  });
+});
