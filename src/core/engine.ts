@@ -2,6 +2,7 @@
  * What the core needs of storage and of the network between nodes: five small contracts per app.
  * An engine keeps them apart by app, so that nothing an app can name reaches another's.
  */
+import { HubError } from "./errors.ts";
 import type {
   Channel,
   ClientInfo,
@@ -161,13 +162,35 @@ export interface PutOptions {
   readonly ifVersion?: number;
 }
 
-/** Small durable records. A put or delete that resolved survives a kill of the process. */
+/** One record of a change of several. Without `put` and `delete` its version is compared, and nothing else. */
+export type RecordChange = { readonly key: string } & (
+  | ({ readonly put: string } & PutOptions)
+  | { readonly delete: true; readonly ifVersion?: number }
+  | { readonly ifVersion: number }
+);
+
+/** Records that change in one step: bounds how long one call holds a server. */
+export const RECORD_CHANGES_MAX = 1_000;
+
+/** Throws HubError `limit_exceeded`. */
+export function requireFewChanges({ length }: readonly RecordChange[]): void {
+  if (length <= RECORD_CHANGES_MAX) return;
+  throw new HubError("limit_exceeded", `More than ${RECORD_CHANGES_MAX} records in one change`);
+}
+
+/** Small durable records. A put, delete or change that resolved survives a kill of the process. */
 export interface Records {
   get(key: string): Promise<StoredRecord | undefined>;
   /** The new version, or undefined when `ifVersion` did not hold. */
   put(key: string, value: string, options?: PutOptions): Promise<number | undefined>;
   /** Whether a record was deleted: false when there was none or `ifVersion` did not hold. */
   delete(key: string, options?: { readonly ifVersion?: number }): Promise<boolean>;
+  /**
+   * Makes all changes in one step, or none: undefined when an `ifVersion` did not hold. Answers in the order of the changes: the new
+   * version of a record that was put, 1 for one that was deleted, 0 for one that was compared or was not there to delete. Keys
+   * are different. Throws HubError `limit_exceeded` beyond `RECORD_CHANGES_MAX`.
+   */
+  change(changes: readonly RecordChange[]): Promise<readonly number[] | undefined>;
   /** Keys in byte order, those after `after` when given. `limit` > 0. */
   list(
     prefix: string,

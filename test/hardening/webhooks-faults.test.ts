@@ -249,6 +249,7 @@ test("an engine that is away refuses what is accepted, and deliveries go on once
         get: (...args) => (away ? refuse() : engine.records.get(...args)),
         put: (...args) => (away ? refuse() : engine.records.put(...args)),
         delete: (...args) => (away ? refuse() : engine.records.delete(...args)),
+        change: (...args) => (away ? refuse() : engine.records.change(...args)),
         list: (...args) => (away ? refuse() : engine.records.list(...args)),
       },
     }),

@@ -83,6 +83,7 @@ export class SimulatedCluster {
         get: (key) => this.step(() => this.#records.get(key)),
         put: (key, value, options) => this.step(() => this.#records.put(key, value, options)),
         delete: (key, options) => this.step(() => this.#records.delete(key, options)),
+        change: () => Promise.reject(new Error("Not simulated")),
         list: () => Promise.reject(new Error("Not simulated")),
       },
       queue: {

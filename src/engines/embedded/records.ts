@@ -1,5 +1,5 @@
 /** One app's small durable records. Conditions are decided when a write's turn comes, in the order of the calls. */
-import type { Records } from "../../core/engine.ts";
+import { requireFewChanges, type RecordChange, type Records } from "../../core/engine.ts";
 import type { Clock } from "../../core/runtime.ts";
 import { expiryMs, type CommitQueue } from "./commit-queue.ts";
 import type { Store } from "./store.ts";
@@ -12,8 +12,31 @@ export interface RecordsOptions {
 }
 
 export function createRecords({ app, store, queue, clock }: RecordsOptions): Records {
-  function holds(key: string, ifVersion: number | undefined, nowMs: number): boolean {
-    return ifVersion === undefined || (store.record(app, key, nowMs)?.version ?? 0) === ifVersion;
+  async function change(changes: readonly RecordChange[]): Promise<readonly number[] | undefined> {
+    let done: number[] | undefined;
+    requireFewChanges(changes);
+    return queue.submit({
+      writes: () => true,
+      write(nowMs) {
+        const versions = changes.map(({ key }) => store.record(app, key, nowMs)?.version ?? 0);
+        const hold = changes.every(
+          ({ ifVersion }, index) => ifVersion === undefined || ifVersion === versions[index],
+        );
+        if (!hold) return;
+        done = changes.map((change, index) => {
+          const { key } = change;
+          if ("put" in change) {
+            const { put, ttlMs } = change;
+            const expiresMs = ttlMs === undefined ? undefined : expiryMs(nowMs, ttlMs);
+            return store.putRecord(app, key, put, expiresMs);
+          }
+          if (!("delete" in change) || versions[index] === 0) return 0;
+          store.deleteRecord(app, key);
+          return 1;
+        });
+      },
+      result: () => done,
+    });
   }
 
   return {
@@ -22,32 +45,11 @@ export function createRecords({ app, store, queue, clock }: RecordsOptions): Rec
       return store.record(app, key, clock.epochMs());
     },
 
-    put(key, value, { ttlMs, ifVersion } = {}) {
-      let version: number | undefined;
-      return queue.submit({
-        writes: () => true,
-        write(nowMs) {
-          if (!holds(key, ifVersion, nowMs)) return;
-          const expiresMs = ttlMs === undefined ? undefined : expiryMs(nowMs, ttlMs);
-          version = store.putRecord(app, key, value, expiresMs);
-        },
-        result: () => version,
-      });
-    },
+    put: async (key, value, options) => (await change([{ key, put: value, ...options }]))?.[0],
 
-    delete(key, { ifVersion } = {}) {
-      let deleted = false;
-      return queue.submit({
-        writes: () => true,
-        write(nowMs) {
-          const record = store.record(app, key, nowMs);
-          if (record === undefined || !holds(key, ifVersion, nowMs)) return;
-          store.deleteRecord(app, key);
-          deleted = true;
-        },
-        result: () => deleted,
-      });
-    },
+    delete: async (key, options) => (await change([{ key, delete: true, ...options }]))?.[0] === 1,
+
+    change,
 
     async list(prefix, { after, limit }) {
       queue.requireOpen();

@@ -2,7 +2,12 @@
  * One app's small durable records. All of an app lie together, so that a list needs one server. What has expired is decided by
  * this node's clock; the server drops it some time later, and puts forget its key.
  */
-import type { Records, StoredRecord } from "../../core/engine.ts";
+import {
+  requireFewChanges,
+  type RecordChange,
+  type Records,
+  type StoredRecord,
+} from "../../core/engine.ts";
 import type { Clock } from "../../core/runtime.ts";
 import { home } from "./keys.ts";
 import { readScript } from "./script-file.ts";
@@ -16,10 +21,12 @@ export const FORGET_PER_PUT_MAX = 10;
 /** Records that a list asks for at a time. */
 export const LIST_PAGE_RECORDS = 500;
 
-const RECORDS_PUT: RedisScript = { name: "records-put", source: readScript("records-put") };
+const source = readScript("records-change");
+const RECORDS_CHANGE: RedisScript = { name: "records-change", source: `#!lua\n${source}` };
+/** Allowed on a full server: it is the way to less. */
 const RECORDS_DELETE: RedisScript = {
   name: "records-delete",
-  source: readScript("records-delete"),
+  source: `#!lua flags=allow-oom\n${source}`,
 };
 
 export interface RedisRecordsOptions {
@@ -48,24 +55,25 @@ export function createRedisRecords(options: RedisRecordsOptions): Records {
     return { key, value, version: Number(number) };
   }
 
+  async function change(changes: readonly RecordChange[]): Promise<readonly number[] | undefined> {
+    requireFewChanges(changes);
+    const nowMs = clock.epochMs();
+    const keys = [index, expiry, version, ...changes.map(({ key }) => recordKey(key))];
+    const forget = [wholeMs(nowMs - EXPIRED_KEPT_MS), FORGET_PER_PUT_MAX];
+    const args = [nowMs, ...forget, ...changes.flatMap((each) => changeArguments(each, nowMs))];
+    const puts = changes.some((each) => "put" in each);
+    const reply = await shard.run(puts ? RECORDS_CHANGE : RECORDS_DELETE, keys, args);
+    return (reply as readonly (string | number)[] | null)?.map(Number);
+  }
+
   return {
     get,
 
-    async put(key, value, { ttlMs, ifVersion } = {}) {
-      const nowMs = clock.epochMs();
-      const forget = [nowMs - EXPIRED_KEPT_MS, FORGET_PER_PUT_MAX];
-      const times =
-        ttlMs === undefined ? [] : [wholeMs(nowMs + ttlMs), wholeMs(ttlMs) + EXPIRED_KEPT_MS];
-      const keys = [recordKey(key), index, expiry, version];
-      const args = [key, value, nowMs, ifVersion ?? "", ...forget, ...times];
-      const reply = await shard.run(RECORDS_PUT, keys, args);
-      return reply === null ? undefined : Number(reply);
-    },
+    put: async (key, value, options) => (await change([{ key, put: value, ...options }]))?.[0],
 
-    async delete(key, { ifVersion } = {}) {
-      const args = [key, clock.epochMs(), ifVersion ?? ""];
-      return (await shard.run(RECORDS_DELETE, [recordKey(key), index, expiry], args)) === 1;
-    },
+    delete: async (key, options) => (await change([{ key, delete: true, ...options }]))?.[0] === 1,
+
+    change,
 
     async list(prefixWanted, { after, limit }) {
       const records: StoredRecord[] = [];
@@ -90,4 +98,15 @@ export function createRedisRecords(options: RedisRecordsOptions): Records {
 /** Whether a list of the prefix begins behind `after`, by bytes. */
 function isBehind(after: string | undefined, prefix: string): after is string {
   return after !== undefined && Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0;
+}
+
+/** Six for each change, as the script takes them. */
+function changeArguments(change: RecordChange, nowMs: number): readonly (string | number)[] {
+  const { key, ifVersion = "" } = change;
+  if (!("put" in change)) {
+    return [key, "delete" in change ? "delete" : "compare", ifVersion, "", "", ""];
+  }
+  const { put, ttlMs } = change;
+  if (ttlMs === undefined) return [key, "put", ifVersion, put, "", ""];
+  return [key, "put", ifVersion, put, wholeMs(nowMs + ttlMs), wholeMs(ttlMs) + EXPIRED_KEPT_MS];
 }

@@ -1,5 +1,6 @@
 /** Records: versions and conditions, ages, and lists by prefix. */
 import { expect, test } from "bun:test";
+import { RECORD_CHANGES_MAX } from "../../../src/core/engine.ts";
 import { type Create, setUp } from "./under-test.ts";
 
 export function testRecords(create: Create, movesTime: boolean): void {
@@ -137,6 +138,95 @@ export function testRecords(create: Create, movesTime: boolean): void {
     expect(await list({ limit: 2, after: "p:25" })).toEqual(["p:3", "p:4"]);
     expect(await list({ limit: 2, after: "a" })).toEqual(["p:1", "p:2"]);
     expect(await list({ limit: 2, after: "z" })).toEqual([]);
+  });
+
+  test("change() puts, deletes and compares in one step", async () => {
+    await using at = await setUp(create);
+    const { records } = at.app;
+    const [a = 0, b = 0] = [await records.put("a", "1"), await records.put("b", "1")];
+    const done = await records.change([
+      { key: "a", put: "2", ifVersion: a },
+      { key: "b", delete: true },
+      { key: "gone", delete: true },
+      { key: "new", put: "1", ifVersion: 0 },
+    ]);
+    const [putA = 0, deleted, missing, putNew = 0] = done ?? [];
+    expect([deleted, missing]).toEqual([1, 0]);
+    expect(new Set([a, b, putA, putNew]).size).toBe(4);
+    expect(await records.get("a")).toEqual({ key: "a", value: "2", version: putA });
+    expect(await records.get("b")).toBeUndefined();
+    expect(await records.get("new")).toEqual({ key: "new", value: "1", version: putNew });
+    expect(await records.change([{ key: "a", ifVersion: putA }])).toEqual([0]);
+    expect(await records.change([])).toEqual([]);
+  });
+
+  test("change() does nothing when one version of many is another", async () => {
+    await using at = await setUp(create);
+    const { records } = at.app;
+    const a = (await records.put("a", "1")) ?? 0;
+    const changes = [
+      { key: "a", put: "2" },
+      { key: "n", put: "2" },
+    ];
+    const wrong = [
+      { key: "b", ifVersion: a },
+      { key: "b", put: "3", ifVersion: a },
+      { key: "b", delete: true as const, ifVersion: a },
+    ];
+    for (const refused of wrong) {
+      expect(await records.change([...changes, refused])).toBeUndefined();
+      expect(await records.change([refused, ...changes])).toBeUndefined();
+    }
+    expect(await records.list("", { limit: 9 })).toEqual([{ key: "a", value: "1", version: a }]);
+  });
+
+  test("of racing changes that share a record one wins, whole", async () => {
+    await using at = await setUp(create);
+    const { records } = at.app;
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        records.change([
+          { key: "shared", put: `${index}`, ifVersion: 0 },
+          { key: `own ${index}`, put: "1" },
+        ]),
+      ),
+    );
+    const winners = answers.flatMap((answer, index) => (answer === undefined ? [] : [index]));
+    expect(winners).toHaveLength(1);
+    const kept = await records.list("", { limit: 99 });
+    expect(kept.map(({ key, value: text }) => `${key}=${text}`)).toEqual([
+      `own ${winners[0]}=1`,
+      `shared=${winners[0]}`,
+    ]);
+  });
+
+  timed("change() takes an expired record for none, and gives each its own TTL", async () => {
+    await using at = await setUp(create);
+    const { records } = at.app;
+    const old = (await records.put("old", "1", { ttlMs: 1000 })) ?? 0;
+    await at.under.advance(1000);
+    expect(await records.change([{ key: "old", ifVersion: old }])).toBeUndefined();
+    const changes = [
+      { key: "old", put: "2", ifVersion: 0, ttlMs: 1000 },
+      { key: "stays", put: "2" },
+    ];
+    expect(await records.change(changes)).toHaveLength(2);
+    await at.under.advance(1000);
+    expect((await records.list("", { limit: 9 })).map(({ key }) => key)).toEqual(["stays"]);
+  });
+
+  test("change() takes RECORD_CHANGES_MAX records, and not one more", async () => {
+    await using at = await setUp(create);
+    const { records } = at.app;
+    const many = Array.from({ length: RECORD_CHANGES_MAX }, (_, index) => ({
+      key: `k${index}`,
+      put: "1",
+    }));
+    expect(await records.change(many)).toHaveLength(RECORD_CHANGES_MAX);
+    const refused = records.change([...many, { key: "more", put: "1" }]);
+    expect(refused).rejects.toMatchObject({ code: "limit_exceeded" });
+    await refused.catch(() => {});
+    expect(await records.get("more")).toBeUndefined();
   });
 
   test("records of apps are kept apart", async () => {
