@@ -19,10 +19,11 @@ export interface AnswersOptions {
   readonly runtime: Runtime;
   readonly nodeId: string;
   readonly stats: () => Omit<NodeInfo, "id" | "uptimeMs">;
+  readonly services: ReadonlyMap<string, (request: unknown) => unknown>;
 }
 
 export function createAnswers(options: AnswersOptions): ControlHandlers {
-  const { connections, channels, namespaces, runtime, nodeId, stats } = options;
+  const { connections, channels, namespaces, runtime, nodeId, stats, services } = options;
   const { clock } = runtime;
   const startedMs = clock.monotonicMs();
 
@@ -87,6 +88,7 @@ export function createAnswers(options: AnswersOptions): ControlHandlers {
     },
     channels: countChannels,
     users: findUsers,
+    service: (service, request) => services.get(service)?.(request) ?? null,
     node: () => ({ id: nodeId, ...stats(), uptimeMs: clock.monotonicMs() - startedMs }),
   };
 }

@@ -2,7 +2,7 @@
 import { compileChannelPattern } from "./channel-pattern.ts";
 import type { ControlBus } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
-import type { ChannelFilter, NodeInfo, UserFilter } from "./hub.ts";
+import type { AskOptions, ChannelFilter, NodeInfo, UserFilter } from "./hub.ts";
 import { CONTROL_DEADLINE_MS } from "./limits.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slices } from "./slices.ts";
@@ -23,7 +23,8 @@ type Question =
   | { ask: "signal"; target: Target; dialect: string; body: unknown }
   | { ask: "channels"; filter: ChannelFilter }
   | { ask: "users"; filter: UserFilter }
-  | { ask: "node" };
+  | { ask: "node" }
+  | { ask: "service"; service: string; request: unknown };
 
 type ChannelCounts = readonly (readonly [name: string, connections: number])[];
 
@@ -36,6 +37,8 @@ export interface ControlHandlers {
   /** Each once. */
   users(filter: UserFilter): Promise<readonly string[]>;
   node(): NodeInfo;
+  /** Null: no answer. */
+  service(service: string, request: unknown): unknown;
 }
 
 export interface Control {
@@ -45,6 +48,7 @@ export interface Control {
   channels(filter: ChannelFilter): Promise<ReadonlyMap<string, number>>;
   users(filter: UserFilter): Promise<readonly string[]>;
   nodes(): Promise<readonly NodeInfo[]>;
+  ask(service: string, request: unknown, options: AskOptions): Promise<readonly unknown[]>;
 }
 
 export function createControl(
@@ -112,6 +116,10 @@ export function createControl(
       const { answers } = await bus.ask({ ask: "node" }, CONTROL_DEADLINE_MS);
       return answers as NodeInfo[];
     },
+    async ask(service, request, { node, deadlineMs = CONTROL_DEADLINE_MS }) {
+      const { answers } = await bus.ask({ ask: "service", service, request }, deadlineMs, node);
+      return answers.filter((given) => given !== null);
+    },
   };
 }
 
@@ -138,6 +146,8 @@ function answer(
       return handlers.users(question.filter);
     case "node":
       return handlers.node();
+    case "service":
+      return handlers.service(question.service, question.request);
   }
 }
 

@@ -56,8 +56,11 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     channels: channels.size,
     subscriptions: channels.subscriptions,
   });
-  const nodeId = engine.control.nodeId;
-  const answers = createAnswers({ connections, channels, namespaces, runtime, nodeId, stats });
+  const { nodeId } = engine.control;
+  const services = new Map<string, (request: unknown) => unknown>();
+  const answers = createAnswers({
+    ...{ connections, channels, namespaces, runtime, nodeId, stats, services },
+  });
   const control = createControl(engine.control, answers, runtime);
   const checks = broker.lossless ? undefined : checkPositions({ channels, runtime, onBug });
 
@@ -134,6 +137,9 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     channels: (filter = {}) => control.channels(filter),
     users: (filter = {}) => control.users(filter),
     nodes: () => control.nodes(),
+    nodeId,
+    serve: (service, answer) => void services.set(service, answer),
+    ask: (service, request, options = {}) => control.ask(service, request, options),
     connectionsOf: (user) => connections.countOfUser(user),
     stats,
     drain,

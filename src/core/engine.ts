@@ -144,8 +144,8 @@ export interface ControlBus {
   readonly nodeId: string;
   /** Sets this node's one handler; set before the first `ask`. */
   serve(handler: (request: unknown) => unknown): void;
-  /** Asks every node and gathers what arrives within `deadlineMs`. */
-  ask(request: unknown, deadlineMs: number): Promise<ControlAnswers>;
+  /** Asks every node, or the one that is named, and gathers what arrives within `deadlineMs`. */
+  ask(request: unknown, deadlineMs: number, node?: string): Promise<ControlAnswers>;
 }
 
 export interface StoredRecord {

@@ -59,6 +59,13 @@ export interface NodeInfo {
   readonly uptimeMs: number;
 }
 
+export interface AskOptions {
+  /** Ask this node alone. Default: every node. */
+  readonly node?: string;
+  /** Default: `CONTROL_DEADLINE_MS`. */
+  readonly deadlineMs?: number;
+}
+
 /** One per app: what one app can name, no other can reach. Channels here are of the space `channels` unless said otherwise. */
 export interface Hub {
   readonly app: string;
@@ -100,6 +107,15 @@ export interface Hub {
   /** Users with a connection, each once, in the order of their UTF-8 bytes, over all nodes. Throws `unavailable` likewise. */
   users(filter?: UserFilter): Promise<readonly string[]>;
   nodes(): Promise<readonly NodeInfo[]>;
+  /** This node's, for `ask`. */
+  readonly nodeId: string;
+  /**
+   * Answers what nodes of this app ask under this name: plain JSON data both ways, perhaps later. Null: this node has no answer.
+   * One for each name, the last one given.
+   */
+  serve(service: string, answer: (request: unknown) => unknown): void;
+  /** What the nodes answer, in no order: those that have no answer, do not serve it or are late are left out. */
+  ask(service: string, request: unknown, options?: AskOptions): Promise<readonly unknown[]>;
   /** The user's connections on this node. */
   connectionsOf(user: string): number;
 }

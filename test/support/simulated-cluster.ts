@@ -68,15 +68,18 @@ export class SimulatedCluster {
         serve(handler) {
           node.handler = handler;
         },
-        ask: async (request) => {
-          const reached = this.#nodes.filter(
+        ask: async (request, _deadlineMs, wanted) => {
+          const asked = this.#nodes.filter(
+            (_, index) => wanted === undefined || wanted === `node-${index + 1}`,
+          );
+          const reached = asked.filter(
             (other) => other === node || this.#random.fraction() >= this.#controlLossRate,
           );
-          const asked = reached.map(async ({ handler }) => {
+          const answers = reached.map(async ({ handler }) => {
             await this.step(() => {});
             return handler(structuredClone(request));
           });
-          return { answers: await Promise.all(asked), nodesAsked: this.#nodes.length };
+          return { answers: await Promise.all(answers), nodesAsked: asked.length };
         },
       },
       records: {

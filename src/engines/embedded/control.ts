@@ -31,8 +31,9 @@ export function createControl({ nodeId, timers, requireOpen, onBug }: ControlOpt
       handler = next;
     },
 
-    async ask(request, deadlineMs): Promise<ControlAnswers> {
+    async ask(request, deadlineMs, node = nodeId): Promise<ControlAnswers> {
       requireOpen();
+      if (node !== nodeId) return { answers: [], nodesAsked: 1 };
       const { promise: late, resolve } = Promise.withResolvers<readonly unknown[]>();
       const deadline = timers.after(deadlineMs, () => resolve([]));
       const answers = await Promise.race([answer(request), late]);

@@ -1,6 +1,6 @@
 /**
- * Questions from node to node. A question goes to a topic that every node hears, its answers to the asking node's own; who is
- * to be waited for, the leases tell.
+ * Questions from node to node. A question to all goes to a topic that every node hears, one to a single node and all answers to that
+ * node's own; who is to be waited for, the leases tell.
  */
 import type { ControlAnswers, ControlBus } from "../../core/engine.ts";
 import type { RedisContext } from "./context.ts";
@@ -49,8 +49,9 @@ export class Control {
     await Promise.all([
       this.#shard.subscribe(this.#home.base, (text) => this.#hear(JSON.parse(text) as Question)),
       this.#shard.subscribe(this.#inboxOf(this.nodeId), (text) => {
-        const answer = JSON.parse(text) as Answer;
-        this.#asking.get(answer.to)?.(answer);
+        const message = JSON.parse(text) as Question | Answer;
+        if ("request" in message) this.#hear(message);
+        else this.#asking.get(message.to)?.(message);
       }),
     ]);
   }
@@ -59,44 +60,78 @@ export class Control {
     return {
       nodeId: this.nodeId,
       serve: (handler) => void this.#handlers.set(app, handler),
-      ask: (request, deadlineMs) => this.#ask(app, request, deadlineMs),
+      ask: (request, deadlineMs, node) =>
+        node === undefined
+          ? this.#askAll(app, request, deadlineMs)
+          : this.#askOne(app, request, { deadlineMs, node }),
     };
   }
 
-  async #ask(app: string, request: unknown, deadlineMs: number): Promise<ControlAnswers> {
-    const { requireOpen, runtime, onBug } = this.#context;
-    requireOpen();
-    const id = (this.#asked += 1);
-    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
-    const deadline = runtime.timers.after(deadlineMs, finish);
-    const answers: unknown[] = [];
-    let waitingFor = new Set([this.nodeId]);
-    let nodesAsked = 1;
-    const gather = (answer: Answer): void => {
-      answers.push(...answer.answers);
-      waitingFor.delete(answer.from);
-      if (waitingFor.size === 0) finish();
-    };
+  async #askAll(app: string, request: unknown, deadlineMs: number): Promise<ControlAnswers> {
+    const asking = this.#begin(deadlineMs);
     try {
       // Nodes that are on the way out still count: better one too many than one too few.
       const others = await this.#others();
-      waitingFor = new Set([this.nodeId, ...others]);
-      nodesAsked = waitingFor.size;
-      if (others.size > 0) {
-        this.#asking.set(id, gather);
-        const question: Question = { from: this.nodeId, id, app, request };
-        await this.#publish(this.#home.base, question);
-      }
-      this.#answer(app, request).then(
-        (own) => gather({ from: this.nodeId, to: id, answers: own }),
-        onBug,
-      );
-      await done;
+      const asked = new Set([this.nodeId, ...others]);
+      asking.waitFor(asked);
+      if (others.size > 0) await this.#publish(this.#home.base, { ...asking.head, app, request });
+      this.#answer(app, request).then(asking.ownAnswer, this.#context.onBug);
+      return { answers: await asking.answers, nodesAsked: asked.size };
     } finally {
-      deadline.cancel();
-      this.#asking.delete(id);
+      asking.end();
     }
-    return { answers: [...answers], nodesAsked };
+  }
+
+  async #askOne(
+    app: string,
+    request: unknown,
+    { deadlineMs, node }: { readonly deadlineMs: number; readonly node: string },
+  ): Promise<ControlAnswers> {
+    const asking = this.#begin(deadlineMs);
+    try {
+      asking.waitFor(new Set([node]));
+      if (node === this.nodeId) {
+        this.#answer(app, request).then(asking.ownAnswer, this.#context.onBug);
+      } else {
+        const question: Question = { ...asking.head, app, request };
+        // A node that nobody hears is gone, and not waited for.
+        if ((await this.#publish(this.#inboxOf(node), question)) === 0) asking.end();
+      }
+      return { answers: await asking.answers, nodesAsked: 1 };
+    } finally {
+      asking.end();
+    }
+  }
+
+  /** A question under way: gathers until all have answered, the deadline has passed or it is ended. */
+  #begin(deadlineMs: number) {
+    const { requireOpen, runtime } = this.#context;
+    requireOpen();
+    const id = (this.#asked += 1);
+    const from = this.nodeId;
+    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+    const deadline = runtime.timers.after(deadlineMs, finish);
+    const gathered: unknown[] = [];
+    let waitingFor = new Set<string>();
+    const gather = (answer: Answer): void => {
+      gathered.push(...answer.answers);
+      waitingFor.delete(answer.from);
+      if (waitingFor.size === 0) finish();
+    };
+    this.#asking.set(id, gather);
+    return {
+      head: { from, id },
+      answers: done.then(() => [...gathered]),
+      waitFor(nodes: ReadonlySet<string>): void {
+        waitingFor = new Set(nodes);
+      },
+      ownAnswer: (answers: readonly unknown[]) => gather({ from, to: id, answers }),
+      end: (): void => {
+        deadline.cancel();
+        this.#asking.delete(id);
+        finish();
+      },
+    };
   }
 
   async #others(): Promise<ReadonlySet<string>> {
@@ -124,8 +159,9 @@ export class Control {
     }
   }
 
-  async #publish(topic: string, message: Question | Answer): Promise<void> {
-    await this.#shard.call(this.#shard.publishCommand, topic, JSON.stringify(message));
+  /** Answers how many heard it. */
+  #publish(topic: string, message: Question | Answer): Promise<unknown> {
+    return this.#shard.call(this.#shard.publishCommand, topic, JSON.stringify(message));
   }
 
   #inboxOf(nodeId: string): string {

@@ -171,6 +171,24 @@ test("ask() gathers the answers of all nodes, each once", async () => {
   expect(new Set([a, b, c].map(({ control }) => control.nodeId)).size).toBe(3);
 });
 
+test("ask() of one node is heard by it alone, and one that is gone is not waited for", async () => {
+  await using a = await startEngine(server.url, { prefix: "one node" });
+  await using b = await startEngine(server.url, { prefix: "one node" });
+  a.control.serve(() => "a");
+  b.control.serve((request) => ({ b: request }));
+  const { nodeId } = b.control;
+  expect(await a.control.ask("you", 1_000, nodeId)).toEqual({
+    answers: [{ b: "you" }],
+    nodesAsked: 1,
+  });
+  expect(await b.control.ask("me", 1_000, nodeId)).toEqual({
+    answers: [{ b: "me" }],
+    nodesAsked: 1,
+  });
+  // Timers of this engine's runtime stand still: it does not end by its deadline.
+  expect(await a.control.ask("you", 1_000, "gone")).toEqual({ answers: [], nodesAsked: 1 });
+});
+
 test("ask() counts a dead node until its lease ends, and waits for it no longer than the deadline", async () => {
   const at = cluster();
   await using a = await at.live();

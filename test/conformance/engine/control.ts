@@ -26,6 +26,16 @@ export function testControl(create: Create, movesTime: boolean): void {
     expect((await control.ask(7, DEADLINE_MS)).answers).toEqual([7]);
   });
 
+  test("ask() of one node reaches it by its id, and waits for no other", async () => {
+    await using at = await setUp(create);
+    const { control } = at.app;
+    control.serve((request) => ({ heard: request }));
+    const here = await control.ask("you", DEADLINE_MS, control.nodeId);
+    expect(here).toEqual({ answers: [{ heard: "you" }], nodesAsked: 1 });
+    const gone = await control.ask("you", DEADLINE_MS, "a-node-that-is-gone");
+    expect(gone).toEqual({ answers: [], nodesAsked: 1 });
+  });
+
   timed("ask() gives up on a handler at the deadline", async () => {
     await using at = await setUp(create);
     const { control } = at.app;
