@@ -5,7 +5,8 @@
 import type { Frame } from "../core/types.ts";
 
 interface Held {
-  readonly group: string;
+  /** Undefined: of no group. */
+  readonly group: string | undefined;
   readonly frame: Frame;
   readonly bytes: number;
 }
@@ -40,9 +41,14 @@ export class Waiting {
   }
 
   /** Behind what waits for `release`. */
-  pushHeld(group: string, frame: Frame, bytes: number): void {
+  pushHeld(group: string | undefined, frame: Frame, bytes: number): void {
     this.#held.push({ group, frame, bytes });
     this.#bytes += bytes;
+  }
+
+  /** The frame that `shift` would take. */
+  get first(): Frame | undefined {
+    return this.#out[this.#outNext];
   }
 
   shift(): Frame | undefined {

@@ -10,7 +10,8 @@ import { Groups } from "./groups.ts";
 import { createRoutes } from "./routes.ts";
 import type { OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
 import { createTrustedProxies } from "./trusted-proxies.ts";
-import type { SocketContext, SocketStats } from "./outbound.ts";
+import type { SocketContext } from "./outbound.ts";
+import type { SocketStats } from "./session-socket.ts";
 import { WebSocketConnection } from "./websocket.ts";
 
 /** The largest inbound message any route may ask for, unless the options say otherwise. */

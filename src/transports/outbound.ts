@@ -4,53 +4,32 @@
  */
 import type { ServerWebSocket } from "bun";
 import type { Fanout } from "../core/fanout.ts";
-import type { Clock } from "../core/runtime.ts";
 import type { Frame } from "../core/types.ts";
 import { frameBytes, Waiting } from "./backpressure.ts";
 import type { Groups, NativeMember } from "./groups.ts";
+import { SessionSocket, type SessionContext } from "./session-socket.ts";
 import type { OpenSession } from "./socket.ts";
 
-/** Counted by the listener since its start, save `lagging`. */
-export interface SocketStats {
-  opened: number;
-  received: number;
-  /** Frames sent one by one; group frames are the fan-out's. */
-  sent: number;
-  /** Sockets out of their native topics now because their peers read too slowly. */
-  lagging: number;
-  /** Sockets that passed their bound. */
-  slow: number;
-  /** Exceptions and rejections from sessions. */
-  failed: number;
-}
-
 /** What the sockets of one listener share. */
-export interface SocketContext {
-  readonly clock: Clock;
+export interface SocketContext extends SessionContext {
   readonly groups: Groups;
-  readonly stats: SocketStats;
   /** No socket's bound is above this, so that the native limit stays out of reach. */
   readonly bufferedBytesMax: number;
-  readonly onBug: (error: unknown, context: string) => void;
 }
 
-export abstract class OutboundSocket<Self> implements NativeMember {
+export abstract class OutboundSocket<Self>
+  extends SessionSocket<SocketContext>
+  implements NativeMember
+{
   place = -1;
-  protected readonly context: SocketContext;
   protected ws: ServerWebSocket<Self> | undefined;
-  protected closed = false;
   readonly #bufferedBytesMax: number;
   #waiting: Waiting | undefined;
 
   constructor(context: SocketContext, opening: OpenSession) {
-    this.context = context;
+    super(context, opening);
     this.#bufferedBytesMax = Math.min(opening.bufferedBytesMax, context.bufferedBytesMax);
   }
-
-  /** The bound was passed and frames were dropped: tells the session, and closes. */
-  protected abstract endSlow(): void;
-
-  abstract shutdown(): void;
 
   get fanout(): Fanout {
     return this.context.groups;
@@ -61,14 +40,18 @@ export abstract class OutboundSocket<Self> implements NativeMember {
     return this.ws.getBufferedAmount() + (this.#waiting?.bytes ?? 0);
   }
 
-  send(frame: Frame): void {
-    if (this.closed) return;
+  send(frame: Frame): boolean {
+    if (this.closed) return false;
     this.context.stats.sent += 1;
     const waiting = this.#waiting;
-    if (waiting === undefined) this.#write(frame);
-    else if (waiting.phase === "over") return;
-    else if (waiting.lagging) this.#enqueue(waiting, frame);
-    else this.#write(frame);
+    if (waiting?.phase === "over") return false;
+    return waiting?.lagging === true ? this.#enqueue(waiting, frame) : this.#write(frame);
+  }
+
+  push(frame: Frame): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined || waiting.holds === 0) this.send(frame);
+    else if (!this.closed && waiting.phase === "within") this.#hold(waiting, undefined, frame);
   }
 
   join(group: string): void {
@@ -124,8 +107,7 @@ export abstract class OutboundSocket<Self> implements NativeMember {
       this.#enqueue(waiting, frame);
       return;
     }
-    const bytes = frameBytes(frame);
-    if (this.#fits(waiting, bytes)) waiting.pushHeld(group, frame, bytes);
+    this.#hold(waiting, group, frame);
   }
 
   sweep(): void {
@@ -173,24 +155,34 @@ export abstract class OutboundSocket<Self> implements NativeMember {
     this.context.groups.remove(this);
   }
 
-  #write(frame: Frame): void {
+  /** False: the frame was dropped. */
+  #write(frame: Frame): boolean {
     const { ws } = this;
-    if (ws === undefined) return;
+    if (ws === undefined) return false;
     const status = ws.send(frame, false);
-    if (status > 0) return;
+    if (status > 0) return true;
     if (status === 0) {
       // An empty frame's status is 0 as well. Otherwise Bun's own limit was passed between two sweeps and dropped the
       // frame: whatever followed would be behind a gap.
-      if (frame.length > 0) ws.terminate();
-      return;
+      if (frame.length === 0) return true;
+      ws.terminate();
+      return false;
     }
     // The bound itself is looked at with the next frame: this one is Bun's already.
     if (ws.getBufferedAmount() > this.#bufferedBytesMax / 2) this.#lag();
+    return true;
   }
 
-  #enqueue(waiting: Waiting, frame: Frame): void {
+  #enqueue(waiting: Waiting, frame: Frame): boolean {
     const bytes = frameBytes(frame);
-    if (waiting.phase === "ending" || this.#fits(waiting, bytes)) waiting.push(frame, bytes);
+    if (waiting.phase !== "ending" && !this.#fits(waiting, bytes)) return false;
+    waiting.push(frame, bytes);
+    return true;
+  }
+
+  #hold(waiting: Waiting, group: string | undefined, frame: Frame): void {
+    const bytes = frameBytes(frame);
+    if (this.#fits(waiting, bytes)) waiting.pushHeld(group, frame, bytes);
   }
 
   /** A frame larger than the bound is taken when nothing else waits: it says nothing about its reader. */

@@ -6,14 +6,13 @@ export type TransportName = "websocket" | "sockjs" | "sse" | "http_stream" | "we
 
 export interface Socket {
   readonly transport: TransportName;
-  /** Absent where the transport has no native groups. */
-  readonly member?: GroupMember;
+  readonly member: GroupMember;
   /** Bytes accepted by `send` and the groups that the peer's kernel has not taken yet. */
   readonly bufferedBytes: number;
   /** Monotonic milliseconds of the last inbound byte, pongs included. */
   readonly lastReceivedMs: number;
-  /** In call order with group frames. Does nothing once closed. */
-  send(frame: Frame): void;
+  /** In call order with group frames. False: nothing is sent, since the socket is closed or over its bound. */
+  send(frame: Frame): boolean;
   /** A transport-level ping, where the transport has one. */
   ping(): void;
   /**

@@ -35,7 +35,7 @@ class RecordingMember implements GroupMember {
   readonly fanout: RecordingFanout;
   readonly #give: (frame: Frame) => void;
   #holds = 0;
-  #waiting: { readonly group: string; readonly frame: Frame }[] = [];
+  #waiting: { readonly group: string | undefined; readonly frame: Frame }[] = [];
 
   constructor(fanout: RecordingFanout, give: (frame: Frame) => void) {
     this.fanout = fanout;
@@ -44,6 +44,11 @@ class RecordingMember implements GroupMember {
 
   give(group: string, frame: Frame): void {
     if (this.#holds > 0) this.#waiting.push({ group, frame });
+    else this.#give(frame);
+  }
+
+  push(frame: Frame): void {
+    if (this.#holds > 0) this.#waiting.push({ group: undefined, frame });
     else this.#give(frame);
   }
 

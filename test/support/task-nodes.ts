@@ -2,6 +2,7 @@
 import type { AppEngine } from "../../src/core/engine.ts";
 import { createHub, type OwnedHub } from "../../src/core/create-hub.ts";
 import { createSchedule } from "../../src/core/schedule.ts";
+import type { GroupMember } from "../../src/core/fanout.ts";
 import type { Frame } from "../../src/core/types.ts";
 import type { TaskToken } from "../../src/dialects/tasks/client-token.ts";
 import type { TasksContext, TasksSettings } from "../../src/dialects/tasks/context.ts";
@@ -169,11 +170,16 @@ export class RecordedSocket implements Socket {
     this.#end(1006, "");
   }
 
-  send(frame: Frame): void {
+  get member(): GroupMember {
+    throw new Error("Tasks' sockets are members of no groups");
+  }
+
+  send(frame: Frame): boolean {
     if (!this.isOpen) throw new Error("Sent behind the close");
     const read = JSON.parse(String(frame)) as TaskFrame;
     this.frames.push(read);
     this.onFrame?.(read);
+    return true;
   }
 
   ping(): void {

@@ -64,7 +64,7 @@ async function multiSubscribe(
     .map(channelOf)
     .filter((channel) => connection.subscription(channel) === undefined);
   if (!hasRoom(session, missing.length)) return refuse(NO_ROOM);
-  member?.hold();
+  member.hold();
   try {
     const joining = missing.map((channel) =>
       connection.subscribe(channel, { encoder, member }, () => {}),
@@ -75,7 +75,7 @@ async function multiSubscribe(
     await Promise.all(missing.map((channel) => connection.unsubscribe(channel)));
     fail(session, failed.reason, refuse);
   } finally {
-    member?.release();
+    member.release();
   }
 }
 

@@ -62,7 +62,7 @@ export class GusherSession implements Session, Subscriber, Scheduled {
     return "gusher";
   }
 
-  get member(): GroupMember | undefined {
+  get member(): GroupMember {
     return this.socket.member;
   }
 

@@ -13,6 +13,8 @@ export async function connect(
   request: ConnectRequest,
 ): Promise<void> {
   session.state = "connecting";
+  // What the server sends unasked waits behind the answer; behind a refusal it never comes.
+  session.member.hold();
   const { hub } = session.context;
   try {
     const grant = await authenticate(session, request);
@@ -22,21 +24,15 @@ export async function connect(
     session.expiresAtMs = grant.expiresAtMs;
     const plans = planSubscriptions(session, grant, request);
     limitConnections(session, plans.length, grant.userConnectionsMax);
-    // What the channels send before the answer waits behind it: natively where the socket can, else in the session.
-    const held = plans.length > 0 ? session.member : undefined;
-    held?.hold();
-    try {
-      session.connection = hub.connect(session);
-      session.hold(grant.held);
-      if (grant.confirm !== undefined) await granted(grant.confirm());
-      endOthers(session);
-      const subs = await subscribeAll(session, plans);
-      if (session.state !== "connecting") return;
-      session.connected(id, { connect: connectResult(session, subs) });
-      session.context.metrics.count("connections_opened", { dialect: "streaming" });
-    } finally {
-      held?.release();
-    }
+    session.connection = hub.connect(session);
+    session.hold(grant.held);
+    if (grant.confirm !== undefined) await granted(grant.confirm());
+    endOthers(session);
+    const subs = await subscribeAll(session, plans);
+    if (session.state !== "connecting") return;
+    session.connected(id, { connect: connectResult(session, subs) });
+    session.member.release();
+    session.context.metrics.count("connections_opened", { dialect: "streaming" });
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     if (error.code === "unavailable") {

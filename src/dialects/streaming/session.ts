@@ -60,8 +60,6 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   scheduledTick = 0;
   readonly heartbeat: Heartbeat;
   readonly #rate: RateLimit;
-  /** Frames that wait for the connect answer, on sockets that cannot be held. */
-  #outbox: Frame[] | undefined;
   #closeAtMs: number;
 
   constructor(context: StreamingContext, socket: Socket, request: SessionRequest) {
@@ -82,7 +80,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     return "streaming";
   }
 
-  get member(): GroupMember | undefined {
+  get member(): GroupMember {
     return this.socket.member;
   }
 
@@ -193,23 +191,18 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   }
 
   push(push: WirePush): void {
-    if (this.state === "connected") this.send(this.codec.encodePush(push));
-    else if (this.state === "connecting") (this.#outbox ??= []).push(this.codec.encodePush(push));
+    this.send(this.codec.encodePush(push));
   }
 
-  /** From the hub: never before the connect answer. */
+  /** Never before the connect answer: until then the socket is held. */
   send(frame: Frame): void {
-    if (this.state === "connected") this.socket.send(frame);
-    else if (this.state === "connecting") (this.#outbox ??= []).push(frame);
+    if (this.state === "connected" || this.state === "connecting") this.member.push(frame);
   }
 
-  /** The connect answer, and in the same step what had to wait for it. */
+  /** The connect answer; what had to wait for it follows when the socket is released. */
   connected(id: number, result: Result): void {
     this.reply(id, result);
     this.state = "connected";
-    const waiting = this.#outbox ?? [];
-    this.#outbox = undefined;
-    for (const frame of waiting) this.socket.send(frame);
     const { clock, random } = this.context.runtime;
     this.heartbeat.start(clock.monotonicMs(), random.fraction());
     this.#closeAtMs = Infinity;
@@ -342,7 +335,6 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
 
   #end(): void {
     this.state = "closed";
-    this.#outbox = undefined;
     this.context.schedule.clear(this);
     this.aside("leaving its channels", this.connection?.close());
   }

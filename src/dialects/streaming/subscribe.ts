@@ -46,7 +46,7 @@ export interface SubscribePlan {
 export interface SubscribingSession {
   readonly connectionId: string;
   readonly userId: string;
-  readonly member: GroupMember | undefined;
+  readonly member: GroupMember;
   readonly encoder: Encoder;
   readonly joinLeaveEncoder: Encoder;
   readonly held: HeldGrant | undefined;

@@ -10,11 +10,11 @@ export function testClose(suite: TransportSuite): void {
     test("what was sent goes out first, then code and reason; closed() runs once", async () => {
       const { client, session, socket, member } = await connect();
       member.join("g");
-      socket.send("1");
+      expect(socket.send("1")).toBe(true);
       publish("g", "2");
       socket.close(3501, "done");
       socket.close(3502, "again");
-      socket.send("late");
+      expect(socket.send("late")).toBe(false);
       publish("g", "late");
       member.join("h");
       member.hold();

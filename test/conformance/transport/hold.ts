@@ -22,6 +22,32 @@ export function testHold(suite: TransportSuite): void {
       expect(await until(client, "7")).toEqual(["1", "2", "3", "4", "5", "6", "7"]);
     });
 
+    test("a push keeps its place among the group frames", async () => {
+      const { client, socket, member } = await connect();
+      member.join("g");
+      member.push("1");
+      member.hold();
+      publish("g", "3");
+      member.push("4");
+      publish("g", "5");
+      socket.send("2");
+      member.release();
+      member.push("6");
+      expect(await until(client, "6")).toEqual(["1", "2", "3", "4", "5", "6"]);
+    });
+
+    test("a push that waits stays when its socket leaves a group", async () => {
+      const { client, socket, member } = await connect();
+      member.join("g");
+      member.hold();
+      publish("g", "gone");
+      member.push("2");
+      member.leave("g");
+      socket.send("1");
+      member.release();
+      expect(await until(client, "2")).toEqual(["1", "2"]);
+    });
+
     test("holds nest", async () => {
       const { client, socket, member } = await connect();
       member.join("g");

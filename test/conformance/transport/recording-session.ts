@@ -9,7 +9,7 @@ export class RecordingSession implements Session {
   readonly ends: { readonly code: number; readonly reason: string }[] = [];
   slowCalls = 0;
   failedCalls = 0;
-  onReceive: (frame: Frame) => void | Promise<void> = () => {};
+  onReceive: (frame: Frame) => unknown = () => {};
   readonly socket: Socket;
   readonly ended: Promise<void>;
   #end: () => void = () => {};
@@ -22,14 +22,13 @@ export class RecordingSession implements Session {
   }
 
   get member(): GroupMember {
-    const { member } = this.socket;
-    if (member === undefined) throw new Error("The transport has no groups");
-    return member;
+    return this.socket.member;
   }
 
   receive(frame: Frame): void | Promise<void> {
     this.received.push(frame);
-    return this.onReceive(frame);
+    const pending = this.onReceive(frame);
+    return pending instanceof Promise ? pending.then(() => {}) : undefined;
   }
 
   slow(): void {
