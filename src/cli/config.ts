@@ -1,6 +1,7 @@
 /** `carillon config`: checks the configuration and prints what is in effect. */
 import { stringify } from "smol-toml";
 import type { Command } from "commander";
+import { confinement } from "../config/apps.ts";
 import { developmentToml } from "../config/development.ts";
 import { referencePage } from "../config/reference.ts";
 import { toFile } from "../config/schema.ts";
@@ -21,7 +22,11 @@ export function configurationCommand(): Command {
       if (options.dev) process.stdout.write(developmentToml());
       else if (options.reference) process.stdout.write(referencePage());
       else {
-        const effective = toFile(readConfig(options), { redact: true });
+        const config = readConfig(options);
+        const effective = toFile(config, { redact: true });
+        for (const note of config.api_keys.flatMap((key) => confinement(key) ?? [])) {
+          console.error(`carillon: ${note}`);
+        }
         console.log(
           options.json ? JSON.stringify(effective, null, 2) : stringify(effective).trimEnd(),
         );

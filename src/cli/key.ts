@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { stringify } from "smol-toml";
 import { Command } from "commander";
-import { apiKey } from "../config/apps.ts";
+import { apiKey, confinement } from "../config/apps.ts";
 import { CommandError } from "./failure.ts";
 
 const ID_BYTES = 4;
@@ -37,6 +37,8 @@ export function keyCommand(): Command {
         const [issue] = checked.error.issues;
         throw new CommandError(`The key's ${issue?.path.join(".")} ${issue?.message}`);
       }
+      const note = confinement(entry);
+      if (note !== undefined) console.log(`# ${note}.`);
       console.log(
         `# The key, shown only now:\n# ${key}\n${stringify({ api_keys: [entry] }).trim()}`,
       );

@@ -63,6 +63,15 @@ describe("key", () => {
     expect((await carillon(["config", "--config", write("key.toml", out)])).code).toBe(0);
   });
 
+  test("says what one for an organisation does not do, and so does `config`", async () => {
+    const { out } = await carillon(["key", "--id", "ci", "--organisation", "org_A"]);
+    const note =
+      'API key "ci" acts for org_A in the events and webhooks API; every other API refuses it';
+    expect(out).toContain(`# ${note}.\n`);
+    const { code, err } = await carillon(["config", "--config", write("confined.toml", out)]);
+    expect([code, err]).toEqual([0, `carillon: ${note}\n`]);
+  });
+
   test("never makes the same twice, and refuses a bad id", async () => {
     const [first, second, bad] = await Promise.all([
       carillon(["key"]),

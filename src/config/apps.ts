@@ -76,9 +76,22 @@ export const apiKey = z.strictObject({
     .min(1)
     .default(["*"])
     .describe("What the key may do; `*` for everything."),
-  organisation: text().default("*").describe("The organisation it acts for; `*` for every one."),
+  organisation: text()
+    .default("*")
+    .describe(
+      "The organisation it acts for, in the events and webhooks API alone: every other API refuses such a key. `*` for every one.",
+    ),
   app: belongsTo(),
 });
+
+/** What an operator may not expect of a key with an organisation; undefined for every other key. */
+export function confinement({
+  id,
+  organisation,
+}: Pick<z.output<typeof apiKey>, "id" | "organisation">): string | undefined {
+  if (organisation === "*") return undefined;
+  return `API key "${id}" acts for ${organisation} in the events and webhooks API; every other API refuses it`;
+}
 
 const written = z.union([z.string(), z.date()]);
 const instant = z
