@@ -1,6 +1,7 @@
 /** What operators and orchestrators ask of a running server: health, readiness, metrics, and a page that says what runs. */
 import { Hono } from "hono";
 import { html } from "hono/html";
+import type { ApiRefusal } from "./auth/api-callers.ts";
 import type { Engine } from "./core/engine.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics.ts";
 
@@ -10,15 +11,15 @@ export interface OperationsOptions {
   readonly scrape: () => Promise<string>;
   /** False while the server drains. */
   readonly accepting: () => boolean;
-  /** Whether the request may see metrics. */
-  readonly allowed: (request: Request) => boolean;
+  /** Undefined: the request may see metrics. */
+  readonly refuse: (request: Request) => ApiRefusal | undefined;
   /** The OpenAPI document of all dialects. */
   readonly openapi: object;
 }
 
 /** Mounted on the `api` listener. */
 export function createOperations(options: OperationsOptions): Hono {
-  const { engine, scrape, accepting, allowed, openapi } = options;
+  const { engine, scrape, accepting, refuse, openapi } = options;
   const app = new Hono();
   app.get("/health", (c) => c.json({}));
   app.get("/ready", async (c) => {
@@ -27,9 +28,8 @@ export function createOperations(options: OperationsOptions): Hono {
     return c.json(health, health.ready ? 200 : 503);
   });
   app.get("/metrics", async (c) => {
-    if (!allowed(c.req.raw)) {
-      return c.text("An API key is missing or not known: send it as X-API-Key\n", 401);
-    }
+    const refused = refuse(c.req.raw);
+    if (refused !== undefined) return c.text(`${refused.detail}\n`, refused.status);
     return c.body(await scrape(), 200, { "Content-Type": METRICS_CONTENT_TYPE });
   });
   app.get("/openapi.json", (c) => c.json(openapi));

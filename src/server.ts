@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { Hono } from "hono";
 import packageJson from "../package.json" with { type: "json" };
-import { createApiKeys, credentialOf } from "./auth/api-keys.ts";
+import { ApiRefusal, createApiCallers, reachOf } from "./auth/api-callers.ts";
+import { createApiKeys } from "./auth/api-keys.ts";
 import { RESERVED_SEGMENTS } from "./config/apps.ts";
+import { DEVELOPMENT_API_KEY_HASH } from "./config/development-guard.ts";
 import { createNamespaces } from "./config/namespaces.ts";
 import { servesEvents, type Config } from "./config/schema.ts";
 import { warmUpPatterns } from "./core/channel-pattern.ts";
@@ -107,6 +109,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       log.debug({ dialect, ...about }, event);
   const shared = { config, hubs, runtime, schedule, metrics };
   const apiKeys = createApiKeys(config.api_keys);
+  const apiCallers = createApiCallers({
+    ...{ keys: apiKeys, apps: config.apps, publicHash: DEVELOPMENT_API_KEY_HASH },
+  });
   let clientsUrl = "";
   const events =
     masterKeys &&
@@ -127,19 +132,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onError: onErrorOf("gusher"),
     onEvent: onEventOf("gusher"),
   });
-  const keyOf = (request: Request) =>
-    apiKeys.find(credentialOf(request.headers, request.url) ?? "");
   const streaming = createStreaming({
     apps: [...streamingApps.values()],
     websocketPath: config.streaming.websocket_path,
     apiPath: config.streaming.api_path,
     authorize(request) {
-      const key = keyOf(request);
-      const scoped = key?.scopes.some((scope) => scope === "*" || scope === "streaming");
-      return key !== undefined && scoped === true ? streamingApps.get(key.app) : undefined;
+      const key = apiCallers.admit(request, { scope: "streaming" });
+      if (key instanceof ApiRefusal) {
+        onEventOf("streaming")("API call refused", { status: key.status, detail: key.detail });
+        return key;
+      }
+      const app = streamingApps.get(key.app);
+      if (app === undefined) throw new Error(`No app "${key.app}"`);
+      return { ...app, reach: reachOf("streaming", key) };
     },
   });
-  const openMaster = isLoopback(config.api.host) || config.gusher.http_auth === "none";
+  const onLoopback = isLoopback(config.api.host);
+  const openMaster = onLoopback || config.gusher.http_auth === "none";
   const gusher = createGusher({
     contexts: gusherApps,
     prefix: config.gusher.prefix,
@@ -148,11 +157,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sharedPrefix: config.streaming.api_path,
     reserved: RESERVED_SEGMENTS,
     onEvent: onEventOf("gusher"),
-    authorize(request, appKey) {
-      if (openMaster) return true;
-      const key = keyOf(request);
-      const scoped = key?.scopes.some((scope) => scope === "*" || scope === "gusher");
-      return scoped === true && (appKey === undefined || key?.app === appKey);
+    authorize(request, app) {
+      const key = openMaster
+        ? apiCallers.admitOpen(request, app)
+        : apiCallers.admit(request, { scope: "gusher", app });
+      return key instanceof ApiRefusal ? key : reachOf("gusher", key);
     },
   });
   const tasks =
@@ -160,10 +169,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     createTasksApps({
       ...{ ...shared, engine, masterKeys },
       ...{ onError: onErrorOf("tasks"), onEvent: onEventOf("tasks") },
-      keyOf(request) {
-        const key = credentialOf(request.headers, request.url);
-        return key === undefined ? undefined : (apiKeys.find(key) ?? "unknown");
-      },
+      callers: apiCallers,
     });
   // Gusher's routes below streaming's prefix are found before streaming takes them for methods, and tasks' calls on others' paths
   // before both.
@@ -180,14 +186,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onBug(error, "an API call");
     return c.text("internal error\n", 500);
   });
-  const openOperations = isLoopback(config.api.host);
   api.route(
     "/",
     createOperations({
       scrape: options.worker?.scrapeAll ?? (() => metrics.scrape()),
       ...{ engine, openapi: openApiDocument(dialects, version) },
       accepting: () => accepting,
-      allowed: (request) => openOperations || keyOf(request) !== undefined,
+      refuse(request) {
+        const key = onLoopback ? apiCallers.admitOpen(request) : apiCallers.admit(request, {});
+        if (!(key instanceof ApiRefusal)) return undefined;
+        log.debug({ status: key.status, detail: key.detail, path: "/metrics" }, "API call refused");
+        return key;
+      },
     }),
   );
   for (const dialect of dialects) if (dialect.api !== undefined) api.route("/", dialect.api);

@@ -1,12 +1,13 @@
 /** From the configuration to what the task-token dialect is told: settings, keys, secrets and apps. */
 import { randomBytes } from "node:crypto";
+import type { ApiCallers } from "./auth/api-callers.ts";
 import type { MasterKeys } from "./auth/master-key.ts";
 import { createOriginCheck } from "./auth/origins.ts";
 import type { Config } from "./config/schema.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
 import type { SessionServices } from "./dialects/dialect.ts";
-import { createAuthentication, type CallerKey } from "./dialects/tasks/authentication.ts";
+import { createAuthentication } from "./dialects/tasks/authentication.ts";
 import { createClientTokens, TOKEN_PURPOSE } from "./dialects/tasks/client-token.ts";
 import type { TasksContext, TasksSettings } from "./dialects/tasks/context.ts";
 import type { TasksOptions } from "./dialects/tasks/index.ts";
@@ -23,13 +24,12 @@ export interface TasksAppsOptions extends SessionServices {
   readonly masterKeys: MasterKeys;
   readonly hubs: ReadonlyMap<string, OwnedHub>;
   readonly engine: Engine;
-  /** The key that a request carries; `unknown`: it carries one that is none of ours. */
-  readonly keyOf: (request: Request) => CallerKey | "unknown" | undefined;
+  readonly callers: ApiCallers;
 }
 
 export function createTasksApps(options: TasksAppsOptions): TasksOptions {
   const { config, masterKeys, hubs, engine } = options;
-  const { runtime, schedule, metrics, keyOf, onError, onEvent } = options;
+  const { runtime, schedule, metrics, callers, onError, onEvent } = options;
   const tokens = createClientTokens({ keys: masterKeys.derive(TOKEN_PURPOSE), randomBytes });
   const contexts = new Map<string, TasksContext>();
   for (const app of config.apps) {
@@ -55,7 +55,7 @@ export function createTasksApps(options: TasksAppsOptions): TasksOptions {
   return {
     contexts,
     authenticate: createAuthentication({
-      ...{ contexts, keyOf, openTo, clock },
+      ...{ contexts, callers, openTo, clock },
       secrets: secretsOf(config),
     }),
     path: config.tasks.rpc_path,

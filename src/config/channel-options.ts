@@ -32,7 +32,7 @@ const options = {
     .describe(
       'Dialects whose connections may join. A named namespace admits `["streaming"]` unless it says otherwise. ' +
         "Channels without a namespace admit every enabled dialect in development mode; elsewhere it must be said once more than one is enabled. " +
-        "Where nothing is said, names with a leading `$` or a `#` are streaming's alone.",
+        "Where `streaming` is among them, names with a leading `$` or a `#` are streaming's alone, unless a named namespace lists another dialect.",
     ),
   history_size: z
     .int()
@@ -95,11 +95,15 @@ export const namespace = z.strictObject({
 
 export type ChannelSettings = z.output<typeof withoutNamespace>;
 
-/** The dialects that may join, said or implied. `named`: a namespace of its own, not `without_namespace`. */
+/**
+ * The dialects that may join, said or implied. `named`: a namespace of its own, not `without_namespace`, whose list has to be
+ * said and so says nothing of names with a `$` or `#`.
+ */
 export function dialectsOf(
   settings: ChannelSettings,
   place: { readonly named: boolean; readonly enabled: readonly string[] },
 ): { readonly names: readonly string[]; readonly implied: boolean } {
-  if (settings.dialects !== undefined) return { names: settings.dialects, implied: false };
-  return { names: place.named ? ["streaming"] : place.enabled, implied: true };
+  const { dialects } = settings;
+  const names = dialects ?? (place.named ? ["streaming"] : place.enabled);
+  return { names, implied: dialects === undefined || !place.named };
 }

@@ -64,6 +64,11 @@ test("what gusher may join: everything it is said to, and in development mode fr
   const channel = { namespaces: [{ name: "both", dialects: ["streaming", "gusher"] }] };
   expect(joins({ channel }, "both:a#b")).toBe(true);
   expect(joins({ channel }, "free")).toBe(false);
+  const said = { without_namespace: { dialects: ["streaming", "gusher"] } };
+  expect(joins({ channel: said }, "free")).toBe(true);
+  for (const name of ["$private", "user#1", "unknown:user#1"]) {
+    expect([name, joins({ channel: said }, name)]).toEqual([name, false]);
+  }
   const dev = { channel, development: true };
   expect(joins(dev, "free")).toBe(true);
   expect(joins(dev, "unknown:prefix")).toBe(true);

@@ -77,9 +77,10 @@ function eventsOptionsOf(entry: EventsNamespace, metaTtlMs: number): ChannelOpti
     ...(size > 0 ? { history_size: size, history_ttl: ttlS } : {}),
     force_recovery: recover && size > 0,
   });
-  return optionsOf(closed, {
+  const options = optionsOf(closed, {
     namespace: name,
     enabled: ["streaming"],
     metaTtlMs: Math.max(metaTtlMs, ttlS * 1000),
   });
+  return { ...options, owner: "events" };
 }

@@ -23,7 +23,7 @@ export const streaming = z.strictObject({
     "A client without a token connects as the anonymous user.",
   ),
   insecure: flag(
-    "Development only: clients need no token, tokens do not expire, and every permission but that of `$` channels is given.",
+    "Development only: clients need no token, tokens do not expire, and every permission is given but those of `$` channels and of the events catalogue.",
   ),
   disallow_anonymous_connection_tokens: flag("Refuse connection tokens without a user."),
   user_id_http_header: z

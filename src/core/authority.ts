@@ -59,6 +59,8 @@ export interface ConnectGrant {
 }
 
 export interface SubscriptionGrant {
+  /** The dialect whose authority gives it, where a channel has an owner (core/namespaces.ts). */
+  readonly grantedBy?: string;
   readonly expiresAtMs?: number;
   readonly channelInfo?: Payload;
   /** Given to the subscriber with the answer. */

@@ -3,7 +3,11 @@ import { MultiMap } from "./multi-map.ts";
 import type { Channel, Target } from "./types.ts";
 
 interface Indexed {
-  readonly subscriber: { readonly connectionId: string; readonly userId: string };
+  readonly subscriber: {
+    readonly connectionId: string;
+    readonly userId: string;
+    readonly dialect: string;
+  };
   readonly labels: Iterable<string>;
 }
 
@@ -68,6 +72,13 @@ export class ConnectionIndex<Connection extends Indexed> {
 
   /** A copy. The user `""` stands for the anonymous connections, which are looked for one by one. */
   matching(target: Target): readonly Connection[] {
+    const { reach = "all" } = target;
+    const found = this.#selected(target);
+    if (reach === "all") return found;
+    return found.filter(({ subscriber }) => reach.includes(subscriber.dialect));
+  }
+
+  #selected(target: Target): readonly Connection[] {
     if ("connection" in target) {
       const connection = this.#byId.get(target.connection);
       if (connection === undefined) return [];

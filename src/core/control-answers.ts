@@ -7,7 +7,7 @@ import type { Disconnect } from "./errors.ts";
 import { isDisconnect } from "./group.ts";
 import type { ChannelFilter, Encoder, NodeInfo, Subscriber, UserFilter } from "./hub.ts";
 import { CONTROL_DEADLINE_MS } from "./limits.ts";
-import { joinableOptions, type Namespaces } from "./namespaces.ts";
+import { isReachable, type Namespaces } from "./namespaces.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slices } from "./slices.ts";
 import { CHANNELS, type Frame, type Push } from "./types.ts";
@@ -33,11 +33,9 @@ export function createAnswers(options: AnswersOptions): ControlHandlers {
   }
 
   async function countChannels(
-    { space = CHANNELS, dialect }: ChannelFilter,
+    { space = CHANNELS, reach = "all" }: ChannelFilter,
     matches: (name: string) => boolean,
   ): Promise<[name: string, connections: number][]> {
-    const joinable = (name: string): boolean =>
-      dialect === undefined || joinableOptions(namespaces, name, dialect) !== undefined;
     // One that goes and comes again while it is walked is met twice.
     const found = new Map<string, number>();
     const live = channels.inSpace(space);
@@ -45,7 +43,7 @@ export function createAnswers(options: AnswersOptions): ControlHandlers {
       // Some clients may join the channel without a name; nothing that lists names shows it.
       if (name === "" || !matches(name)) return;
       const size = live.get(name)?.size ?? 0;
-      if (size > 0 && joinable(name)) found.set(name, size);
+      if (size > 0 && isReachable(namespaces, name, reach)) found.set(name, size);
     });
     return [...found];
   }

@@ -158,7 +158,7 @@ describe("publishMatching()", () => {
       const recorder = recorders[index];
       if (recorder !== undefined) await subscribeTo(recorder, hub.connect(recorder), name);
     }
-    expect(await hub.publishMatching({ pattern: "app", dialect: "test" }, json("1"))).toBe(3);
+    expect(await hub.publishMatching({ pattern: "app", reach: ["test"] }, json("1"))).toBe(3);
     expect(recorders.map(({ recorded }) => recorded.length - 1)).toEqual([1, 1, 0, 0, 0]);
     expect(await hub.publishMatching({ pattern: "app" }, json("{}"))).toBe(4);
     expect(recorders.map(({ recorded }) => recorded.length - 1)).toEqual([2, 2, 0, 1, 1]);

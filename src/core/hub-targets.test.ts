@@ -4,6 +4,7 @@ import { Recorder } from "../../test/support/recorder.ts";
 import { createTestRuntime } from "../../test/support/runtime.ts";
 import { SimulatedCluster } from "../../test/support/simulated-cluster.ts";
 import { createHub } from "./create-hub.ts";
+import type { Reach } from "./types.ts";
 import { channel, embeddedHub, json, onBug, PLAIN, subscribeTo } from "../../test/support/hub.ts";
 
 describe("targets", () => {
@@ -34,6 +35,23 @@ describe("targets", () => {
     await u2.connection.close();
     expect(await hub.push({ label: "role:recvonly" }, push)).toEqual({ matched: 0, ...once });
     expect(await hub.push({ user: "v" }, push)).toEqual({ matched: 0, ...once });
+  });
+
+  test("with a reach, only connections of those dialects", async () => {
+    await using server = await embeddedHub();
+    const { hub } = server;
+    const recorders = ["one", "two"].map(
+      (dialect) => new Recorder(dialect, { user: "u", dialect }),
+    );
+    for (const recorder of recorders) hub.connect(recorder);
+    const matched = async (reach: Reach) =>
+      (await hub.push({ user: "u", reach }, json("1"))).matched;
+    expect(await Promise.all([["one"], ["one", "two"], [], "all" as const].map(matched))).toEqual([
+      ...[1, 2, 0, 2],
+    ]);
+    await hub.disconnect({ user: "u", reach: ["two"] }, { disconnect: "force_disconnect" });
+    const ended = recorders.map(({ recorded }) => recorded.some(({ got }) => got === "disconnect"));
+    expect(ended).toEqual([false, true]);
   });
 
   test("disconnect() spares the excepted, signal() reaches one dialect's sessions", async () => {

@@ -12,6 +12,7 @@ import type {
   Payload,
   Publication,
   Push,
+  Reach,
   Reached,
   StreamPosition,
   Tags,
@@ -41,8 +42,8 @@ export interface ChannelFilter {
   readonly space?: string;
   /** An RE2 expression, found anywhere in the name: a plain word matches the names that contain it. Absent: every name. */
   readonly pattern?: string;
-  /** Only channels that connections of this dialect may join. */
-  readonly dialect?: string;
+  /** Only channels that a call with this reach may push to. Default: `all`. */
+  readonly reach?: Reach;
 }
 
 export interface UserFilter {

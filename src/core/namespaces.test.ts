@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { namespaces } from "../../test/support/recorder.ts";
-import { joinableOptions, namespaceOf, optionsOf } from "./namespaces.ts";
+import { isOpenedBy, isReachable, joinableOptions, namespaceOf, optionsOf } from "./namespaces.ts";
 
 test("a namespace is what stands before the first colon, behind a leading $", () => {
   expect(["a:b", "$a:b:c", "a", "$a", ":x", "a:"].map(namespaceOf)).toEqual([
@@ -40,4 +40,49 @@ test("names with a leading $ or a # are streaming's unless the dialect is listed
     expect(joinableOptions(table, name, "gusher")).toBeUndefined();
     expect(joinableOptions(table, `open:${name}`, "gusher")).toBeDefined();
   }
+});
+
+test("where streaming may not join there is nothing in them to protect", () => {
+  const gusherAlone = namespaces({ dialects: { names: ["gusher"], implied: true } });
+  expect(joinableOptions(gusherAlone, "a#1", "gusher")).toBeDefined();
+  expect(joinableOptions(gusherAlone, "a#1", "streaming")).toBeUndefined();
+});
+
+const owned = namespaces(
+  { dialects: implied },
+  {
+    own: { dialects: streamingOnly },
+    private: { dialects: streamingOnly, owner: "events", allowSubscribeForClient: false },
+    public: { dialects: streamingOnly, owner: "events" },
+  },
+);
+
+test.each([
+  ["free", ["gusher"], true],
+  ["free", ["sora"], false],
+  ["own:x", ["gusher"], false],
+  ["own:x", ["gusher", "streaming"], true],
+  ["a#1", ["gusher"], false],
+  ["$a", ["gusher", "streaming"], true],
+  ["nowhere:x", ["gusher"], true],
+  ["nowhere:x", ["streaming"], false],
+  ["private:x", ["gusher", "streaming"], false],
+  ["$private:x", ["gusher", "streaming"], false],
+  ["public:x", ["streaming"], false],
+  ["private:x", ["events"], true],
+  ["private:x", "all", true],
+  ["free", [], false],
+] as const)("%s is reached by a call in the name of %j: %j", (name, reach, expected) => {
+  expect(isReachable(owned, name, reach)).toBe(expected);
+});
+
+test("a channel with an owner is opened by its authority, or by anybody where clients may subscribe", () => {
+  const opened = (name: string, by?: string) => {
+    const options = optionsOf(owned, name);
+    return options !== undefined && isOpenedBy(options, by);
+  };
+  expect([opened("private:x"), opened("private:x", "streaming")]).toEqual([false, false]);
+  expect([opened("private:x", "events"), opened("public:x"), opened("free")]).toEqual([
+    ...[true, true, true],
+  ]);
 });

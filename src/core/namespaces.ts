@@ -3,13 +3,19 @@
  * The permissions among the options are for dialects to apply; the hub applies history, presence and join/leave.
  */
 import type { HistoryLimits } from "./engine.ts";
+import type { Reach } from "./types.ts";
 
 /** Named as in Centrifugo's configuration (centrifugo-protocol.md §13), in this code's spelling. */
 export interface ChannelOptions {
   /** The namespace's own name; `""` for channels without one. */
   readonly namespace: string;
-  /** Dialects whose connections may join. `implied`: nothing was said, so names with a leading `$` or any `#` stay streaming's. */
+  /**
+   * Dialects whose connections may join. `implied`: not listed for these channels in particular, so that names with a
+   * leading `$` or any `#` stay streaming's, where it is among them.
+   */
   readonly dialects: { readonly names: readonly string[]; readonly implied: boolean };
+  /** The dialect whose calls alone reach the channel and, unless any client may subscribe, whose authority alone opens it. */
+  readonly owner?: string;
   /** Absent: the channel keeps no history. */
   readonly history?: HistoryLimits;
   readonly forcePositioning: boolean;
@@ -43,6 +49,8 @@ export interface Namespaces {
 
 /** Marks a channel that only a subscription token opens. */
 export const PRIVATE_PREFIX = "$";
+/** Marks the users that may join, behind it. */
+export const USER_BOUNDARY = "#";
 const BOUNDARY = ":";
 
 /** The part before the first `:` behind a leading `$`; undefined without one. */
@@ -70,6 +78,28 @@ export function joinableOptions(
   const named = optionsOf(namespaces, name);
   const options = named ?? (dialect === "streaming" ? undefined : namespaces.withoutNamespace);
   if (options === undefined || !options.dialects.names.includes(dialect)) return undefined;
-  const streamingOnly = name.startsWith(PRIVATE_PREFIX) || name.includes("#");
-  return streamingOnly && options.dialects.implied && dialect !== "streaming" ? undefined : options;
+  const { names, implied } = options.dialects;
+  const isStreamings = implied && names.includes("streaming") && hasOpeningRule(name);
+  return isStreamings && dialect !== "streaming" ? undefined : options;
+}
+
+/** A token opens `$…`, and the users named behind a `#` may join: what streaming's clients count on. */
+function hasOpeningRule(name: string): boolean {
+  return name.startsWith(PRIVATE_PREFIX) || name.includes(USER_BOUNDARY);
+}
+
+/** Whether a call with this reach may push to the channel, and see it in lists: the one rule for every dialect's API. */
+export function isReachable(namespaces: Namespaces, name: string, reach: Reach): boolean {
+  if (reach === "all") return true;
+  const owner = optionsOf(namespaces, name)?.owner;
+  if (owner !== undefined) return reach.includes(owner);
+  return reach.some((dialect) => joinableOptions(namespaces, name, dialect) !== undefined);
+}
+
+/** Whether a grant of this authority, or none, may open the channel. */
+export function isOpenedBy(
+  { owner, allowSubscribeForClient }: ChannelOptions,
+  authority: string | undefined,
+): boolean {
+  return owner === undefined || allowSubscribeForClient || owner === authority;
 }

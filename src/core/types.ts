@@ -65,8 +65,19 @@ export type Push =
   /** To a user, connection or label, outside any channel. */
   | { readonly type: "direct"; readonly data: Payload; readonly tags?: Tags };
 
-/** Whom a push, signal or disconnect is for. Serialisable, so that it crosses nodes. Patterns and channels are `hub.publish`'s. */
-export type Target =
+/**
+ * In whose name a call acts: its own dialect's, and that of the dialects whose scopes its key has; `all`: everyone's. It
+ * says which channels (`isReachable`) and whose connections the call reaches. Plain data, so that it crosses nodes.
+ */
+export type Reach = readonly string[] | "all";
+
+/**
+ * Whom a push, signal or disconnect is for. Serialisable, so that it crosses nodes. Patterns and channels are `hub.publish`'s.
+ * `reach`: connections of these dialects alone; absent: `all`.
+ */
+export type Target = Selection & { readonly reach?: Reach };
+
+type Selection =
   | { readonly user: string }
   /** With `user`, only if the connection is that user's. */
   | { readonly connection: string; readonly user?: string }

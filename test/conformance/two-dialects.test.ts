@@ -1,5 +1,6 @@
 /** Two protocols on one core: one push reaches both, and neither can break what the other promises. */
 import { expect, test } from "bun:test";
+import { ApiRefusal } from "../../src/auth/api-callers.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { createHub } from "../../src/core/create-hub.ts";
 import { createSchedule } from "../../src/core/schedule.ts";
@@ -45,7 +46,7 @@ async function boot() {
   });
   const streaming = createStreaming({
     ...{ apps: [...apps.values()], websocketPath: "/streaming", apiPath: "/api" },
-    authorize: () => undefined,
+    authorize: () => new ApiRefusal(401, "Nobody calls here"),
   });
   const listener = createClientsListener({
     ...{ hostname: "127.0.0.1", port: 0, trustedProxies: [], runtime, onBug },

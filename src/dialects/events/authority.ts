@@ -12,6 +12,9 @@ import { isKnownChannel } from "./channels.ts";
 import type { EventsContext } from "./context.ts";
 import { labelsOf } from "./revocations.ts";
 
+/** Owner of the catalogue's channels. */
+const DIALECT = "events";
+
 /** §6.2: a code of the range after which client libraries stay away. */
 export const ORGANISATION_DEPROVISIONED: Disconnect = {
   disconnect: "force_disconnect",
@@ -66,7 +69,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     return {
       userId,
       expiresAtMs: exp * 1000,
-      subscriptions: new Map(known.map((name) => [name, {}])),
+      subscriptions: new Map(known.map((name) => [name, { grantedBy: DIALECT }])),
       held: heldOf(claims),
       ...(settings.userConnectionLimit === 0
         ? {}
@@ -117,7 +120,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
       const claims = parse(subscriptionClaims, await verifyClient(token));
       const { channel, sub: userId, client, exp, meta } = claims;
       return {
-        ...{ channel, userId, expiresAtMs: exp * 1000 },
+        ...{ channel, userId, expiresAtMs: exp * 1000, grantedBy: DIALECT },
         ...(client === undefined ? {} : { connectionId: client }),
         async confirm() {
           if (meta.org_id !== organisationOf(connection)) throw invalid("Another organisation");

@@ -1,6 +1,7 @@
 /** One call of the master API: what its handlers are given, and the forms of their answers (§2). */
 import { HubError } from "../../core/errors.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import type { Reach } from "../../core/types.ts";
 import type { GusherContext } from "./context.ts";
 import { readFields, type Fields } from "./fields.ts";
 
@@ -12,6 +13,8 @@ export interface MasterCall {
   readonly params: Readonly<Record<string, string>>;
   /** Undefined: no app has this key. Its calls are answered as for one where nobody is (K5, §6.8). */
   readonly context: GusherContext | undefined;
+  /** The channels and connections that it may push to and see. */
+  readonly reach: Reach;
   readonly runtime: Runtime;
   /** Aborted when nobody waits for the answer any more, or everybody has waited long enough: the server stops. */
   readonly ending: () => AbortSignal;

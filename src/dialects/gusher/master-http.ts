@@ -1,7 +1,9 @@
 /** The master API (§6): which route a request belongs to, whether its caller may, and the answers that all routes share. */
 import { Hono } from "hono";
+import { ApiRefusal } from "../../auth/api-callers.ts";
 import { HubError } from "../../core/errors.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import type { Reach } from "../../core/types.ts";
 import type { ApiEnv, OnEvent } from "../dialect.ts";
 import type { GusherContext } from "./context.ts";
 import { finishJobs, takeJobs } from "./jobs-http.ts";
@@ -21,8 +23,8 @@ import { methodNotAllowed, notFound, pong } from "./plain.ts";
 
 export interface MasterOptions {
   readonly contexts: ReadonlyMap<string, GusherContext>;
-  /** Whether the caller may act for the app; undefined: for any. */
-  readonly authorize: (request: Request, appKey: string | undefined) => boolean;
+  /** What the caller reaches in the app; undefined: in any. A refusal: nothing. */
+  readonly authorize: (request: Request, appKey: string | undefined) => Reach | ApiRefusal;
   /** Where every path is this API's: `{M}` of §2, without a trailing slash. */
   readonly prefix: string;
   /** Where its routes lie as well, among another API's paths of one segment (DESIGN.md §5). */
@@ -84,10 +86,8 @@ export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
 }
 
 type Setting = Pick<MasterOptions, "contexts" | "authorize" | "onEvent">;
-type Endpoint = (
-  call: Omit<MasterCall, "context">,
-  setting: Setting,
-) => Response | Promise<Response>;
+type UnadmittedCall = Omit<MasterCall, "context" | "reach">;
+type Endpoint = (call: UnadmittedCall, setting: Setting) => Response | Promise<Response>;
 
 /** §6.1, `user` and `socket` before apps of these names. */
 export const MASTER_ROUTES: readonly Route<Endpoint>[] = [
@@ -121,23 +121,23 @@ function listRoutes(): readonly Route<Endpoint>[] {
 function forApp(method: string, handler: MasterHandler): Endpoint {
   return (call, { contexts, authorize, onEvent }) => {
     const appKey = call.params["app_key"];
-    if (!authorize(call.request, appKey)) return unauthorized(method, onEvent);
+    const reach = authorize(call.request, appKey);
+    if (reach instanceof ApiRefusal) return refused(reach, method, onEvent);
     const context = contexts.get(appKey ?? "");
-    return answer({ method, context, onEvent }, () => handler({ ...call, context }));
+    return answer({ method, context, onEvent }, () => handler({ ...call, context, reach }));
   };
 }
 
 /** §6.9: the app is in the JWT. */
 async function decode(
-  call: Omit<MasterCall, "context">,
+  call: UnadmittedCall,
   { contexts, authorize, onEvent }: Setting,
 ): Promise<Response> {
   const method = "decode";
   const { data: jwt } = await fieldsOf(call, "data");
   const appKey = claimedAppKey(jwt);
-  if (!authorize(call.request, appKey === "" ? undefined : appKey)) {
-    return unauthorized(method, onEvent);
-  }
+  const admitted = authorize(call.request, appKey === "" ? undefined : appKey);
+  if (admitted instanceof ApiRefusal) return refused(admitted, method, onEvent);
   const context = contexts.get(appKey);
   const signers = context === undefined ? [] : [context];
   return answer({ method, context, onEvent }, () =>
@@ -171,10 +171,9 @@ async function answer(
   }
 }
 
-function unauthorized(method: string, onEvent: OnEvent): Response {
-  const detail = "An API key is missing or not known";
-  onEvent("API call refused", { method, status: 401, detail });
-  return plain(401, `${detail}: send it as X-API-Key\n`);
+function refused({ status, detail }: ApiRefusal, method: string, onEvent: OnEvent): Response {
+  onEvent("API call refused", { method, status, detail });
+  return plain(status, `${detail}\n`);
 }
 
 function firstSegment(path: string): string {

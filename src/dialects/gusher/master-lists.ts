@@ -1,4 +1,5 @@
 /** Who and what is there now (§6.8), in the whole cluster and of this app only (O5). */
+import { isReachable } from "../../core/namespaces.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { Slices } from "../../core/slices.ts";
 import { CHANNELS } from "../../core/types.ts";
@@ -11,14 +12,18 @@ type List = (call: MasterCall) => Promise<readonly string[]>;
 
 /** Channels that gusher's clients may join, by whichever dialect they are subscribed. */
 const channels: List = (call) =>
-  read(call, async ({ hub }) => [...(await hub.channels({ dialect: "gusher" })).keys()]);
+  read(call, async ({ hub }) => [...(await hub.channels({ reach: ["gusher"] })).keys()]);
 
 /** Users with a connection, subscribed or not (§7: a replacement may be more exact). */
 const online: List = (call) => read(call, ({ hub }) => hub.users());
 
 const onlineByChannel: List = (call) => {
   const { channel: name = "" } = call.params;
-  return read(call, ({ hub }) => hub.users({ channel: { space: CHANNELS, name } }));
+  return read(call, async ({ hub }) =>
+    isReachable(hub.namespaces, name, call.reach)
+      ? hub.users({ channel: { space: CHANNELS, name } })
+      : [],
+  );
 };
 
 function read(

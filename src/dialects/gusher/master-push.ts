@@ -2,9 +2,10 @@
 import { compileChannelPattern } from "../../core/channel-pattern.ts";
 import { HubError } from "../../core/errors.ts";
 import { jsonView, type JsonView } from "../../core/json-text.ts";
+import { isReachable } from "../../core/namespaces.ts";
 import { publishInOrder } from "../../core/publishing.ts";
 import { Slices } from "../../core/slices.ts";
-import { CHANNELS, type NewPublication } from "../../core/types.ts";
+import { CHANNELS, type NewPublication, type Reach } from "../../core/types.ts";
 import type { GusherContext } from "./context.ts";
 import { jsonOfField } from "./data-field.ts";
 import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./master-call.ts";
@@ -18,7 +19,7 @@ export async function pushToChannel(call: MasterCall): Promise<Response> {
   const { data } = await fieldsOf(call, "data");
   if (data === "") throw new MasterError("empty data");
   const item = { channel, event, data: jsonOfField(data) };
-  await orFail(call, "data error", (context) => publish(context, [item]), undefined);
+  await orFail(call, "data error", (context) => publish(context, [item], call.reach), undefined);
   return json(
     `{"channel":${JSON.stringify(channel)},"event":${JSON.stringify(event)},"data":${item.data}}`,
   );
@@ -33,7 +34,7 @@ export async function pushToPattern(call: MasterCall): Promise<Response> {
   if (data === "" || call.context === undefined) checkPattern(pattern);
   if (data === "") throw new MasterError("empty data");
   const publication = publicationOf(event, jsonOfField(data));
-  const filter = { pattern, dialect: "gusher" };
+  const filter = { pattern, reach: call.reach };
   const total = await orFail(
     call,
     "get channel error",
@@ -48,7 +49,7 @@ export async function pushBatch(call: MasterCall): Promise<Response> {
   const { batch_data: text } = await fieldsOf(call, "batch_data");
   if (text === "") throw new MasterError("empty batch data");
   const items = await itemsOf(text, new Slices(call.runtime));
-  await orFail(call, "data error", (context) => publish(context, items), undefined);
+  await orFail(call, "data error", (context) => publish(context, items, call.reach), undefined);
   return json(`{"total":${items.length},"cap":${Buffer.byteLength(text)}}`);
 }
 
@@ -59,15 +60,27 @@ interface Item {
   readonly data: string;
 }
 
-/** In order: all of them pass the engine as one stream. Items that a channel does not take are left out. */
-async function publish({ hub, settings, metrics }: GusherContext, items: readonly Item[]) {
+/**
+ * In order: all of them pass the engine as one stream. Items that a channel does not take are left out, and those for
+ * channels that the caller does not reach: to gusher nobody is there.
+ */
+async function publish(
+  { hub, settings, metrics, onEvent }: GusherContext,
+  items: readonly Item[],
+  reach: Reach,
+) {
   const { channelBytesMax } = settings;
   // Nobody can be subscribed to such a name, and what is kept for it would be kept for nobody.
   if (items.some(({ channel }) => Buffer.byteLength(channel) > channelBytesMax)) {
     metrics.count("limits_hit", { limit: "channel_max_length" });
     throw new MasterError("data error");
   }
-  await publishInOrder(items, ({ channel: name, event, data }) =>
+  const reached = items.filter(({ channel }) => isReachable(hub.namespaces, channel, reach));
+  if (reached.length < items.length) {
+    const detail = "Channels of other dialects need an API key with their scope";
+    onEvent("Push left out", { channels: items.length - reached.length, detail });
+  }
+  await publishInOrder(reached, ({ channel: name, event, data }) =>
     hub.publish({ space: CHANNELS, name }, publicationOf(event, data)),
   );
 }

@@ -28,7 +28,12 @@ async function push(
 ): Promise<Response> {
   const { data } = await fieldsOf(call, "data");
   const payload = { data: { json: jsonOfField(data) } };
-  await orFail(call, "data error", ({ hub }) => hub.push(target, payload), undefined);
+  await orFail(
+    call,
+    "data error",
+    ({ hub }) => hub.push({ ...target, reach: call.reach }, payload),
+    undefined,
+  );
   return json(JSON.stringify({ ...about, data }));
 }
 

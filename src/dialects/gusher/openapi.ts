@@ -198,6 +198,11 @@ function responsesOf({ answer, answerType = "application/json", errors, open }: 
     ...(errors === undefined
       ? {}
       : { 400: { description: "Not done", content: text({ type: "string", enum: errors }) } }),
-    ...(open === true ? {} : { 401: { description: "The API key is missing or not known" } }),
+    ...(open === true
+      ? {}
+      : {
+          401: { description: "The API key is missing or does not count here" },
+          403: { description: "A page of another site calls without a key" },
+        }),
   };
 }

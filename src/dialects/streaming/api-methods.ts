@@ -3,8 +3,8 @@ import { HubError } from "../../core/errors.ts";
 import { globExpression } from "../../core/glob.ts";
 import type { Hub, HubPublishOptions } from "../../core/hub.ts";
 import { jsonOfBytes } from "../../core/json-text.ts";
-import { optionsOf } from "../../core/namespaces.ts";
-import type { Channel, Payload, StreamPosition, Target } from "../../core/types.ts";
+import { isOpenedBy, isReachable, optionsOf } from "../../core/namespaces.ts";
+import type { Channel, Payload, Reach, StreamPosition, Target } from "../../core/types.ts";
 import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
 import { overrideFrom } from "./authority.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
@@ -18,8 +18,13 @@ import { channelOf } from "./subscribe.ts";
 /** Channels of one broadcast: bounds what one request sets off. */
 export const BROADCAST_CHANNELS_MAX = 10_000;
 
+/** Of a call: its app, and what its key reaches there. */
+export interface ApiContext extends StreamingContext {
+  readonly reach: Reach;
+}
+
 type Run<Method extends ApiMethod> = (
-  context: StreamingContext,
+  context: ApiContext,
   request: ApiRequest<Method>,
 ) => Promise<string>;
 
@@ -46,8 +51,14 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     return `{"responses":[${(await Promise.all(responses)).join(",")}]}`;
   },
 
-  async subscribe({ hub }, request) {
-    const { name } = known(hub, request.channel);
+  async subscribe(context, request) {
+    const { hub } = context;
+    const { name } = known(context, request.channel);
+    const options = optionsOf(hub.namespaces, name);
+    // Not even by a key with every scope: what ends the dialect's own grants would not end this.
+    if (options !== undefined && !isOpenedBy(options, undefined)) {
+      throw new HubError("permission_denied", `The authority of "${options.owner}" alone opens it`);
+    }
     const { recover_since: recoverSince, expire_at: expireAt, override } = request;
     await signal(hub, request, {
       do: "subscribe",
@@ -66,12 +77,12 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     return EMPTY;
   },
 
-  async disconnect({ hub }, request) {
+  async disconnect({ hub, reach }, request) {
     const { disconnect: wire, whitelist } = request;
     const target = targetOf(request);
     if (target === undefined) return EMPTY;
     await hub.disconnect(
-      target,
+      { ...target, reach },
       { disconnect: "force_disconnect", ...(wire === undefined ? {} : { wire: withReason(wire) }) },
       whitelist === undefined ? {} : { exceptConnections: whitelist },
     );
@@ -88,8 +99,8 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     return EMPTY;
   },
 
-  async presence({ hub }, { channel }) {
-    const clients = await hub.presence(known(hub, channel));
+  async presence(context, { channel }) {
+    const clients = await context.hub.presence(known(context, channel));
     const entries = clients.map((info): [string, WireClientInfo] => [
       info.connectionId,
       wireInfo(info),
@@ -97,17 +108,17 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     return encodeJsonResult({ presence: { presence: new Map(entries) } });
   },
 
-  async presence_stats({ hub }, { channel }) {
-    const { clients, users } = await hub.presenceStats(known(hub, channel));
+  async presence_stats(context, { channel }) {
+    const { clients, users } = await context.hub.presenceStats(known(context, channel));
     return encodeJsonResult({ presence_stats: { num_clients: clients, num_users: users } });
   },
 
-  async history({ hub }, { channel, limit = 0, since, reverse = false }) {
-    const named = known(hub, channel);
+  async history(context, { channel, limit = 0, since, reverse = false }) {
+    const named = known(context, channel);
     if (reverse && since?.offset === 0) {
       throw new HubError("bad_request", "Nothing lies before offset 0");
     }
-    const page = await hub.history(named, {
+    const page = await context.hub.history(named, {
       limit: limit < 0 ? Number.MAX_SAFE_INTEGER : limit,
       reverse,
       ...(since === undefined ? {} : { since }),
@@ -118,14 +129,14 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     return encodeJsonResult({ history: { publications, ...page.position } });
   },
 
-  async history_remove({ hub }, { channel }) {
-    await hub.removeHistory(known(hub, channel));
+  async history_remove(context, { channel }) {
+    await context.hub.removeHistory(known(context, channel));
     return EMPTY;
   },
 
-  async channels({ hub }, { pattern = "" }) {
+  async channels({ hub, reach }, { pattern = "" }) {
     const options = pattern === "" ? {} : { pattern: globExpression(pattern) };
-    const found = await hub.channels(options);
+    const found = await hub.channels({ ...options, reach });
     const channels = [...found].map(([name, count]) => [name, { num_clients: count }] as const);
     return JSON.stringify({ channels: Object.fromEntries(channels) });
   },
@@ -156,7 +167,7 @@ export function isApiMethod(name: string): name is ApiMethod {
 
 /** The result as JSON text. Throws HubError; `bad_request` when the members are not of their types. */
 export function runApiMethod<Method extends ApiMethod>(
-  context: StreamingContext,
+  context: ApiContext,
   method: Method,
   members: Readonly<Record<string, unknown>>,
 ): Promise<string> {
@@ -185,11 +196,12 @@ function errorText(error: unknown): string {
 type PublicationRequest = Omit<ApiRequest<"publish">, "channel">;
 
 async function publish(
-  { hub, metrics }: StreamingContext,
+  context: ApiContext,
   name: string,
   request: PublicationRequest,
 ): Promise<StreamPosition | undefined> {
-  const channel = known(hub, name);
+  const channel = known(context, name);
+  const { hub, metrics } = context;
   const { tags, idempotency_key: idempotencyKey, version, version_epoch: versionEpoch } = request;
   const options: HubPublishOptions = {
     ...(request.skip_history === true ? { skipHistory: true } : {}),
@@ -214,10 +226,13 @@ function positionText(position: StreamPosition | undefined): string {
 }
 
 /** §17: an empty channel is a bad request here, where no client is to be disconnected. */
-function known(hub: Hub, name: string): Channel {
+function known({ hub, reach }: ApiContext, name: string): Channel {
   if (name === "") throw new HubError("bad_request", "No channel");
   if (optionsOf(hub.namespaces, name) === undefined) {
     throw new HubError("unknown_channel", "Unknown channel namespace");
+  }
+  if (!isReachable(hub.namespaces, name, reach)) {
+    throw new HubError("permission_denied", "The API key lacks the scope of the channel's dialect");
   }
   return channelOf(name);
 }

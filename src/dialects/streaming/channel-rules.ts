@@ -1,13 +1,14 @@
 /** Which channel names there are and who may do what in them, by name and options alone (centrifugo-protocol.md §4.1, §6, §12). */
 import { HubError } from "../../core/errors.ts";
 import {
+  isOpenedBy,
   joinableOptions,
   PRIVATE_PREFIX,
+  USER_BOUNDARY,
   type ChannelOptions,
   type Namespaces,
 } from "../../core/namespaces.ts";
 
-const USER_BOUNDARY = "#";
 const USER_SEPARATOR = ",";
 
 export interface Asker {
@@ -42,20 +43,27 @@ export function isPrivate(name: string): boolean {
   return name.startsWith(PRIVATE_PREFIX);
 }
 
-/** The users named behind the last `#`; undefined when the channel is not limited to any. */
+/**
+ * The users named behind the last `#`; undefined when the channel is not limited to any. A list with an empty id names
+ * nobody: the anonymous are no user, and who wrote `#alice,` meant somebody else too.
+ */
 export function channelUsers(name: string, options: ChannelOptions): readonly string[] | undefined {
   if (!options.allowUserLimitedChannels) return undefined;
   const boundary = name.lastIndexOf(USER_BOUNDARY);
-  return boundary < 0 ? undefined : name.slice(boundary + 1).split(USER_SEPARATOR);
+  if (boundary < 0) return undefined;
+  const users = name.slice(boundary + 1).split(USER_SEPARATOR);
+  return users.includes("") ? [] : users;
 }
 
-export function personalChannel(namespace: string, userId: string): string {
+/** Undefined: the id would be read as several users, or as a part of the name, and the channel be another's too. */
+export function personalChannel(namespace: string, userId: string): string | undefined {
+  if (userId.includes(USER_BOUNDARY) || userId.includes(USER_SEPARATOR)) return undefined;
   return namespace === "" ? `${USER_BOUNDARY}${userId}` : `${namespace}:${USER_BOUNDARY}${userId}`;
 }
 
 /** Without a token: §4.1 rules 8, 10 and 13 to 15. */
 export function maySubscribe(name: string, options: ChannelOptions, asker: Asker): boolean {
-  if (isPrivate(name)) return false;
+  if (isPrivate(name) || !isOpenedBy(options, undefined)) return false;
   const users = channelUsers(name, options);
   if (users !== undefined) return users.includes(asker.userId) || asker.insecure;
   return (
@@ -65,7 +73,7 @@ export function maySubscribe(name: string, options: ChannelOptions, asker: Asker
 }
 
 export function mayPublish(options: ChannelOptions, asker: Asker): boolean {
-  return may(asker, {
+  return may(options, asker, {
     client: options.allowPublishForClient,
     subscriber: options.allowPublishForSubscriber,
     anonymous: options.allowPublishForAnonymous,
@@ -73,7 +81,7 @@ export function mayPublish(options: ChannelOptions, asker: Asker): boolean {
 }
 
 export function mayReadPresence(options: ChannelOptions, asker: Asker): boolean {
-  return may(asker, {
+  return may(options, asker, {
     client: options.allowPresenceForClient,
     subscriber: options.allowPresenceForSubscriber,
     anonymous: options.allowPresenceForAnonymous,
@@ -81,7 +89,7 @@ export function mayReadPresence(options: ChannelOptions, asker: Asker): boolean 
 }
 
 export function mayReadHistory(options: ChannelOptions, asker: Asker): boolean {
-  return may(asker, {
+  return may(options, asker, {
     client: options.allowHistoryForClient,
     subscriber: options.allowHistoryForSubscriber,
     anonymous: options.allowHistoryForAnonymous,
@@ -89,10 +97,12 @@ export function mayReadHistory(options: ChannelOptions, asker: Asker): boolean {
 }
 
 function may(
+  { owner }: ChannelOptions,
   { userId, subscribed, insecure }: Asker,
   allow: { client: boolean; subscriber: boolean; anonymous: boolean },
 ): boolean {
-  if (insecure) return true;
+  // What belongs to another dialect is not streaming's to open up.
+  if (insecure && owner === undefined) return true;
   const granted = allow.client || (allow.subscriber && subscribed);
   return granted && (userId !== "" || allow.anonymous);
 }

@@ -117,7 +117,10 @@ function planSubscriptions(
   const { personalChannel: personal } = settings;
   if (personal.enabled && userId !== "") {
     const name = personalChannel(personal.namespace, userId);
-    if (!plans.has(name)) add(name, {}, false);
+    if (name === undefined) {
+      const detail = 'A user id with "," or "#" has no personal channel';
+      context.onEvent("Personal channel left out", { connection: session.connectionId, detail });
+    } else if (!plans.has(name)) add(name, {}, false);
   }
   for (const name of request.subs.keys()) {
     if (!plans.has(name) && mayAskFor(session, name)) add(name, {}, false);

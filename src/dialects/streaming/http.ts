@@ -2,18 +2,19 @@
 import { Hono, type Context } from "hono";
 import { HubError } from "../../core/errors.ts";
 import { jsonView, type JsonView } from "../../core/json-text.ts";
-import { apiErrorOf, isApiMethod, runApiMethod } from "./api-methods.ts";
+import { ApiRefusal } from "../../auth/api-callers.ts";
+import { apiErrorOf, isApiMethod, runApiMethod, type ApiContext } from "./api-methods.ts";
 import { RAW_MEMBERS } from "./api-schema.ts";
 import type { ApiEnv } from "../dialect.ts";
-import type { StreamingContext } from "./settings.ts";
 
 /** Commands of one batch: bounds what one request sets off. */
 export const BATCH_COMMANDS_MAX = 10_000;
 
 /** Status of each error in the `transport` error mode. */
-const TRANSPORT_STATUS: Readonly<Record<number, 400 | 404 | 409 | 416 | 500>> = {
+const TRANSPORT_STATUS: Readonly<Record<number, 400 | 403 | 404 | 409 | 416 | 500>> = {
   100: 500,
   102: 404,
+  103: 403,
   104: 404,
   107: 400,
   108: 400,
@@ -21,8 +22,8 @@ const TRANSPORT_STATUS: Readonly<Record<number, 400 | 404 | 409 | 416 | 500>> = 
   113: 409,
 };
 
-/** The app that a request's credential belongs to; undefined: there is none, or it is not known. */
-export type Authorize = (request: Request) => StreamingContext | undefined;
+/** The app that a request's credential belongs to, and what it reaches there. */
+export type Authorize = (request: Request) => ApiContext | ApiRefusal;
 
 export function createApi(authorize: Authorize): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>();
@@ -36,9 +37,7 @@ export function createApi(authorize: Authorize): Hono<ApiEnv> {
 
 async function handle(c: Context<ApiEnv>, authorize: Authorize, method: string | undefined) {
   const context = authorize(c.req.raw);
-  if (context === undefined) {
-    return c.text("An API key is missing or not known: send it as X-API-Key\n", 401);
-  }
+  if (context instanceof ApiRefusal) return c.text(`${context.detail}\n`, context.status);
   const known = method === undefined || method === "batch" || isApiMethod(method);
   if (!known) return c.text("404 page not found\n", 404);
   if (c.env.body === undefined) return c.text("The body is too large\n", 413);
@@ -87,12 +86,12 @@ function bodyText(bytes: Uint8Array): string {
   }
 }
 
-function answer(c: Context<ApiEnv>, json: string, status: 200 | 400 | 404 | 409 | 416 | 500) {
+function answer(c: Context<ApiEnv>, json: string, status: 200 | 400 | 403 | 404 | 409 | 416 | 500) {
   return c.body(json, status, { "Content-Type": "application/json" });
 }
 
 async function run(
-  context: StreamingContext,
+  context: ApiContext,
   method: string | undefined,
   body: JsonView,
 ): Promise<string> {
@@ -102,11 +101,7 @@ async function run(
   return runOne(context, typeof named === "string" ? named : "", body.member("params"));
 }
 
-function runOne(
-  context: StreamingContext,
-  method: string,
-  view: JsonView | undefined,
-): Promise<string> {
+function runOne(context: ApiContext, method: string, view: JsonView | undefined): Promise<string> {
   if (!isApiMethod(method)) {
     return Promise.reject(new HubError("method_not_found", "No such method"));
   }
@@ -117,7 +112,7 @@ function runOne(
 }
 
 /** Commands run at the same time; the replies come in their order. */
-async function runBatch(context: StreamingContext, body: JsonView): Promise<string> {
+async function runBatch(context: ApiContext, body: JsonView): Promise<string> {
   const commands = body.member("commands")?.items(BATCH_COMMANDS_MAX) ?? [];
   if (commands.length > BATCH_COMMANDS_MAX) {
     throw new HubError("bad_request", "More commands than one batch may have");

@@ -2,7 +2,7 @@
 import type { ChannelGrant, HeldGrant, SubscriptionGrant } from "../../core/authority.ts";
 import { DisconnectError, HubError } from "../../core/errors.ts";
 import type { Encoder, SubscribeOptions, Subscribed, Subscription } from "../../core/hub.ts";
-import type { ChannelOptions } from "../../core/namespaces.ts";
+import { isOpenedBy, type ChannelOptions } from "../../core/namespaces.ts";
 import type { GroupMember } from "../../core/fanout.ts";
 import { CHANNELS, type Channel, type Payload } from "../../core/types.ts";
 import {
@@ -116,12 +116,16 @@ export interface PlanInput {
   readonly fromToken?: boolean;
 }
 
-/** What §4.2 grants of what was asked. */
+/** What §4.2 grants of what was asked. Throws `permission_denied` for a channel that another dialect's authority opens. */
 export function plan(
   { settings }: StreamingContext,
   session: SubscribingSession,
   { name, options, grant, request, serverSide, fromToken = false }: PlanInput,
 ): SubscribePlan {
+  if (!isOpenedBy(options, grant.grantedBy)) {
+    const message = `The authority of "${options.owner}" alone opens the channel "${name}"`;
+    throw new HubError("permission_denied", message);
+  }
   const asker: Asker = { userId: session.userId, subscribed: true, insecure: settings.insecure };
   const { override = {} } = grant;
   const keepsHistory = options.history !== undefined;

@@ -1,5 +1,7 @@
 /** Who calls the JSON-RPC API, and for which app (task-tokens.md §4.2). */
 import { createHash } from "node:crypto";
+import { ApiRefusal, type ApiCallers } from "../../auth/api-callers.ts";
+import type { ApiKey } from "../../auth/api-keys.ts";
 import type { Clock } from "../../core/runtime.ts";
 import type { TasksContext } from "./context.ts";
 import { REPLAY_MS, TIMESTAMP_SECONDS_MAX } from "./limits.ts";
@@ -11,32 +13,27 @@ export interface Caller {
   may(method: string): boolean;
 }
 
-/** An API key of the server's configuration. */
-export interface CallerKey {
-  readonly app: string;
-  /** `*`, `tasks`, or `tasks:<method>` for one method. */
-  readonly scopes: readonly string[];
-}
-
 export interface AuthenticationOptions {
   /** By public id. */
   readonly contexts: ReadonlyMap<string, TasksContext>;
   readonly secrets: SigningSecrets;
-  /** The key that a request carries; `unknown`: it carries one that is none of ours. */
-  readonly keyOf: (request: Request) => CallerKey | "unknown" | undefined;
+  readonly callers: Pick<ApiCallers, "keyOf" | "foreignPage">;
   /** The public id that a call without any credential counts for: development mode's. */
   readonly openTo?: string | undefined;
   readonly clock: Clock;
 }
 
-/** Undefined: refused. Throws HubError `unavailable` when it cannot be told whether a signature was used before. */
-export type Authenticate = (request: Request, body: Uint8Array) => Promise<Caller | undefined>;
+/** Throws HubError `unavailable` when it cannot be told whether a signature was used before. */
+export type Authenticate = (request: Request, body: Uint8Array) => Promise<Caller | ApiRefusal>;
+
+const NOT_SIGNED = new ApiRefusal(401, "The call is not signed by the app, or its time is over");
+const OTHER_APP = new ApiRefusal(401, "The API key belongs to another app than public-id");
 
 export function createAuthentication(options: AuthenticationOptions): Authenticate {
-  const { contexts, secrets, keyOf, openTo, clock } = options;
+  const { contexts, secrets, callers, openTo, clock } = options;
   const isSigned = createSignatureCheck(secrets);
 
-  async function bySignature(request: Request, body: Uint8Array): Promise<Caller | undefined> {
+  async function bySignature(request: Request, body: Uint8Array): Promise<Caller | ApiRefusal> {
     const header = (name: string) => request.headers.get(name) ?? undefined;
     const [publicId, sign, timestamp] = [
       ...[header("public-id"), header("sign"), header("sign-timestamp")],
@@ -44,17 +41,18 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     const nowMs = clock.epochMs();
     const context = contexts.get(publicId ?? "");
     const signed = isSigned({ publicId, sign, timestamp, body }, nowMs);
-    if (!signed || context === undefined || sign === undefined) return undefined;
+    if (!signed || context === undefined || sign === undefined) return NOT_SIGNED;
     if (timestamp === undefined) {
-      return context.settings.requireTimestamp ? undefined : { context, may: () => true };
+      return context.settings.requireTimestamp ? NOT_SIGNED : { context, may: () => true };
     }
     const fresh = isFresh(timestamp, nowMs) && (await isFirst(context, sign));
-    return fresh ? { context, may: () => true } : undefined;
+    return fresh ? { context, may: () => true } : NOT_SIGNED;
   }
 
-  function byKey(key: CallerKey, publicId: string | null): Caller | undefined {
+  /** Its scopes are `*`, `tasks`, or `tasks:<method>` for one method. */
+  function byKey(key: ApiKey, publicId: string | null): Caller | ApiRefusal {
     const context = contexts.get(key.app);
-    if (context === undefined || (publicId ?? key.app) !== key.app) return undefined;
+    if (context === undefined || (publicId ?? key.app) !== key.app) return OTHER_APP;
     const allowed = new Set(key.scopes);
     return {
       context,
@@ -65,13 +63,14 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   return async (request, body) => {
     const { headers } = request;
     if (headers.has("sign")) return bySignature(request, body);
-    const key = keyOf(request);
-    if (key === "unknown") return undefined;
+    const key = callers.keyOf(request);
+    if (key instanceof ApiRefusal) return key;
     if (key !== undefined) return byKey(key, headers.get("public-id"));
     // Half a credential is a wrong one.
     if (openTo === undefined || headers.has("public-id")) return bySignature(request, body);
     const context = contexts.get(openTo);
-    return context && { context, may: () => true };
+    if (context === undefined) return NOT_SIGNED;
+    return callers.foreignPage(request, openTo) ?? { context, may: () => true };
   };
 }
 

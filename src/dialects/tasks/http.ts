@@ -1,5 +1,6 @@
 /** Where the JSON-RPC API lies on the `api` listener (DESIGN.md §5), and what HTTP says about its answers (task-tokens.md §4.1, §4.4). */
 import { Hono, type Context } from "hono";
+import { ApiRefusal } from "../../auth/api-callers.ts";
 import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
 import type { Random } from "../../core/runtime.ts";
@@ -72,9 +73,11 @@ async function tryAuthenticate(
 ) {
   try {
     const caller = await authenticate(request, body);
-    if (caller !== undefined) return caller;
-    onEvent("API call refused", { code: RPC_ERRORS.unauthorized.code });
-    return new RpcError("unauthorized");
+    if (!(caller instanceof ApiRefusal)) return caller;
+    const { status, detail } = caller;
+    const error = new RpcError(status === 403 ? "forbidden" : "unauthorized");
+    onEvent("API call refused", { code: RPC_ERRORS[error.rpc].code, detail });
+    return error;
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     const id = random.uuid();

@@ -16,6 +16,7 @@ import {
   ok,
   openSockets,
   refused,
+  send,
   subscribe,
   TWO_APPS,
 } from "../../support/gusher-master.ts";
@@ -76,7 +77,7 @@ describe("39: a user", () => {
     expect(await texts(anonymous)).toEqual([]);
   });
 
-  test("gets it by streaming as well", async () => {
+  test("gets it by streaming as well, from a caller whose key has that scope", async () => {
     await using server = await bootGusher({
       config: { streaming: { user_id_http_header: "x-user" } },
     });
@@ -91,7 +92,9 @@ describe("39: a user", () => {
       else pushed.resolve();
     };
     await connected.promise;
-    await callMaster(server, "/push/user/TEST/u1", { data: '{"a":1}' });
+    await callMaster(server, "/push/user/TEST/u1", { data: '{"a":0}' });
+    const headers = { "X-API-Key": "dev-api-key" };
+    await send(`${server.masterUrl}/push/user/TEST/u1`, { fields: { data: '{"a":1}' }, headers });
     await pushed.promise;
     expect(received[1]).toEqual({ push: { message: { data: { a: 1 } } } });
     socket.close();

@@ -142,6 +142,24 @@ describe("§12: the personal channel", () => {
     });
   });
 
+  test.each(["42,43", "42#43", ",", "#"])(
+    "the user %s has none, for it would be another's too, and the log says so",
+    async (sub) => {
+      await using server = await bootStreaming({
+        namespaces: NAMESPACES,
+        withoutNamespace: { allow_user_limited_channels: true },
+        streaming: personal({}),
+      });
+      using client = await openClient(server);
+      expect(await client.ask({ connect: { token: hs256({ sub }) } })).toEqual({
+        connect: { client: client.id, version },
+      });
+      expect(server.logged).toContainEqual(
+        expect.objectContaining({ msg: "Personal channel left out", connection: client.id }),
+      );
+    },
+  );
+
   test("single_connection ends the user's earlier connections with 3504", async () => {
     await using server = await bootStreaming({ streaming: personal({ single_connection: true }) });
     using first = await connectClient(server, { sub: "42" });

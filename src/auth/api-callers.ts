@@ -1,0 +1,116 @@
+/**
+ * Who calls the `api` listener and what the call may reach: one decision for every dialect, by the request's head alone, so
+ * that nothing is read for a caller who may not. Each dialect answers a refusal in its own form.
+ */
+import type { Reach } from "../core/types.ts";
+import { credentialOf, type ApiKey, type ApiKeys } from "./api-keys.ts";
+import { createOriginCheck } from "./origins.ts";
+
+/** Why a call is not served. `detail` is a sentence for the caller and the log, and repeats nothing of the request. */
+export class ApiRefusal {
+  readonly status: 401 | 403;
+  readonly detail: string;
+
+  constructor(status: 401 | 403, detail: string) {
+    this.status = status;
+    this.detail = detail;
+  }
+}
+
+const NO_KEY = new ApiRefusal(401, "An API key is missing or not known: send it as X-API-Key");
+const OTHER_APP = new ApiRefusal(401, "The API key belongs to another app");
+const CONFINED = new ApiRefusal(
+  401,
+  "The API key acts for one organisation, in the events and webhooks API alone",
+);
+const FOREIGN_PAGE = new ApiRefusal(
+  403,
+  "Pages of other sites may not call this: list the page's origin in the app's allowed_origins",
+);
+
+export interface ApiCallers {
+  /** The key that a request carries; undefined: it carries none. A refusal: one that is not known or does not count here. */
+  keyOf(request: Request): ApiKey | ApiRefusal | undefined;
+  /**
+   * Whether a browser sends the request for a page that is not the app's: to be asked wherever no credential is. `app`
+   * absent: any app's pages are as good.
+   */
+  foreignPage(request: Request, app?: string): ApiRefusal | undefined;
+  /** The key of a call that needs one: with this scope, and of this app, if they are given. */
+  admit(
+    request: Request,
+    needs: { readonly scope?: string; readonly app?: string | undefined },
+  ): ApiKey | ApiRefusal;
+  /** A call that needs none, as on a loopback listener. Undefined: it has none that is known, and of this app if one is given. */
+  admitOpen(request: Request, app?: string): ApiKey | ApiRefusal | undefined;
+}
+
+export interface ApiCallersOptions {
+  readonly keys: ApiKeys;
+  readonly apps: readonly { readonly id: string; readonly allowed_origins: readonly string[] }[];
+  /** Of a key that everybody knows: it keeps no page of another site out. */
+  readonly publicHash?: string;
+}
+
+export function createApiCallers({ keys, apps, publicHash }: ApiCallersOptions): ApiCallers {
+  const origins = new Map(
+    // A lone `*` says that any page may connect, not that every page is the app's.
+    apps.map(({ id, allowed_origins: patterns }) => [
+      id,
+      createOriginCheck(patterns.filter((pattern) => pattern !== "*")),
+    ]),
+  );
+
+  function keyOf(request: Request): ApiKey | ApiRefusal | undefined {
+    const credential = credentialOf(request.headers, request.url);
+    if (credential === undefined) return undefined;
+    const key = keys.find(credential);
+    if (key === undefined) return NO_KEY;
+    if (key.organisation !== "*") return CONFINED;
+    return (key.hash === publicHash ? foreignPage(request, key.app) : undefined) ?? key;
+  }
+
+  function foreignPage({ headers }: Request, app?: string): ApiRefusal | undefined {
+    if (headers.get("sec-fetch-site") === "cross-site") return FOREIGN_PAGE;
+    const origin = headers.get("origin");
+    if (origin === null || isOwnPage(origin, headers.get("host"))) return undefined;
+    const checks = app === undefined ? [...origins.values()] : [origins.get(app)];
+    return checks.some((isListed) => isListed?.(origin)) ? undefined : FOREIGN_PAGE;
+  }
+
+  return {
+    keyOf,
+    foreignPage,
+    admit(request, { scope, app }) {
+      const key = keyOf(request) ?? NO_KEY;
+      if (key instanceof ApiRefusal) return key;
+      if (app !== undefined && app !== key.app) return OTHER_APP;
+      if (scope === undefined || key.scopes.some((held) => held === "*" || held === scope)) {
+        return key;
+      }
+      return new ApiRefusal(401, `The API key lacks the scope "${scope}"`);
+    },
+    admitOpen(request, app) {
+      const key = keyOf(request);
+      if (key === undefined || key === NO_KEY) return foreignPage(request, app);
+      if (key instanceof ApiRefusal || (app ?? key.app) === key.app) return key;
+      return foreignPage(request, app);
+    },
+  };
+}
+
+/** What a call of this dialect's API reaches: what the dialect may join, and what the key's scopes add to it. */
+export function reachOf(dialect: string, key: ApiKey | undefined): Reach {
+  if (key === undefined) return [dialect];
+  if (key.scopes.includes("*")) return "all";
+  // Of a dialect with several scopes the one for publishing.
+  return [dialect, ...key.scopes.map((scope) => scope.replace(/:publish$/, ""))];
+}
+
+/** A page of this listener itself. By a name it could be anyone's page, whose name was made to lead here. */
+function isOwnPage(origin: string, host: string | null): boolean {
+  const page = URL.parse(origin);
+  return page !== null && page.host === host && LOOPBACK_HOST.test(page.hostname);
+}
+
+const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
