@@ -1,6 +1,7 @@
 /** Presence and control of several nodes: what becomes of a node that is gone, and of entries that a server loses. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startRedis, type RedisServer } from "../../../test/support/redis.ts";
+import { createRandom } from "../../../test/support/random.ts";
 import { createTestRuntime, type TestRuntime } from "../../../test/support/runtime.ts";
 import { HEARTBEAT_MS, LEASE_MS } from "./nodes.ts";
 import { ROOM, startEngine } from "./test-engine.ts";
@@ -35,7 +36,9 @@ function cluster() {
 
 /** Nodes that share their time must not share their names. */
 function withOtherChance(runtime: TestRuntime): TestRuntime {
-  return Object.create(runtime, { random: { value: createTestRuntime((prefixes += 1)).random } });
+  return Object.create(runtime, {
+    random: { value: createTestRuntime(10_000 + (prefixes += 1)).random },
+  });
 }
 
 const client = (connectionId: string, userId = "") => ({ connectionId, userId });
@@ -76,6 +79,98 @@ test("entries of a node that is gone vanish with its lease, within two heartbeat
   expect(await living.presence.stats(ROOM)).toEqual({ clients: 1, users: 1 });
   const keys = (await server.command("KEYS", `${at.prefix}:{app:*`)) as string[];
   expect(keys).toHaveLength(3);
+});
+
+/** What the server does with a lease's entries that nobody met for `ENTRIES_KEPT_MS`. */
+async function dropEntriesOf(prefix: string, connectionId: string): Promise<void> {
+  for (const key of (await server.command("KEYS", `${prefix}:{app:*:p:*`)) as string[]) {
+    if ((await server.command("HEXISTS", key, connectionId)) === 1)
+      await server.command("DEL", key);
+  }
+}
+
+async function usersIn(prefix: string): Promise<unknown> {
+  const [key = ""] = (await server.command("KEYS", `${prefix}:{app:*:u`)) as string[];
+  return server.command("HLEN", key);
+}
+
+test("users of a dead node whose entries the server has dropped are counted no more, once somebody looks", async () => {
+  const at = cluster();
+  await using living = await at.live();
+  await using dead = await at.still();
+  for (const id of ["d1", "d2", "d3"]) await dead.presence.put(ROOM, client(id, id));
+  await living.presence.put(ROOM, client("l1", "ann"));
+  await at.pass(LEASE_MS);
+  await dropEntriesOf(at.prefix, "d1");
+  expect(await living.presence.stats(ROOM)).toEqual({ clients: 1, users: 1 });
+  expect(await usersIn(at.prefix)).toBe(1);
+});
+
+test("where nobody ever looks, the next node that comes forgets what dead ones left", async () => {
+  const at = cluster();
+  await using living = await at.live();
+  await living.presence.put(ROOM, client("l1", "ann"));
+  for (let generation = 0; generation < 5; generation += 1) {
+    await using dead = await at.still();
+    await dead.presence.put(ROOM, client(`d${generation}`, `dan${generation}`));
+    await at.pass(LEASE_MS);
+    await dropEntriesOf(at.prefix, `d${generation}`);
+  }
+  await using next = await at.live();
+  await next.presence.put(ROOM, client("n1", "ann"));
+  expect(await usersIn(at.prefix)).toBe(1);
+  const keys = (await server.command("KEYS", `${at.prefix}:{app:*`)) as string[];
+  expect(keys).toHaveLength(4);
+  expect(await living.presence.stats(ROOM)).toEqual({ clients: 2, users: 1 });
+});
+
+test("counts are right whatever nodes come, go, die and are forgotten", async () => {
+  const random = createRandom("presence");
+  const at = cluster();
+  await using nodes = new AsyncDisposableStack();
+  const reader = nodes.use(await at.live());
+  /** Each with its entries: connection and user. Those that are not here do not beat any more. */
+  const alive = new Map<Awaited<ReturnType<typeof at.still>>, Map<string, string>>();
+  const dead: string[] = [];
+  let made = 0;
+  for (let step = 0; step < 300; step += 1) {
+    const chance = random.integer(100);
+    if (alive.size === 0 || (chance < 5 && alive.size < 4)) {
+      alive.set(nodes.use(await at.still()), new Map());
+    }
+    const [node, entries] = random.pick([...alive]);
+    const [first] = entries.keys();
+    if (chance < 12) {
+      dead.push(...entries.keys());
+      alive.delete(node);
+    } else if (chance < 20) await dropEntriesOf(at.prefix, dead.pop() ?? "");
+    else if (chance < 55) {
+      const [id, user] = [`c${(made += 1)}`, `u${random.integer(6)}`];
+      entries.set(id, user);
+      await node.presence.put(ROOM, client(id, user));
+    } else if (chance < 70 && first !== undefined) {
+      entries.delete(first);
+      await node.presence.remove(ROOM, first);
+    } else if (chance < 85) await pass();
+  }
+  await pass();
+  await expectCounts();
+
+  async function pass(): Promise<void> {
+    for (let ms = 0; ms < LEASE_MS; ms += HEARTBEAT_MS) {
+      await at.pass(HEARTBEAT_MS);
+      for (const node of alive.keys()) await beat(node);
+    }
+    // Looking mends: most of the time nobody does.
+    if (random.chance(0.3)) await expectCounts();
+  }
+
+  async function expectCounts(): Promise<void> {
+    const there = [...alive.values()].flatMap((entries) => [...entries]);
+    expect(await idsIn(reader)).toEqual(there.map(([id]) => id).sort());
+    const users = new Set(there.map(([, user]) => user)).size;
+    expect(await reader.presence.stats(ROOM)).toEqual({ clients: there.length, users });
+  }
 });
 
 test("many entries of a dead node are thrown away in parts", async () => {

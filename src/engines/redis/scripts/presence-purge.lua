@@ -15,5 +15,6 @@ for index = 1, #entries, 2 do
   count(KEYS[2], entries[index + 1], -1)
 end
 local left = redis.call('HLEN', KEYS[3])
-if left == 0 then redis.call('SREM', KEYS[1], ARGV[1]) end
+if #entries == 0 then forgetDropped(KEYS[1], KEYS[2])
+elseif left == 0 then redis.call('SREM', KEYS[1], ARGV[1]) end
 return left

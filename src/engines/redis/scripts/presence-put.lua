@@ -17,6 +17,7 @@ if old ~= ARGV[3] then
   count(KEYS[2], ARGV[3], 1)
   redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
 end
-redis.call('SADD', KEYS[1], ARGV[1])
+-- With each node that comes, what others have left is looked at: nobody else may for long.
+if redis.call('SADD', KEYS[1], ARGV[1]) == 1 then forgetDropped(KEYS[1], KEYS[2]) end
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[4]) end
 return 1
