@@ -57,7 +57,10 @@ function verifierOf(config: Config, app: string, runtime: Runtime): VerifyToken 
   return (token, kind) => sets[kind].verify(token);
 }
 
-function settingsOf({ streaming, channel }: Config, serverVersion: string): StreamingSettings {
+function settingsOf(
+  { streaming, channel, development }: Config,
+  serverVersion: string,
+): StreamingSettings {
   const { subscribe_to_user_personal_channel: personal, rpc_ping: rpcPing } = streaming;
   return {
     allowAnonymousConnectWithoutToken: streaming.allow_anonymous_connect_without_token,
@@ -85,6 +88,7 @@ function settingsOf({ streaming, channel }: Config, serverVersion: string): Stre
       singleConnection: personal.single_connection,
     },
     rpcPingMethod: rpcPing.enabled ? rpcPing.method : "",
+    explainsBadRequests: development,
     serverVersion,
   };
 }

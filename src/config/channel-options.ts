@@ -76,10 +76,10 @@ const options = {
       "RE2 expression that must match in the channel's name behind the namespace. Empty: that part must be ASCII.",
     ),
   publication_data_format: z
-    .enum(["json", "json_object", "binary"])
-    .default("json")
+    .enum(["", "json", "json_object", "binary"])
+    .default("")
     .describe(
-      "What a publication's data must be: any JSON, a JSON object, or any bytes. `binary` only where streaming alone may join.",
+      "What a publication's data must be. Empty: any JSON or, from Protobuf clients and `b64data`, any bytes but none; clients whose protocol is JSON are disconnected by bytes that are not. `json`: any JSON. `json_object`: a JSON object. `binary`: any bytes and none at all, only where streaming alone may join.",
     ),
 } as const;
 

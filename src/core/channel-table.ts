@@ -1,6 +1,7 @@
 /** The channels of one app that are live on this node, and the rules that hold for each by its name. */
 import { OWN_SPACE_META_TTL_MS } from "./limits.ts";
 import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
+import { requireUnicode } from "./names.ts";
 import { optionsOf, type ChannelOptions, type Namespaces } from "./namespaces.ts";
 import { CHANNELS, type Channel } from "./types.ts";
 
@@ -27,20 +28,21 @@ export class ChannelTable {
 
   /**
    * Undefined outside the namespaces. An unknown prefix is part of a free name here; a dialect to which it is an error asks
-   * before it calls.
+   * before it calls. Throws `bad_request` for a name that is none, in every space.
    */
   optionsOf(channel: Channel): ChannelOptions | undefined {
+    requireUnicode(channel.name, "channel's name");
     if (channel.space !== CHANNELS) return undefined;
     return optionsOf(this.#namespaces, channel.name) ?? this.#namespaces.withoutNamespace;
   }
 
   /**
    * How long the channel's stream outlives its last publication; undefined when it keeps no history. Outside the namespaces each
-   * publication says what is kept of it.
+   * publication says what is kept of it. Throws likewise.
    */
   metaTtlOf(channel: Channel): number | undefined {
-    if (channel.space !== CHANNELS) return OWN_SPACE_META_TTL_MS;
-    return this.optionsOf(channel)?.history?.metaTtlMs;
+    const options = this.optionsOf(channel);
+    return channel.space === CHANNELS ? options?.history?.metaTtlMs : OWN_SPACE_META_TTL_MS;
   }
 
   find(channel: Channel): LiveChannel | undefined {
@@ -57,16 +59,14 @@ export class ChannelTable {
     return [...this.#spaces.values()].flatMap((names) => [...names.values()]);
   }
 
-  /** The channel's live object, made when it is the first use; each call is one subscription's use. */
+  /** The channel's live object, made when it is the first use; each call is one subscription's use. Throws likewise. */
   acquire(channel: Channel): LiveChannel {
-    let names = this.#spaces.get(channel.space);
-    if (names === undefined) this.#spaces.set(channel.space, (names = new Map()));
-    let live = names.get(channel.name);
+    let live = this.find(channel);
     if (live === undefined) {
-      names.set(
-        channel.name,
-        (live = new LiveChannel(this.#host, channel, this.metaTtlOf(channel))),
-      );
+      live = new LiveChannel(this.#host, channel, this.metaTtlOf(channel));
+      let names = this.#spaces.get(channel.space);
+      if (names === undefined) this.#spaces.set(channel.space, (names = new Map()));
+      names.set(channel.name, live);
       this.#size++;
     }
     live.uses++;

@@ -8,6 +8,7 @@ import type { AppEngine } from "./engine.ts";
 import { HubError } from "./errors.ts";
 import type { Hub, HubHistoryQuery } from "./hub.ts";
 import { POSITION_CHECK_INTERVAL_MS } from "./limits.ts";
+import { requireUnicode } from "./names.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { createPublishing } from "./publishing.ts";
 import type { Runtime } from "./runtime.ts";
@@ -108,6 +109,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     app,
     namespaces,
     connect(subscriber) {
+      requireUnicode(subscriber.userId, "user id");
       const connection = new HubConnection(host, subscriber);
       connections.add(connection);
       return connection;
@@ -117,7 +119,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       optionsFor: (channel) => channels.optionsOf(channel),
       channels: (filter) => control.channels(filter),
     }),
-    note: (channel, note) =>
+    note: async (channel, note) =>
       broker.announce(
         channel,
         { type: "note", note },

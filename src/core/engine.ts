@@ -48,8 +48,7 @@ export interface PublishOptions {
   readonly history?: HistoryLimits;
   /** The same key on the same channel within `IDEMPOTENCY_TTL_MS` answers the first result and publishes nothing, also when calls race. */
   readonly idempotencyKey?: string;
-  /** > 0. With history: dropped (the answer is the current position) when not above the last one stored under the same `versionEpoch`; an absent one is `""`. */
-  readonly version?: number;
+  /** A publication whose `version` is not above the last one stored under the same epoch of versions is dropped: the answer is the current position. Default `""`. */
   readonly versionEpoch?: string;
 }
 

@@ -25,7 +25,6 @@ export interface HubPublishOptions {
   /** In a space of a dialect's own, which no namespace rules: how much is kept at the least; absent: the publication takes no offset. Elsewhere the channel's options say. */
   readonly history?: HistoryLimits;
   readonly idempotencyKey?: string;
-  readonly version?: number;
   readonly versionEpoch?: string;
 }
 

@@ -2,7 +2,14 @@ import { expect, test } from "bun:test";
 import { createRandom, type Random } from "../../test/support/random.ts";
 import { HubError } from "./errors.ts";
 import { JSON_DEPTH_MAX } from "./json-check.ts";
-import { compactJson, type JsonView, jsonOfBytes, jsonView } from "./json-text.ts";
+import {
+  compactJson,
+  type JsonView,
+  jsonOfBytes,
+  jsonView,
+  jsonViews,
+  objectEnd,
+} from "./json-text.ts";
 
 const VALID = [
   ...["{}", "[]", '""', "0", "-0", "1e400", "1E+2", "-1.50e-07", "true", "false", "null"],
@@ -80,6 +87,35 @@ test("jsonOfBytes() gives undefined for what is not UTF-8 JSON", () => {
   expect(jsonOfBytes(Buffer.from('\ufeff"a"'))).toBeUndefined();
   expect(jsonOfBytes(new Uint8Array())).toBeUndefined();
   expect(jsonOfBytes(Buffer.from("[1]"))).toBe("[1]");
+});
+
+test("jsonViews() gives values that stand one behind the other", () => {
+  const raws = (text: string, countMax = 9) => jsonViews(text, countMax).map(({ raw }) => raw);
+  expect(raws("")).toEqual([]);
+  expect(raws(" \n\t ")).toEqual([]);
+  expect(raws('{"a": "}{\\""}\n\n{"b":{}}{} \r\n')).toEqual(['{"a":"}{\\""}', '{"b":{}}', "{}"]);
+  expect(raws("{}[{}]")).toEqual(["{}", "[{}]"]);
+  expect(raws("7")).toEqual(["7"]);
+  expect(raws("{}{}{}", 3)).toHaveLength(3);
+  expect(raws("{}{}{}{}{", 3)).toHaveLength(4);
+  for (const broken of [
+    "{",
+    "{}{",
+    "{}}",
+    "{},{}",
+    "7 8",
+    "[]{}",
+    '{"a":"}',
+    "{}\u00a0{}",
+    "{a}",
+  ]) {
+    expect(() => jsonViews(broken, 9)).toThrow(HubError);
+  }
+});
+
+test("objectEnd() steps over strings, and knows where there is no object", () => {
+  expect(objectEnd('x{"}":["\\"}"]}y', 1)).toBe(14);
+  for (const none of ["", "{", '{"}', "[]", " {}"]) expect(objectEnd(none, 0)).toBeUndefined();
 });
 
 test("jsonView() cuts payloads out of a command and of HTTP bodies verbatim", () => {

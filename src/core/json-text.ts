@@ -14,6 +14,7 @@ import {
   isSpace,
 } from "./json-check.ts";
 import { HubError } from "./errors.ts";
+import type { Payload } from "./types.ts";
 
 /** The same text without white space outside strings. Throws HubError `bad_request` when it is not one JSON value. */
 export function compactJson(text: string): string {
@@ -30,12 +31,44 @@ export function jsonOfBytes(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** A payload as it is spliced into JSON; undefined when it is bytes that are not JSON. */
+export function jsonOfPayload(payload: Payload): string | undefined {
+  return "json" in payload ? payload.json : jsonOfBytes(payload.bytes);
+}
+
 /** Throws HubError `bad_request` when the text is not one JSON value; from then on the view cannot fail. */
 export function jsonView(text: string): JsonView {
   const tape: number[] = [];
   const spaced = checkJson(text, tape);
   const start = spaced ? skipSpace(text, 0) : 0;
   return new JsonView({ text, spaced, tape }, start, text.length, 0);
+}
+
+/**
+ * The values of a text that has one behind the other, with or without white space between them; all but the last are objects.
+ * Of more than `countMax`, one more than that. Throws HubError `bad_request` likewise.
+ */
+export function jsonViews(text: string, countMax: number): readonly JsonView[] {
+  const views: JsonView[] = [];
+  for (let at = skipSpace(text, 0); at < text.length && views.length <= countMax;) {
+    const end = objectEnd(text, at) ?? text.length;
+    views.push(jsonView(text.slice(at, end)));
+    at = skipSpace(text, end);
+  }
+  return views;
+}
+
+/** Where the object that begins here ends, going by its braces and strings alone; undefined when none begins here, or it has no end. */
+export function objectEnd(text: string, start: number): number | undefined {
+  if (text.charCodeAt(start) !== OPEN_BRACE) return undefined;
+  let depth = 0;
+  for (let at = start; at < text.length;) {
+    const char = text.charCodeAt(at);
+    at = char === QUOTE ? stringEnd(text, at) : at + 1;
+    if (char === OPEN_BRACE) depth++;
+    else if (char === CLOSE_BRACE && --depth === 0) return at;
+  }
+  return undefined;
 }
 
 /** One value inside checked JSON text. Nothing is parsed until asked for. */
@@ -196,7 +229,7 @@ function stringValue(quoted: string): string {
   return quoted.includes("\\") ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
 }
 
-// What follows relies on checked text: it looks for ends only.
+// What follows looks for ends only, and relies on checked text for the right ones.
 
 function skipSpace(text: string, start: number): number {
   let at = start;

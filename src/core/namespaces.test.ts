@@ -3,14 +3,10 @@ import { namespaces } from "../../test/support/recorder.ts";
 import { isOpenedBy, isReachable, joinableOptions, namespaceOf, optionsOf } from "./namespaces.ts";
 
 test("a namespace is what stands before the first colon, behind a leading $", () => {
-  expect(["a:b", "$a:b:c", "a", "$a", ":x", "a:"].map(namespaceOf)).toEqual([
-    "a",
-    "a",
-    undefined,
-    undefined,
-    "",
-    "a",
-  ]);
+  expect(["a:b", "$a:b:c", "a:"].map(namespaceOf)).toEqual(["a", "a", "a"]);
+  for (const name of ["a", "$a", "$", ":x", "$:x", "::x"]) {
+    expect(namespaceOf(name)).toBeUndefined();
+  }
 });
 
 const both = { names: ["streaming", "gusher"], implied: false };

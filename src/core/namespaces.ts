@@ -39,7 +39,8 @@ export interface ChannelOptions {
   readonly allowUserLimitedChannels: boolean;
   /** Must match somewhere in the name's part behind the namespace; absent: that part is ASCII. */
   readonly channelRegex?: { test(name: string): boolean };
-  readonly publicationDataFormat: "json" | "json_object" | "binary";
+  /** `""`: JSON, and from Protobuf clients and servers bytes of any kind, save none at all; `binary` takes these too. */
+  readonly publicationDataFormat: "" | "json" | "json_object" | "binary";
 }
 
 export interface Namespaces {
@@ -53,11 +54,11 @@ export const PRIVATE_PREFIX = "$";
 export const USER_BOUNDARY = "#";
 const BOUNDARY = ":";
 
-/** The part before the first `:` behind a leading `$`; undefined without one. */
+/** The part before the first `:` behind a leading `$`; undefined without one, or when it is empty. */
 export function namespaceOf(name: string): string | undefined {
   const start = name.startsWith(PRIVATE_PREFIX) ? PRIVATE_PREFIX.length : 0;
   const end = name.indexOf(BOUNDARY, start);
-  return end < 0 ? undefined : name.slice(start, end);
+  return end <= start ? undefined : name.slice(start, end);
 }
 
 /** The options of a channel for servers' calls, which no dialect restricts; undefined when the namespace does not exist. */

@@ -4,6 +4,7 @@ import { HubError } from "./errors.ts";
 import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
 import { compactJson, jsonOfBytes } from "./json-text.ts";
 import { LOSSY_HISTORY_SIZE_MIN, PUBLISH_SLICE_PUBLICATIONS } from "./limits.ts";
+import { requireUnicode } from "./names.ts";
 import type { ChannelOptions } from "./namespaces.ts";
 import {
   CHANNELS,
@@ -30,6 +31,9 @@ export function createPublishing({
     publication: NewPublication,
     options: HubPublishOptions = {},
   ): Promise<StreamPosition | undefined> {
+    const { idempotencyKey, versionEpoch } = options;
+    if (idempotencyKey !== undefined) requireUnicode(idempotencyKey, "idempotency key");
+    if (versionEpoch !== undefined) requireUnicode(versionEpoch, "version's epoch");
     const channelOptions = optionsFor(channel);
     const data = checkedData(publication.data, channelOptions?.publicationDataFormat ?? "json");
     const { skipHistory, history: asked, ...rest } = options;
@@ -80,13 +84,18 @@ function isRefusal(error: unknown): boolean {
   return error instanceof HubError && error.code === "bad_request";
 }
 
-/** JSON is checked and compacted here, once per publication; a binary namespace takes anything. */
+/** JSON is checked and compacted here, once per publication. Bytes go on as they are: whoever splices them into JSON compacts them. */
 function checkedData(data: Payload, format: ChannelOptions["publicationDataFormat"]): Payload {
-  if (format === "binary") return data;
-  const json = "json" in data ? compactJson(data.json) : jsonOfBytes(data.bytes);
+  const checked = "json" in data ? { json: compactJson(data.json) } : data;
+  if (format === "binary") return checked;
+  if ("bytes" in checked && checked.bytes.length === 0) {
+    throw new HubError("bad_request", "A publication needs data");
+  }
+  if (format === "") return checked;
+  const json = "json" in checked ? checked.json : jsonOfBytes(checked.bytes);
   if (json === undefined) throw new HubError("bad_request", "The data is not JSON in UTF-8");
   if (format === "json_object" && !json.startsWith("{")) {
     throw new HubError("bad_request", "The channel takes JSON objects only");
   }
-  return { json };
+  return checked;
 }

@@ -39,6 +39,8 @@ export interface NewPublication {
   readonly tags?: Tags;
   /** Set when a connection published; absent for a server's publication. */
   readonly publisher?: ClientInfo;
+  /** > 0: which state of its subject it tells of. With history it is dropped when not above the last stored one (`PublishOptions.versionEpoch`). */
+  readonly version?: number;
   /** This connection does not receive it. */
   readonly exceptConnectionId?: string;
 }

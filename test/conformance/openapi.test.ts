@@ -77,7 +77,8 @@ test("every operation of the streaming API answers as its schema says", async ()
       true,
       null,
     ]);
-    expect(answer).toMatchObject({ result });
+    // Alone among the methods, a batch is answered bare.
+    expect<unknown>(answer).toMatchObject(method === "batch" ? result : { result });
     called.add(`/api/${method}`);
   }
   // Nothing is registered that `rpc` could call: its one answer is an error.

@@ -39,6 +39,8 @@ export interface BootedServer extends RunningServer, AsyncDisposable {
 export interface ApiAnswer {
   readonly result?: Readonly<Record<string, unknown>>;
   readonly error?: { readonly code: number; readonly message: string };
+  /** Of `batch`, whose answer is bare. */
+  readonly replies?: readonly unknown[];
 }
 
 export function temporaryDir(): string {

@@ -1,4 +1,5 @@
 /** A server of the streaming dialect for its tests, and a client that sends and sees its JSON frames as they are. */
+import { expect } from "bun:test";
 import { rmSync } from "node:fs";
 import type { TestRuntime } from "./runtime.ts";
 import { createTestRuntime } from "./runtime.ts";
@@ -187,6 +188,9 @@ export async function callApi(server: StreamingServer, { path, ...init }: ApiCal
   return { status: response.status, body: json ? (JSON.parse(text) as unknown) : text };
 }
 
+/** In development mode it goes on to say what is bad. */
+export const BAD_REQUEST: string = expect.stringMatching(/^bad request(?:: \S.+)?$/);
+
 /** As replies have them (§8.1). */
 export const ERRORS = {
   100: { code: 100, message: "internal server error", temporary: true },
@@ -195,7 +199,7 @@ export const ERRORS = {
   104: { code: 104, message: "method not found" },
   105: { code: 105, message: "already subscribed" },
   106: { code: 106, message: "limit exceeded" },
-  107: { code: 107, message: "bad request" },
+  107: { code: 107, message: BAD_REQUEST },
   108: { code: 108, message: "not available" },
   109: { code: 109, message: "token expired" },
   110: { code: 110, message: "expired" },

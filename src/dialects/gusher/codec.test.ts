@@ -30,7 +30,14 @@ describe("encoder", () => {
     expect(encoder.encode({ type: "direct", data: { json: '"hello"' } })).toBe('"hello"');
   });
 
-  test("bytes end a channel's connections, joins and leaves are none of its pushes", () => {
+  test("bytes that are JSON are spliced in compact", () => {
+    const data = { bytes: Buffer.from(' { "n" : 9007199254740993 }\n') };
+    const compact = '{"n":9007199254740993}';
+    expect(encoder.encode(published({ data }))).toEndWith(`,"data":${compact}}`);
+    expect(encoder.encode({ type: "direct", data })).toBe(compact);
+  });
+
+  test("other bytes end a channel's connections, joins and leaves are none of its pushes", () => {
     const data = { bytes: new Uint8Array([1]) };
     expect(encoder.encode(published({ data }))).toEqual({ disconnect: "inappropriate_protocol" });
     expect(encoder.encode({ type: "direct", data })).toBeUndefined();

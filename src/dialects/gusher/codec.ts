@@ -1,7 +1,7 @@
 /** The wire (§5.1 to §5.8, Appendix B): what clients send, and every frame that they are sent, its members in the original's order. */
 import { HubError } from "../../core/errors.ts";
 import type { Encoder } from "../../core/hub.ts";
-import { jsonView, type JsonView } from "../../core/json-text.ts";
+import { jsonOfPayload, jsonView, objectEnd, type JsonView } from "../../core/json-text.ts";
 import type { Tags } from "../../core/types.ts";
 
 /** The event of a publication that names none (DESIGN.md §3). */
@@ -98,12 +98,13 @@ export const encoder: Encoder = {
     switch (push.type) {
       case "publication": {
         const { data, tags } = push.publication;
-        if ("bytes" in data) return { disconnect: "inappropriate_protocol" };
-        return encodeChannelPush(push.channel.name, tags, data.json);
+        const json = jsonOfPayload(data);
+        if (json === undefined) return { disconnect: "inappropriate_protocol" };
+        return encodeChannelPush(push.channel.name, tags, json);
       }
       case "direct":
         // No position promises it, so a payload that this wire cannot carry costs nobody the connection.
-        return "json" in push.data ? push.data.json : undefined;
+        return jsonOfPayload(push.data);
       case "join":
       case "leave":
       case "note":
@@ -127,7 +128,7 @@ function firstObject(text: string): JsonView {
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
   }
-  const end = firstObjectEnd(text);
+  const end = objectEnd(text, text.search(/\S/));
   if (end === undefined || end === text.length) throw notJson();
   try {
     return jsonView(text.slice(0, end));
@@ -139,23 +140,6 @@ function firstObject(text: string): JsonView {
 
 function notJson(cause?: HubError): MalformedFrame {
   return new MalformedFrame("The frame is no JSON object", { cause });
-}
-
-/** Where the object that the text begins with ends, going by its braces and strings alone. */
-function firstObjectEnd(text: string): number | undefined {
-  if (!text.trimStart().startsWith("{")) return undefined;
-  let depth = 0;
-  let quoted = false;
-  for (let at = text.indexOf("{"); at < text.length; at++) {
-    const char = text[at];
-    if (quoted) {
-      if (char === "\\") at++;
-      else if (char === '"') quoted = false;
-    } else if (char === '"') quoted = true;
-    else if (char === "{") depth++;
-    else if (char === "}" && --depth === 0) return at + 1;
-  }
-  return undefined;
 }
 
 function stringIn(data: JsonView, name: string): string {

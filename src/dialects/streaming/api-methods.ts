@@ -1,12 +1,15 @@
 /** What each method of the server API does (centrifugo-protocol.md §17). Each answers its result as JSON text. */
+import type { z } from "zod";
 import { HubError } from "../../core/errors.ts";
 import { globExpression } from "../../core/glob.ts";
 import type { Hub, HubPublishOptions } from "../../core/hub.ts";
 import { jsonOfBytes } from "../../core/json-text.ts";
+import { requireUnicode } from "../../core/names.ts";
 import { isOpenedBy, isReachable, optionsOf } from "../../core/namespaces.ts";
 import type { Channel, Payload, Reach, StreamPosition, Target } from "../../core/types.ts";
 import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
 import { overrideFrom } from "./authority.ts";
+import { serverChannelOptions } from "./channel-rules.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
 import { DISCONNECTS, wireErrorOf } from "./errors.ts";
 import { encodeJsonResult } from "./json-encode.ts";
@@ -36,30 +39,34 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
 
   async broadcast(context, request) {
     const { channels } = request;
-    if (channels.length === 0) throw new HubError("bad_request", "No channels");
+    if (channels.length === 0) throw new HubError("bad_request", '"channels" is empty');
     if (channels.length > BROADCAST_CHANNELS_MAX) {
       throw new HubError("bad_request", "More channels than one broadcast may have");
     }
-    payloadOf(request);
     const responses = channels.map(async (name) => {
       try {
         return `{"result":${positionText(await publish(context, name, request))}}`;
       } catch (error) {
-        return `{"error":${errorText(error)}}`;
+        if (!(error instanceof HubError)) throw error;
+        return `{"error":${JSON.stringify(apiErrorOf(error, context.settings))}}`;
       }
     });
     return `{"responses":[${(await Promise.all(responses)).join(",")}]}`;
   },
 
+  /** What no session could do is refused here: sessions answer nobody. */
   async subscribe(context, request) {
-    const { hub } = context;
+    const { hub, runtime } = context;
     const { name } = known(context, request.channel);
-    const options = optionsOf(hub.namespaces, name);
+    const options = serverChannelOptions(hub.namespaces, name);
     // Not even by a key with every scope: what ends the dialect's own grants would not end this.
-    if (options !== undefined && !isOpenedBy(options, undefined)) {
+    if (!isOpenedBy(options, undefined)) {
       throw new HubError("permission_denied", `The authority of "${options.owner}" alone opens it`);
     }
     const { recover_since: recoverSince, expire_at: expireAt, override } = request;
+    if (expireAt && expireAt * 1000 <= runtime.clock.epochMs()) {
+      throw new HubError("bad_request", '"expire_at" is in the past');
+    }
     await signal(hub, request, {
       do: "subscribe",
       channel: name,
@@ -72,8 +79,10 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     return EMPTY;
   },
 
-  async unsubscribe({ hub }, request) {
-    await signal(hub, request, { do: "unsubscribe", channel: request.channel ?? "" });
+  async unsubscribe(context, request) {
+    const { channel = "" } = request;
+    if (channel !== "") known(context, channel);
+    await signal(context.hub, request, { do: "unsubscribe", channel });
     return EMPTY;
   },
 
@@ -116,7 +125,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
   async history(context, { channel, limit = 0, since, reverse = false }) {
     const named = known(context, channel);
     if (reverse && since?.offset === 0) {
-      throw new HubError("bad_request", "Nothing lies before offset 0");
+      throw new HubError("bad_request", '"since": nothing lies before offset 0');
     }
     const page = await context.hub.history(named, {
       limit: limit < 0 ? Number.MAX_SAFE_INTEGER : limit,
@@ -173,24 +182,29 @@ export function runApiMethod<Method extends ApiMethod>(
 ): Promise<string> {
   const parsed = API_METHODS[method].request.safeParse(members);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const about = `${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`;
-    return Promise.reject(new HubError("bad_request", about));
+    return Promise.reject(new HubError("bad_request", problemOf(parsed.error.issues[0])));
   }
   return RUN[method](context, parsed.data as ApiRequest<Method>);
 }
 
-/** The API's error object: the client protocol's codes with two texts of its own (§17). */
-export function apiErrorOf(error: HubError): { readonly code: number; readonly message: string } {
-  if (error.code === "method_not_found") return { code: 104, message: "not found" };
-  if (error.code === "conflict") return { code: 113, message: "conflict" };
-  const { code, message } = wireErrorOf(error);
-  return { code, message };
+/** Names the member; repeats nothing of its value. */
+function problemOf(issue: z.core.$ZodIssue | undefined): string {
+  const { path = [], message = "" } = issue ?? {};
+  const name = `"${path.join(".")}"`;
+  if (message.endsWith("received undefined")) return `${name} is missing`;
+  const why = message.replace(/^Invalid input(?:: )?/, "");
+  return why === "" ? `${name} is not valid` : `${name} is not valid: ${why}`;
 }
 
-function errorText(error: unknown): string {
-  if (error instanceof HubError) return JSON.stringify(apiErrorOf(error));
-  throw error;
+/** The API's error object: the client protocol's codes with two texts of its own (§17). */
+export function apiErrorOf(
+  error: HubError,
+  settings: StreamingContext["settings"],
+): { readonly code: number; readonly message: string } {
+  if (error.code === "method_not_found") return { code: 104, message: "not found" };
+  if (error.code === "conflict") return { code: 113, message: "conflict" };
+  const { code, message } = wireErrorOf(error, settings);
+  return { code, message };
 }
 
 type PublicationRequest = Omit<ApiRequest<"publish">, "channel">;
@@ -206,18 +220,21 @@ async function publish(
   const options: HubPublishOptions = {
     ...(request.skip_history === true ? { skipHistory: true } : {}),
     ...(idempotencyKey === undefined || idempotencyKey === "" ? {} : { idempotencyKey }),
-    ...(version === undefined || version === 0 ? {} : { version }),
     ...(versionEpoch === undefined || versionEpoch === "" ? {} : { versionEpoch }),
   };
   metrics.count("publications", { dialect: "streaming", by: "server" });
-  const publication = { data: payloadOf(request), ...(tags === undefined ? {} : { tags }) };
+  const publication = {
+    data: payloadOf(request),
+    ...(tags === undefined ? {} : { tags }),
+    ...(version === undefined || version === 0 ? {} : { version }),
+  };
   return hub.publish(channel, publication, options);
 }
 
+/** No data at all is for the namespace to take or refuse. */
 function payloadOf({ data, b64data }: PublicationRequest): Payload {
   if (b64data !== undefined && b64data !== "") return { bytes: Uint8Array.fromBase64(b64data) };
-  if (data === undefined) throw new HubError("bad_request", "A publication needs data");
-  return data;
+  return data ?? { bytes: new Uint8Array() };
 }
 
 function positionText(position: StreamPosition | undefined): string {
@@ -227,7 +244,8 @@ function positionText(position: StreamPosition | undefined): string {
 
 /** §17: an empty channel is a bad request here, where no client is to be disconnected. */
 function known({ hub, reach }: ApiContext, name: string): Channel {
-  if (name === "") throw new HubError("bad_request", "No channel");
+  if (name === "") throw new HubError("bad_request", '"channel" is empty');
+  requireUnicode(name, "channel's name");
   if (optionsOf(hub.namespaces, name) === undefined) {
     throw new HubError("unknown_channel", "Unknown channel namespace");
   }
@@ -272,8 +290,8 @@ function epochMs(seconds: number | undefined): number | undefined {
   return seconds === undefined || seconds === 0 ? undefined : seconds * 1000;
 }
 
-/** Bytes that are not JSON are shown as a base64 string: the answer is JSON. */
+/** Bytes that are not JSON are shown as a base64 string: the answer is JSON. None at all are left out. */
 function asJson(payload: Payload): Payload {
-  if ("json" in payload) return payload;
+  if ("json" in payload || payload.bytes.length === 0) return payload;
   return { json: jsonOfBytes(payload.bytes) ?? JSON.stringify(payload.bytes.toBase64()) };
 }

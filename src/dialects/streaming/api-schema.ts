@@ -1,6 +1,6 @@
 /** The server API's requests and results (centrifugo-protocol.md §17), from which validation and the OpenAPI document come. */
 import { z } from "zod";
-import type { Payload } from "../../core/types.ts";
+import type { Payload, Tags } from "../../core/types.ts";
 import { overrideSchema } from "./authority.ts";
 
 /** Any JSON value, taken as it was written. */
@@ -15,15 +15,34 @@ const offset = z.int().nonnegative();
 /** A zero value may be left out, as everywhere in this protocol. */
 const position = z.object({ offset: offset.default(0), epoch: z.string().default("") });
 const unixSeconds = z.int().nonnegative().meta({ description: "Unix time in seconds." });
-const base64 = z.base64().meta({ description: "The same as base64; wins over the plain field." });
+/** Line ends, which some encoders put in, are no mistake. */
+const base64 = z
+  .string()
+  .overwrite((text) => text.replaceAll(/[\r\n]/g, ""))
+  .base64()
+  .meta({ description: "The same as base64; wins over the plain field." });
 
 /** §3.5: room for it in a close frame, and centrifuge-js takes a reason that is JSON for something else. */
 const CLOSE_REASON_BYTES_MAX = 123;
 const closeReason = z
   .string()
-  .refine((text) => Buffer.byteLength(text) <= CLOSE_REASON_BYTES_MAX && !isJson(text))
+  .refine((text) => Buffer.byteLength(text) <= CLOSE_REASON_BYTES_MAX && !isJson(text), {
+    error: `must be at most ${CLOSE_REASON_BYTES_MAX} bytes that are not JSON`,
+  })
   .default("")
   .meta({ description: "At most 123 bytes that are not JSON; empty: the server's own." });
+
+/** As zod's record, which however drops a member called `__proto__`. */
+const tags = z
+  .custom<Tags>(
+    (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      !Array.isArray(value) &&
+      Object.values(value).every((member) => typeof member === "string"),
+    "must be an object of strings",
+  )
+  .meta({ type: "object", additionalProperties: { type: "string" } });
 
 function isJson(text: string): boolean {
   try {
@@ -38,7 +57,7 @@ const publicationFields = {
   data: json.optional(),
   b64data: base64.optional(),
   skip_history: z.boolean().optional(),
-  tags: z.record(z.string(), z.string()).optional(),
+  tags: tags.optional(),
   idempotency_key: z.string().optional(),
   delta: z.boolean().optional().meta({ description: "Accepted; deltas are not made yet." }),
   version: z.int().nonnegative().optional(),
@@ -59,10 +78,11 @@ const clientInfo = z.object({
 });
 
 const publication = z.object({
-  data: json,
+  data: json.optional(),
   info: clientInfo.optional(),
   offset: offset.optional(),
-  tags: z.record(z.string(), z.string()).optional(),
+  tags: tags.optional(),
+  version: z.int().optional(),
   time: z.int().optional(),
   epoch: z.string().optional(),
 });

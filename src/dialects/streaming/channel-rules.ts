@@ -17,10 +17,16 @@ export interface Asker {
   readonly insecure: boolean;
 }
 
-/** Throws `unknown_channel`, or `bad_request` for a name that its namespace does not take. */
-export function channelOptions(namespaces: Namespaces, name: string): ChannelOptions {
+/** For what the server subscribes to, and tokens name: any name that streaming may join. Throws `unknown_channel`. */
+export function serverChannelOptions(namespaces: Namespaces, name: string): ChannelOptions {
   const options = joinableOptions(namespaces, name, "streaming");
   if (options === undefined) throw new HubError("unknown_channel", "Unknown channel namespace");
+  return options;
+}
+
+/** For what clients name. Throws `bad_request` too: a name that its namespace does not take. */
+export function channelOptions(namespaces: Namespaces, name: string): ChannelOptions {
+  const options = serverChannelOptions(namespaces, name);
   const start = (isPrivate(name) ? PRIVATE_PREFIX.length : 0) + prefixLength(options);
   const rest = name.slice(start);
   const { channelRegex } = options;

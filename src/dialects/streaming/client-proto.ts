@@ -58,6 +58,7 @@ message Publication {
   map<string, string> tags = 7;
   int64 time = 9;
   string epoch = 14;
+  uint64 version = 16;
 }
 message Presence { ClientInfo info = 1; }
 message Unsubscribe { uint32 code = 2; string reason = 3; }

@@ -1,6 +1,7 @@
 /** What each command does once a session is connected (centrifugo-protocol.md §4, §6). */
 import type { ConnectGrant } from "../../core/authority.ts";
 import { DisconnectError, HubError } from "../../core/errors.ts";
+import { requireUnicode } from "../../core/names.ts";
 import type { StreamPosition } from "../../core/types.ts";
 import {
   channelOptions,
@@ -62,9 +63,10 @@ export async function runCommand(
   }
 }
 
-/** §3.2: a missing channel is the client's fault, not the channel's. */
+/** §3.2: a missing channel is the client's fault, not the channel's. Throws `bad_request` for a name that is none. */
 function required(channel: string): string {
   if (channel === "") throw new DisconnectError("bad_request");
+  requireUnicode(channel, "channel's name");
   return channel;
 }
 
@@ -105,9 +107,8 @@ async function publish(session: StreamingSession, request: PublishRequest): Prom
   const channel = channelOf(required(request.channel));
   const options = channelOptions(hub.namespaces, channel.name);
   if (request.type !== 0) throw new HubError("bad_request", "The namespace takes streams only");
-  const { data } = request;
-  const empty = data === undefined || ("bytes" in data && data.bytes.length === 0);
-  if (empty && options.publicationDataFormat !== "binary") {
+  const { data = { bytes: new Uint8Array() } } = request;
+  if (options.publicationDataFormat !== "binary" && "bytes" in data && data.bytes.length === 0) {
     throw new HubError("bad_request", "A publication needs data");
   }
   if (!mayPublish(options, askerOf(session, channel.name))) {
@@ -115,7 +116,7 @@ async function publish(session: StreamingSession, request: PublishRequest): Prom
   }
   const channelInfo = session.connection?.subscription(channel)?.options.channelInfo;
   const publisher = channelInfo === undefined ? session.client : { ...session.client, channelInfo };
-  await hub.publish(channel, { data: data ?? { bytes: new Uint8Array() }, publisher });
+  await hub.publish(channel, { data, publisher });
   session.context.metrics.count("publications", { dialect: "streaming", by: "client" });
   return { publish: {} };
 }

@@ -1,7 +1,12 @@
 /** The connect command: who this is, what it is subscribed to from the start, and one answer for all of it (centrifugo-protocol.md §3.1, §14). */
 import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
 import { DisconnectError, HubError } from "../../core/errors.ts";
-import { channelOptions, maySubscribe, personalChannel } from "./channel-rules.ts";
+import {
+  channelOptions,
+  maySubscribe,
+  personalChannel,
+  serverChannelOptions,
+} from "./channel-rules.ts";
 import type { ConnectRequest, ConnectResult, SubscribeResult } from "./protocol.ts";
 import type { StreamingSession } from "./session.ts";
 import { expiry, plan, subscribeResult, unexpired, type SubscribePlan } from "./subscribe.ts";
@@ -103,7 +108,7 @@ function planSubscriptions(
   const { hub, settings } = context;
   const plans = new Map<string, SubscribePlan>();
   const add = (name: string, subscription: SubscriptionGrant, fromToken: boolean): void => {
-    const options = channelOptions(hub.namespaces, name);
+    const options = serverChannelOptions(hub.namespaces, name);
     const input = {
       name,
       options,
@@ -113,7 +118,9 @@ function planSubscriptions(
     };
     plans.set(name, plan(context, session, { ...input, serverSide: true }));
   };
-  for (const [name, subscription] of grant.subscriptions) add(name, subscription, true);
+  for (const [name, subscription] of grant.subscriptions) {
+    if (name !== "") add(name, subscription, true);
+  }
   const { personalChannel: personal } = settings;
   if (personal.enabled && userId !== "") {
     const name = personalChannel(personal.namespace, userId);

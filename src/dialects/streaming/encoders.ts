@@ -41,7 +41,7 @@ export function wireInfo({ userId, connectionId, info, channelInfo }: ClientInfo
 
 /** `withTime`: for history answers; pushes have no `time` (§7). */
 export function wirePublication(
-  { data, publisher, position, tags, timeMs }: Publication,
+  { data, publisher, position, tags, timeMs, version }: Publication,
   options?: { readonly withTime?: boolean },
 ): WirePublication {
   return {
@@ -52,6 +52,7 @@ export function wirePublication(
     ...(options?.withTime && { time: timeMs }),
     // §5.1: so a subscriber of an empty channel learns it.
     ...(position?.offset === 1 && { epoch: position.epoch }),
+    ...(version && { version }),
   };
 }
 

@@ -54,6 +54,12 @@ export const UNSUBSCRIBE_CODES = {
   expired: { code: 2501, reason: "subscription expired" },
 } as const;
 
-export function wireErrorOf(error: HubError): WireError {
-  return WIRE_ERRORS[error.code];
+/** `explainsBadRequests`: 107 says what is bad. */
+export function wireErrorOf(
+  error: HubError,
+  { explainsBadRequests }: { readonly explainsBadRequests: boolean },
+): WireError {
+  const wire = WIRE_ERRORS[error.code];
+  if (error.code !== "bad_request" || !explainsBadRequests) return wire;
+  return { ...wire, message: `${wire.message}: ${error.message}` };
 }

@@ -2,7 +2,7 @@
  * Replies and pushes as JSON text, put together by hand: payloads are spliced in as they are, and zero values are left
  * out save those that centrifugo-protocol.md §1.3 lists. Members stand in the order of the schema's fields (§2).
  */
-import { jsonOfBytes } from "../../core/json-text.ts";
+import { jsonOfPayload } from "../../core/json-text.ts";
 import type { Payload, Tags } from "../../core/types.ts";
 import {
   type ConnectResult,
@@ -116,8 +116,18 @@ function subscribeResult(result: SubscribeResult): string {
   );
 }
 
-function publication({ data, info, offset, tags, time, epoch }: WirePublication): string {
-  return `{"data":${payloadText(data)}${info ? `,"info":${clientInfo(info)}` : ""}${number("offset", offset)}${tags ? tagsMember(tags) : ""}${number("time", time)}${text("epoch", epoch)}}`;
+/** Empty data, which a binary namespace takes, is left out like any zero value. */
+function publication(wire: WirePublication): string {
+  const { data, info, tags } = wire;
+  const rest =
+    (info ? `,"info":${clientInfo(info)}` : "") +
+    number("offset", wire.offset) +
+    (tags ? tagsMember(tags) : "") +
+    number("time", wire.time) +
+    text("epoch", wire.epoch) +
+    number("version", wire.version);
+  const empty = "bytes" in data && data.bytes.length === 0;
+  return empty ? object(rest) : `{"data":${payloadText(data)}${rest}}`;
 }
 
 function tagsMember(tags: Tags): string {
@@ -167,8 +177,7 @@ function payload(name: string, value: Payload | undefined): string {
 
 /** §1.3: a payload that is not JSON cannot be delivered to a JSON client. */
 function payloadText(value: Payload): string {
-  if ("json" in value) return value.json;
-  const json = jsonOfBytes(value.bytes);
+  const json = jsonOfPayload(value);
   if (json === undefined) throw new UncarriablePayload("The payload is not JSON");
   return json;
 }

@@ -38,13 +38,17 @@ export function streamingOpenApi(apiPath: string): OpenApiPart {
       id: `streaming_${method}`,
       summary: SUMMARIES[method as ApiMethod],
       request: schemaOf(request, "input"),
-      result: schemaOf(result, "output"),
+      success: {
+        type: "object",
+        required: ["result"],
+        properties: { result: schemaOf(result, "output") },
+      },
     });
   }
   const replies = { type: "array", items: { type: "object" } };
   paths[`${apiPath}/batch`] = operation({
     id: "streaming_batch",
-    summary: "Run several commands; the replies come in their order",
+    summary: "Run several commands one after the other; the replies come in their order",
     request: {
       type: "object",
       required: ["commands"],
@@ -56,9 +60,11 @@ export function streamingOpenApi(apiPath: string): OpenApiPart {
             description: 'One member, named like its method: {"publish":{…}}.',
           },
         },
+        parallel: { type: "boolean", description: "Run them all at once." },
       },
     },
-    result: { type: "object", required: ["replies"], properties: { replies } },
+    // Bare, and without commands the empty object.
+    success: { type: "object", properties: { replies }, additionalProperties: false },
   });
   return { tag: "streaming", paths };
 }
@@ -67,11 +73,10 @@ interface Operation {
   readonly id: string;
   readonly summary: string;
   readonly request: unknown;
-  readonly result: unknown;
+  readonly success: unknown;
 }
 
-function operation({ id, summary, request, result }: Operation): unknown {
-  const success = { type: "object", required: ["result"], properties: { result } };
+function operation({ id, summary, request, success }: Operation): unknown {
   return {
     post: {
       operationId: id,
@@ -84,7 +89,7 @@ function operation({ id, summary, request, result }: Operation): unknown {
           description: "The result, or an error with its code",
           content: { "application/json": { schema: { oneOf: [success, ERROR] } } },
         },
-        400: { description: "The body is not JSON" },
+        400: { description: "The body is empty or not JSON" },
         401: { description: "The API key is missing or does not count here" },
         403: { description: "A page of another site sends the development key" },
         413: { description: "The body is too large" },

@@ -65,8 +65,8 @@ function subscribeResult(result: SubscribeResult): Fields {
   };
 }
 
-function publication({ data, info, offset, tags, time, epoch }: WirePublication): Fields {
-  return { data: bytes(data), info: info && clientInfo(info), offset, tags, time, epoch };
+function publication({ data, info, ...rest }: WirePublication): Fields {
+  return { ...rest, data: bytes(data), info: info && clientInfo(info) };
 }
 
 function clientInfo({ user, client, conn_info, chan_info }: WireClientInfo): Fields {

@@ -101,6 +101,7 @@ export interface WirePublication {
   /** Milliseconds; sent by history only. */
   readonly time?: number;
   readonly epoch?: string;
+  readonly version?: number;
 }
 
 export interface SubscribeResult {

@@ -2,7 +2,7 @@
 import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
 import { DisconnectError, HubError } from "../../core/errors.ts";
 import type { StreamPosition } from "../../core/types.ts";
-import { channelOptions } from "./channel-rules.ts";
+import { serverChannelOptions } from "./channel-rules.ts";
 import { UNSUBSCRIBE_CODES } from "./errors.ts";
 import type { SubscribeRequest } from "./protocol.ts";
 import type { StreamingSession } from "./session.ts";
@@ -28,7 +28,7 @@ export async function subscribeFromServer(
     context.metrics.count("limits_hit", { limit: "channel_limit" });
     return false;
   }
-  const options = channelOptions(context.hub.namespaces, name);
+  const options = serverChannelOptions(context.hub.namespaces, name);
   const request = recoverSince === undefined ? undefined : recoverRequest(name, recoverSince);
   const made = plan(context, session, {
     ...{ name, options, grant, request, fromToken, serverSide: true },

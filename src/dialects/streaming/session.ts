@@ -175,7 +175,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
       return this.disconnect({ disconnect: "inappropriate_protocol" });
     }
     if (!(error instanceof HubError)) throw error;
-    const wire = wireErrorOf(error);
+    const wire = wireErrorOf(error, this.context.settings);
     this.context.metrics.count("command_errors", { dialect: "streaming", code: `${wire.code}` });
     if (error.code === "unavailable" || error.code === "internal") {
       this.context.onError(error, { connection: this.connectionId, doing: "a command" });
@@ -212,7 +212,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   /** The connect was answered with an error: nothing more is heard (§3.2). */
   refuse(id: number, error: HubError): void {
     this.context.metrics.count("connections_refused", { dialect: "streaming" });
-    const wire = wireErrorOf(error);
+    const wire = wireErrorOf(error, this.context.settings);
     this.context.onEvent("Connect refused", {
       ...{ connection: this.connectionId, code: wire.code, detail: error.message },
     });

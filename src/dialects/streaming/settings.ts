@@ -39,6 +39,8 @@ export interface StreamingSettings {
   };
   /** Built-in RPC method with an empty result; `""`: none. */
   readonly rpcPingMethod: string;
+  /** Error 107 says which member is wrong, and why: in development mode. */
+  readonly explainsBadRequests: boolean;
   /** Shown to clients. */
   readonly serverVersion: string;
 }

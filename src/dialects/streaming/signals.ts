@@ -91,11 +91,14 @@ async function unsubscribe(session: StreamingSession, name: string): Promise<boo
 }
 
 function refresh(session: StreamingSession, signal: Extract<Signal, { do: "refresh" }>): void {
-  if (signal.expired) return session.disconnect({ disconnect: "connection_expired" });
+  const nowMs = session.context.runtime.clock.epochMs();
+  const { expired, expiresAtMs = Infinity } = signal;
+  if (expired || expiresAtMs <= nowMs) {
+    return session.disconnect({ disconnect: "connection_expired" });
+  }
   session.expiresAtMs = signal.expiresAtMs;
   if (signal.info !== undefined) session.info = payloadFrom(signal.info);
   session.reschedule();
-  const nowMs = session.context.runtime.clock.epochMs();
   session.push({ refresh: expiry(signal.expiresAtMs, nowMs) });
 }
 

@@ -45,9 +45,9 @@ export function createBroker({ app, store, queue, random }: BrokerOptions): Brok
     channel: Channel,
     publication: Publication,
     limits: HistoryLimits,
-    { version, versionEpoch = "" }: PublishOptions,
+    { versionEpoch = "" }: PublishOptions,
   ): { readonly position: StreamPosition; readonly stored: boolean } {
-    const nowMs = publication.timeMs;
+    const { timeMs: nowMs, version } = publication;
     const stream = ensureStream(channel, limits.metaTtlMs, nowMs);
     const { epoch } = stream;
     if (version !== undefined && isOutdated(stream, version, versionEpoch)) {

@@ -8,10 +8,11 @@ export interface PublicationRow {
   readonly tags: string | null;
   readonly publisher: string | null;
   readonly except_connection: string | null;
+  readonly version: number | null;
 }
 
 export function rowOf(publication: Publication, offset: number): PublicationRow {
-  const { data, tags, publisher, exceptConnectionId } = publication;
+  const { data, tags, publisher, exceptConnectionId, version } = publication;
   return {
     offset,
     time_ms: publication.timeMs,
@@ -19,6 +20,7 @@ export function rowOf(publication: Publication, offset: number): PublicationRow 
     tags: tags === undefined ? null : JSON.stringify(tags),
     publisher: publisher === undefined ? null : clientText(publisher),
     except_connection: exceptConnectionId ?? null,
+    version: version ?? null,
   };
 }
 
@@ -29,6 +31,7 @@ export function publicationOf(row: PublicationRow, epoch: string): Publication {
     ...(row.tags === null ? {} : { tags: JSON.parse(row.tags) as Record<string, string> }),
     ...(row.publisher === null ? {} : { publisher: clientFrom(row.publisher) }),
     ...(row.except_connection === null ? {} : { exceptConnectionId: row.except_connection }),
+    ...(row.version === null ? {} : { version: row.version }),
     timeMs: row.time_ms,
     position,
   };

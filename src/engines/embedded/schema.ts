@@ -67,6 +67,8 @@ const VERSIONS = [
   CREATE INDEX job_due ON job (queue, state, due_ms);
   CREATE INDEX job_order ON job (queue, order_key) WHERE order_key IS NOT NULL;
   `,
+
+  `ALTER TABLE publication ADD COLUMN version REAL;`,
 ];
 
 /** 0: an empty file. Throws when this program cannot read it. */

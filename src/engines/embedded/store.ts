@@ -135,11 +135,11 @@ function statements(db: Database, options: StoreOptions) {
   );
 
   const publicationAdd = run(
-    `INSERT INTO publication (stream, offset, time_ms, expires_ms, data, tags, publisher, except_connection)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO publication (stream, offset, time_ms, expires_ms, data, tags, publisher, except_connection, version)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const publicationsTrim = run("DELETE FROM publication WHERE stream = ? AND offset <= ?");
-  const columns = "offset, time_ms, data, tags, publisher, except_connection";
+  const columns = "offset, time_ms, data, tags, publisher, except_connection, version";
   const pageUp = get<PublicationRow>(
     `SELECT ${columns} FROM publication WHERE stream = ? AND offset > ? AND expires_ms > ?
      ORDER BY offset LIMIT ?`,
@@ -227,16 +227,17 @@ function statements(db: Database, options: StoreOptions) {
     },
 
     addPublication(stream: number, publication: Publication, offset: number, expiresMs: number) {
-      const { time_ms, data, tags, publisher, except_connection } = rowOf(publication, offset);
+      const row = rowOf(publication, offset);
       publicationAdd.run(
         stream,
         offset,
-        time_ms,
+        row.time_ms,
         expiresMs,
-        data,
-        tags,
-        publisher,
-        except_connection,
+        row.data,
+        row.tags,
+        row.publisher,
+        row.except_connection,
+        row.version,
       );
     },
 

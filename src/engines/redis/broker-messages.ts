@@ -67,18 +67,20 @@ function announcementFrom(kind: string | undefined, body: string): Announcement 
 interface More {
   readonly tags?: Tags;
   readonly publisher?: ClientJson;
+  readonly version?: number;
   readonly except?: string;
   /** The data is bytes, in base64. */
   readonly bytes?: true;
 }
 
 export function publicationBody(publication: NewPublication, timeMs: number): string {
-  const { data, tags, publisher, exceptConnectionId } = publication;
-  const plain = tags === undefined && publisher === undefined && exceptConnectionId === undefined;
+  const { data, tags, publisher, version, exceptConnectionId } = publication;
+  const plain = (tags ?? publisher ?? version ?? exceptConnectionId) === undefined;
   if (plain && "json" in data) return `${timeMs}\n${data.json}`;
   const more: More = {
     ...(tags === undefined ? {} : { tags }),
     ...(publisher === undefined ? {} : { publisher: clientJson(publisher) }),
+    ...(version === undefined ? {} : { version }),
     ...(exceptConnectionId === undefined ? {} : { except: exceptConnectionId }),
     ...("json" in data ? {} : { bytes: true }),
   };
@@ -99,6 +101,7 @@ export function publicationFrom(body: string, position: StreamPosition | undefin
     data: more.bytes === true ? { bytes: Uint8Array.fromBase64(text) } : { json: text },
     ...(more.tags === undefined ? {} : { tags: more.tags }),
     ...(more.publisher === undefined ? {} : { publisher: clientOf(more.publisher) }),
+    ...(more.version === undefined ? {} : { version: more.version }),
     ...(more.except === undefined ? {} : { exceptConnectionId: more.except }),
     timeMs: Number(body.slice(0, space)),
     ...at,

@@ -87,7 +87,7 @@ export function createBroker({ app, context, bus, sequences }: BrokerOptions): B
     publication: NewPublication,
     options: PublishOptions,
   ): Promise<StreamPosition | undefined> {
-    const { history, idempotencyKey: key, version, versionEpoch = "" } = options;
+    const { history, idempotencyKey: key, versionEpoch = "" } = options;
     const keys = [`${base}:m`, `${base}:s`, ...(key === undefined ? [] : [`${base}:i:${key}`])];
     const body = publicationBody(publication, runtime.clock.epochMs());
     const limits =
@@ -97,7 +97,7 @@ export function createBroker({ app, context, bus, sequences }: BrokerOptions): B
     let position: StreamPosition | undefined;
     await spread(topic, async (sequence) => {
       const message = [shard.publishCommand, topic, headOf("publication", sequence), body];
-      const once = [version ?? "", versionEpoch, IDEMPOTENCY_TTL_MS];
+      const once = [publication.version ?? "", versionEpoch, IDEMPOTENCY_TTL_MS];
       const args = [...common(shard), ...message, ...limits, ...once];
       const reply = (await shard.run(PUBLISH, keys, args)) as [string, number, 0 | 1];
       const [epoch, offset, published] = reply;

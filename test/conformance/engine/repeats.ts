@@ -83,20 +83,22 @@ export function testRepeats(create: Create, movesTime: boolean): void {
     const listener = recorder();
     await broker.listen(ROOM, listener);
     const publish = (version: number) =>
-      broker.publish(ROOM, json(version), { history: LIMITS, version });
+      broker.publish(ROOM, { ...json(version), version }, { history: LIMITS });
     await publish(5);
     const top = await broker.publish(ROOM, json("unversioned"), { history: LIMITS });
     expect(await publish(5)).toEqual(top);
     expect(await publish(4)).toEqual(top);
     expect((await publish(6))?.offset).toBe(3);
     expect(told(listener.events)).toEqual([5, "unversioned", 6]);
+    const page = await broker.history(ROOM, ALL, META_TTL_MS);
+    expect(page.publications.map(({ version }) => version)).toEqual([5, undefined, 6]);
   });
 
   test("versions are compared under the same version epoch only", async () => {
     await using at = await setUp(create);
     const { broker } = at.app;
     const publish = (version: number, versionEpoch: string) =>
-      broker.publish(ROOM, json(version), { history: LIMITS, version, versionEpoch });
+      broker.publish(ROOM, { ...json(version), version }, { history: LIMITS, versionEpoch });
     await publish(9, "a");
     expect((await publish(1, "b"))?.offset).toBe(2);
     expect((await publish(1, "b"))?.offset).toBe(2);
@@ -106,7 +108,7 @@ export function testRepeats(create: Create, movesTime: boolean): void {
   test("racing publishes of one version store it once", async () => {
     await using at = await setUp(create);
     const { broker } = at.app;
-    const publish = () => broker.publish(ROOM, json(1), { history: LIMITS, version: 1 });
+    const publish = () => broker.publish(ROOM, { ...json(1), version: 1 }, { history: LIMITS });
     const answers = await Promise.all([publish(), publish(), publish()]);
     expect(answers.map((answer) => answer?.offset)).toEqual([1, 1, 1]);
   });
@@ -116,8 +118,12 @@ export function testRepeats(create: Create, movesTime: boolean): void {
     const { broker } = at.app;
     const listener = recorder();
     await broker.listen(ROOM, listener);
-    await broker.publish(ROOM, json("a"), { version: 2 });
-    await broker.publish(ROOM, json("b"), { version: 1 });
+    await broker.publish(ROOM, { ...json("a"), version: 2 });
+    await broker.publish(ROOM, { ...json("b"), version: 1 });
     expect(told(listener.events)).toEqual(["a", "b"]);
+    const versions = listener.events.map(
+      (event) => event.type === "publication" && event.publication.version,
+    );
+    expect(versions).toEqual([2, 1]);
   });
 }

@@ -50,6 +50,24 @@ test("numbers and members arrive as they were written", async () => {
   );
 });
 
+test("bytes that are JSON reach gusher compact, and others close its sockets with 1003 and nobody else's", async () => {
+  const { server, gusher } = await bootBoth();
+  await using _ = server;
+  using elsewhere = gusherClient(
+    await connectRaw(socketUrl(server, await tokenFor(server, GRANT_Z))),
+  );
+  await elsewhere.ask("gusher.subscribe", { channel: "other" });
+  const publish = (bytes: Buffer) =>
+    server.api("publish", { channel: "news", b64data: bytes.toString("base64") });
+  await publish(Buffer.from('{ "n" : 9007199254740993 }\n'));
+  expect((await gusher.raw.next()).text).toBe(
+    '{"channel":"news","event":"message","data":{"n":9007199254740993}}',
+  );
+  await publish(Buffer.from([0xff, 0]));
+  expect(await gusher.ended()).toEqual({ texts: [], code: 1003 });
+  expect(await elsewhere.arrived()).toEqual([]);
+});
+
 test("neither sees the other's joins, and streaming's presence knows both", async () => {
   const { server, gusher, streaming } = await bootBoth();
   await using _ = server;

@@ -2,13 +2,16 @@
 import { describe, expect, test } from "bun:test";
 import { createTestRuntime } from "../../support/runtime.ts";
 import {
+  API_KEY,
   apiResult,
+  BAD_REQUEST,
   bootStreaming,
   CLOSES,
   connectClient,
   HISTORY,
   keptDataDir,
   OPEN,
+  RECOVERY,
   subscribed,
   type Message,
   type StreamingServer,
@@ -17,6 +20,7 @@ import {
 const NAMESPACES = [
   { name: "open", ...OPEN },
   { name: "kept", ...OPEN, ...HISTORY },
+  { name: "json", ...OPEN, publication_data_format: "json" },
   { name: "object", ...OPEN, publication_data_format: "json_object" },
   { name: "binary", ...OPEN, ...HISTORY, publication_data_format: "binary" },
 ];
@@ -47,6 +51,7 @@ describe("publish", () => {
     ["b64data", { b64data: btoa('{"b":2}') }, { b: 2 }],
     ["b64data wins", { data: 1, b64data: btoa("2") }, 2],
     ["an empty b64data", { data: 1, b64data: "" }, 1],
+    ["b64data in lines", { b64data: `${btoa('{"b":2}')}\r\n`.replace("e", "e\n") }, { b: 2 }],
   ])("%s", async (_name, payload, data) => {
     await using server = await bootStreaming({ namespaces: NAMESPACES });
     using client = await connectClient(server, USER);
@@ -57,17 +62,80 @@ describe("publish", () => {
   });
 
   test.each([
-    ["b64data that is not JSON", "open:a", { b64data: btoa("text") }],
+    ["b64data that is not JSON, where JSON is asked for", "json:a", { b64data: btoa("text") }],
+    ["no data", "open:a", {}],
+    ["no data, where JSON is asked for", "json:a", {}],
+    ["a name with half a surrogate pair", "open:\ud800", { data: 1 }],
+    ["an idempotency key with one", "open:a", { data: 1, idempotency_key: "\udfff" }],
     ["b64data that is no base64", "open:a", { b64data: "*" }],
     ["an array where objects are asked for", "object:a", { data: [] }],
   ])("%s is error 107, and reaches nobody", async (_name, channel, payload) => {
     await using server = await bootStreaming({ namespaces: NAMESPACES });
     using client = await connectClient(server, USER);
-    await subscribed(client, channel);
+    if (channel.isWellFormed()) await subscribed(client, channel);
     expect(await server.api("publish", { channel, ...payload })).toEqual({
-      error: { code: 107, message: "bad request" },
+      error: { code: 107, message: BAD_REQUEST },
     });
     expect(await client.arrived()).toEqual([]);
+  });
+
+  test("no data at all is a publication without data, where bytes are asked for", async () => {
+    await using server = await bootStreaming({ namespaces: NAMESPACES });
+    using client = await connectClient(server, USER);
+    await subscribed(client, "binary:a");
+    for (const empty of [{}, { b64data: "" }])
+      await publish(server, { channel: "binary:a", ...empty });
+    const pushed = (pub: object) => ({ push: { channel: "binary:a", pub } });
+    expect(await client.arrived()).toEqual([
+      pushed({ offset: 1, epoch: EPOCH }),
+      pushed({ offset: 2 }),
+    ]);
+    const { publications } = await apiResult(server, "history", { channel: "binary:a", limit: -1 });
+    expect(publications).toEqual([
+      { offset: 1, epoch: EPOCH, time: expect.any(Number) },
+      { offset: 2, time: expect.any(Number) },
+    ]);
+    const { responses } = await apiResult(server, "broadcast", {
+      channels: ["binary:b", "open:b"],
+    });
+    expect(responses).toEqual([
+      { result: { offset: 1, epoch: EPOCH } },
+      { error: { code: 107, message: BAD_REQUEST } },
+    ]);
+  });
+
+  test("a name whose namespace part is empty has no namespace", async () => {
+    await using server = await bootStreaming({ withoutNamespace: OPEN });
+    using client = await connectClient(server, USER);
+    await subscribed(client, ":a");
+    for (const channel of [":a", "$:a"]) await publish(server, { channel, data: 1 });
+    expect(await client.arrived()).toEqual([{ push: { channel: ":a", pub: { data: 1 } } }]);
+  });
+
+  test("a member called __proto__ is kept in data and tags, and is none of the request's own", async () => {
+    await using server = await bootStreaming({ namespaces: NAMESPACES });
+    using client = await connectClient(server, USER);
+    await subscribed(client, "kept:a");
+    const post = async (body: string) => {
+      const url = `${server.apiUrl}/api/publish`;
+      const response = await fetch(url, { method: "POST", headers: API_KEY, body });
+      return response.text();
+    };
+    const payload = '"data":{"__proto__":{"a":1}},"tags":{"__proto__":"x","constructor":"y"}';
+    expect(await post(`{"channel":"kept:a",${payload}}`)).toContain('{"result":{"offset":1,');
+    expect((await client.raw.next()).text).toContain(payload.replace(",", ',"offset":1,'));
+    for (const refused of [
+      '{"__proto__":{"channel":"kept:a"},"data":1}',
+      '{"__proto__":{"data":1},"channel":"kept:a"}',
+    ]) {
+      expect(await post(refused)).toContain('"code":107');
+    }
+    expect(await post('{"channel":"kept:a","data":2,"__proto__":{"skip_history":true}}')).toContain(
+      '"offset":2',
+    );
+    expect(await client.arrived()).toEqual([
+      { push: { channel: "kept:a", pub: { data: 2, offset: 2 } } },
+    ]);
   });
 
   test("history shows what a binary namespace keeps: JSON as it is, bytes as base64", async () => {
@@ -134,6 +202,31 @@ describe("item 17: idempotency_key", () => {
 });
 
 describe("version", () => {
+  test("is pushed with its publication, recovered with it, and pushed without a history too", async () => {
+    await using server = await bootStreaming({
+      namespaces: [...NAMESPACES, { name: "back", ...RECOVERY }],
+    });
+    using client = await connectClient(server, USER);
+    for (const channel of ["open:a", "back:a"]) await subscribed(client, channel);
+    for (const channel of ["open:a", "back:a"]) {
+      await publish(server, { channel, data: 1, version: 7, version_epoch: "e" });
+      await publish(server, { channel, data: 2, version: 0 });
+    }
+    const back = [
+      { data: 1, offset: 1, epoch: EPOCH, version: 7 },
+      { data: 2, offset: 2 },
+    ];
+    expect(await client.arrived()).toEqual([
+      { push: { channel: "open:a", pub: { data: 1, version: 7 } } },
+      { push: { channel: "open:a", pub: { data: 2 } } },
+      ...back.map((pub) => ({ push: { channel: "back:a", pub } })),
+    ]);
+    using later = await connectClient(server, USER);
+    expect(await subscribed(later, "back:a", { recover: true })).toMatchObject({
+      publications: back,
+    });
+  });
+
   test("a version that is not newer is dropped, with the position as it is", async () => {
     await using server = await bootStreaming({ namespaces: NAMESPACES });
     using client = await connectClient(server, USER);
@@ -172,8 +265,8 @@ describe("broadcast", () => {
         { result: { offset: 1, epoch: EPOCH } },
         { result: {} },
         { error: { code: 102, message: "unknown channel" } },
-        { error: { code: 107, message: "bad request" } },
-        { error: { code: 107, message: "bad request" } },
+        { error: { code: 107, message: BAD_REQUEST } },
+        { error: { code: 107, message: BAD_REQUEST } },
       ],
     });
     const arrived = await client.arrived();

@@ -3,8 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { hashApiKey } from "../../../src/auth/api-keys.ts";
 import {
   API_KEY as KEY,
+  BAD_REQUEST,
   bootStreaming,
   callApi as call,
+  connectClient,
   HISTORY,
 } from "../../support/streaming.ts";
 
@@ -63,6 +65,8 @@ describe("requests that are none", () => {
     ["not JSON", "channel"],
     ["half of it", '{"channel":'],
     ["more than it", '{"channel":"a"}}'],
+    ["empty", ""],
+    ["white space", " \n"],
     ["bytes that are no text", "\ud800"],
   ])("a body that is %s is 400", async (_name, text) => {
     await using server = await bootStreaming();
@@ -87,7 +91,7 @@ describe("requests that are none", () => {
     await using server = await bootStreaming();
     expect(await call(server, { path: "/api/publish", headers: KEY, body })).toEqual({
       status: 200,
-      body: { error: { code: 107, message: "bad request" } },
+      body: { error: { code: 107, message: BAD_REQUEST } },
     });
   });
 
@@ -108,9 +112,9 @@ describe("errors", () => {
   const NAMESPACES = [{ name: "ns" }, { name: "kept", ...HISTORY }];
 
   test.each([
-    ["publish to no channel", "publish", { channel: "", data: {} }, 107, "bad request", 400],
-    ["publish without a channel", "publish", { data: {} }, 107, "bad request", 400],
-    ["publish without data", "publish", { channel: "ns:a" }, 107, "bad request", 400],
+    ["publish to no channel", "publish", { channel: "", data: {} }, 107, BAD_REQUEST, 400],
+    ["publish without a channel", "publish", { data: {} }, 107, BAD_REQUEST, 400],
+    ["publish without data", "publish", { channel: "ns:a" }, 107, BAD_REQUEST, 400],
     [
       "publish to an unknown namespace",
       "publish",
@@ -119,8 +123,8 @@ describe("errors", () => {
       "unknown channel",
       404,
     ],
-    ["broadcast to nothing", "broadcast", { channels: [], data: {} }, 107, "bad request", 400],
-    ["subscribe to no channel", "subscribe", { user: "1", channel: "" }, 107, "bad request", 400],
+    ["broadcast to nothing", "broadcast", { channels: [], data: {} }, 107, BAD_REQUEST, 400],
+    ["subscribe to no channel", "subscribe", { user: "1", channel: "" }, 107, BAD_REQUEST, 400],
     [
       "subscribe to an unknown one",
       "subscribe",
@@ -129,7 +133,7 @@ describe("errors", () => {
       "unknown channel",
       404,
     ],
-    ["presence of none", "presence", { channel: "" }, 107, "bad request", 400],
+    ["presence of none", "presence", { channel: "" }, 107, BAD_REQUEST, 400],
     ["presence that is off", "presence", { channel: "ns:a" }, 108, "not available", 400],
     ["presence of an unknown one", "presence", { channel: "none:a" }, 102, "unknown channel", 404],
     [
@@ -163,7 +167,7 @@ describe("errors", () => {
       "history",
       { channel: "kept:a", limit: 1, reverse: true, since: { offset: 0, epoch: "" } },
       107,
-      "bad request",
+      BAD_REQUEST,
       400,
     ],
     ["rpc", "rpc", { method: "a", params: {} }, 104, "not found", 404],
@@ -172,7 +176,7 @@ describe("errors", () => {
       "disconnect",
       { user: "1", disconnect: { code: 1006, reason: "a" } },
       107,
-      "bad request",
+      BAD_REQUEST,
       400,
     ],
     [
@@ -180,7 +184,7 @@ describe("errors", () => {
       "disconnect",
       { user: "1", disconnect: { code: 4500, reason: "{}" } },
       107,
-      "bad request",
+      BAD_REQUEST,
       400,
     ],
     [
@@ -188,7 +192,7 @@ describe("errors", () => {
       "disconnect",
       { user: "1", disconnect: { code: 4500, reason: "é".repeat(62) } },
       107,
-      "bad request",
+      BAD_REQUEST,
       400,
     ],
   ] as const)("%s", async (_name, method, request, code, message, status) => {
@@ -212,6 +216,75 @@ describe("errors", () => {
     expect(await call(server, { path: "/api/channels", headers, body: "{}" })).toEqual({
       status: 200,
       body: { result: { channels: {} } },
+    });
+  });
+});
+
+describe("what 107 says", () => {
+  const WRONG = [
+    [
+      "publish",
+      { channel: 5, data: 1 },
+      '"channel" is not valid: expected string, received number',
+    ],
+    ["publish", { data: 1 }, '"channel" is missing'],
+    ["publish", { channel: "", data: 1 }, '"channel" is empty'],
+    ["publish", { channel: "ns:a" }, "A publication needs data"],
+    [
+      "publish",
+      { channel: "ns:a", data: 1, tags: { a: 1 } },
+      '"tags" is not valid: must be an object of strings',
+    ],
+    [
+      "history",
+      { channel: "ns:a", since: { offset: -1 } },
+      '"since.offset" is not valid: Too small: expected number to be >=0',
+    ],
+    [
+      "broadcast",
+      { channels: ["a", 7] },
+      '"channels.1" is not valid: expected string, received number',
+    ],
+    ["subscribe", { user: "1", channel: "ns:a", expire_at: 1 }, '"expire_at" is in the past'],
+    [
+      "disconnect",
+      { user: "1", disconnect: { code: 4000, reason: "1" } },
+      '"disconnect.reason" is not valid: must be at most 123 bytes that are not JSON',
+    ],
+  ] as const;
+  const config = (development: boolean) => ({
+    development,
+    channel: { without_namespace: { dialects: ["streaming"] }, namespaces: [{ name: "ns" }] },
+  });
+
+  test.each(WRONG)(
+    "%s %j: in development mode which member is wrong",
+    async (method, request, why) => {
+      await using server = await bootStreaming({ config: config(true) });
+      const { error } = await server.api(method, request);
+      expect(error).toEqual({ code: 107, message: `bad request: ${why}` });
+      const { replies } = await server.api("batch", { commands: [{ [method]: request }] });
+      expect(replies).toEqual([{ error }]);
+    },
+  );
+
+  test("to clients too", async () => {
+    await using server = await bootStreaming({ config: config(true) });
+    using client = await connectClient(server, { sub: "1" });
+    expect(await client.ask({ subscribe: { channel: `ns:${"a".repeat(253)}` } })).toEqual({
+      error: { code: 107, message: "bad request: The channel name is too long" },
+    });
+  });
+
+  test("elsewhere nothing more", async () => {
+    await using server = await bootStreaming({ config: config(false) });
+    for (const [method, request] of WRONG) {
+      const { error } = await server.api(method, request);
+      expect(error).toEqual({ code: 107, message: "bad request" });
+    }
+    using client = await connectClient(server, { sub: "1" });
+    expect(await client.ask({ subscribe: { channel: "é" } })).toEqual({
+      error: { code: 107, message: "bad request" },
     });
   });
 });

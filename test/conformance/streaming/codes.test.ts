@@ -10,8 +10,9 @@ import { CLOSES, ERRORS } from "../../support/streaming.ts";
 
 test("§8.1: error codes, messages, and which are temporary", () => {
   const sent = new Map(Object.values(WIRE_ERRORS).map((error) => [`${error.code}`, error]));
-  expect(Object.fromEntries(sent)).toEqual({
+  expect<unknown>(Object.fromEntries(sent)).toEqual({
     ...ERRORS,
+    107: { code: 107, message: "bad request" },
     101: { code: 101, message: "unauthorized" },
     113: { code: 113, message: "concurrent pagination", temporary: true },
   });

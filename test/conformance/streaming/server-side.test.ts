@@ -108,6 +108,63 @@ describe("at connect", () => {
     expect(await client.ask({ subscribe })).toEqual({ subscribe: {} });
   });
 
+  test("their names are held to no rule of clients'", async () => {
+    await using server = await bootStreaming({
+      namespaces: NAMESPACES,
+      streaming: { subscribe_to_user_personal_channel: { enabled: true } },
+    });
+    using client = await openClient(server);
+    const channels = ["closed:é", ":x", "$closed:a", ""];
+    const token = hs256({ sub: "é", channels, subs: { "open:ü": { data: 1 } } });
+    expect(await client.ask({ connect: { token } })).toEqual({
+      connect: {
+        ...{ client: client.id, version },
+        subs: { "closed:é": {}, ":x": {}, "$closed:a": {}, "open:ü": { data: 1 }, "#é": {} },
+      },
+    });
+    await apiResult(server, "subscribe", { user: "é", channel: "open:é" });
+    expect(await client.arrived()).toEqual([{ push: { channel: "open:é", subscribe: {} } }]);
+    expect(await client.ask({ subscribe: { channel: "open:ö" } })).toEqual({ error: ERRORS[107] });
+  });
+
+  test("half a surrogate pair is in no name: a token with one, of a channel or user, opens nothing", async () => {
+    await using server = await bootStreaming({
+      namespaces: [{ name: "any", ...OPEN, channel_regex: "." }],
+    });
+    for (const claims of [{ sub: "\ud800" }, { ...USER, channels: ["any:\ud800"] }]) {
+      using client = await openClient(server);
+      expect(await client.ask({ connect: { token: hs256(claims) } })).toEqual({
+        error: ERRORS[107],
+      });
+    }
+    using client = await connectClient(server, USER);
+    const command = { channel: "any:\ud800" };
+    for (const name of [
+      "subscribe",
+      "unsubscribe",
+      "publish",
+      "presence",
+      "presence_stats",
+      "history",
+      "sub_refresh",
+    ]) {
+      expect(await client.ask({ [name]: { ...command, data: 1 } })).toEqual({ error: ERRORS[107] });
+    }
+    for (const method of [
+      "subscribe",
+      "unsubscribe",
+      "publish",
+      "presence",
+      "presence_stats",
+      "history",
+      "history_remove",
+    ]) {
+      const { error } = await server.api(method, { user: "1", ...command, data: 1 });
+      expect({ method, code: error?.code }).toEqual({ method, code: 107 });
+    }
+    expect(await subscribed(client, "any:\ud83d\ude00")).toEqual({});
+  });
+
   test("they count towards channel_limit", async () => {
     await using server = await bootStreaming({
       namespaces: NAMESPACES,
@@ -249,6 +306,33 @@ describe("§17: by the server API", () => {
     });
   });
 
+  test("what cannot be subscribed is an error, and nobody's connection is touched", async () => {
+    await using server = await bootStreaming({
+      namespaces: [...NAMESPACES, { name: "theirs", dialects: ["gusher"] }],
+    });
+    using client = await connectClient(server, USER);
+    const subscribe = async (request: object) => {
+      const { error } = await server.api("subscribe", { user: "1", ...request });
+      return error?.code;
+    };
+    for (const channel of ["none:a", "theirs:a"]) expect(await subscribe({ channel })).toBe(102);
+    expect(await subscribe({ channel: "open:a", expire_at: server.seconds() })).toBe(107);
+    expect(await client.arrived()).toEqual([]);
+    expect(await subscribe({ channel: "open:a", expire_at: server.seconds(1) })).toBeUndefined();
+    expect(await client.arrived()).toEqual([{ push: { channel: "open:a", subscribe: {} } }]);
+    expect(await subscribe({ channel: "open:b", expire_at: 0 })).toBeUndefined();
+    expect(await client.arrived()).toEqual([{ push: { channel: "open:b", subscribe: {} } }]);
+  });
+
+  test("a refresh to a time that has passed ends the connection at once", async () => {
+    await using server = await bootStreaming();
+    using client = await connectClient(server, USER);
+    await apiResult(server, "refresh", { user: "1", expire_at: server.seconds(1) });
+    expect(await client.arrived()).toEqual([{ push: { refresh: { expires: true, ttl: 1 } } }]);
+    await apiResult(server, "refresh", { user: "1", expire_at: server.seconds() });
+    expect(await client.closed()).toEqual(CLOSES[3005]);
+  });
+
   test("expire_at ends the connection with 3006", async () => {
     await using server = await bootStreaming({ namespaces: NAMESPACES });
     using client = await connectClient(server, USER);
@@ -287,6 +371,8 @@ describe("§17: by the server API", () => {
       { push: { channel: "open:a", unsubscribe } },
     ]);
     expect(await other.arrived()).toEqual([]);
+    const { error } = await server.api("unsubscribe", { user: "1", channel: "none:a" });
+    expect(error).toEqual(ERRORS[102]);
   });
 });
 

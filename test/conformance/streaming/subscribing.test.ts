@@ -39,7 +39,6 @@ describe("§4.1: one check at a time", () => {
     ["2: bytes, not characters", USER, { channel: `word:${"é".repeat(126)}` }, 107],
     ["5: an unknown namespace", USER, { channel: "none:a" }, 102],
     ["5: a private channel of an unknown namespace", USER, { channel: "$none:a" }, 102],
-    ["5: an empty namespace", USER, { channel: ":a" }, 102],
     ["6: a name that is not ASCII", USER, { channel: "open:é" }, 107],
     ["6: a name that the regex refuses", USER, { channel: "word:a1" }, 107],
     ["7: a map subscription", USER, { channel: "open:a", type: 1 }, 103],

@@ -11,6 +11,7 @@ import {
 import { holdTimers } from "../../support/held-timers.ts";
 import {
   apiResult,
+  BAD_REQUEST,
   bootStreaming,
   HISTORY,
   OPEN,
@@ -86,7 +87,7 @@ describe.each(BUILDS)("centrifuge-js, %s", (build) => {
     ["$open:a", 103, "permission denied"],
     ["limited:a#7", 103, "permission denied"],
     ["none:a", 102, "unknown channel"],
-    ["open:é", 107, "bad request"],
+    ["open:é", 107, BAD_REQUEST],
   ])("%s is refused with %d", async (channel, code, reason) => {
     await using server = await boot();
     using official = await connected(server, build);

@@ -1,0 +1,176 @@
+/** The server API's three forms (centrifugo-protocol.md §17): one method, a batch, and the former rows of commands. Each answers JSON text. */
+import { HubError } from "../../core/errors.ts";
+import { jsonViews, type JsonView } from "../../core/json-text.ts";
+import { apiErrorOf, isApiMethod, runApiMethod, type ApiContext } from "./api-methods.ts";
+import { API_METHODS, RAW_MEMBERS, type ApiMethod } from "./api-schema.ts";
+import type { WireError } from "./protocol.ts";
+
+/** Commands of one batch, or of one row: bounds what one request sets off. */
+export const BATCH_COMMANDS_MAX = 10_000;
+
+/** The result as JSON text, or the error. Rejects with what is no HubError. */
+export type Outcome = { readonly result: string } | { readonly error: WireError };
+
+interface Call {
+  readonly method: ApiMethod;
+  /** Absent: the call lost its request, and is refused like any other that is no object. */
+  readonly params: JsonView | undefined;
+}
+
+/** Counted and, when refused, logged. */
+export async function runCall(context: ApiContext, call: Call): Promise<Outcome> {
+  const { method } = call;
+  return outcomeOf(context, method, run(context, call));
+}
+
+async function run(context: ApiContext, { method, params }: Call): Promise<string> {
+  if (params?.kind !== "object") throw bad("The request is no object");
+  return runApiMethod(context, method, membersOf(params));
+}
+
+async function outcomeOf(
+  context: ApiContext,
+  method: string,
+  running: Promise<string>,
+): Promise<Outcome> {
+  const count = (code: number): void =>
+    context.metrics.count("api_requests", { dialect: "streaming", method, code: `${code}` });
+  try {
+    const result = await running;
+    count(0);
+    return { result };
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    const wire = apiErrorOf(error, context.settings);
+    count(wire.code);
+    context.onEvent("API call refused", { method, code: wire.code, detail: error.message });
+    if (error.code === "unavailable") context.onError(error, { connection: "", doing: method });
+    return { error: wire };
+  }
+}
+
+/** Not in a `result`: the official clients read `replies` bare, and a batch without commands as the empty object. */
+export function runBatch(context: ApiContext, body: JsonView): Promise<Outcome> {
+  return outcomeOf(context, "batch", replies(context, body));
+}
+
+async function replies(context: ApiContext, body: JsonView): Promise<string> {
+  const commands = body.member("commands");
+  const isList = commands === undefined || commands.kind === "null" || commands.kind === "array";
+  if (body.kind !== "object" || !isList) throw bad('"commands" is no list');
+  const items = commands?.items(BATCH_COMMANDS_MAX) ?? [];
+  if (items.length === 0) return "{}";
+  if (items.length > BATCH_COMMANDS_MAX) throw bad("More commands than one batch may have");
+  const parallel = body.member("parallel")?.value === true;
+  const outcomes = await runAll(context, items.map(commandOf), { parallel });
+  const texts = outcomes.map(({ call, outcome }) =>
+    "error" in outcome || call instanceof HubError
+      ? textOf(outcome)
+      : `{"${call.method}":${outcome.result}}`,
+  );
+  return `{"replies":[${texts.join(",")}]}`;
+}
+
+const METHODS = Object.keys(API_METHODS).filter(isApiMethod);
+
+/** The first of the methods that is a member; the rest is ignored. */
+function commandOf(view: JsonView): Call | HubError {
+  if (view.kind !== "object") return bad("The command is no object");
+  const members = view.members();
+  for (const method of METHODS) {
+    const params = members.get(method);
+    if (params !== undefined && params.kind !== "null") return { method, params };
+  }
+  return new HubError("method_not_found", "No such method");
+}
+
+/**
+ * `{"method":"publish","params":{…}}`, one or more, answered line by line with their `id`s. Undefined when the text is no such
+ * row, or names a method that there is not: nothing was done then. Throws `bad_request` when it is not JSON.
+ */
+export async function runRow(context: ApiContext, text: string): Promise<string | undefined> {
+  const views = jsonViews(text, BATCH_COMMANDS_MAX);
+  if (views.length === 0 || views.length > BATCH_COMMANDS_MAX) return undefined;
+  const calls: (Call | HubError)[] = [];
+  for (const view of views) {
+    const call = rowCallOf(view);
+    if (call === undefined) return undefined;
+    calls.push(call);
+  }
+  const outcomes = await runAll(context, calls, { parallel: false });
+  return outcomes
+    .map(({ outcome }, index) => {
+      const id = views[index]?.member("id");
+      const text = textOf(outcome);
+      return id?.kind === "number" ? `{"id":${id.raw},${text.slice(1)}` : text;
+    })
+    .join("\n");
+}
+
+function rowCallOf(view: JsonView): Call | HubError | undefined {
+  if (view.kind !== "object" && view.kind !== "null") return undefined;
+  const named = view.member("method");
+  if (named === undefined || named.kind === "null") return bad('"method" is missing');
+  const method = String(named.value).toLowerCase();
+  return isApiMethod(method) ? { method, params: view.member("params") } : undefined;
+}
+
+interface Ran {
+  readonly call: Call | HubError;
+  readonly outcome: Outcome;
+}
+
+/**
+ * One after the other, since a later command may ask for what an earlier one did; `parallel`: all at once. Publications that
+ * follow one another are handed on together, because the engine keeps their order, and then one commit writes them all.
+ */
+async function runAll(
+  context: ApiContext,
+  calls: readonly (Call | HubError)[],
+  { parallel }: { readonly parallel: boolean },
+): Promise<readonly Ran[]> {
+  const all: Promise<Ran>[] = [];
+  let pending: Promise<Ran>[] = [];
+  let publishing = false;
+  for (const call of calls) {
+    const publishes = !(call instanceof HubError) && call.method === "publish";
+    if (!parallel && !(publishing && publishes)) {
+      await Promise.all(pending);
+      pending = [];
+    }
+    publishing = publishes;
+    const ran = runOne(context, call);
+    all.push(ran);
+    pending.push(ran);
+  }
+  return Promise.all(all);
+}
+
+async function runOne(context: ApiContext, call: Call | HubError): Promise<Ran> {
+  const outcome =
+    call instanceof HubError
+      ? await outcomeOf(context, "unknown", Promise.reject(call))
+      : await runCall(context, call);
+  return { call, outcome };
+}
+
+/** As an answer on its own. */
+export function textOf(outcome: Outcome): string {
+  return "error" in outcome
+    ? `{"error":${JSON.stringify(outcome.error)}}`
+    : `{"result":${outcome.result}}`;
+}
+
+function bad(message: string): HubError {
+  return new HubError("bad_request", message);
+}
+
+/** The members of a request: payloads as the text they came in, the rest parsed. `null` is absent. Without a prototype, which a member might name. */
+function membersOf(view: JsonView): Record<string, unknown> {
+  const members = Object.create(null) as Record<string, unknown>;
+  for (const [name, member] of view.members()) {
+    if (RAW_MEMBERS.has(name)) members[name] = { json: member.raw };
+    else if (member.kind !== "null") members[name] = member.value;
+  }
+  return members;
+}
