@@ -113,7 +113,8 @@ async function remote(
   const { context, userId, connectionId, remotes } = session;
   const { remote: name, uid, payload, debug } = command;
   const data = dataOf({ remote: name, msg: null });
-  const allowed = Object.hasOwn(remotes, name) && remotes[name] === true;
+  // Queues are named in UTF-8, which has no form for half a surrogate pair: two such names would be one queue.
+  const allowed = name.isWellFormed() && Object.hasOwn(remotes, name) && remotes[name] === true;
   if (!allowed) {
     const detail = "The grants do not allow the remote";
     return session.refuse("gusher.remote_error", data, { detail });

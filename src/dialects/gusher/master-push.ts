@@ -69,6 +69,8 @@ async function publish(
   items: readonly Item[],
   reach: Reach,
 ) {
+  // Stores and topics would take two such names for one.
+  if (!items.every(({ channel }) => channel.isWellFormed())) throw new MasterError("data error");
   const { channelBytesMax } = settings;
   // Nobody can be subscribed to such a name, and what is kept for it would be kept for nobody.
   if (items.some(({ channel }) => Buffer.byteLength(channel) > channelBytesMax)) {

@@ -29,7 +29,7 @@ const registeredClaims = z.looseObject({
 const gusherClaim = z
   .looseObject({
     channels: z.array(z.string().nullable()).nullish(),
-    user_id: text,
+    user_id: text.refine((id) => id?.isWellFormed() ?? true),
     app_key: text,
     remotes: z.record(z.string(), z.boolean()).nullish(),
   })
