@@ -7,12 +7,25 @@ import { HubError } from "./errors.ts";
  */
 export const JSON_DEPTH_MAX = 1000;
 
+/** Shorter ones without an exponent are below the largest double. */
+const SAFE_DIGITS_MAX = 308;
+
+export interface JsonCheckOptions {
+  /** Also numbers beyond the largest double, such as `1e400`, which most readers take for infinite or refuse. */
+  readonly anyNumbers?: boolean;
+}
+
 /**
- * Whether the text has white space outside strings. Throws HubError `bad_request` when it is not one JSON value.
+ * Whether the text has white space outside strings. Throws HubError `bad_request` when it is not one JSON value, or has a
+ * number that no double holds.
  * `tape` receives two numbers for each array and object, in the order in which they open: where it ends (exclusive),
  * and how many had opened by then. So a reader steps over a container without looking inside.
  */
-export function checkJson(text: string, tape?: number[]): boolean {
+export function checkJson(
+  text: string,
+  tape?: number[],
+  { anyNumbers = false }: JsonCheckOptions = {},
+): boolean {
   const length = text.length;
   const closers: number[] = [];
   const opened: number[] = [];
@@ -60,7 +73,7 @@ export function checkJson(text: string, tape?: number[]): boolean {
       expected = AFTER_VALUE;
       at++;
     } else {
-      at = checkScalar(text, at, char);
+      at = checkScalar(text, at, char, anyNumbers);
       expected = AFTER_VALUE;
     }
   }
@@ -104,7 +117,7 @@ function close(closers: number[], opened: number[], at: number, tape: number[] |
   tape[entry + 1] = tape.length / 2;
 }
 
-function checkScalar(text: string, at: number, first: number): number {
+function checkScalar(text: string, at: number, first: number, anyNumbers: boolean): number {
   switch (first) {
     case QUOTE:
       return checkString(text, at);
@@ -115,7 +128,7 @@ function checkScalar(text: string, at: number, first: number): number {
     case 0x6e: // n
       return checkWord(text, at, "null");
     default:
-      return checkNumber(text, at);
+      return checkNumber(text, at, anyNumbers);
   }
 }
 
@@ -148,16 +161,22 @@ function checkEscape(text: string, at: number): number {
   return at + 1;
 }
 
-function checkNumber(text: string, start: number): number {
+function checkNumber(text: string, start: number, anyNumbers: boolean): number {
   let at = start;
   if (text.charCodeAt(at) === 0x2d) at++; // -
   // A leading zero stands alone: 01 is no number.
   at = text.charCodeAt(at) === 0x30 ? at + 1 : checkDigits(text, at);
   if (text.charCodeAt(at) === 0x2e) at = checkDigits(text, at + 1); // .
-  const exponent = text.charCodeAt(at);
-  if (exponent === 0x65 || exponent === 0x45) {
+  const letter = text.charCodeAt(at);
+  const exponent = letter === 0x65 || letter === 0x45; // e, E
+  if (exponent) {
     const sign = text.charCodeAt(at + 1);
     at = checkDigits(text, sign === 0x2b || sign === 0x2d ? at + 2 : at + 1);
+  }
+  const large = exponent || at - start > SAFE_DIGITS_MAX;
+  if (large && !anyNumbers && !Number.isFinite(Number(text.slice(start, at)))) {
+    const where = `at character ${start}`;
+    throw new HubError("bad_request", `JSON has a number that no double holds ${where}`);
   }
   return at;
 }

@@ -9,10 +9,11 @@ import {
   jsonView,
   jsonViews,
   objectEnd,
+  parseJson,
 } from "./json-text.ts";
 
 const VALID = [
-  ...["{}", "[]", '""', "0", "-0", "1e400", "1E+2", "-1.50e-07", "true", "false", "null"],
+  ...["{}", "[]", '""', "0", "-0", "1e308", "1E+2", "-1.50e-07", "true", "false", "null"],
   ...["9007199254740993", '"\\u0041\\/\\ud800"', '"\u2028\u007f"', '{"a":1,"a":2}', "[[],{}]"],
 ];
 
@@ -119,7 +120,7 @@ test("objectEnd() steps over strings, and knows where there is no object", () =>
 });
 
 test("jsonView() cuts payloads out of a command and of HTTP bodies verbatim", () => {
-  const data = '{"n":9007199254740993,"s":"} , ]\\"","e":1e400}';
+  const data = '{"n":9007199254740993,"s":"} , ]\\"","e":1e-400}';
   const command = jsonView(`{"id":3,"publish":{"channel":"c","data": ${data} }}`);
   expect(command.member("publish")?.member("data")?.raw).toBe(data);
   expect(command.member("id")?.value).toBe(3);
@@ -190,7 +191,7 @@ test("random JSON with random white space comes out as JSON.stringify writes it,
   }
 });
 
-test("random damage is refused exactly when JSON.parse refuses it", () => {
+test("random damage is refused exactly when JSON.parse refuses it or finds a number without end", () => {
   const random = createRandom("json-text damage");
   const alphabet = Array.from('{}[]",:\\ \n\t0123456789.eE+-truefalsn/u\u0001é\u00a0');
   let valid = 0;
@@ -205,7 +206,7 @@ test("random damage is refused exactly when JSON.parse refuses it", () => {
       );
     }
     const text = characters.join("");
-    const parsed = attempt(() => JSON.parse(text));
+    const parsed = attempt(() => finite(JSON.parse(text)));
     const compact = attempt(() => compactJson(text));
     if (compact.ok !== parsed.ok) throw new Error(`Not as JSON.parse: ${JSON.stringify(text)}`);
     if (!compact.ok) continue;
@@ -215,6 +216,13 @@ test("random damage is refused exactly when JSON.parse refuses it", () => {
   }
   expect(valid).toBeGreaterThan(1_000);
 });
+
+/** Throws for one that `JSON.parse` took for infinite. */
+function finite(value: unknown): unknown {
+  if (value === Infinity || value === -Infinity) throw new RangeError("Infinite");
+  if (typeof value === "object" && value !== null) Object.values(value).forEach(finite);
+  return value;
+}
 
 function codeOf(action: () => unknown): string | undefined {
   try {
@@ -258,3 +266,32 @@ function expectSame(view: JsonView, value: unknown): void {
     }
   } else expect(view.kind).toBe(value === null ? "null" : (typeof value as "string"));
 }
+
+test("a number that no double holds is refused, wherever it stands, unless it is asked for", () => {
+  const largest = `${"9".repeat(308)}`;
+  for (const good of ["1e308", "-1.7976931348623157E+308", "1e-400", largest, `${largest}.5e-9`]) {
+    expect(compactJson(`[${good}]`)).toBe(`[${good}]`);
+  }
+  for (const text of ["1e400", "-1e400", "1E+309", `1${largest}`, `-1${largest}.5`]) {
+    for (const whole of [text, `[${text}]`, `{"a":{"b":${text}}}`]) {
+      expect(() => compactJson(whole)).toThrow("no double holds");
+      expect(() => jsonView(whole)).toThrow(HubError);
+      expect(() => parseJson(whole)).toThrow(HubError);
+      expect(jsonOfBytes(Buffer.from(whole))).toBeUndefined();
+      expect(jsonView(whole, { anyNumbers: true }).source).toBe(whole);
+    }
+    expect(compactJson(JSON.stringify(text))).toBe(JSON.stringify(text));
+  }
+});
+
+test("parseJson() refuses a member called __proto__, however it is spelled, and takes it as a value", () => {
+  for (const name of ["__proto__", "\\u005f_proto__", "__\\u0070roto__"]) {
+    for (const text of [`{"${name}":{}}`, `[{"a":{"b":[{"${name}":1}]}}]`]) {
+      expect(() => parseJson(text)).toThrow('a member called "__proto__"');
+    }
+    expect(parseJson(`["${name}"]`)).toEqual(["__proto__"]);
+  }
+  const value = { ["\u00fc"]: ["__proto", "\\u005f_proto__"], constructor: null, a: 1.5 };
+  expect(parseJson(JSON.stringify(value))).toEqual(value);
+  expect(() => parseJson("{")).toThrow(HubError);
+});

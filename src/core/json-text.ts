@@ -12,6 +12,7 @@ import {
   QUOTE,
   checkJson,
   isSpace,
+  type JsonCheckOptions,
 } from "./json-check.ts";
 import { HubError } from "./errors.ts";
 import type { Payload } from "./types.ts";
@@ -36,10 +37,24 @@ export function jsonOfPayload(payload: Payload): string | undefined {
   return "json" in payload ? payload.json : jsonOfBytes(payload.bytes);
 }
 
+/**
+ * For values of which only named members count. A member called `__proto__` is refused at any depth: what is made of the value
+ * later would lose it, or take it for a prototype. Throws HubError `bad_request` for it, and when the text is not one JSON value.
+ */
+export function parseJson(text: string): unknown {
+  checkJson(text);
+  // Only a text with one of these can spell the name.
+  if (!/__proto__|\\u/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (name, value: unknown) => {
+    if (name !== "__proto__") return value;
+    throw new HubError("bad_request", 'JSON has a member called "__proto__"');
+  });
+}
+
 /** Throws HubError `bad_request` when the text is not one JSON value; from then on the view cannot fail. */
-export function jsonView(text: string): JsonView {
+export function jsonView(text: string, options?: JsonCheckOptions): JsonView {
   const tape: number[] = [];
-  const spaced = checkJson(text, tape);
+  const spaced = checkJson(text, tape, options);
   const start = spaced ? skipSpace(text, 0) : 0;
   return new JsonView({ text, spaced, tape }, start, text.length, 0);
 }
@@ -117,7 +132,7 @@ export class JsonView {
     return this.#source.text.slice(this.#start, this.#end);
   }
 
-  /** As `JSON.parse` reads it: a number may lose digits. */
+  /** As `JSON.parse` reads it: a number may lose digits, and a member called `__proto__` is one of the object's own. */
   get value(): unknown {
     const slice = this.#source.text.slice(this.#start, this.#end);
     return slice.charCodeAt(0) === QUOTE && slice.endsWith('"')

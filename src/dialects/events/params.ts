@@ -1,4 +1,6 @@
 /** Parameters that may stand in the query, in a JSON body, or in both when they agree (event-streaming.md §5.2). */
+import { HubError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json-text.ts";
 import { EventsError } from "./errors.ts";
 
 /** Bytes of a body that only names things (§4.4). */
@@ -10,8 +12,13 @@ export type Param = (value: unknown) => string | undefined;
 export const textParam: Param = (value) => (typeof value === "string" ? value : undefined);
 
 /** `1` or `0`, also as a boolean or number. */
-export const flagParam: Param = (value) =>
-  ({ "1": "1", true: "1", "0": "0", false: "0" })[String(value)];
+export const flagParam: Param = (value) => FLAGS.get(String(value));
+const FLAGS = new Map([
+  ["1", "1"],
+  ["true", "1"],
+  ["0", "0"],
+  ["false", "0"],
+]);
 
 /** Names separated by commas, or a list of them. */
 export const listParam: Param = (value) => {
@@ -55,17 +62,21 @@ export function readParams<Name extends string>(
 
 function bodyMembers({ request, body }: ParamsCall): Readonly<Record<string, unknown>> {
   const text = jsonBody({ request, body }, PARAMS_BODY_BYTES_MAX);
-  if (text === "") return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw invalidRequest("The body is not JSON.");
-  }
+  const value = parsedBody(text === "" ? "{}" : text, parseJson);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }
   throw invalidRequest("The body is no JSON object.");
+}
+
+/** Throws `invalid_request` where `parse` throws HubError, which names a character or member and never a value. */
+export function parsedBody<Value>(text: string, parse: (text: string) => Value): Value {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    throw invalidRequest(`The body cannot be read. ${error.message}.`);
+  }
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });

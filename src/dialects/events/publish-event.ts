@@ -47,11 +47,11 @@ export function parseEvent(view: JsonView, catalogue: Catalogue): EventDraft {
   const members = view.members();
   const data = members.get("data");
   if (data?.kind !== "object") throw invalid('"data" is no JSON object.', "data");
-  const values: Record<string, unknown> = {};
-  for (const [name, member] of members) {
-    if (name !== "data" && member.kind !== "null") values[name] = member.value;
-  }
-  const parsed = eventMembers.safeParse(values);
+  const given = [...members].filter(([name, { kind }]) => name !== "data" && kind !== "null");
+  // Not by assignment: a member may be called `__proto__`.
+  const parsed = eventMembers.safeParse(
+    Object.fromEntries(given.map(([name, member]) => [name, member.value])),
+  );
   if (!parsed.success) {
     const name = parsed.error.issues[0]?.path.join(".") ?? "";
     throw invalid(`"${name}" is not valid.`, name);

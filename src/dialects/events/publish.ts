@@ -1,5 +1,4 @@
 /** Publishing (event-streaming.md §10): one call feeds streams and webhooks, and a repeated one nothing. */
-import { HubError } from "../../core/errors.ts";
 import { jsonView, type JsonView } from "../../core/json-text.ts";
 import { ksuid } from "../../core/ksuid.ts";
 import { CHANNELS } from "../../core/types.ts";
@@ -7,7 +6,7 @@ import { organisationOf, requireScope, type Caller } from "./access-token.ts";
 import type { Answer, EventsCall } from "./call.ts";
 import { EventsError, eventsErrorOf } from "./errors.ts";
 import type { Organisation } from "./organisations.ts";
-import { invalidRequest, jsonBody } from "./params.ts";
+import { invalidRequest, jsonBody, parsedBody } from "./params.ts";
 import {
   channelsOf,
   digestOf,
@@ -68,12 +67,7 @@ function authorize({ caller, request }: EventsCall): string | undefined {
 }
 
 function jsonOf(call: EventsCall, bytesMax: number): JsonView {
-  try {
-    return jsonView(jsonBody(call, bytesMax));
-  } catch (error) {
-    if (error instanceof HubError) throw invalidRequest("The body is not JSON.");
-    throw error;
-  }
+  return parsedBody(jsonBody(call, bytesMax), jsonView);
 }
 
 function limit({ id, context }: Caller, events: number): void {

@@ -1,8 +1,9 @@
 /** What callers of the webhook API may send (webhooks.md §5), and what of it the delivery is told. */
 import { z } from "zod";
+import { parseJson } from "../../core/json-text.ts";
 import { WEBHOOK_LIMITS, type WebhookEndpointSettings } from "../../core/webhooks.ts";
 import { EventsError } from "./errors.ts";
-import { jsonBody, type ParamsCall } from "./params.ts";
+import { jsonBody, parsedBody, type ParamsCall } from "./params.ts";
 
 /** Of a body: filters and headers at their limits fit. */
 export const WEBHOOK_CALL_BYTES_MAX = 65_536;
@@ -163,13 +164,7 @@ export function readBody<Schema extends z.ZodType>(
   call: ParamsCall,
 ): z.output<Schema> {
   const text = jsonBody(call, WEBHOOK_CALL_BYTES_MAX);
-  let value: unknown;
-  try {
-    value = text === "" ? {} : JSON.parse(text);
-  } catch (cause) {
-    throw new EventsError("invalid_request", "The body is not JSON.", { cause });
-  }
-  return check(schema, value);
+  return check(schema, parsedBody(text === "" ? "{}" : text, parseJson));
 }
 
 /** Likewise of the query; a member that is given twice counts once, the first. */

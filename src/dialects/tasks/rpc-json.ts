@@ -6,11 +6,14 @@ import { RpcError } from "./errors.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
+/** Contexts say which numbers they take by an answer of their own (§3.1). */
+const viewOf = (text: string): JsonView => jsonView(text, { anyNumbers: true });
+
 /** Throws `parse_error` for what is no UTF-8 or no JSON. `strict`: trailing commas are none. */
 export function readJson(bytes: Uint8Array, { strict }: { readonly strict: boolean }): JsonView {
   try {
     const text = strictUtf8.decode(bytes);
-    return strict ? jsonView(text) : (tryView(text) ?? jsonView(withoutTrailingCommas(text)));
+    return strict ? viewOf(text) : (tryView(text) ?? viewOf(withoutTrailingCommas(text)));
   } catch (error) {
     if (!(error instanceof HubError) && !(error instanceof TypeError)) throw error;
     throw new RpcError("parse_error", undefined, { cause: error });
@@ -19,7 +22,7 @@ export function readJson(bytes: Uint8Array, { strict }: { readonly strict: boole
 
 function tryView(text: string): JsonView | undefined {
   try {
-    return jsonView(text);
+    return viewOf(text);
   } catch (error) {
     if (error instanceof HubError) return undefined;
     throw error;

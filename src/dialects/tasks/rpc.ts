@@ -107,10 +107,11 @@ async function answerOne(view: JsonView, request: RpcRequest): Promise<Answered>
   }
 }
 
-/** Its exact text; undefined when it is absent. */
+/** Its exact text; undefined when it is absent. A number that no double holds would come back as another one. */
 function idOf(view: JsonView | undefined): string | undefined {
   if (view === undefined) return undefined;
-  if (view.kind === "string" || view.kind === "number" || view.kind === "null") return view.raw;
+  if (view.kind === "string" || view.kind === "null") return view.raw;
+  if (view.kind === "number" && Number.isFinite(view.value)) return view.raw;
   throw new RpcError("invalid_request");
 }
 
