@@ -68,9 +68,9 @@ export interface Disconnect {
 export class DisconnectError extends Error {
   readonly disconnect: Disconnect;
 
-  constructor(reason: DisconnectCode | Disconnect) {
+  constructor(reason: DisconnectCode | Disconnect, options?: ErrorOptions) {
     const disconnect = typeof reason === "string" ? { disconnect: reason } : reason;
-    super(disconnect.wire?.reason ?? disconnect.disconnect);
+    super(disconnect.wire?.reason ?? disconnect.disconnect, options);
     this.disconnect = disconnect;
   }
 }

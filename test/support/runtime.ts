@@ -6,6 +6,8 @@ export interface TestRuntime extends Runtime {
   readonly seed: number;
   /** Moves both clocks, runs what falls due in order, and lets promises and `soon` callbacks settle around each timer. */
   advance(ms: number): Promise<void>;
+  /** The wall clock alone is set: ahead, or back when `ms` is negative. */
+  setClock(ms: number): void;
   /** Resolves once no `soon` callback is waiting; time stands still. */
   settle(): Promise<void>;
   /** Timers that would still run, so that a test can show that a close left none. */
@@ -20,6 +22,7 @@ const TURNS_MAX = 100_000;
 export function createTestRuntime(seed = 1): TestRuntime {
   const timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>();
   let elapsedMs = 0;
+  let setMs = 0;
   let soonPending = 0;
 
   const fraction = mulberry32(seed);
@@ -43,7 +46,7 @@ export function createTestRuntime(seed = 1): TestRuntime {
 
   return {
     seed,
-    clock: { epochMs: () => START_EPOCH_MS + elapsedMs, monotonicMs: () => elapsedMs },
+    clock: { epochMs: () => START_EPOCH_MS + setMs + elapsedMs, monotonicMs: () => elapsedMs },
     timers: {
       after(delayMs, callback): Timer {
         const timer = { dueMs: elapsedMs + Math.max(0, delayMs), callback };
@@ -71,6 +74,7 @@ export function createTestRuntime(seed = 1): TestRuntime {
       elapsedMs = targetMs;
       await settle();
     },
+    setClock: (ms) => void (setMs += ms),
     settle,
     get pendingTimers() {
       return timers.size;

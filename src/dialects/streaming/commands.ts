@@ -25,6 +25,7 @@ import type { StreamingSession } from "./session.ts";
 import {
   channelOf,
   detailOf,
+  expiresOf,
   expiry,
   planSubscribe,
   subscribeResult,
@@ -97,7 +98,7 @@ async function subscribe(
   const { clock } = context.runtime;
   await connection?.subscribe(plan.channel, plan.options, (subscribed) => {
     session.reply(id, { subscribe: subscribeResult(plan, subscribed, clock.epochMs()) });
-    if (plan.options.detail.expiresAtMs !== undefined) session.reschedule();
+    if (plan.options.detail.expires !== undefined) session.reschedule();
   });
   return undefined;
 }
@@ -193,7 +194,7 @@ async function refresh(session: StreamingSession, id: number, token: string): Pr
   }
   session.hold(grant.held);
   if (grant.confirm !== undefined) await granted(grant.confirm());
-  session.expiresAtMs = grant.expiresAtMs;
+  session.expireAt(grant.expiresAtMs);
   session.reschedule();
   const { connectionId: client } = session;
   const left = expiry(grant.expiresAtMs, nowMs);
@@ -225,7 +226,7 @@ async function subRefresh(
   const nowMs = runtime.clock.epochMs();
   const given = authority.subscribe({ token: request.token, connection: session });
   const grant = await granted(theirs(unexpired(await granted(given), nowMs), name, session));
-  detailOf(subscription).expiresAtMs = grant.expiresAtMs;
+  detailOf(subscription).expires = expiresOf(grant, runtime.clock);
   session.reschedule();
   return { sub_refresh: expiry(grant.expiresAtMs, nowMs) };
 }

@@ -26,7 +26,7 @@ export async function connect(
     if (session.state !== "connecting") return;
     session.userId = grant.userId;
     if (grant.info !== undefined) session.info = grant.info;
-    session.expiresAtMs = grant.expiresAtMs;
+    session.expireAt(grant.expiresAtMs);
     const plans = planSubscriptions(session, grant, request);
     limitConnections(session, plans.length, grant.userConnectionsMax);
     session.connection = hub.connect(session);
@@ -49,7 +49,7 @@ export async function connect(
 }
 
 function connectResult(
-  { connectionId, context, expiresAtMs, heartbeat: { framePings } }: StreamingSession,
+  { connectionId, context, expires, heartbeat: { framePings } }: StreamingSession,
   subs: ReadonlyMap<string, SubscribeResult>,
 ): ConnectResult {
   const { runtime, settings } = context;
@@ -58,7 +58,7 @@ function connectResult(
   return {
     client: connectionId,
     version: settings.serverVersion,
-    ...expiry(expiresAtMs, nowMs),
+    ...expiry(expires?.atMs, nowMs),
     ...(subs.size > 0 ? { subs } : {}),
     ...(pings ? { ping: Math.ceil(settings.pingIntervalMs / 1000), pong: true } : {}),
     ...(settings.connectIncludeServerTime ? { time: nowMs } : {}),
@@ -95,7 +95,7 @@ export async function granted<Grant>(granting: Promise<Grant>): Promise<Grant> {
     return await granting;
   } catch (error) {
     const invalid = error instanceof HubError && error.code === "token_invalid";
-    throw invalid ? new DisconnectError("invalid_token") : error;
+    throw invalid ? new DisconnectError("invalid_token", { cause: error }) : error;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type Disconnect,
   type HubErrorCode,
 } from "../../core/errors.ts";
+import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
 import type { GroupMember } from "../../core/fanout.ts";
 import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
 import type { Scheduled } from "../../core/schedule.ts";
@@ -55,8 +56,8 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   state: SessionState = "new";
   connection: Connection | undefined;
   held: HeldGrant | undefined;
-  /** Milliseconds since the epoch at which the credentials end; undefined: never. */
-  expiresAtMs: number | undefined;
+  /** The end of the credentials; undefined: never. */
+  expires: Deadline | undefined;
   scheduledTick = 0;
   readonly heartbeat: Heartbeat;
   readonly #rate: RateLimit;
@@ -169,7 +170,10 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
 
   /** One place for everything that a command throws. */
   #fail(error: unknown, id: number): void {
-    if (error instanceof DisconnectError) return this.disconnect(error.disconnect);
+    if (error instanceof DisconnectError) {
+      const { cause, disconnect } = error;
+      return this.disconnect(disconnect, cause instanceof HubError ? cause.message : undefined);
+    }
     if (error instanceof MalformedFrame) return this.disconnect({ disconnect: "bad_request" });
     if (error instanceof UncarriablePayload) {
       return this.disconnect({ disconnect: "inappropriate_protocol" });
@@ -231,7 +235,7 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     const beat = this.heartbeat.beat(nowMs, this.socket.lastReceivedMs);
     if (beat === "dead") return this.disconnect({ disconnect: "no_pong" });
     if (beat === "ping") this.#ping();
-    this.#expire(this.context.runtime.clock.epochMs());
+    this.#expire();
     if (!this.#isOver() || this.state === "refused") this.reschedule();
   }
 
@@ -240,18 +244,14 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     else this.socket.send(this.codec.ping);
   }
 
-  #expire(epochMs: number): void {
+  #expire(): void {
     const { settings } = this.context;
-    if (
-      this.expiresAtMs !== undefined &&
-      epochMs >= this.expiresAtMs + settings.expiredCloseDelayMs
-    ) {
+    if (this.#leftMs(this.expires) + settings.expiredCloseDelayMs <= 0) {
       return this.disconnect({ disconnect: "connection_expired" });
     }
     for (const subscription of this.connection?.subscriptions() ?? []) {
-      const { expiresAtMs, serverSide } = detailOf(subscription);
-      if (expiresAtMs === undefined) continue;
-      if (epochMs < expiresAtMs + settings.expiredSubCloseDelayMs) continue;
+      const { expires, serverSide } = detailOf(subscription);
+      if (this.#leftMs(expires) + settings.expiredSubCloseDelayMs > 0) continue;
       if (serverSide) return this.disconnect({ disconnect: "subscription_expired" });
       this.endSubscription(subscription.channel.name, UNSUBSCRIBE_CODES.expired);
     }
@@ -260,19 +260,24 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
   /** Sets the one deadline that is next: stale or refused close, ping or pong, the end of credentials. */
   reschedule(): void {
     const { runtime, schedule, settings } = this.context;
-    const { clock } = runtime;
-    let nextMs = Math.min(this.#closeAtMs, this.heartbeat.nextMs);
-    const toMonotonicMs = clock.monotonicMs() - clock.epochMs();
-    if (this.expiresAtMs !== undefined) {
-      nextMs = Math.min(nextMs, this.expiresAtMs + settings.expiredCloseDelayMs + toMonotonicMs);
-    }
+    let leftMs = this.#leftMs(this.expires) + settings.expiredCloseDelayMs;
     for (const subscription of this.connection?.subscriptions() ?? []) {
-      const { expiresAtMs } = detailOf(subscription);
-      if (expiresAtMs === undefined) continue;
-      nextMs = Math.min(nextMs, expiresAtMs + settings.expiredSubCloseDelayMs + toMonotonicMs);
+      const subscriptionLeftMs = this.#leftMs(detailOf(subscription).expires);
+      leftMs = Math.min(leftMs, subscriptionLeftMs + settings.expiredSubCloseDelayMs);
     }
+    const expiryMs = runtime.clock.monotonicMs() + leftMs;
+    const nextMs = Math.min(this.#closeAtMs, this.heartbeat.nextMs, expiryMs);
     if (nextMs === Infinity) schedule.clear(this);
     else schedule.set(this, nextMs);
+  }
+
+  #leftMs(deadline: Deadline | undefined): number {
+    return deadline === undefined ? Infinity : leftOf(this.context.runtime.clock, deadline);
+  }
+
+  /** `atMs`: epoch milliseconds; undefined: never. */
+  expireAt(atMs: number | undefined): void {
+    this.expires = atMs === undefined ? undefined : deadlineAt(this.context.runtime.clock, atMs);
   }
 
   /** From now on the connection stands under this grant's labels; undefined: of an authority that has none. */
@@ -320,11 +325,12 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     this.disconnect({ disconnect: "shutdown" });
   }
 
-  disconnect(reason: Disconnect): void {
+  /** `detail` is for the log. */
+  disconnect(reason: Disconnect, detail?: string): void {
     if (this.state === "closed") return;
     const { code, reason: text } = reason.wire ?? DISCONNECTS[reason.disconnect];
     this.context.metrics.count("disconnects", { dialect: "streaming", code: `${code}` });
-    this.context.onEvent("Connection ended", { connection: this.connectionId, code });
+    this.context.onEvent("Connection ended", { connection: this.connectionId, code, detail });
     this.#end();
     this.socket.close(code, text);
   }

@@ -96,7 +96,7 @@ function refresh(session: StreamingSession, signal: Extract<Signal, { do: "refre
   if (expired || expiresAtMs <= nowMs) {
     return session.disconnect({ disconnect: "connection_expired" });
   }
-  session.expiresAtMs = signal.expiresAtMs;
+  session.expireAt(signal.expiresAtMs);
   if (signal.info !== undefined) session.info = payloadFrom(signal.info);
   session.reschedule();
   session.push({ refresh: expiry(signal.expiresAtMs, nowMs) });

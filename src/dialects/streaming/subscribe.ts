@@ -1,9 +1,11 @@
 /** From a request or a grant to a subscription: what is allowed, which options hold, and the answer (centrifugo-protocol.md §4, §14). */
 import type { ChannelGrant, HeldGrant, SubscriptionGrant } from "../../core/authority.ts";
+import { deadlineAt, type Deadline } from "../../core/deadline.ts";
 import { DisconnectError, HubError } from "../../core/errors.ts";
 import type { Encoder, SubscribeOptions, Subscribed, Subscription } from "../../core/hub.ts";
 import { isOpenedBy, type ChannelOptions } from "../../core/namespaces.ts";
 import type { GroupMember } from "../../core/fanout.ts";
+import type { Clock } from "../../core/runtime.ts";
 import { CHANNELS, type Channel, type Payload } from "../../core/types.ts";
 import {
   channelOptions,
@@ -30,8 +32,7 @@ export interface SubscriptionDetail {
   readonly serverSide: boolean;
   /** It came with the connection token, whose refresh must name it again. */
   readonly fromToken: boolean;
-  /** Milliseconds since the epoch. */
-  expiresAtMs: number | undefined;
+  expires: Deadline | undefined;
 }
 
 export interface SubscribePlan {
@@ -118,7 +119,7 @@ export interface PlanInput {
 
 /** What §4.2 grants of what was asked. Throws `permission_denied` for a channel that another dialect's authority opens. */
 export function plan(
-  { settings }: StreamingContext,
+  { runtime, settings }: StreamingContext,
   session: SubscribingSession,
   { name, options, grant, request, serverSide, fromToken = false }: PlanInput,
 ): SubscribePlan {
@@ -164,7 +165,7 @@ export function plan(
             requireRecovery: (request.flag & FLAG_REQUIRE_RECOVERY) !== 0,
           }
         : {}),
-      detail: { serverSide, fromToken, expiresAtMs: grant.expiresAtMs },
+      detail: { serverSide, fromToken, expires: expiresOf(grant, runtime.clock) },
     },
   };
 }
@@ -177,10 +178,10 @@ export function subscribeResult(
 ): SubscribeResult {
   const { recoverable, positioned, data, options } = subscribePlan;
   const { position, recovered, publications } = subscribed;
-  const { serverSide, expiresAtMs } = options.detail;
+  const { serverSide, expires } = options.detail;
   return {
     // A server-side subscription is refreshed with its connection, never by itself.
-    ...(serverSide ? {} : expiry(expiresAtMs, nowMs)),
+    ...(serverSide ? {} : expiry(expires?.atMs, nowMs)),
     ...(recoverable ? { recoverable } : {}),
     ...(positioned ? { positioned } : {}),
     ...(position === undefined ? {} : { epoch: position.epoch, offset: position.offset }),
@@ -204,6 +205,13 @@ export function unexpired<Grant extends { readonly expiresAtMs?: number }>(
 ): Grant {
   if (grant.expiresAtMs === undefined || grant.expiresAtMs > nowMs) return grant;
   throw new HubError("expired", "What the token grants has ended already");
+}
+
+export function expiresOf(
+  { expiresAtMs }: Pick<SubscriptionGrant, "expiresAtMs">,
+  clock: Clock,
+): Deadline | undefined {
+  return expiresAtMs === undefined ? undefined : deadlineAt(clock, expiresAtMs);
 }
 
 /** `expires` and the seconds left, as every answer that can expire gives them. */

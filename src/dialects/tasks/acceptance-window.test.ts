@@ -7,6 +7,9 @@ test("lastMinute() keeps what is less than a minute old", () => {
   expect(lastMinute(times, 61_000)).toEqual([2000, 3000]);
   expect(lastMinute(times, 63_000)).toEqual([]);
   expect(lastMinute([], 0)).toEqual([]);
+  // The clock was set back by two hours, or differs by less than a minute from another node's.
+  expect(lastMinute(times, 1500 - 7_200_000)).toEqual([]);
+  expect(lastMinute(times, 500)).toEqual(times);
 });
 
 test("a bound holds for every minute, not only for those on the clock", () => {

@@ -2,10 +2,9 @@
 
 const WINDOW_MS = 60_000;
 
-/** Those of the last minute. `times` ascend. */
+/** Those of the last minute. What lies further ahead was before the clock was set back. */
 export function lastMinute(times: readonly number[], nowMs: number): readonly number[] {
-  const first = times.findIndex((timeMs) => timeMs > nowMs - WINDOW_MS);
-  return first < 0 ? [] : times.slice(first);
+  return times.filter((timeMs) => Math.abs(timeMs - nowMs) < WINDOW_MS);
 }
 
 /** One bound for one thing that is counted, such as a client's frames. */

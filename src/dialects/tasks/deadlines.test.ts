@@ -16,6 +16,12 @@ describe("the task clock", () => {
     expect(taskClock({ top: 0 }, null)).toBeUndefined();
   });
 
+  test("of a message of the future is no longer than it lasts", () => {
+    const HOURS_MS = 2 * 3_600_000;
+    expect(taskClock(after(3, 5000), null, NOW - HOURS_MS)).toBe(NOW - HOURS_MS + 5000);
+    expect(taskClock(after(3, 5000), null, NOW + 4000)).toBe(NOW + 5000);
+  });
+
   test("is what was noted behind the newest message, and not behind an earlier one", () => {
     expect(taskClock(after(3, 5000), note(3, NOW + 1))).toBe(NOW + 1);
     expect(taskClock(after(3, 5000), note(3, null))).toBeUndefined();

@@ -4,7 +4,7 @@
  * are one write, and of messages that race the newest sets both.
  */
 import type { TaskToken } from "./client-token.ts";
-import type { TaskStream } from "./task-channel.ts";
+import type { TaskMessage, TaskStream } from "./task-channel.ts";
 import type { TaskRecords } from "./task-store-record.ts";
 
 /** A task clock as a task's record notes it. */
@@ -16,10 +16,22 @@ export interface ClockNote {
 }
 
 /** Epoch milliseconds, perhaps past; undefined: the clock is not set. */
-export function taskClock({ top, last }: TaskStream, note: ClockNote | null): number | undefined {
+export function taskClock(
+  { top, last }: TaskStream,
+  note: ClockNote | null,
+  nowMs = Infinity,
+): number | undefined {
   if (note?.afterSeq === top) return note.deadlineMs ?? undefined;
   if (last === undefined || last.newTimeoutMs === 0) return undefined;
-  return last.sentMs + last.newTimeoutMs;
+  return messageClock(last, nowMs);
+}
+
+/** No further off than it lasts: a message of the future was sent before the clock was set back. */
+export function messageClock(
+  { sentMs, newTimeoutMs }: Pick<TaskMessage, "sentMs" | "newTimeoutMs">,
+  nowMs: number,
+): number {
+  return Math.min(sentMs, nowMs) + newTimeoutMs;
 }
 
 /** The note that a new token leaves: a clock that has run out is cleared, a running one outlives the message it came with. */
@@ -28,7 +40,7 @@ export function noteOnIssue(
   note: ClockNote | null,
   nowMs: number,
 ): ClockNote | null {
-  const clockMs = taskClock(stream, note);
+  const clockMs = taskClock(stream, note, nowMs);
   // A note behind a later message is newer than what was read of the stream.
   if (clockMs === undefined || (note !== null && note.afterSeq > stream.top)) return note;
   return { afterSeq: stream.top, deadlineMs: clockMs > nowMs ? clockMs : null };
@@ -45,7 +57,7 @@ export async function connectionDeadline(
   let deadlineMs = own;
   await records.update(taskId, (record) => {
     const { clock: note } = record;
-    const clockMs = taskClock(stream, note);
+    const clockMs = taskClock(stream, note, acceptedMs);
     deadlineMs = clockMs ?? own;
     // A note behind a later message is that message's affair, which this connection is about to be sent.
     const isSet = clockMs !== undefined || (note !== null && note.afterSeq > stream.top);

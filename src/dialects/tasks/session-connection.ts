@@ -2,6 +2,7 @@
  * A socket with a good token: from its acceptance (`acceptance.ts`) over the joining of its task's stream to its end. What it is
  * sent before it has joined waits, so that the replayed message comes first.
  */
+import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
 import type { Disconnect, HubErrorCode } from "../../core/errors.ts";
 import type { Connection, Encoder, Subscribed, Subscriber, Subscription } from "../../core/hub.ts";
 import type { Scheduled } from "../../core/schedule.ts";
@@ -10,7 +11,7 @@ import type { Socket } from "../../transports/socket.ts";
 import { MinuteBound } from "./acceptance-window.ts";
 import type { TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
-import { connectionDeadline } from "./deadlines.ts";
+import { connectionDeadline, messageClock } from "./deadlines.ts";
 import { Timetable } from "./deadlines-timetable.ts";
 import { isDisplaced, standsAlone, type Displacement, type TaskSignal } from "./displacement.ts";
 import type { FirstFrame } from "./first-frame.ts";
@@ -47,8 +48,8 @@ export class TaskConnection implements Subscriber, Scheduled {
   #displacements: Displacement[] = [];
   /** Messages that came before the stream was joined; undefined from then on. */
   #early: TaskMessage[] | undefined = [];
-  /** Epoch milliseconds. */
-  #deadlineMs = 0;
+  /** From the joining on. */
+  #deadline: Deadline | undefined;
   #timetable: Timetable | undefined;
   #frames: MinuteBound | undefined;
 
@@ -131,8 +132,8 @@ export class TaskConnection implements Subscriber, Scheduled {
   #begin(stream: TaskStream, deadlineMs: number): void {
     const early = this.#early ?? [];
     this.#early = undefined;
-    this.#deadlineMs = deadlineMs;
     const { runtime, settings } = this.context;
+    this.#deadline = deadlineAt(runtime.clock, deadlineMs);
     const { tickSeconds } = this.#wish;
     this.#timetable = new Timetable({
       nowMs: runtime.clock.monotonicMs(),
@@ -171,7 +172,8 @@ export class TaskConnection implements Subscriber, Scheduled {
 
   #receive(message: TaskMessage): void {
     if (this.#closed) return;
-    this.#deadlineMs = message.sentMs + message.newTimeoutMs;
+    const { clock } = this.context.runtime;
+    this.#deadline = deadlineAt(clock, messageClock(message, clock.epochMs()));
     this.#sendMessage(message, false);
     this.#reschedule();
   }
@@ -246,7 +248,7 @@ export class TaskConnection implements Subscriber, Scheduled {
   }
 
   #remainingMs(): number {
-    return this.#deadlineMs - this.context.runtime.clock.epochMs();
+    return this.#deadline === undefined ? 0 : leftOf(this.context.runtime.clock, this.#deadline);
   }
 
   /** Empty until the connection knows its deadline. */

@@ -88,7 +88,7 @@ export function createTaskStore(parts: Parts): TaskStore {
       ]);
       const { last } = stream;
       const nowMs = clock.epochMs();
-      const clockMs = taskClock(stream, record?.clock ?? null);
+      const clockMs = taskClock(stream, record?.clock ?? null, nowMs);
       return {
         connections,
         completed: last?.newTimeoutMs === 0,

@@ -115,6 +115,22 @@ describe("§3.4: expiry of the connection", () => {
     expect(await client.closed()).toEqual(CLOSES[3005]);
   });
 
+  test("comes no later when the clock is set back, and for what is granted then by the clock as it is", async () => {
+    await using server = await bootStreaming();
+    using client = await connectFor(server, 60);
+    await server.advance(10_000);
+    server.runtime.setClock(-2 * 3_600_000);
+    using later = await connectFor(server, 60);
+    await server.advance(74_999);
+    expect(await client.arrived()).toEqual([]);
+    await server.advance(1);
+    expect(await client.closed()).toEqual(CLOSES[3005]);
+    await server.advance(9_999);
+    expect(await later.arrived()).toEqual([]);
+    await server.advance(1);
+    expect(await later.closed()).toEqual(CLOSES[3005]);
+  });
+
   test("a refresh answers with the new ttl, and moves the end", async () => {
     await using server = await bootStreaming();
     using client = await connectFor(server, 60);
@@ -195,6 +211,21 @@ describe("§4.7: expiry of a subscription", () => {
     expect(await client.arrived()).toEqual([{ push: { channel: "closed:a", unsubscribe } }]);
     await apiResult(server, "publish", { channel: "closed:a", data: {} });
     expect(await client.arrived()).toEqual([]);
+  });
+
+  test("comes no later when the clock is set back", async () => {
+    await using server = await bootStreaming({ namespaces: NAMESPACES });
+    using client = await connectClient(server, { sub: "1" });
+    await subscribed(client, "closed:a", { token: tokenFor(server, 60) });
+    server.runtime.setClock(-2 * 3_600_000);
+    // A refresh counts from the clock as it is then.
+    const token = tokenFor(server, 90);
+    await client.ask({ sub_refresh: { channel: "closed:a", token } });
+    server.runtime.setClock(-2 * 3_600_000);
+    await server.advance(114_999);
+    expect(await client.arrived()).toEqual([]);
+    await server.advance(1);
+    expect(await client.arrived()).toMatchObject([{ push: { unsubscribe: { code: 2501 } } }]);
   });
 
   test("sub_refresh answers with the new ttl, and moves the end", async () => {

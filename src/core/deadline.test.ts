@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { deadlineAt, leftOf } from "./deadline.ts";
+
+const HOUR_MS = 3_600_000;
+
+test("a deadline comes with its time, no later when the wall clock is set back, and at once when it is set behind it", () => {
+  let epochMs = 1_800_000_000_000;
+  let monotonicMs = 5_000;
+  const clock = { epochMs: () => epochMs, monotonicMs: () => monotonicMs };
+  const pass = (ms: number) => {
+    epochMs += ms;
+    monotonicMs += ms;
+  };
+  const deadline = deadlineAt(clock, epochMs + 60_000);
+  expect(leftOf(clock, deadline)).toBe(60_000);
+  epochMs -= 2 * HOUR_MS;
+  expect(leftOf(clock, deadline)).toBe(60_000);
+  pass(59_999);
+  expect(leftOf(clock, deadline)).toBe(1);
+  pass(1);
+  expect(leftOf(clock, deadline)).toBe(0);
+  const later = deadlineAt(clock, epochMs + HOUR_MS);
+  epochMs += 2 * HOUR_MS;
+  expect(leftOf(clock, later)).toBe(-HOUR_MS);
+  expect(leftOf(clock, deadlineAt(clock, Infinity))).toBe(Infinity);
+});
