@@ -150,11 +150,30 @@ describe("a key set behind a URL", () => {
 
     const invented = await rotated.sign({ sub: "u1" }, "invented");
     server.clock.advance(JWKS_REFETCH_COOLDOWN_MS - 1);
-    expect(await codeOf(keys.verify(invented))).toBe("token_invalid");
+    // Whether it exists by now nobody knows: its client is to come back.
+    expect(await codeOf(keys.verify(invented))).toBe("unavailable");
     expect(server.state.requests).toBe(2);
     server.clock.advance(1);
     expect(await codeOf(keys.verify(invented))).toBe("token_invalid");
-    expect(await codeOf(keys.verify(invented))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(invented))).toBe("unavailable");
+    expect(await codeOf(keys.verify(token))).toBe("ok");
+    expect(server.state.requests).toBe(3);
+  });
+
+  test("that gets a second new key within the cooldown has it at the end of it", async () => {
+    using server = await jwksServer(set(published(pairs.ES256, "old")));
+    const keys = server.keysFor();
+    const newer = await pairs.ES384.sign({ sub: "u1" }, "newer");
+    expect(await codeOf(keys.verify(await pairs.ES256.sign(claims, "old")))).toBe("ok");
+    expect(await codeOf(keys.verify(await pairs.ES256.sign(claims, "invented")))).toBe(
+      "token_invalid",
+    );
+    server.state.document = set(published(pairs.ES384, "newer"));
+    for (let passedMs = 0; passedMs < JWKS_REFETCH_COOLDOWN_MS; passedMs += 20_000) {
+      expect(await codeOf(keys.verify(newer))).toBe("unavailable");
+      server.clock.advance(20_000);
+    }
+    expect(await codeOf(keys.verify(newer))).toBe("ok");
     expect(server.state.requests).toBe(3);
   });
 

@@ -26,7 +26,7 @@ export const JWKS_KEYS_MAX = 64;
 export type FetchJson = (url: string) => Promise<unknown>;
 
 export interface RemoteKeySet {
-  /** The public keys that fit `alg` and `kid`, perhaps none. Throws `unavailable` when the set cannot be had. */
+  /** The public keys that fit `alg` and `kid`, none when a fetch has just shown that. Throws `unavailable` when the set cannot be had. */
   find(header: JWTHeaderParameters): Promise<readonly CryptoKey[]>;
 }
 
@@ -72,10 +72,9 @@ export function createRemoteKeySet(
       }
       const found = await matching(keys, header);
       if (found.length > 0) return found;
+      // Without the fetch nobody knows whether the key exists: the client is to come back, not to give up.
       if (pending === undefined && within(refetchedMs, JWKS_REFETCH_COOLDOWN_MS)) {
-        // Without the fetch nobody knows whether the key exists: the client is to come back, not to give up.
-        if (failedMs !== undefined) throw unavailable(url);
-        return [];
+        throw unavailable(url, undefined, "has no such key yet: it is fetched again soon");
       }
       refetchedMs = clock.monotonicMs();
       return matching(await loadOnce(), header);
@@ -102,8 +101,6 @@ async function matching(keys: LocalKeySet, header: JWTHeaderParameters): Promise
   }
 }
 
-function unavailable(url: string, cause?: unknown): HubError {
-  return new HubError("unavailable", `Cannot fetch the key set of "${new URL(url).host}"`, {
-    cause,
-  });
+function unavailable(url: string, cause?: unknown, problem = "cannot be fetched"): HubError {
+  return new HubError("unavailable", `The key set of "${new URL(url).host}" ${problem}`, { cause });
 }
