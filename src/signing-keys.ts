@@ -1,6 +1,7 @@
 /** From the configuration's signing keys to what verifies and signs an app's tokens. */
 import { createKeySet, selectKeys, type KeySet, type SigningKey } from "./auth/key-set.ts";
 import type { KeySetOptions, KeyUse, TokenKind } from "./auth/key-set.ts";
+import { identityOf } from "./auth/signing-key.ts";
 import { createTokenSigner, type TokenSigner } from "./auth/token-signer.ts";
 import type { Config } from "./config/schema.ts";
 import type { Runtime } from "./core/runtime.ts";
@@ -40,6 +41,34 @@ export function createAppKeys({ config, app, runtime }: AppKeysOptions): KeySetF
     );
 }
 
+/**
+ * Where one key serves several uses, a token of the one must not pass for another's: by these claims they are told apart
+ * (DESIGN.md §5 "Keys"). A key that serves one use takes whatever else its issuer writes into its tokens.
+ */
+const FOREIGN_CLAIMS: Partial<
+  Record<KeyUse, { readonly beside: readonly KeyUse[]; readonly claims: readonly string[] }>
+> = {
+  streaming: { beside: ["gusher", "events-access"], claims: ["gusher", "scope", "org_id"] },
+  "events-client": {
+    beside: ["gusher", "events-access"],
+    claims: ["gusher", "scope", "scp", "org_id"],
+  },
+  "events-access": {
+    beside: ["streaming", "gusher", "events-client"],
+    claims: ["meta", "subs", "channel", "gusher"],
+  },
+};
+
+/** `others`: the keys of every app, since one key of two apps is one key. */
+function withForeignClaims(key: SigningKey, others: readonly SigningKey[]): SigningKey {
+  const { beside, claims } = FOREIGN_CLAIMS[key.use] ?? { beside: [], claims: [] };
+  const identity = identityOf(key.secret);
+  const shared = others.some(
+    ({ use, secret }) => beside.includes(use) && identityOf(secret) === identity,
+  );
+  return shared ? { ...key, foreignClaims: claims } : key;
+}
+
 /** Undefined: the app has no key of this use. */
 export function createAppSigner(
   { config, app, runtime }: AppKeysOptions,
@@ -50,6 +79,7 @@ export function createAppSigner(
 }
 
 function keysOfApp({ signing_keys, events }: Config, app: string): readonly SigningKey[] {
+  const all = signing_keys.flatMap(signingKeysOf);
   return (
     signing_keys
       .filter((key) => key.app === app)
@@ -60,6 +90,7 @@ function keysOfApp({ signing_keys, events }: Config, app: string): readonly Sign
           : key,
       )
       .flatMap(signingKeysOf)
+      .map((key) => withForeignClaims(key, all))
   );
 }
 

@@ -54,7 +54,7 @@ function verifierOf(config: Config, app: string, runtime: Runtime): VerifyToken 
     connection: keySet("streaming", { kind: "connection" }),
     subscription: keySet("streaming", { kind: "subscription" }),
   };
-  return (token, kind) => sets[kind].verify(token);
+  return (token, kind) => sets[kind].open(token);
 }
 
 function settingsOf(

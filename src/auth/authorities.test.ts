@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { hs256 } from "../../test/support/tokens.ts";
 import type { Authority, ConnectGrant, HeldGrant } from "../core/authority.ts";
+import { TOKEN_BYTES_MAX } from "./key-set.ts";
 import { createAuthorities } from "./authorities.ts";
 
 function named(userId: string): Authority {
@@ -26,7 +27,7 @@ test.each([
   ["fallback", "no token", ""],
   ["fallback", "text", "a.b.c"],
   ["fallback", "null", `x.${Buffer.from("null").toString("base64url")}.z`],
-  ["fallback", "a token that is too long", `${theirs}${"x".repeat(16_384)}`],
+  ["fallback", "a token that is too long", `${theirs}${"x".repeat(TOKEN_BYTES_MAX)}`],
 ])("%s decides on %s", async (expected, _name, token) => {
   expect((await authorities.connect({ token })).userId).toBe(expected);
   const connection = { held: undefined };

@@ -4,7 +4,7 @@ import { createHmac, createPublicKey } from "node:crypto";
 import { exportPKCS8, exportSPKI, generateKeyPair, importPKCS8, SignJWT } from "jose";
 import { hs256 } from "../../test/support/tokens.ts";
 import { HubError } from "../core/errors.ts";
-import type { Algorithm, SigningKey } from "./key-set.ts";
+import { TokenError, type Algorithm, type SigningKey } from "./key-set.ts";
 import { asymmetric, createPair, pairs, pemKey, shortRsaPair } from "./test-key-pairs.ts";
 import { claims, codeOf, encode, hmacKey, keySet, NOW_SECONDS } from "./test-key-set.ts";
 
@@ -52,6 +52,21 @@ describe("verify()", () => {
   test("keeps the claims as they were", async () => {
     const all = { ...claims, info: { a: [1, null, "ü"] }, aud: ["x"], nbf: NOW_SECONDS, iat: 1.5 };
     expect(await keySet([hmacKey]).verify(hs256(all))).toEqual(all);
+  });
+
+  test("refuses a token with a claim of the key's other use, once its signature is good", async () => {
+    const shared = { ...hmacKey, foreignClaims: ["scope", "org_id"] };
+    const faultOf = async (token: string) => {
+      const error = await keySet([shared])
+        .verify(token)
+        .catch((thrown: unknown) => thrown);
+      return error instanceof TokenError ? error.fault : "ok";
+    };
+    expect(await faultOf(hs256({ ...claims, gusher: {}, Scope: "a" }))).toBe("ok");
+    expect(await faultOf(hs256({ ...claims, scope: null, org_id: null }))).toBe("ok");
+    expect(await faultOf(hs256({ ...claims, scope: "" }))).toBe("kind");
+    expect(await faultOf(hs256({ exp: 0, org_id: "org_1" }))).toBe("kind");
+    expect(await faultOf(hs256({ ...claims, scope: "a" }, "other"))).toBe("signature");
   });
 });
 

@@ -1,10 +1,17 @@
 /** Verifies signed tokens (JWT) with the configured keys. What the claims mean is the dialects'. */
 
 import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
-import { base64url, compactVerify, type CryptoKey, errors, type JWTHeaderParameters } from "jose";
+import { compactVerify, type CryptoKey, errors, type JWTHeaderParameters } from "jose";
 import { HubError } from "../core/errors.ts";
 import type { Clock } from "../core/runtime.ts";
 import { createRemoteKeySet, type FetchJson } from "./jwks.ts";
+import {
+  readToken,
+  TokenError,
+  type Claims,
+  type TokenFault,
+  type TokenParts,
+} from "./read-token.ts";
 import {
   HMAC_HASHES,
   hmacBytes,
@@ -18,35 +25,8 @@ import {
   type TokenKind,
 } from "./signing-key.ts";
 
+export { TOKEN_BYTES_MAX, TokenError, type Claims, type TokenFault } from "./read-token.ts";
 export type { Algorithm, KeyUse, SigningKey, TokenKind } from "./signing-key.ts";
-
-/** A longer token is refused unread: it protects the parser and the memory. */
-export const TOKEN_BYTES_MAX = 16_384;
-
-/** Header and claims of a compact JWS. Checked here, since base64 decoders also take padding and white space. */
-const COMPACT = /^([\w-]+)\.([\w-]+)\.[\w-]+$/;
-
-/** What is wrong with a token, in the order of the checks. */
-export type TokenFault =
-  | "malformed"
-  | "algorithm"
-  | "key"
-  | "issuer"
-  | "audience"
-  | "signature"
-  | "expired"
-  | "not_yet_valid";
-
-/** Its code is `token_expired` for the last two faults, else `token_invalid`. Its message never holds any of the token. */
-export class TokenError extends HubError {
-  readonly fault: TokenFault;
-
-  constructor(fault: TokenFault, message: string) {
-    const untimely = fault === "expired" || fault === "not_yet_valid";
-    super(untimely ? "token_expired" : "token_invalid", message);
-    this.fault = fault;
-  }
-}
 
 export interface KeySetOptions {
   /** False: `exp` and `nbf` are the caller's to judge, by its own protocol's rules. Default true. */
@@ -57,23 +37,20 @@ export interface KeySetOptions {
   readonly refuseFutureIat?: boolean;
 }
 
-/** Verified, but not yet checked for what a dialect needs. `exp`, `nbf` and `iat` are numbers when present. */
-export type Claims = Readonly<Record<string, unknown>> & {
-  readonly exp?: number;
-  readonly nbf?: number;
-  readonly iat?: number;
-};
-
 export interface KeySet {
   /**
    * The claims of a token that one of the keys signed, and, unless the set leaves times to its caller, whose time has
-   * come and not passed (`exp` is the first second outside).
+   * come and not passed (`exp` is the first moment outside).
    *
    * Throws `HubError` `unavailable` when a key set behind a URL would have to be asked and cannot be, and otherwise
    * `TokenError`: `token_expired` when only the times fail, `token_invalid` for all else.
    */
   verify(token: string): Promise<Claims>;
+  /** Likewise, with the claims as they were signed. */
+  open(token: string): Promise<VerifiedToken>;
 }
+
+export type VerifiedToken = Pick<TokenParts, "claims" | "json">;
 
 /** Finds whether one key signed a token. */
 interface Verifier extends Omit<SigningKey, "secret"> {
@@ -103,9 +80,11 @@ export function createKeySet(
     keysFor: keyFinder(key, runtime),
   }));
 
-  return {
-    async verify(token) {
-      const { header, claims } = parseToken(token);
+  const keySet: KeySet = {
+    verify: async (token) => (await keySet.open(token)).claims,
+
+    async open(token) {
+      const { header, claims, json } = readToken(token);
       let unavailable: HubError | undefined;
       let nearest: TokenFault = "algorithm";
       for (const verifier of verifiers) {
@@ -119,8 +98,9 @@ export function createKeySet(
                 ? isSignedWith(key, token, header.alg)
                 : await isSignedBy(key, token, verifier.algorithms);
             if (!signed) continue;
+            requireKind(claims, verifier);
             requireCurrent(claims, runtime.clock.epochMs(), options);
-            return claims;
+            return { claims, json };
           }
         } catch (error) {
           if (!(error instanceof HubError && error.code === "unavailable")) throw error;
@@ -130,6 +110,7 @@ export function createKeySet(
       throw unavailable ?? new TokenError(nearest, "Token is signed by no known key");
     },
   };
+  return keySet;
 }
 
 /** The keys for one use and kind of token: those that name the kind, and only without any the ones that name none. */
@@ -142,39 +123,6 @@ export function selectKeys(
   if (kind === undefined) return ofUse;
   const ofKind = ofUse.filter((key) => key.tokens === kind);
   return ofKind.length > 0 ? ofKind : ofUse.filter((key) => key.tokens === undefined);
-}
-
-// No error about a token has a cause: the parsers' messages quote it.
-function parseToken(token: string): { header: JWTHeaderParameters; claims: Claims } {
-  // A valid token is ASCII, so its length is its bytes.
-  if (token.length > TOKEN_BYTES_MAX)
-    throw invalid(`Token is longer than ${TOKEN_BYTES_MAX} bytes`);
-  const [, ...parts] = COMPACT.exec(token) ?? [];
-  const [header, claims] = parts.map(parseObject);
-  if (header === undefined || claims === undefined) throw invalid("Token is malformed");
-  const { alg, kid, crit } = header;
-  if (typeof alg !== "string") throw invalid("Token has no algorithm");
-  if (kid !== undefined && typeof kid !== "string") throw invalid("Token is malformed");
-  // RFC 7515 §4.1.11: an extension that is not understood makes it invalid, and none is.
-  if (crit !== undefined) throw invalid("Token has an unknown extension");
-  for (const name of ["exp", "nbf", "iat"]) {
-    if (name in claims && !Number.isFinite(claims[name])) {
-      throw invalid(`Token claim "${name}" is no number`);
-    }
-  }
-  return { header: kid === undefined ? { alg } : { alg, kid }, claims };
-}
-
-function parseObject(part: string): Record<string, unknown> | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(base64url.decode(part)));
-  } catch {
-    return undefined;
-  }
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
 }
 
 /** The checks before the signature, in their order. */
@@ -230,6 +178,12 @@ async function isSignedBy(
   }
 }
 
+function requireKind(claims: Claims, { foreignClaims = [] }: Verifier): void {
+  const foreign = foreignClaims.find((name) => claims[name] !== undefined);
+  if (foreign === undefined) return;
+  throw new TokenError("kind", `A token with a "${foreign}" claim is of another kind`);
+}
+
 function requireCurrent(
   { exp, nbf, iat }: Claims,
   nowMs: number,
@@ -275,8 +229,4 @@ function hmacKeyFinder(
 ): Verifier["keysFor"] {
   const bytes = hmacBytes(secret, algorithms);
   return async ({ alg }) => (isHmac(alg) ? [bytes] : []);
-}
-
-function invalid(message: string): TokenError {
-  return new TokenError("malformed", message);
 }

@@ -38,6 +38,8 @@ export interface SigningKey {
   readonly audience?: string;
   /** Milliseconds since the Unix epoch from which on the key is no longer tried. */
   readonly untilMs?: number;
+  /** A token with one of these is of another use, which has the same key. */
+  readonly foreignClaims?: readonly string[];
   /** Absent: both kinds, as long as no other key of the use names the kind. */
   readonly tokens?: TokenKind;
 }
@@ -72,6 +74,15 @@ export function keyPair(
 ): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {
   const privateKey = parsed("Private", () => createPrivateKey(pem));
   return { privateKey, publicKey: suited(createPublicKey(privateKey), algorithms) };
+}
+
+/** The same of two entries that verify the same signatures, whatever form of the key they have. Of a key set it is its address. */
+export function identityOf(secret: SigningKey["secret"]): string {
+  if ("hmac" in secret) return `hmac ${Buffer.from(secret.hmac).toString("base64")}`;
+  if ("jwksUrl" in secret) return `url ${URL.parse(secret.jwksUrl)?.href ?? secret.jwksUrl}`;
+  const pem = "publicKeyPem" in secret ? secret.publicKeyPem : secret.privateKeyPem;
+  const key = parsed("Signing", () => createPublicKey(pem));
+  return `public ${key.export({ type: "spki", format: "der" }).toString("base64")}`;
 }
 
 function parsed(half: string, parse: () => KeyObject): KeyObject {

@@ -122,7 +122,7 @@ describe("time", () => {
 
   test.each(["exp", "nbf", "iat"])("%s that is no finite number is invalid", async (name) => {
     const keys = keySet([hmacKey]);
-    for (const value of [String(NOW_SECONDS + 60), null, true, [NOW_SECONDS + 60], {}]) {
+    for (const value of [String(NOW_SECONDS + 60), true, [NOW_SECONDS + 60], {}]) {
       expect(await codeOf(keys.verify(hs256({ [name]: value })))).toBe("token_invalid");
     }
     const signed = `${encode({ alg: "HS256" })}.${Buffer.from(`{"${name}":1e999}`).toString("base64url")}`;

@@ -21,6 +21,9 @@ const TIMEOUT_CHECK_MS = 5_000;
 /** Bytes of a request's body; one that is larger is not read. */
 export const REQUEST_BODY_BYTES_MAX = 10_485_760;
 
+/** Bytes of a request's headers: room for an access token of 64 KiB. */
+const HEADER_BYTES_MAX = 81_920;
+
 /** Statuses whose answers have neither a body nor its length. */
 const BODILESS: ReadonlySet<number> = new Set([204, 304]);
 
@@ -60,6 +63,7 @@ export async function createApiListener(options: ApiListenerOptions): Promise<Ap
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
   };
   let closing = false;
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {

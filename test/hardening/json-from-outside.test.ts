@@ -7,7 +7,7 @@ import { failureOf, postRpc } from "../support/tasks-rpc.ts";
 let server: StreamingServer;
 beforeAll(async () => {
   server = await bootEvents({
-    streaming: { allow_anonymous_connect_without_token: true },
+    streaming: { insecure: true },
     config: {
       channel: {
         without_namespace: {
@@ -87,6 +87,15 @@ describe.each(HUGE)("the number %s", (number) => {
   test("is refused by streaming's API", async () => {
     expect((await post("/api/publish", `{"channel":"room","data":[${number}]}`)).status).toBe(400);
     expect((await post("/api/info", `{"x":${number}}`)).status).toBe(400);
+  });
+
+  test("is refused of a client that publishes it, whose connection goes on", async () => {
+    using client = await connectClient(server);
+    for (const channel of ["public:a", "public:b"]) {
+      client.send(`{"id":9,"publish":{"channel":"${channel}","data":{"n":${number}}}}`);
+      const { text } = await client.raw.next();
+      expect(JSON.parse(text)).toMatchObject({ id: 9, error: { code: 107 } });
+    }
   });
 
   test("is refused by the events and webhooks APIs", async () => {

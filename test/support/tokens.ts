@@ -11,7 +11,17 @@ export function hs256(
   secret: string | Uint8Array = DEV_TOKEN_SECRET,
   header: Readonly<Record<string, unknown>> = {},
 ): string {
-  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${encode({ alg: "HS256", typ: "JWT", ...header })}.${encode(claims)}`;
+  return hs256OfText(JSON.stringify(claims), secret, header);
+}
+
+/** The same of claims that stand as they are written. */
+export function hs256OfText(
+  claims: string,
+  secret: string | Uint8Array = DEV_TOKEN_SECRET,
+  header: Readonly<Record<string, unknown>> = {},
+): string {
+  const encode = (text: string) => Buffer.from(text).toString("base64url");
+  const head = JSON.stringify({ alg: "HS256", typ: "JWT", ...header });
+  const signed = `${encode(head)}.${encode(claims)}`;
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }

@@ -124,19 +124,22 @@ const utf16 = new TextDecoder("utf-16le", { ignoreBOM: true });
 /** §5.1: white space around the object and anything behind it are tolerated. */
 function firstObject(text: string): JsonView {
   try {
-    return jsonView(text);
+    return jsonView(text, FRAME);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
   }
   const end = objectEnd(text, text.search(/\S/));
   if (end === undefined || end === text.length) throw notJson();
   try {
-    return jsonView(text.slice(0, end));
+    return jsonView(text.slice(0, end), FRAME);
   } catch (error) {
     if (error instanceof HubError) throw notJson(error);
     throw error;
   }
 }
+
+/** A remote's payload is for its worker to judge (§8). */
+const FRAME = { anyNumbers: true };
 
 function notJson(cause?: HubError): MalformedFrame {
   return new MalformedFrame("The frame is no JSON object", { cause });

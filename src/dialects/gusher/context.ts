@@ -1,4 +1,5 @@
 /** What the dialect can be told, and what its sessions and routes share. § numbers are gusher.md's. */
+import type { Claims } from "../../auth/key-set.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { JobQueue, Records, WorkerLists } from "../../core/engine.ts";
 import type { SessionServices } from "../dialect.ts";
@@ -55,5 +56,5 @@ export interface GusherContext extends SessionServices {
   /** Where they go in its place, when they are to be found as the original leaves them (§8, §9). */
   readonly jobLists?: WorkerLists;
   /** Verified registered and private claims of a JWT; throws HubError `token_invalid` or `token_expired`. */
-  readonly verify: (jwt: string) => Promise<Record<string, unknown>>;
+  readonly verify: (jwt: string) => Promise<Claims>;
 }

@@ -1,5 +1,5 @@
 /** `POST /decode` (§6.9): whether a JWT is good, and what it claims. The original's slaves log their clients in by it. */
-import { TOKEN_BYTES_MAX } from "../../auth/key-set.ts";
+import { readToken, type Claims } from "../../auth/read-token.ts";
 import { HubError } from "../../core/errors.ts";
 import type { GusherContext } from "./context.ts";
 import { MasterError } from "./master-call.ts";
@@ -22,20 +22,18 @@ export async function decodeToken(
 
 /** The app that the JWT says it is for, before anything vouches for it: only to know whose key it takes. `""`: none. */
 export function claimedAppKey(jwt: string): string {
-  if (jwt.length > TOKEN_BYTES_MAX) return "";
   try {
-    const text = Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString();
-    const claims: unknown = JSON.parse(text);
-    return gusherClaims(claims as Readonly<Record<string, unknown>>).appKey;
-  } catch {
-    return "";
+    return gusherClaims(readToken(jwt).claims).appKey;
+  } catch (error) {
+    if (error instanceof HubError) return "";
+    throw error;
   }
 }
 
 async function verifiedPayload(
   jwt: string,
   signers: readonly GusherContext[],
-): Promise<Readonly<Record<string, unknown>> | undefined> {
+): Promise<Claims | undefined> {
   for (const context of signers) {
     try {
       const payload = await context.verify(jwt);
@@ -51,7 +49,7 @@ async function verifiedPayload(
 }
 
 /** Of claims whose types were checked. */
-function answerOf(payload: Readonly<Record<string, unknown>>): object {
+function answerOf(payload: Claims): object {
   const claims = (payload["gusher"] ?? {}) as Readonly<Record<string, unknown>>;
   const { channels, userId, appKey } = gusherClaims(payload);
   const gusher = {
@@ -60,6 +58,17 @@ function answerOf(payload: Readonly<Record<string, unknown>>): object {
     app_key: appKey,
     remotes: claims["remotes"] ?? null,
   };
-  const registered = REGISTERED_CLAIMS.filter((name) => Boolean(payload[name]));
-  return { gusher, ...Object.fromEntries(registered.map((name) => [name, payload[name]])) };
+  const times = wholeTimes(payload);
+  const registered = REGISTERED_CLAIMS.map((name) => [name, times[name] ?? payload[name]] as const);
+  return { gusher, ...Object.fromEntries(registered.filter(([, value]) => Boolean(value))) };
+}
+
+/** Integers, since the original's slaves read no others: the whole seconds that hold just as long. */
+function wholeTimes(claims: Claims): Readonly<Record<string, number>> {
+  const { exp, nbf, iat } = claims;
+  return {
+    ...(exp === undefined ? {} : { exp: Math.floor(exp) }),
+    ...(nbf === undefined ? {} : { nbf: Math.ceil(nbf) }),
+    ...(iat === undefined ? {} : { iat: Math.ceil(iat) }),
+  };
 }

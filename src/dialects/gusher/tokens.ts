@@ -1,5 +1,6 @@
 /** Grants and login tokens: what a JWT's claims must be (§4), and the opaque tokens that stand for them (§3.1). */
 import { z } from "zod";
+import type { Claims } from "../../auth/key-set.ts";
 import type { Records } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
 import type { Clock } from "../../core/runtime.ts";
@@ -10,8 +11,8 @@ const TOKEN_KEY_PREFIX = "gusher/token/";
 /** What `createLoginToken` makes. Nothing else is looked for, so that no record but a token can be reached (O9). */
 const TOKEN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Absent and `null` are 0, as the original's integers are. Beyond 2^53 a number is no integer any more. */
-const seconds = z.int().nullish();
+/** Absent is 0, as the original's integers are. Fractions count (RFC 7519 §2), which the original refuses. */
+const seconds = z.number().max(Number.MAX_SAFE_INTEGER).min(Number.MIN_SAFE_INTEGER).optional();
 const text = z.string().nullish();
 
 /** §4: registered claims are of their types whether or not they are looked at. An `aud` array is accepted, as in 3.0. */
@@ -25,13 +26,22 @@ const registeredClaims = z.looseObject({
   jti: text,
 });
 
+/** As zod's record, which however drops a member called `__proto__`. */
+const flags = z.custom<Readonly<Record<string, boolean>>>(
+  (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((member) => typeof member === "boolean"),
+);
+
 /** §4: `null` elements of `channels` become `""`. */
 const gusherClaim = z
   .looseObject({
     channels: z.array(z.string().nullable()).nullish(),
     user_id: text.refine((id) => id?.isWellFormed() ?? true),
     app_key: text,
-    remotes: z.record(z.string(), z.boolean()).nullish(),
+    remotes: flags.nullish(),
   })
   .nullish();
 
@@ -40,17 +50,14 @@ const storedClaims = z.object({
   channels: z.array(z.string()),
   user_id: z.string(),
   app_key: z.string(),
-  remotes: z.record(z.string(), z.boolean()),
+  remotes: flags,
 });
 
 /**
  * The types and times of a signed JWT's registered claims (§4): valid while `now ≤ exp`, `now ≥ nbf` and `now ≥ iat`, in
  * whole seconds and without leeway; 0 is absent. Throws `token_invalid` and `token_expired`.
  */
-export function checkRegisteredClaims(
-  payload: Readonly<Record<string, unknown>>,
-  clock: Clock,
-): Record<string, unknown> {
+export function checkRegisteredClaims(payload: Claims, clock: Clock): Claims {
   const { exp, nbf, iat } = parse(registeredClaims, payload);
   const now = Math.floor(clock.epochMs() / 1000);
   if (exp && now > exp) throw new HubError("token_expired", "Token has expired");
@@ -60,7 +67,7 @@ export function checkRegisteredClaims(
 }
 
 /** The grant of a verified JWT (§4). Without a `gusher` claim it grants nothing, not even a connection. Throws `token_invalid`. */
-export function gusherClaims(payload: Readonly<Record<string, unknown>>): GusherClaims {
+export function gusherClaims(payload: Claims): GusherClaims {
   const claim = parse(gusherClaim, payload["gusher"]);
   return {
     channels: (claim?.channels ?? []).map((channel) => channel ?? ""),

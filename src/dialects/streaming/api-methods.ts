@@ -8,7 +8,7 @@ import { requireUnicode } from "../../core/names.ts";
 import { isOpenedBy, isReachable, optionsOf } from "../../core/namespaces.ts";
 import type { Channel, Payload, Reach, StreamPosition, Target } from "../../core/types.ts";
 import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
-import { overrideFrom } from "./authority.ts";
+import { epochMsOf, overrideFrom } from "./authority.ts";
 import { serverChannelOptions } from "./channel-rules.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
 import { DISCONNECTS, wireErrorOf } from "./errors.ts";
@@ -287,7 +287,7 @@ function portable(
 }
 
 function epochMs(seconds: number | undefined): number | undefined {
-  return seconds === undefined || seconds === 0 ? undefined : seconds * 1000;
+  return seconds === undefined || seconds === 0 ? undefined : epochMsOf(seconds);
 }
 
 /** Bytes that are not JSON are shown as a base64 string: the answer is JSON. None at all are left out. */

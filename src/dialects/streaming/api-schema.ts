@@ -14,7 +14,11 @@ const user = z
 const offset = z.int().nonnegative();
 /** A zero value may be left out, as everywhere in this protocol. */
 const position = z.object({ offset: offset.default(0), epoch: z.string().default("") });
-const unixSeconds = z.int().nonnegative().meta({ description: "Unix time in seconds." });
+const unixSeconds = z
+  .number()
+  .nonnegative()
+  .max(Number.MAX_SAFE_INTEGER)
+  .meta({ description: "Unix time in seconds, fractions included." });
 /** Line ends, which some encoders put in, are no mistake. */
 const base64 = z
   .string()

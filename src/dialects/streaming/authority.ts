@@ -1,5 +1,7 @@
 /** The dialect's own rules for its tokens (centrifugo-protocol.md §11): which claims they have and what they grant. */
 import { z } from "zod";
+import type { Claims, VerifiedToken } from "../../auth/key-set.ts";
+import { spellingOf } from "../../auth/read-token.ts";
 import type {
   Authority,
   ChannelGrant,
@@ -8,13 +10,14 @@ import type {
   SubscriptionOverride,
 } from "../../core/authority.ts";
 import { HubError } from "../../core/errors.ts";
+import type { JsonView } from "../../core/json-text.ts";
 import type { Payload } from "../../core/types.ts";
 
 /** Verifies signature, algorithm and times; what the claims mean is decided here. Throws `token_expired`, `token_invalid`. */
 export type VerifyToken = (
   token: string,
   kind: "connection" | "subscription",
-) => Promise<Record<string, unknown>>;
+) => Promise<VerifiedToken>;
 
 export interface AuthorityOptions {
   readonly verify: VerifyToken;
@@ -22,7 +25,7 @@ export interface AuthorityOptions {
   readonly userIdClaim: string;
 }
 
-const flag = z.object({ value: z.boolean() }).optional();
+const flag = z.object({ value: z.boolean() }).nullish();
 const override = z
   .object({
     presence: flag,
@@ -32,47 +35,54 @@ const override = z
     force_push_join_leave: flag,
   })
   .nullish();
-const seconds = z.number().int().nonnegative();
-const grantClaims = {
-  info: z.json().optional(),
-  b64info: z.base64().optional(),
-  data: z.json().optional(),
-  b64data: z.base64().optional(),
-  override,
-};
-const common = { exp: seconds.optional(), expire_at: seconds.optional() };
+/** RFC 7519 §2: fractions count. */
+const seconds = z.number().nonnegative();
+const base64 = z.base64().nullish();
+const times = { exp: seconds.optional(), expire_at: seconds.optional() };
 
-const connectionClaims = z.looseObject({
-  ...common,
-  info: grantClaims.info,
-  b64info: grantClaims.b64info,
+const connectionClaims = z.object({
+  ...times,
+  b64info: base64,
   channels: z.array(z.string()).nullish(),
-  subs: z.record(z.string(), z.looseObject(grantClaims)).nullish(),
 });
-
-const subscriptionClaims = z.looseObject({
-  ...common,
-  ...grantClaims,
+const subscriptionClaims = z.object({
+  ...times,
   channel: z.string().min(1),
   client: z.string().optional(),
 });
+/** All but `info` and `data`, whose text goes out as it was signed. */
+const grantClaims = z.object({ b64info: base64, b64data: base64, override });
 
-/** Claims of the other kinds of tokens that this server's keys may sign: one kind never passes for another. */
-const FOREIGN_CLAIMS = ["gusher", "scope", "org_id"];
+/** Those that the token would be good for more without. */
+const RESTRICTING_CLAIMS = ["expire_at", "channel", "client"];
 
 export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions): Authority {
+  const requireSpelling = spellingOf([...RESTRICTING_CLAIMS, userIdClaim]);
+
+  async function open(
+    token: string,
+    kind: "connection" | "subscription",
+  ): Promise<VerifiedToken & { readonly userId: string }> {
+    const { claims, json } = await verify(token, kind);
+    requireSpelling(claims);
+    return { claims, json, userId: userFrom(claims, userIdClaim) };
+  }
+
   async function connect({ token }: { token: string }): Promise<ConnectGrant> {
-    const claims = await verify(token, "connection");
-    refuse(claims, [...FOREIGN_CLAIMS, "channel"]);
+    const { claims, json, userId } = await open(token, "connection");
+    // Issuers write an empty one into tokens for connections.
+    if ((claims["channel"] ?? "") !== "") {
+      throw new HubError("token_invalid", 'A token with a "channel" claim opens a channel alone');
+    }
     const parsed = parse(connectionClaims, claims);
     const subscriptions = new Map<string, SubscriptionGrant>();
     for (const channel of parsed.channels ?? []) subscriptions.set(channel, {});
-    for (const [channel, grant] of Object.entries(parsed.subs ?? {})) {
-      subscriptions.set(channel, grantFrom(grant));
+    for (const [channel, view] of membersOf(json.member("subs"), "subs")) {
+      subscriptions.set(channel, grantFrom(view, "subs"));
     }
-    const info = payloadFrom(parsed.info, parsed.b64info);
+    const info = payloadFrom(json.member("info"), parsed.b64info);
     return {
-      userId: userFrom(claims, userIdClaim),
+      userId,
       subscriptions,
       ...(info === undefined ? {} : { info }),
       ...lifetime(parsed),
@@ -80,14 +90,13 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
   }
 
   async function subscribe({ token }: { token: string }): Promise<ChannelGrant> {
-    const claims = await verify(token, "subscription");
-    refuse(claims, FOREIGN_CLAIMS);
+    const { claims, json, userId } = await open(token, "subscription");
     const parsed = parse(subscriptionClaims, claims);
     return {
-      ...grantFrom(parsed),
+      ...grantFrom(json, ""),
       ...lifetime(parsed),
       channel: parsed.channel,
-      userId: userFrom(claims, userIdClaim),
+      userId,
       ...(parsed.client === undefined || parsed.client === ""
         ? {}
         : { connectionId: parsed.client }),
@@ -97,21 +106,30 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
   return { connect, refresh: connect, subscribe };
 }
 
-function refuse(claims: Record<string, unknown>, names: readonly string[]): void {
-  const found = names.find((name) => claims[name] !== undefined);
-  if (found !== undefined) {
-    throw new HubError("token_invalid", `A token with a "${found}" claim is of another kind`);
-  }
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, claims: unknown): z.output<Schema> {
+/** `within`: the claim that holds these. */
+function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  claims: unknown,
+  within = "",
+): z.output<Schema> {
   const parsed = schema.safeParse(claims);
   if (parsed.success) return parsed.data;
-  const path = parsed.error.issues[0]?.path.join(".") ?? "";
-  throw new HubError("token_invalid", `The token's claim "${path}" is not of its type`);
+  throw ofWrongType(within === "" ? String(parsed.error.issues[0]?.path.join(".")) : within);
 }
 
-function userFrom(claims: Record<string, unknown>, name: string): string {
+function ofWrongType(claim: string): HubError {
+  return new HubError("token_invalid", `The token's claim "${claim}" is not of its type`);
+}
+
+/** Of an object, or of `null`, which has none; throws for anything else. */
+function membersOf(view: JsonView | undefined, claim: string): ReadonlyMap<string, JsonView> {
+  if (view !== undefined && view.kind !== "object" && view.kind !== "null") {
+    throw ofWrongType(claim);
+  }
+  return view?.members() ?? new Map<string, JsonView>();
+}
+
+function userFrom(claims: Claims, name: string): string {
   const user = claims[name] ?? "";
   if (typeof user !== "string") throw new HubError("token_invalid", "The user claim is no string");
   return user;
@@ -122,12 +140,21 @@ function lifetime(claims: { exp?: number | undefined; expire_at?: number | undef
   expiresAtMs?: number;
 } {
   const at = claims.expire_at ?? claims.exp ?? 0;
-  return at === 0 ? {} : { expiresAtMs: at * 1000 };
+  return at === 0 ? {} : { expiresAtMs: epochMsOf(at) };
 }
 
-function grantFrom(claims: z.output<z.ZodObject<typeof grantClaims>>): SubscriptionGrant {
-  const channelInfo = payloadFrom(claims.info, claims.b64info);
-  const data = payloadFrom(claims.data, claims.b64data);
+/** Of Unix time in seconds, fractions included. */
+export function epochMsOf(unixSeconds: number): number {
+  return Math.round(unixSeconds * 1000);
+}
+
+function grantFrom(view: JsonView, within: string): SubscriptionGrant {
+  const members = membersOf(view, within);
+  const names = Object.keys(grantClaims.shape);
+  const given = names.map((name) => [name, members.get(name)?.value] as const);
+  const claims = parse(grantClaims, Object.fromEntries(given), within);
+  const channelInfo = payloadFrom(members.get("info"), claims.b64info);
+  const data = payloadFrom(members.get("data"), claims.b64data);
   return {
     ...(channelInfo === undefined ? {} : { channelInfo }),
     ...(data === undefined ? {} : { data }),
@@ -149,8 +176,11 @@ export function overrideFrom(wire: NonNullable<z.output<typeof override>>): Subs
 
 export { override as overrideSchema };
 
-/** A claim was parsed with its token, so its text is made anew here; base64 wins and may be anything. */
-function payloadFrom(json: unknown, base64: string | undefined): Payload | undefined {
-  if (base64 !== undefined && base64 !== "") return { bytes: Uint8Array.fromBase64(base64) };
-  return json === undefined || json === null ? undefined : { json: JSON.stringify(json) };
+/** As it was signed, without white space; base64 wins and may be anything. */
+function payloadFrom(
+  view: JsonView | undefined,
+  base64: string | null | undefined,
+): Payload | undefined {
+  if (base64) return { bytes: Uint8Array.fromBase64(base64) };
+  return view === undefined || view.kind === "null" ? undefined : { json: view.raw };
 }

@@ -198,7 +198,8 @@ function parsed(line: string): unknown {
 
 function checked(line: string): JsonView {
   try {
-    return jsonView(line);
+    // What a publication may not hold is answered where it is published, and ends no connection.
+    return jsonView(line, { anyNumbers: true });
   } catch (error) {
     if (error instanceof HubError) throw new MalformedFrame(error.message, { cause: error });
     throw error;

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
+import { TOKEN_BYTES_MAX } from "../../../src/auth/key-set.ts";
 import { hashApiKey } from "../../../src/auth/api-keys.ts";
 import {
   access,
@@ -153,7 +154,11 @@ test("keys behind a URL: by kid, asked for once, again for an unknown kid but no
   expect(await reasonFor(server, await signed(0))).toBe("ok");
   expect(asked).toBe(1);
   expect(await reasonFor(server, await signed(1))).toBe("signature");
-  expect(await reasonFor(server, await signed(1, "c"))).toBe("signature");
+  // Within the minute nobody knows whether the key exists by now: no final word.
+  const unknown = await ask(server, PATH, { token: await signed(1, "c") });
+  expect([unknown.status, codeOf(unknown), unknown.headers["retry-after"]]).toEqual([
+    ...[503, "unavailable", "1"],
+  ]);
   expect(asked).toBe(2);
   served = jwks;
   await server.advance(60_000);
@@ -175,6 +180,34 @@ test("a static public key", async () => {
   const claims = { sub: USER, org_id: ORG, exp: server.seconds(60), iss: ISSUER, aud: "events" };
   const token = await new SignJWT(claims).setProtectedHeader({ alg: "EdDSA" }).sign(privateKey);
   expect(await reasonFor(server, token)).toBe("ok");
+});
+
+describe("tokens as providers write them", () => {
+  test("null claims are absent, fractions count, and a long one fits into the header", async () => {
+    await using server = await bootEvents();
+    const nulls = { nbf: null, scp: null, client_id: null, organisation_id: null, channel: null };
+    expect(await reasonFor(server, access(server, nulls))).toBe("ok");
+    expect(await reasonFor(server, access(server, { exp: server.seconds(10) + 0.5 }))).toBe("ok");
+    expect(await reasonFor(server, access(server, { exp: server.seconds(-30) - 0.5 }))).toBe(
+      "expired",
+    );
+    expect(await reasonFor(server, access(server, { exp: undefined, Exp: 9e9 }))).toBe("malformed");
+    const padded = (bytes: number) => access(server, { groups: "x".repeat(bytes) });
+    let pad = TOKEN_BYTES_MAX;
+    while (padded(pad).length > TOKEN_BYTES_MAX) pad -= 1;
+    expect(await reasonFor(server, padded(pad))).toBe("ok");
+    expect(await reasonFor(server, padded(pad + 1))).toBe("malformed");
+  });
+
+  test("what else they say means nothing where the key serves no other use", async () => {
+    const accessSecret = "a secret for access tokens alone, of some length";
+    await using server = await bootEvents({
+      config: { signing_keys: [OTHER_AUDIENCE, { ...accessKey, hmac_secret: accessSecret }] },
+    });
+    const claims = { meta: {}, subs: {}, channel: "a", gusher: {} };
+    const token = access(server, claims, (all) => hs256(all, accessSecret));
+    expect(await reasonFor(server, token)).toBe("ok");
+  });
 });
 
 describe("4: a token elsewhere than in the header is not seen", () => {

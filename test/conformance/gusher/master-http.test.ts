@@ -123,6 +123,15 @@ describe("8, 9: decode", () => {
     expect(JSON.parse(body)).toEqual(DECODED);
   });
 
+  test("fractional times come as the whole seconds that hold as long, and a remote by whatever name", async () => {
+    const exp = server.seconds(60);
+    const remotes = JSON.parse('{"__proto__":true,"chat":false}') as object;
+    const data = jwt({ exp: exp + 0.5, nbf: 1.5, iat: 2.5, gusher: { ...GRANT_A, remotes } });
+    const { body } = await callMaster(server, "/decode", { data });
+    expect(body).toContain('"remotes":{"__proto__":true,"chat":false}');
+    expect(JSON.parse(body)).toMatchObject({ exp, nbf: 2, iat: 3 });
+  });
+
   test("absent members have their defaults", async () => {
     const none = { channels: null, user_id: "", app_key: "", remotes: null };
     for (const claims of [{}, { gusher: null }, { gusher: {} }]) {

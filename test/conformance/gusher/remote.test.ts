@@ -44,6 +44,16 @@ test("the payload is passed on as the JSON it is", async () => {
   expect(jobs.map((job) => /"data":(.*)\}$/.exec(job)?.[1])).toEqual(payloads);
 });
 
+test("a remote may have any name, which its grant keeps", async () => {
+  await using server = await bootGusher();
+  const remotes = JSON.parse('{"__proto__":true}') as Readonly<Record<string, boolean>>;
+  using client = await openGusher(server, { ...GRANT_A, remotes });
+  expect(await client.ask("gusher.remote", remote("__proto__"), { debug: true })).toMatchObject({
+    event: "gusher.remote_succeeded",
+  });
+  expect(await server.jobs("TEST@__proto__")).toHaveLength(1);
+});
+
 test("27: what is not allowed is refused and queued nowhere", async () => {
   await using server = await bootGusher();
   using client = await openGusher(server);

@@ -176,9 +176,13 @@ describe("the slave's HTTP", () => {
       expect(await times({ exp: now, nbf: now, iat: now })).toBe(200);
       expect(await times({ exp: 0, nbf: 0, iat: 0 })).toBe(200);
       for (const name of ["exp", "nbf", "iat"]) {
-        expect(await times({ [name]: now + 0.5 })).toBe(401);
         expect(await times({ [name]: `${now}` })).toBe(401);
       }
+      // RFC 7519 §2, where the original takes integers only.
+      expect(await times({ exp: now + 0.5, nbf: now - 0.5, iat: now - 0.5 })).toBe(200);
+      expect(await times({ exp: now - 0.5 })).toBe(401);
+      expect(await times({ nbf: now + 0.5 })).toBe(401);
+      expect(await times({ iat: now + 0.5 })).toBe(401);
     });
 
     test("registered names are texts, whatever they say; an audience may be a list", async () => {

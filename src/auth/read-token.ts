@@ -1,0 +1,112 @@
+/** A token taken apart before anything vouches for it: its size, form, header and claims. */
+import { base64url, type JWTHeaderParameters } from "jose";
+import { HubError } from "../core/errors.ts";
+import { jsonView, type JsonView } from "../core/json-text.ts";
+
+/** A longer token is refused unread: it protects the parser and the memory. Room for a user's groups in an access token. */
+export const TOKEN_BYTES_MAX = 65_536;
+
+/** Header and claims of a compact JWS. Checked here, since base64 decoders also take padding and white space. */
+const COMPACT = /^([\w-]+)\.([\w-]+)\.[\w-]+$/;
+
+/** RFC 7519 §4.1. */
+const requireRegistered = spellingOf(["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]);
+const TIMES = ["exp", "nbf", "iat"];
+
+/** What is wrong with a token, in the order of the checks. */
+export type TokenFault =
+  | "malformed"
+  | "algorithm"
+  | "key"
+  | "issuer"
+  | "audience"
+  | "signature"
+  | "expired"
+  | "not_yet_valid"
+  | "kind";
+
+/** Its code is `token_expired` for the faults of time, else `token_invalid`. Its message never holds any of the token. */
+export class TokenError extends HubError {
+  readonly fault: TokenFault;
+
+  constructor(fault: TokenFault, message: string) {
+    const untimely = fault === "expired" || fault === "not_yet_valid";
+    super(untimely ? "token_expired" : "token_invalid", message);
+    this.fault = fault;
+  }
+}
+
+/** Not yet checked for what a dialect needs. None is `null`, which counts as absent; `exp`, `nbf` and `iat` are numbers when present. */
+export type Claims = Readonly<Record<string, unknown>> & {
+  readonly exp?: number;
+  readonly nbf?: number;
+  readonly iat?: number;
+};
+
+export interface TokenParts {
+  readonly header: JWTHeaderParameters;
+  readonly claims: Claims;
+  /** The claims as they were signed, with every digit and member. */
+  readonly json: JsonView;
+}
+
+/** Throws TokenError `malformed`. No error about a token has a cause: the parsers' messages quote it. */
+export function readToken(token: string): TokenParts {
+  // A valid token is ASCII, so its length is its bytes.
+  if (token.length > TOKEN_BYTES_MAX) {
+    throw malformed(`Token is longer than ${TOKEN_BYTES_MAX} bytes`);
+  }
+  const [, header, payload] = COMPACT.exec(token) ?? [];
+  if (header === undefined || payload === undefined) throw malformed("Token is malformed");
+  const { alg, kid, crit } = presentMembers(objectView(header));
+  if (typeof alg !== "string") throw malformed("Token has no algorithm");
+  if (kid !== undefined && typeof kid !== "string") throw malformed("Token is malformed");
+  // RFC 7515 §4.1.11: an extension that is not understood makes it invalid, and none is.
+  if (crit !== undefined) throw malformed("Token has an unknown extension");
+  const json = objectView(payload);
+  const claims = presentMembers(json);
+  requireRegistered(claims);
+  for (const name of TIMES) {
+    if (name in claims && typeof claims[name] !== "number") {
+      throw malformed(`Token claim "${name}" is no number`);
+    }
+  }
+  return { header: kid === undefined ? { alg } : { alg, kid }, claims, json };
+}
+
+/**
+ * A check that throws TokenError where one of these claims stands in another case alone, `Exp` without `exp`: what its issuer meant
+ * to say would count for nothing, and the token for more than it is.
+ */
+export function spellingOf(names: readonly string[]): (claims: Claims) => void {
+  const folded = new Map(names.map((name) => [name.toLowerCase(), name]));
+  return (claims) => {
+    for (const given of Object.keys(claims)) {
+      const name = folded.get(given.toLowerCase());
+      if (name === undefined || name === given || claims[name] !== undefined) continue;
+      throw malformed(`Token claim "${name}" is spelled in another case`);
+    }
+  };
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function objectView(part: string): JsonView {
+  let view: JsonView | undefined;
+  try {
+    view = jsonView(strictUtf8.decode(base64url.decode(part)));
+  } catch {
+    // Not base64, not UTF-8 or not JSON.
+  }
+  if (view?.kind !== "object") throw malformed("Token is malformed");
+  return view;
+}
+
+function presentMembers(object: JsonView): Readonly<Record<string, unknown>> {
+  const members = Object.entries(object.value as Readonly<Record<string, unknown>>);
+  return Object.fromEntries(members.filter(([, value]) => value !== null));
+}
+
+function malformed(message: string): TokenError {
+  return new TokenError("malformed", message);
+}
