@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { TokenError } from "./key-set.ts";
 import { readToken, spellingOf } from "./read-token.ts";
-import { claims, encode } from "./test-key-set.ts";
+import { encode } from "./test-key-set.ts";
 
 const encodeText = (text: string) => Buffer.from(text).toString("base64url");
 const tokenOf = (text: string, header: object = {}) =>
@@ -39,9 +39,6 @@ describe("claims", () => {
     for (const text of ['{"exp":1e400}', '{"info":{"n":[1e400]}}', `{"nbf":-${"9".repeat(400)}}`]) {
       expect(faultOf(() => claimsOf(text))).toBe("malformed");
     }
-    expect(faultOf(() => readToken(tokenOf("{}", { x: "1e400" })))).toBe("ok");
-    const header = encodeText('{"alg":"HS256","x":1e400}');
-    expect(faultOf(() => readToken(`${header}.${encode(claims)}.x`))).toBe("malformed");
   });
 
   test("nested too deeply to be passed on make no token", () => {

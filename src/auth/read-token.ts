@@ -58,13 +58,13 @@ export function readToken(token: string): TokenParts {
   }
   const [, header, payload] = COMPACT.exec(token) ?? [];
   if (header === undefined || payload === undefined) throw malformed("Token is malformed");
-  const { alg, kid, crit } = presentMembers(objectView(header));
+  const { alg, kid, crit } = presentMembers(decoded(header, JSON.parse));
   if (typeof alg !== "string") throw malformed("Token has no algorithm");
   if (kid !== undefined && typeof kid !== "string") throw malformed("Token is malformed");
   // RFC 7515 §4.1.11: an extension that is not understood makes it invalid, and none is.
   if (crit !== undefined) throw malformed("Token has an unknown extension");
-  const json = objectView(payload);
-  const claims = presentMembers(json);
+  const json = decoded(payload, jsonView);
+  const claims = presentMembers(json.value);
   requireRegistered(claims);
   for (const name of TIMES) {
     if (name in claims && typeof claims[name] !== "number") {
@@ -91,20 +91,23 @@ export function spellingOf(names: readonly string[]): (claims: Claims) => void {
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function objectView(part: string): JsonView {
-  let view: JsonView | undefined;
+/** What `parse` throws is not passed on. */
+function decoded<Value>(part: string, parse: (text: string) => Value): Value {
   try {
-    view = jsonView(strictUtf8.decode(base64url.decode(part)));
+    return parse(strictUtf8.decode(base64url.decode(part)));
   } catch {
-    // Not base64, not UTF-8 or not JSON.
+    throw malformed("Token is malformed");
   }
-  if (view?.kind !== "object") throw malformed("Token is malformed");
-  return view;
 }
 
-function presentMembers(object: JsonView): Readonly<Record<string, unknown>> {
-  const members = Object.entries(object.value as Readonly<Record<string, unknown>>);
-  return Object.fromEntries(members.filter(([, value]) => value !== null));
+function presentMembers(object: unknown): Readonly<Record<string, unknown>> {
+  if (typeof object !== "object" || object === null || Array.isArray(object)) {
+    throw malformed("Token is malformed");
+  }
+  const members = Object.entries(object);
+  return members.some(([, value]) => value === null)
+    ? Object.fromEntries(members.filter(([, value]) => value !== null))
+    : (object as Readonly<Record<string, unknown>>);
 }
 
 function malformed(message: string): TokenError {

@@ -65,7 +65,7 @@ describe("a token", () => {
 
   test("may be as long as the limit, and not one byte longer", async () => {
     const padded = (bytes: number) => hs256({ ...claims, pad: "x".repeat(bytes) });
-    let pad = TOKEN_BYTES_MAX;
+    let pad = Math.floor(TOKEN_BYTES_MAX * 0.75);
     while (padded(pad).length > TOKEN_BYTES_MAX) pad -= 1;
     const longest = padded(pad);
     // Base64url skips every fourth length, so the header takes up the rest.

@@ -174,7 +174,9 @@ const VALUES: readonly [type: string, value: unknown][] = [
 
 function wrongValues(schema: JsonSchema): unknown[] {
   const inner = schema.anyOf?.find(({ type }) => type !== "null") ?? schema;
-  const wrong = VALUES.filter(([type]) => type !== inner.type).map(([, value]) => value);
+  const fits = (type: string) =>
+    type === inner.type || (type === "integer" && inner.type === "number");
+  const wrong = VALUES.filter(([type]) => !fits(type)).map(([, value]) => value);
   if (inner.type === "integer") wrong.push(2 ** 53);
   if (inner.minimum === 0) wrong.push(-1);
   if (inner.format === "base64") wrong.push("%%%");

@@ -59,17 +59,9 @@ const RESTRICTING_CLAIMS = ["expire_at", "channel", "client"];
 export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions): Authority {
   const requireSpelling = spellingOf([...RESTRICTING_CLAIMS, userIdClaim]);
 
-  async function open(
-    token: string,
-    kind: "connection" | "subscription",
-  ): Promise<VerifiedToken & { readonly userId: string }> {
-    const { claims, json } = await verify(token, kind);
-    requireSpelling(claims);
-    return { claims, json, userId: userFrom(claims, userIdClaim) };
-  }
-
   async function connect({ token }: { token: string }): Promise<ConnectGrant> {
-    const { claims, json, userId } = await open(token, "connection");
+    const { claims, json } = await verify(token, "connection");
+    requireSpelling(claims);
     // Issuers write an empty one into tokens for connections.
     if ((claims["channel"] ?? "") !== "") {
       throw new HubError("token_invalid", 'A token with a "channel" claim opens a channel alone');
@@ -82,7 +74,7 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
     }
     const info = payloadFrom(json.member("info"), parsed.b64info);
     return {
-      userId,
+      userId: userFrom(claims, userIdClaim),
       subscriptions,
       ...(info === undefined ? {} : { info }),
       ...lifetime(parsed),
@@ -90,13 +82,14 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
   }
 
   async function subscribe({ token }: { token: string }): Promise<ChannelGrant> {
-    const { claims, json, userId } = await open(token, "subscription");
+    const { claims, json } = await verify(token, "subscription");
+    requireSpelling(claims);
     const parsed = parse(subscriptionClaims, claims);
     return {
       ...grantFrom(json, ""),
       ...lifetime(parsed),
       channel: parsed.channel,
-      userId,
+      userId: userFrom(claims, userIdClaim),
       ...(parsed.client === undefined || parsed.client === ""
         ? {}
         : { connectionId: parsed.client }),

@@ -187,7 +187,7 @@ describe("claims in another case", () => {
 test("a token of 64 KiB is taken, and the log names the limit to one that is longer", async () => {
   await using server = await bootStreaming({ streaming: { message_size_limit: 131_072 } });
   const padded = (bytes: number) => hs256({ sub: "1", pad: "x".repeat(bytes) });
-  let pad = TOKEN_BYTES_MAX;
+  let pad = Math.floor(TOKEN_BYTES_MAX * 0.75);
   while (padded(pad).length > TOKEN_BYTES_MAX) pad -= 1;
   expect(await outcome(server, padded(pad))).toBe("connected");
   expect(await outcome(server, padded(pad + 1))).toBe(3500);
