@@ -199,6 +199,10 @@ describe("event types", () => {
     const text = { ...described, name: "b", schema: JSON.stringify(schema) };
     const config = configOf(enabled({ event_types: [{ ...described, schema }, text] }));
     expect(config.events.event_types.map((type) => type.schema)).toEqual([schema, schema]);
+    const odd = '{"__proto__":{"type":"string"}}';
+    const [kept] = configOf(enabled({ event_types: [{ ...described, schema: odd }] })).events
+      .event_types;
+    expect(JSON.stringify(kept?.schema)).toBe(odd);
     expect(configOf(toFile(config, { redact: true })).events).toEqual(config.events);
     for (const wrong of ["{", "[]", "1", "null", "", [], 1, null]) {
       expect([wrong, lines({ ...described, schema: wrong })]).toEqual([

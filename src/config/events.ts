@@ -60,7 +60,8 @@ export const eventsNamespace = z.strictObject({
 const jsonSchema = z
   .codec(
     z.custom<string | object>((value) => objectOf(value) !== undefined, "must be a JSON object"),
-    z.record(z.string(), z.unknown()),
+    // zod's record would drop a member called `__proto__`.
+    z.custom<Readonly<Record<string, unknown>>>(),
     { decode: (value) => objectOf(value) ?? {}, encode: (value) => JSON.stringify(value) },
   )
   .meta({ type: "json" });

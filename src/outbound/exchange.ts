@@ -176,11 +176,8 @@ interface Outcomes {
 }
 
 function joinHeaders(response: IncomingMessage): Record<string, string> {
-  const joined: Record<string, string> = {};
-  for (const [name, values] of Object.entries(response.headersDistinct)) {
-    if (values !== undefined) joined[name] = values.join(", ");
-  }
-  return joined;
+  const headers = Object.entries(response.headersDistinct);
+  return Object.fromEntries(headers.map(([name, values = []]) => [name, values.join(", ")]));
 }
 
 function failure(stage: "connect" | "tls" | "protocol", url: URL, cause: Error): OutboundError {
