@@ -3,14 +3,21 @@ import { RE2JS } from "re2js";
 import { globExpression } from "../core/glob.ts";
 
 /**
+ * What a browser sends (RFC 6454 §6.2): a scheme, a host and perhaps a port, or `null`. A `*` stands for any characters, so text
+ * that is no origin is refused before the patterns are asked: `https://evil.example#.shop.example` is no shop.
+ */
+const ORIGIN = /^(?:[a-z][-+.a-z0-9]*:\/\/(?:[-a-z0-9._]*|\[[0-9a-f:.]+\])(?::\d{1,5})?|null)$/;
+
+/**
  * Whether a browser origin may open connections. `origin` null: not a browser, always. No patterns: none.
  * The result is made once per app, since compiling costs.
  */
 export function createOriginCheck(patterns: readonly string[]): (origin: string | null) => boolean {
+  if (patterns.includes("*")) return () => true;
   const compiled = patterns.map((pattern) => RE2JS.compile(globExpression(pattern.toLowerCase())));
   return (origin) => {
     if (origin === null || origin === "") return true;
     const lower = origin.toLowerCase();
-    return compiled.some((pattern) => pattern.matches(lower));
+    return ORIGIN.test(lower) && compiled.some((pattern) => pattern.matches(lower));
   };
 }
