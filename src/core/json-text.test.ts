@@ -149,6 +149,16 @@ test("member() reads escaped names, and the last of several counts", () => {
   expect(view.member("toString")).toBeUndefined();
 });
 
+test("members() takes as many as it is asked to, and refuses one more", () => {
+  const view = jsonView('{"a":1,"b":2,"a":3}');
+  expect([...view.members(3)].map(([name, { value }]) => [name, value])).toEqual([
+    ["a", 3],
+    ["b", 2],
+  ]);
+  expect(() => view.members(2)).toThrow("An object has more than 2 members");
+  expect(jsonView("[1,2,3]").members(0).size).toBe(0);
+});
+
 test("a view of another kind has no members and no items", () => {
   for (const text of ["[1]", "1", '"a"', "null", "true"]) {
     expect(jsonView(text).member("a")).toBeUndefined();

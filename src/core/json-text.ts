@@ -51,7 +51,7 @@ export function parseJson(text: string): unknown {
   });
 }
 
-/** Throws HubError `bad_request` when the text is not one JSON value; from then on the view cannot fail. */
+/** Throws HubError `bad_request` when the text is not one JSON value; from then on the view cannot fail, unless a bound is asked for. */
 export function jsonView(text: string, options?: JsonCheckOptions): JsonView {
   const tape: number[] = [];
   const spaced = checkJson(text, tape, options);
@@ -150,11 +150,18 @@ export class JsonView {
     return found;
   }
 
-  /** An object's members in order; of several with one name the last counts, as in `JSON.parse`. Empty when this is no object. */
-  members(): ReadonlyMap<string, JsonView> {
+  /**
+   * An object's members in order; of several with one name the last counts, as in `JSON.parse`. Empty when this is no object. Throws
+   * HubError `bad_request` for more than `countMax`: making the list costs far more than checking the text did.
+   */
+  members(countMax = Infinity): ReadonlyMap<string, JsonView> {
     const { text } = this.#source;
     const members = new Map<string, JsonView>();
+    let count = 0;
     this.#walk(OPEN_BRACE, (view, nameStart, nameEnd) => {
+      if (++count > countMax) {
+        throw new HubError("bad_request", `An object has more than ${countMax} members`);
+      }
       members.set(stringValue(text.slice(nameStart, nameEnd)), view);
     });
     return members;

@@ -65,3 +65,29 @@ test("leaves the rest undone once nobody waits for it any more", async () => {
   // Turns of 100 ms, a slice of one visit in each: the one that begins at 1,000 ms is the last.
   expect(visits).toBe(10);
 });
+
+test("map() begins each in its slice, and answers in order, whoever ends first", async () => {
+  const { slices, spend, holdsMs } = createSlices();
+  const ends = ITEMS.map(() => Promise.withResolvers<void>());
+  const mapping = slices.map(ITEMS, async (item) => {
+    spend(1);
+    if (item === ITEMS.length - 1) for (const { resolve } of ends.toReversed()) resolve();
+    await ends[item]?.promise;
+    return item;
+  });
+  expect(await mapping).toEqual(ITEMS);
+  expect(Math.max(...holdsMs)).toBeLessThan(SLICE_MS + 1.001);
+});
+
+test("map() fails as the first that fails, once the last has begun", async () => {
+  const { slices, spend } = createSlices();
+  let begun = 0;
+  const mapping = slices.map(ITEMS, async (item) => {
+    begun++;
+    spend(1);
+    if (item === 3) throw new Error("bug");
+  });
+  const failed: unknown = await mapping.catch((error: unknown) => error);
+  expect(failed).toEqual(new Error("bug"));
+  expect(begun).toBe(ITEMS.length);
+});

@@ -21,15 +21,38 @@ export class Slices {
 
   /** Visits the items as they are while it walks: one that comes or goes meanwhile may or may not be visited. */
   async each<Item>(items: Iterable<Item>, visit: (item: Item) => void): Promise<void> {
-    const { clock, timers } = this.#runtime;
     for (const item of items) {
-      if (clock.monotonicMs() >= this.#endMs) {
-        await new Promise<void>((resolve) => timers.soon(resolve));
-        const nowMs = clock.monotonicMs();
-        if (nowMs > this.#deadlineMs) return;
-        this.#endMs = nowMs + SLICE_MS;
-      }
+      if (this.#isOver && !(await this.turn())) return;
       visit(item);
     }
+  }
+
+  get #isOver(): boolean {
+    return this.#runtime.clock.monotonicMs() >= this.#endMs;
+  }
+
+  /** Before a part of the job: at once within the slice, else in the next one. False: nobody waits for it any more. */
+  async turn(): Promise<boolean> {
+    if (!this.#isOver) return true;
+    const { clock, timers } = this.#runtime;
+    await new Promise<void>((resolve) => timers.soon(resolve));
+    const nowMs = clock.monotonicMs();
+    this.#endMs = nowMs + SLICE_MS;
+    return nowMs <= this.#deadlineMs;
+  }
+
+  /** Begins each item's run within its slice; they go on at the same time. The results come in the items' order. */
+  async map<Item, Result>(
+    items: Iterable<Item>,
+    run: (item: Item) => Promise<Result>,
+  ): Promise<Result[]> {
+    const running: Promise<Result>[] = [];
+    await this.each(items, (item) => {
+      const result = run(item);
+      // One that fails before the last has begun is told of below.
+      result.catch(() => {});
+      running.push(result);
+    });
+    return Promise.all(running);
   }
 }

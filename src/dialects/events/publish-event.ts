@@ -41,10 +41,13 @@ export interface EventDraft extends z.output<typeof eventMembers> {
   readonly entry: CatalogueEntry | undefined;
 }
 
-/** Throws `invalid_request`. */
+/** Members of an event, most of which would mean nothing: each costs far more than its bytes do. */
+const EVENT_MEMBERS_MAX = 1_000;
+
+/** Throws `invalid_request`, and HubError `bad_request` for too many members. */
 export function parseEvent(view: JsonView, catalogue: Catalogue): EventDraft {
   if (view.kind !== "object") throw invalid("The event is no JSON object.");
-  const members = view.members();
+  const members = view.members(EVENT_MEMBERS_MAX);
   const data = members.get("data");
   if (data?.kind !== "object") throw invalid('"data" is no JSON object.', "data");
   const given = [...members].filter(([name, { kind }]) => name !== "data" && kind !== "null");

@@ -1,12 +1,16 @@
 /** The server API's three forms (centrifugo-protocol.md §17): one method, a batch, and the former rows of commands. Each answers JSON text. */
 import { HubError } from "../../core/errors.ts";
 import { jsonViews, type JsonView } from "../../core/json-text.ts";
+import { Slices } from "../../core/slices.ts";
 import { apiErrorOf, isApiMethod, runApiMethod, type ApiContext } from "./api-methods.ts";
 import { API_METHODS, RAW_MEMBERS, type ApiMethod } from "./api-schema.ts";
 import type { WireError } from "./protocol.ts";
 
 /** Commands of one batch, or of one row: bounds what one request sets off. */
 export const BATCH_COMMANDS_MAX = 10_000;
+
+/** Of any other list or object in a request; a broadcast names as many channels. */
+const ITEMS_MAX = 10_000;
 
 /** The result as JSON text, or the error. Rejects with what is no HubError. */
 export type Outcome = { readonly result: string } | { readonly error: WireError };
@@ -76,7 +80,7 @@ const METHODS = Object.keys(API_METHODS).filter(isApiMethod);
 /** The first of the methods that is a member; the rest is ignored. */
 function commandOf(view: JsonView): Call | HubError {
   if (view.kind !== "object") return bad("The command is no object");
-  const members = view.members();
+  const members = view.members(ITEMS_MAX);
   for (const method of METHODS) {
     const params = members.get(method);
     if (params !== undefined && params.kind !== "null") return { method, params };
@@ -132,7 +136,9 @@ async function runAll(
   const all: Promise<Ran>[] = [];
   let pending: Promise<Ran>[] = [];
   let publishing = false;
+  const slices = new Slices(context.runtime);
   for (const call of calls) {
+    await slices.turn();
     const publishes = !(call instanceof HubError) && call.method === "publish";
     if (!parallel && !(publishing && publishes)) {
       await Promise.all(pending);
@@ -140,6 +146,8 @@ async function runAll(
     }
     publishing = publishes;
     const ran = runOne(context, call);
+    // One that fails before the last has begun is told of below.
+    ran.catch(() => {});
     all.push(ran);
     pending.push(ran);
   }
@@ -168,9 +176,17 @@ function bad(message: string): HubError {
 /** The members of a request: payloads as the text they came in, the rest parsed. `null` is absent. Without a prototype, which a member might name. */
 function membersOf(view: JsonView): Record<string, unknown> {
   const members = Object.create(null) as Record<string, unknown>;
-  for (const [name, member] of view.members()) {
+  for (const [name, member] of view.members(ITEMS_MAX)) {
     if (RAW_MEMBERS.has(name)) members[name] = { json: member.raw };
-    else if (member.kind !== "null") members[name] = member.value;
+    else if (member.kind !== "null") members[name] = valueOf(member);
   }
   return members;
+}
+
+/** What it holds is counted before it is parsed, which costs more. */
+function valueOf(view: JsonView): unknown {
+  view.members(ITEMS_MAX);
+  if (view.items(ITEMS_MAX).length > ITEMS_MAX)
+    throw bad(`A list has more than ${ITEMS_MAX} items`);
+  return view.value;
 }

@@ -6,6 +6,7 @@ import type { Hub, HubPublishOptions } from "../../core/hub.ts";
 import { jsonOfBytes } from "../../core/json-text.ts";
 import { requireUnicode } from "../../core/names.ts";
 import { isOpenedBy, isReachable, optionsOf } from "../../core/namespaces.ts";
+import { Slices } from "../../core/slices.ts";
 import type { Channel, Payload, Reach, StreamPosition, Target } from "../../core/types.ts";
 import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
 import { epochMsOf, overrideFrom } from "./authority.ts";
@@ -43,7 +44,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     if (channels.length > BROADCAST_CHANNELS_MAX) {
       throw new HubError("bad_request", "More channels than one broadcast may have");
     }
-    const responses = channels.map(async (name) => {
+    const responses = await new Slices(context.runtime).map(channels, async (name) => {
       try {
         return `{"result":${positionText(await publish(context, name, request))}}`;
       } catch (error) {
@@ -51,7 +52,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
         return `{"error":${JSON.stringify(apiErrorOf(error, context.settings))}}`;
       }
     });
-    return `{"responses":[${(await Promise.all(responses)).join(",")}]}`;
+    return `{"responses":[${responses.join(",")}]}`;
   },
 
   /** What no session could do is refused here: sessions answer nobody. */
