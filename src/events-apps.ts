@@ -1,5 +1,6 @@
 /** From the configuration to what the events dialect is told: settings, keys, catalogue and apps, and its authority over sockets. */
 import type { RegisteredAuthority } from "./auth/authorities.ts";
+import { createOriginCheck } from "./auth/origins.ts";
 import { DEVELOPMENT_ORGANISATION } from "./config/development.ts";
 import { eventsNamespaces } from "./config/events.ts";
 import { servesEvents, type Config } from "./config/schema.ts";
@@ -67,6 +68,7 @@ export function createEventsApps(options: EventsAppsOptions): EventsApps {
       webhooks: webhooks(app.id),
       verifyAccess: (token) => accessKeys.verify(token),
       signer,
+      allowsOrigin: createOriginCheck(app.allowed_origins),
       endpoint: () => endpoint(app),
     };
     contexts.set(app.id, context);
@@ -116,6 +118,7 @@ function settingsOf({ events }: Config): EventsSettings {
     subscriptionTokensPerMinute: events.subscription_tokens_per_minute,
     provisionsPerMinute: events.provisions_per_minute,
     publishesPerSecond: events.publishes_per_second,
+    publishBodyBytesMax: events.body_size_limit,
     userConnectionLimit: events.user_connection_limit,
   };
 }

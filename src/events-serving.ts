@@ -1,7 +1,6 @@
 /** The events dialect as the server runs it: its REST API, its authority over sockets, and the webhooks behind it. */
 import { randomBytes } from "node:crypto";
 import type { RegisteredAuthority } from "./auth/authorities.ts";
-import { createOriginCheck } from "./auth/origins.ts";
 import type { MasterKeys } from "./auth/master-key.ts";
 import { createSealing, type Sealing } from "./auth/sealing.ts";
 import type { Config } from "./config/schema.ts";
@@ -60,15 +59,11 @@ export function serveEvents(options: EventsServingOptions): EventsServing | unde
   });
   const { contexts, authorities } = apps;
   if (contexts.size === 0) return undefined;
-  const origins = config.apps
-    .filter(({ id }) => contexts.has(id))
-    .flatMap(({ allowed_origins }) => allowed_origins);
   const vault = vaultOf(createSealing(masterKeys.derive("events/answers"), randomBytes));
   return {
     authorities,
     dialect: createEvents({
       ...{ contexts, findApiKey, runtime, metrics, onError },
-      allowsOrigin: createOriginCheck(origins),
       webhooks: createWebhookHandlers({
         vault,
         sourceAddresses: config.webhooks.source_addresses,

@@ -1,8 +1,9 @@
 /** What operators and orchestrators ask of a running server: health, readiness, metrics, and a page that says what runs. */
-import { Hono } from "hono";
+import { Hono, type Handler } from "hono";
 import { html } from "hono/html";
 import type { ApiRefusal } from "./auth/api-callers.ts";
 import type { Engine } from "./core/engine.ts";
+import type { ApiEnv, ClientsEnv } from "./dialects/dialect.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics.ts";
 
 export interface OperationsOptions {
@@ -18,34 +19,44 @@ export interface OperationsOptions {
 }
 
 /** Mounted on the `api` listener. */
-export function createOperations(options: OperationsOptions): Hono {
+export function createOperations(options: OperationsOptions): Hono<ApiEnv> {
   const { engine, scrape, accepting, refuse, openapi } = options;
-  const app = new Hono();
-  app.get("/health", (c) => c.json({}));
-  app.get("/ready", async (c) => {
+  const app = new Hono<ApiEnv>();
+  readOnly(app, "/health", (c) => c.json({}));
+  readOnly(app, "/ready", async (c) => {
     if (!accepting()) return c.json({ ready: false, reason: "The server is shutting down" }, 503);
     const health = await engine.health();
     return c.json(health, health.ready ? 200 : 503);
   });
-  app.get("/metrics", async (c) => {
+  readOnly(app, "/metrics", async (c) => {
     const refused = refuse(c.req.raw);
     if (refused !== undefined) return c.text(`${refused.detail}\n`, refused.status);
     return c.body(await scrape(), 200, { "Content-Type": METRICS_CONTENT_TYPE });
   });
-  app.get("/openapi.json", (c) => c.json(openapi));
+  readOnly(app, "/openapi.json", (c) => c.json(openapi));
   return app;
 }
 
 /** In place of everything until the engine has started: alive, not ready, and nothing else. */
-export function createStarting(engine: Engine): Hono {
-  const app = new Hono();
-  app.get("/health", (c) => c.json({}));
-  app.get("/ready", async (c) => {
+export function createStarting(engine: Engine): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  readOnly(app, "/health", (c) => c.json({}));
+  readOnly(app, "/ready", async (c) => {
     const { reason = "The server is starting" } = await engine.health();
     return c.json({ ready: false, reason }, 503);
   });
   app.notFound((c) => c.text("The server is starting\n", 503));
   return app;
+}
+
+/** A page for GET and HEAD; any other method is told so. */
+function readOnly<Env extends ApiEnv | ClientsEnv>(
+  app: Hono<Env>,
+  path: string,
+  page: Handler<Env>,
+): void {
+  app.get(path, page);
+  app.all(path, (c) => c.text("Method not allowed\n", 405, { Allow: "GET, HEAD" }));
 }
 
 export interface IndexPage {
@@ -62,8 +73,8 @@ export interface IndexPage {
 }
 
 /** `/` on the `clients` listener. */
-export function createIndex(page: IndexPage): Hono {
-  const app = new Hono();
+export function createIndex(page: IndexPage): Hono<ClientsEnv> {
+  const app = new Hono<ClientsEnv>();
   app.get("/", (c) => {
     const origin = new URL(c.req.url).origin.replace(/^http/, "ws");
     const rows = page.sockets.map(

@@ -17,7 +17,7 @@ import { createSchedule } from "./core/schedule.ts";
 import type { ApiEnv } from "./dialects/dialect.ts";
 import { createGusher } from "./dialects/gusher/index.ts";
 import { createStreaming } from "./dialects/streaming/index.ts";
-import { createTasks, socketPaths } from "./dialects/tasks/index.ts";
+import { createTasks } from "./dialects/tasks/index.ts";
 import { createEngine } from "./engines/choose.ts";
 import { serveEvents } from "./events-serving.ts";
 import { createGusherApps } from "./gusher-apps.ts";
@@ -31,6 +31,7 @@ import { systemRuntime } from "./system-runtime.ts";
 import { createTasksApps } from "./tasks-apps.ts";
 import { createApiListener, type ApiListenerOptions } from "./transports/api-listener.ts";
 import { createClientsListener, type ClientsListener } from "./transports/listener.ts";
+import { createMounts } from "./transports/mounts.ts";
 
 /** Clients told per second to reconnect elsewhere, by all workers together: a drain's pace, as far as its time allows. */
 const DRAIN_CLIENTS_PER_SECOND = 1_000;
@@ -74,8 +75,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // What a start that fails has opened.
   await using opened = new AsyncDisposableStack();
   let answer: ApiListenerOptions["fetch"] = createStarting(engine).fetch;
+  const addresses = config.apps.map(({ id: app, hosts, path_prefix: pathPrefix = "" }) => {
+    return { app, hosts, pathPrefix };
+  });
   const apiListener = await createApiListener({
     ...addressOf(config.api),
+    keepAliveTimeoutMs: config.api.keep_alive_timeout,
+    // A key names its app, so a server may call by any other address.
+    findMount: createMounts(addresses, { app: undefined, exclusive: false }),
     fetch: (request, bindings) => answer(request, bindings),
     onBug,
   });
@@ -133,7 +140,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onEvent: onEventOf("gusher"),
   });
   const streaming = createStreaming({
-    apps: [...streamingApps.values()],
+    apps: streamingApps,
     websocketPath: config.streaming.websocket_path,
     apiPath: config.streaming.api_path,
     authorize(request) {
@@ -207,11 +214,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sockets: config.apps.flatMap(({ id: app, path_prefix = "" }) => [
       { app, dialect: "streaming", path: path_prefix + config.streaming.websocket_path },
       ...(gusherApps.has(app)
-        ? [{ app, dialect: "gusher", path: `${config.gusher.prefix}/ws/${app}` }]
+        ? [{ app, dialect: "gusher", path: `${path_prefix}${config.gusher.prefix}/ws/${app}` }]
         : []),
-      ...(tasks === undefined ? [] : socketPaths({ pathPrefix: path_prefix }, tasks.websocketPaths))
+      ...(tasks?.websocketPaths ?? [])
         .slice(0, 1)
-        .map((path) => ({ app, dialect: "tasks", path })),
+        .map((path) => ({ app, dialect: "tasks", path: path_prefix + path })),
     ]),
     apiUrl: apiListener.url,
     apiPath: config.streaming.api_path,
@@ -226,8 +233,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...addressOf(config.clients),
     shared: config.workers > 1,
     trustedProxies: config.clients.trusted_proxies,
+    findMount: createMounts(addresses, { app: undefined, exclusive: true }),
     routes: dialects.flatMap(({ sockets }) => sockets),
-    fetch: (request) => pages.fetch(request),
+    fetch: (request, context) => pages.fetch(request, context),
     runtime,
     onBug,
   });
@@ -296,7 +304,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function addressOf({ host, port, tls }: Config["clients"]) {
+function addressOf({ host, port, tls }: Config["clients"] | Config["api"]) {
   const { cert, key } = tls;
   return {
     hostname: host,

@@ -40,8 +40,6 @@ export function createStreamingApps(options: StreamingAppsOptions): Map<string, 
       metrics,
       onError,
       onEvent,
-      pathPrefix: app.path_prefix ?? "",
-      hosts: app.hosts,
       allowedOrigins: app.allowed_origins,
     });
   }
@@ -79,6 +77,7 @@ function settingsOf(
     recoveryPublicationsMax: streaming.recovery_max_publication_limit,
     bufferedBytesMax: streaming.queue_max_size,
     messageBytesMax: streaming.message_size_limit,
+    bodyBytesMax: streaming.body_size_limit,
     channelBytesMax: channel.max_length,
     commandsPerSecondMax: streaming.commands_per_second_max,
     connectIncludeServerTime: streaming.connect_include_server_time,

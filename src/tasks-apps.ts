@@ -63,9 +63,6 @@ export function createTasksApps(options: TasksAppsOptions): TasksOptions {
     random: runtime.random,
     onError,
     onEvent,
-    mounts: config.apps.map(({ id, path_prefix: pathPrefix = "", hosts }) => {
-      return { publicId: id, pathPrefix, hosts };
-    }),
     websocketPaths: config.tasks.websocket_paths,
   };
 }

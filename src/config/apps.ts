@@ -41,7 +41,9 @@ export const app = z.strictObject({
         .regex(/^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/, "must be a host name without a port"),
     )
     .default([])
-    .describe("Host names whose requests belong to this app; they decide before `path_prefix`."),
+    .describe(
+      "Host names whose requests belong to this app, on both listeners and in every dialect: a request there that names another app in its path, key or token is refused. They decide before `path_prefix`.",
+    ),
   path_prefix: z
     .string()
     .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it')
@@ -49,7 +51,9 @@ export const app = z.strictObject({
       error: (issue) => `"${String(issue.input)}" begins with a path of the server's own`,
     })
     .optional()
-    .describe("Requests below this path belong to this app, such as `/shop`."),
+    .describe(
+      "Requests below this path belong to this app, likewise: with `/shop` its clients connect to `/shop/connection/websocket`.",
+    ),
   allowed_origins: z
     .array(text().toLowerCase())
     .default([])

@@ -1,6 +1,7 @@
 /** The events dialect's settings: event-streaming.md §3 in its own names, §4.1 and §10.4 with their defaults. */
 import { z } from "zod";
 import { duration } from "./durations.ts";
+import { bodySizeLimit } from "./sizes.ts";
 
 /** Of one token: a connection may not hold more channels than these (event-streaming.md §3). */
 export const AUTOMATIC_CHANNELS_MAX = 128;
@@ -116,6 +117,10 @@ export const events = z.strictObject({
   subscription_tokens_per_minute: rate(300, "Subscription tokens per minute and user"),
   provisions_per_minute: rate(10, "Provisionings and deprovisionings per minute and organisation"),
   publishes_per_second: rate(500, "Events per second and key"),
+  body_size_limit: bodySizeLimit(
+    524_288,
+    "Bytes of the body of a call that publishes, alone or a batch, beyond which it is answered 413. A body is read in one go: one of the default's size holds everybody else up for 20 ms at the most, a larger one for accordingly longer.",
+  ),
   user_connection_limit: rate(20, "Connections per user and node"),
   namespaces: z
     .array(eventsNamespace)

@@ -1,6 +1,7 @@
 /** The gusher dialect's settings: gusher.md §10 where it names them, and a switch for each strict behaviour of §15.3. */
 import { z } from "zod";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
+import { bodySizeLimit } from "./sizes.ts";
 
 const count = (fallback: number, description: string) =>
   z.int().min(0).default(fallback).describe(description);
@@ -9,9 +10,6 @@ const positive = (fallback: number, description: string) =>
   z.int().min(1).default(fallback).describe(description);
 const timer = (fallback: string, description: string) =>
   duration({ minMs: 1, maxMs: TIMER_MS_MAX }).prefault(fallback).describe(description);
-
-/** What the `api` listener reads at the most. */
-const BODY_BYTES_MAX = 10_485_760;
 
 export const gusher = z.strictObject({
   enabled: flag("Serve it. In development mode every dialect is."),
@@ -35,14 +33,10 @@ export const gusher = z.strictObject({
     4096,
     "Bytes of one message from a client. The original's is 512, which ten long channel names exceed.",
   ),
-  body_size_limit: z
-    .int()
-    .min(1024)
-    .max(BODY_BYTES_MAX)
-    .default(131_072)
-    .describe(
-      "Bytes of a call's body on `api`, beyond which it counts as none, as beyond 10 MB in the original. A body is read in one go: the default keeps that below 10 ms, and ten times as much holds everybody up ten times as long.",
-    ),
+  body_size_limit: bodySizeLimit(
+    131_072,
+    "Bytes of a call's body on `api`, beyond which it counts as none, as beyond 10 MB in the original. A body is read in one go: the default keeps that below 10 ms, and ten times as much holds everybody up ten times as long.",
+  ),
   queue_max_size: positive(
     1_048_576,
     "Bytes that may wait for a slow client, beyond which it is closed.",

@@ -13,7 +13,9 @@ test("an empty file takes every default", () => {
   const config = configOf({});
   expect(config.development).toBe(false);
   expect(config.clients).toEqual({ host: "127.0.0.1", port: 8000, tls: {}, trusted_proxies: [] });
-  expect(config.api.port).toBe(9000);
+  expect(config.api).toEqual({
+    ...{ host: "127.0.0.1", port: 9000, tls: {}, keep_alive_timeout: 75_000 },
+  });
   expect(config.apps).toEqual([{ id: "default", hosts: [], allowed_origins: [] }]);
   expect(config.channel.max_length).toBe(255);
   expect(config.channel.history_meta_ttl).toBe(2_592_000_000);
@@ -38,6 +40,7 @@ test("an empty file takes every default", () => {
     recovery_max_publication_limit: 300,
     queue_max_size: 1_048_576,
     message_size_limit: 65_536,
+    body_size_limit: 524_288,
     connect_include_server_time: false,
     subscribe_to_user_personal_channel: {
       enabled: false,
@@ -109,12 +112,12 @@ describe("single keys", () => {
       'log.level: must be one of "trace", "debug", "info", "warn", "error", "fatal"',
     ],
     [
-      { api: { trusted_proxies: ["10.0.0.0/33"] } },
-      "api.trusted_proxies[0]: must be an IP address or a range such as 10.0.0.0/8",
+      { clients: { trusted_proxies: ["10.0.0.0/33"] } },
+      "clients.trusted_proxies[0]: must be an IP address or a range such as 10.0.0.0/8",
     ],
     [
-      { api: { trusted_proxies: ["proxy"] } },
-      "api.trusted_proxies[0]: must be an IP address or a range such as 10.0.0.0/8",
+      { clients: { trusted_proxies: ["proxy"] } },
+      "clients.trusted_proxies[0]: must be an IP address or a range such as 10.0.0.0/8",
     ],
     [{ apps: [{ id: "events" }] }, 'apps[0].id: "events" is a path of the server\'s own'],
     [
@@ -175,7 +178,9 @@ describe("single keys", () => {
 
   test("trusted_proxies takes addresses and ranges of both families", () => {
     const trusted_proxies = ["10.0.0.1", "10.0.0.0/32", "::1", "fd00::/128"];
-    expect(configOf({ api: { trusted_proxies } }).api.trusted_proxies).toEqual(trusted_proxies);
+    expect(configOf({ clients: { trusted_proxies } }).clients.trusted_proxies).toEqual(
+      trusted_proxies,
+    );
   });
 });
 

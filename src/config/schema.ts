@@ -31,34 +31,30 @@ const masterKey = () =>
 
 const file = (description: string) => z.string().min(1).optional().describe(description);
 
-const listener = (port: number, description: string) =>
-  z
-    .strictObject({
-      host: z
-        .string()
-        .min(1)
-        .default("127.0.0.1")
-        .describe("Address to listen on. `0.0.0.0` or `::` for every one."),
-      port: z
-        .int()
-        .min(0)
-        .max(PORT_MAX)
-        .default(port)
-        .describe("Port to listen on; 0: one that is free."),
-      tls: z
-        .strictObject({
-          cert: file("Path of the certificate chain in PEM. Needs `key`."),
-          key: file("Path of the private key in PEM. Needs `cert`."),
-        })
-        .prefault({})
-        .describe("With both files the listener speaks TLS."),
-      trusted_proxies: z
-        .array(z.string().refine(isNetwork, "must be an IP address or a range such as 10.0.0.0/8"))
-        .default([])
-        .describe("Addresses and ranges of proxies whose `X-Forwarded-*` headers are believed."),
-    })
-    .prefault({})
-    .describe(description);
+const address = (port: number) =>
+  z.strictObject({
+    host: z
+      .string()
+      .min(1)
+      .default("127.0.0.1")
+      .describe("Address to listen on. `0.0.0.0` or `::` for every one."),
+    port: z
+      .int()
+      .min(0)
+      .max(PORT_MAX)
+      .default(port)
+      .describe("Port to listen on; 0: one that is free."),
+    tls: z
+      .strictObject({
+        cert: file("Path of the certificate chain in PEM. Needs `key`."),
+        key: file("Path of the private key in PEM. Needs `cert`."),
+      })
+      .prefault({})
+      .describe("With both files the listener speaks TLS."),
+  });
+
+/** Above the 60 s for which common balancers keep a connection, so that it is they who close it. */
+const KEEP_ALIVE = "75s";
 
 export const configSchema = z.strictObject({
   development: z
@@ -107,8 +103,25 @@ export const configSchema = z.strictObject({
   redis: redis
     .prefault({})
     .describe("The engine of many processes and machines: Redis 7 or later, or Valkey."),
-  clients: listener(8000, "What browsers and devices open."),
-  api: listener(9000, "What servers and operators call; keep it private."),
+  clients: address(8000)
+    .extend({
+      trusted_proxies: z
+        .array(z.string().refine(isNetwork, "must be an IP address or a range such as 10.0.0.0/8"))
+        .default([])
+        .describe("Addresses and ranges of proxies whose `X-Forwarded-For` is believed."),
+    })
+    .prefault({})
+    .describe("What browsers and devices open."),
+  api: address(9000)
+    .extend({
+      keep_alive_timeout: duration({ minMs: 1000, maxMs: TIMER_MS_MAX })
+        .prefault(KEEP_ALIVE)
+        .describe(
+          "Time that a connection may idle between two requests; longer than the balancers in front of it keep theirs.",
+        ),
+    })
+    .prefault({})
+    .describe("What servers and operators call; keep it private."),
   log: z
     .strictObject({
       level: z

@@ -1,6 +1,7 @@
 /** The streaming dialect's settings: Centrifugo's `client.*` in its own names and with its defaults (centrifugo-protocol.md §3, §16). */
 import { z } from "zod";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
+import { bodySizeLimit } from "./sizes.ts";
 
 const flag = (description: string) => z.boolean().default(false).describe(description);
 const count = (fallback: number, description: string) =>
@@ -69,6 +70,10 @@ export const streaming = z.strictObject({
     "Bytes that may wait for a slow client, beyond which it is closed.",
   ),
   message_size_limit: positive(65_536, "Bytes of one message from a client."),
+  body_size_limit: bodySizeLimit(
+    524_288,
+    "Bytes of a call's body on `api`, beyond which it is answered 413. A body is read in one go: one of the default's size holds everybody else up for 20 ms at the most, a larger one for accordingly longer.",
+  ),
   connect_include_server_time: flag("Put the server's time into the connect answer."),
   subscribe_to_user_personal_channel: z
     .strictObject({

@@ -3,13 +3,24 @@ import type { Hono } from "hono";
 import type { Metrics } from "../core/metrics.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
+import type { Mount, ReadBody } from "../transports/request.ts";
 import type { SocketRoute } from "../transports/socket.ts";
+
+/** What handlers of the `clients` listener find in `c.env`. */
+export interface ClientsEnv {
+  readonly Bindings: {
+    readonly mount: Mount;
+    /** Not of a GET: that listener drops its body. */
+    readonly readBody: ReadBody;
+  };
+}
 
 /** What handlers of the `api` listener find in `c.env`. */
 export interface ApiEnv {
   readonly Bindings: {
-    /** The request's whole body, also a GET's; empty without one. Undefined: it is over the listener's bound, and was not read. */
-    readonly body: Uint8Array | undefined;
+    readonly mount: Mount;
+    /** Also of a GET. To be called once the caller is known, where its credential is not in the body. */
+    readonly readBody: ReadBody;
     /** Runs `callback` when the caller leaves before it is answered. */
     readonly onLeave: (callback: () => void) => void;
   };
@@ -40,7 +51,7 @@ export interface OpenApiPart {
 export interface Dialect {
   readonly name: string;
   /** Mounted on the `clients` listener, under the dialect's prefix. Its own 404 and 405 are not used: unmatched paths fall through. */
-  readonly clients?: Hono;
+  readonly clients?: Hono<ClientsEnv>;
   /** Mounted on the `api` listener, likewise. */
   readonly api?: Hono<ApiEnv>;
   readonly sockets: readonly SocketRoute[];

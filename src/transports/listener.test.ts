@@ -1,7 +1,10 @@
 /** The clients' listener around its sockets: plain requests, addresses and TLS, and how it stops. */
 import { describe, expect, test } from "bun:test";
+import { exchange, until } from "../../test/support/hostile.ts";
 import { handshake } from "../../test/support/raw-websocket.ts";
 import { useWebSocketListener } from "../../test/support/websocket-listener.ts";
+import { BODIES_BYTES_MAX } from "./listener.ts";
+import { createMounts } from "./mounts.ts";
 import type { OpenSession } from "./socket.ts";
 
 describe("WebSocket listener", () => {
@@ -42,6 +45,81 @@ describe("WebSocket listener", () => {
       expect((await post(1001)).status).toBe(413);
     });
 
+    test("a body is read up to its route's bound, once for whoever asks, and not when it is compressed", async () => {
+      const { listener } = listen({
+        async fetch(request, { readBody }) {
+          const bodies = [await readBody(3), await readBody(5), await readBody(5)];
+          return Response.json(
+            bodies.map((body) => (typeof body === "string" ? body : Buffer.from(body).toString())),
+          );
+        },
+      });
+      const post = async (body: string | ReadableStream, headers: Record<string, string> = {}) =>
+        (await fetch(listener.url, { method: "POST", body, headers })).json();
+      const chunked = (text: string) => new Blob([text]).stream();
+      for (const [text, answer] of [
+        ["123", ["123", "123", "123"]],
+        ["12345", ["too_large", "12345", "12345"]],
+        ["123456", ["too_large", "too_large", "too_large"]],
+        ["", ["", "", ""]],
+      ] as const) {
+        expect(await post(text)).toEqual([...answer]);
+        expect(await post(chunked(text))).toEqual([...answer]);
+      }
+      const packed = await post("123", { "content-encoding": "gzip" });
+      expect(packed).toEqual(["compressed", "compressed", "compressed"]);
+    });
+
+    test("bodies that declare more than all may hold are refused until others are answered", async () => {
+      const held = Promise.withResolvers<void>();
+      const requestBodyBytesMax = BODIES_BYTES_MAX;
+      const { listener } = listen({
+        requestBodyBytesMax,
+        async fetch(request) {
+          if (request.url.endsWith("/hold")) await held.promise;
+          return new Response("answered");
+        },
+      });
+      const head = (path: string, bytes: number) =>
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n`;
+      const holding = exchange(listener.url, head("/hold", BODIES_BYTES_MAX - 10), {
+        until: "answered",
+      });
+      const status = async (bytes: number) =>
+        (await exchange(listener.url, head("/", bytes) + "x".repeat(bytes))).slice(9, 12);
+      await until(async () => (await status(11)) === "503");
+      expect(await status(10)).toBe("200");
+      held.resolve();
+      await holding;
+      expect(await status(11)).toBe("200");
+    });
+
+    test.each([...["x/metrics?", "x#", "a:b@c", "a\\b", "", "x\r\nHost: x", "x\r\nHost: y"]])(
+      "with %p for a host is 400",
+      async (host) => {
+        const { listener } = listen({ fetch: ({ url }) => new Response(url) });
+        const sent = `GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+        expect(await exchange(listener.url, sent)).toStartWith("HTTP/1.1 400 ");
+      },
+    );
+
+    test("below an app's prefix is that app's, and the path goes on behind it", async () => {
+      const { listener } = listen({
+        findMount: createMounts([{ app: "blue", hosts: [], pathPrefix: "/blue" }], {
+          ...{ app: undefined, exclusive: true },
+        }),
+        async fetch(request, { mount, readBody }) {
+          const { pathname, search } = new URL(request.url);
+          const body = Buffer.from((await readBody(10)) as Uint8Array).toString();
+          return new Response(`${request.method} ${pathname}${search} ${mount.app} ${body}`);
+        },
+      });
+      const post = async (path: string) =>
+        (await fetch(listener.url + path, { method: "POST", body: "hello" })).text();
+      expect(await post("/blue/page?q")).toBe("POST /page?q blue hello");
+      expect(await post("/page?q")).toBe("POST /page?q undefined hello");
+    });
+
     test("keepOpen may be called before and after the body is read", async () => {
       const { listener } = listen({
         async fetch(request, { keepOpen }) {
@@ -77,7 +155,7 @@ describe("WebSocket listener", () => {
         return decide.promise;
       };
       const { url, opening, listener } = listen({
-        routes: [{ path: "/socket", transports: ["websocket"], accept }],
+        routes: [{ path: "/socket", transports: ["websocket"], messageBytesMax: 65_536, accept }],
       });
       const answer = handshake(url);
       await entered.promise;

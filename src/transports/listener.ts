@@ -7,6 +7,9 @@ import type { Server } from "bun";
 import type { Fanout } from "../core/fanout.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { Groups } from "./groups.ts";
+import { hostOf, type FindMount } from "./mounts.ts";
+import { BodyMemory, isCompressed } from "./request-body.ts";
+import { BODY_REFUSALS, type Mount, type ReadBody } from "./request.ts";
 import { createRoutes } from "./routes.ts";
 import type { OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
 import { createTrustedProxies } from "./trusted-proxies.ts";
@@ -14,17 +17,21 @@ import type { SocketContext } from "./outbound.ts";
 import type { SocketStats } from "./session-socket.ts";
 import { WebSocketConnection } from "./websocket.ts";
 
-/** The largest inbound message any route may ask for, unless the options say otherwise. */
-const MESSAGE_BYTES_MAX = 1024 * 1024;
 /** Bun's own bound on what waits for one socket. Ours is at most half of it and acts first; this one cuts with 1006. */
 const BACKPRESSURE_LIMIT_BYTES = 4 * 1024 * 1024;
-const REQUEST_BODY_BYTES_MAX = 1024 * 1024;
+/** Twice what any route takes, so that a body just over its bound gets the route's own answer. Bun holds that much whether it is read or not. */
+const REQUEST_BODY_BYTES_MAX = 131_072;
+/** Bytes of all bodies at once, counted as their requests declare them; a further one is refused until some are answered. */
+export const BODIES_BYTES_MAX = 33_554_432;
 /** Seconds for one request and its answer, and for an idle kept-alive connection; see `RequestContext.keepOpen`. */
 const REQUEST_SECONDS_MAX = 30;
 
 export interface RequestContext {
   /** The client's address: the peer's, or what a trusted proxy says it is. */
   readonly address: string;
+  readonly mount: Mount;
+  /** Not of a GET: Bun drops its body. */
+  readonly readBody: ReadBody;
   /**
    * Lifts the bound on this request's duration. An answer that streams or waits needs it, since Bun counts from the
    * request's start and nothing that is read or written extends it. Call it once the body is read. Afterwards the
@@ -43,6 +50,7 @@ export interface ClientsListenerOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
+  readonly findMount: FindMount;
   /** Those of other transports are ignored. */
   readonly routes: readonly SocketRoute[];
   /** All requests but upgrades of the routes. */
@@ -50,11 +58,9 @@ export interface ClientsListenerOptions {
   readonly runtime: Runtime;
   /** Told of what a session or `fetch` threw; one socket or request is affected. */
   readonly onBug: (error: unknown, context: string) => void;
-  /** Above it Bun closes with 1009, whatever the route allows. Default 1 MiB. */
-  readonly messageBytesMax?: number;
   /** Default 4 MiB. A session's `bufferedBytesMax` counts as at most half of it. */
   readonly backpressureLimitBytes?: number;
-  /** Default 1 MiB; above it Bun answers 413. */
+  /** Default 128 KiB; above it Bun answers 413. */
   readonly requestBodyBytesMax?: number;
 }
 
@@ -87,9 +93,10 @@ export interface ClientsListener {
 export function createClientsListener(options: ClientsListenerOptions): ClientsListener {
   const { runtime, onBug } = options;
   const proxies = createTrustedProxies(options.trustedProxies);
-  const findRoute = createRoutes(
-    options.routes.filter(({ transports }) => transports.includes("websocket")),
-  );
+  const routes = options.routes.filter(({ transports }) => transports.includes("websocket"));
+  const findRoute = createRoutes(routes);
+  const requestBodyBytesMax = options.requestBodyBytesMax ?? REQUEST_BODY_BYTES_MAX;
+  const bodies = new BodyMemory(BODIES_BYTES_MAX);
   const backpressureLimitBytes = options.backpressureLimitBytes ?? BACKPRESSURE_LIMIT_BYTES;
   const groups = new Groups();
   const stats = { opened: 0, received: 0, sent: 0, lagging: 0, slow: 0, failed: 0 };
@@ -112,7 +119,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       reusePort: options.shared ?? false,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       idleTimeout: REQUEST_SECONDS_MAX,
-      maxRequestBodySize: options.requestBodyBytesMax ?? REQUEST_BODY_BYTES_MAX,
+      maxRequestBodySize: requestBodyBytesMax,
       fetch: handle,
       error(error) {
         onBug(error, "http request");
@@ -123,7 +130,8 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
         idleTimeout: 0,
         sendPings: false,
         perMessageDeflate: false,
-        maxPayloadLength: options.messageBytesMax ?? MESSAGE_BYTES_MAX,
+        // One for all sockets, and all that bounds a message whose end has not come: of it nothing else is told.
+        maxPayloadLength: Math.max(1, ...routes.map(({ messageBytesMax }) => messageBytesMax)),
         backpressureLimit: backpressureLimitBytes,
         closeOnBackpressureLimit: true,
         open: (ws) => ws.data.opened(ws),
@@ -142,13 +150,27 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     if (!accepting) return shuttingDown();
     const peer = server.requestIP(request)?.address ?? "";
     const address = proxies.clientAddress(peer, request.headers.get("x-forwarded-for"));
+    // Bun makes the URL's path of the request line alone, but only with a host that is one.
+    const host = hostOf(request.headers.get("host") ?? "");
     const url = URL.parse(request.url);
-    if (url === null) return text(400, "bad request target");
-    const found = findRoute(url.pathname);
+    if (url === null || host === undefined) return text(400, "bad request target or host");
+    const { mount, path } = options.findMount(host, url.pathname);
+    const found = findRoute(path);
     try {
       if (found === undefined || !wantsWebSocket(request)) {
+        const body = takeBody(request);
+        if (body === undefined) return text(BODY_REFUSALS.busy.status, BODY_REFUSALS.busy.text);
         const keepOpen = () => server.timeout(request, 0);
-        const response = await options.fetch(request, { address, keepOpen });
+        const asked =
+          path === url.pathname
+            ? request
+            : new Request(new URL(path + url.search, url).href, {
+                method: request.method,
+                headers: request.headers,
+              });
+        const response = await Promise.resolve(
+          options.fetch(asked, { address, mount, readBody: body.read, keepOpen }),
+        ).finally(body.release);
         // A path can be a page or another transport as well; only where it is neither, the socket answers.
         if (found === undefined || response.status !== 404) return response;
         if (request.method !== "GET") return upgradeRequired();
@@ -157,13 +179,41 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       server.timeout(request, 0);
       const { route, params } = found;
       const { headers } = request;
-      const answer = await upgrade(route, request, { url, headers, address, params }, server);
+      const answer = await upgrade(
+        route,
+        request,
+        { url, headers, address, mount, params },
+        server,
+      );
       if (answer !== undefined) refused += 1;
       return answer;
     } catch (error) {
       onBug(error, "http request");
       return text(500, "internal error");
     }
+  }
+
+  /** Undefined: there is no memory for it. */
+  function takeBody(
+    request: Request,
+  ): { readonly read: ReadBody; readonly release: () => void } | undefined {
+    const { headers } = request;
+    const chunked = headers.has("transfer-encoding");
+    const bytes = chunked ? requestBodyBytesMax : Number(headers.get("content-length") ?? 0);
+    if (!bodies.take(bytes)) return undefined;
+    let reading: Promise<Uint8Array | undefined> | undefined;
+    return {
+      release: () => bodies.give(bytes),
+      async read(bytesMax) {
+        if (bytes === 0) return new Uint8Array();
+        if (isCompressed(headers.get("content-encoding"))) return "compressed";
+        if (!chunked && bytes > bytesMax) return "too_large";
+        // It fails when the client leaves, takes longer than a request may, or sends more than it said.
+        const body = await (reading ??= request.bytes().catch(() => undefined));
+        if (body === undefined) return "cut";
+        return body.length > bytesMax ? "too_large" : body;
+      },
+    };
   }
 
   /** Undefined once the socket is open. */

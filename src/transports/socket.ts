@@ -1,6 +1,7 @@
 /** The contract between transports, which carry frames, and dialects, which give them meaning. The transport calls the session. */
 import type { GroupMember } from "../core/fanout.ts";
 import type { Frame } from "../core/types.ts";
+import type { Mount } from "./request.ts";
 
 export type TransportName = "websocket" | "sockjs" | "sse" | "http_stream" | "webrtc";
 
@@ -49,6 +50,7 @@ export interface SocketRequest {
   readonly headers: Headers;
   /** The client's address: the peer's, or what a trusted proxy says it is. */
   readonly address: string;
+  readonly mount: Mount;
   /** What the `:name` segments of the route's path stand for, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
 }
@@ -65,11 +67,13 @@ export interface OpenSession {
 
 export interface SocketRoute {
   /**
-   * Exact path on its listener. A `:name` segment stands for one segment that is not empty and, decoded, has no `/`; a
+   * Exact path on its listener, below the prefix of whichever app. A `:name` segment stands for one segment that is not empty and, decoded, has no `/`; a
    * route without any is looked at first, then the others in their order.
    */
   readonly path: string;
   readonly transports: readonly TransportName[];
+  /** The largest that any session of it has: a listener holds no more of a message whose end has not come than its routes' largest. */
+  readonly messageBytesMax: number;
   /** Decides before the upgrade, and before it is looked at whether the request is one: a Response refuses, anything else opens the session. */
   accept(request: SocketRequest): Response | OpenSession | Promise<Response | OpenSession>;
   /** The answer to an accepted request that is no WebSocket handshake. Absent: 400 or 426, as the listener sees fit. */

@@ -64,8 +64,13 @@ describe("WebSocket listener", () => {
     test("paths match exactly; the others, and other transports' routes, go to fetch", async () => {
       const { listener, opening } = listen({
         routes: [
-          { path: "/sse", transports: ["sse"], accept: () => opening },
-          { path: "/socket", transports: ["sockjs", "websocket"], accept: () => opening },
+          { path: "/sse", transports: ["sse"], messageBytesMax: 65_536, accept: () => opening },
+          {
+            path: "/socket",
+            transports: ["sockjs", "websocket"],
+            messageBytesMax: 65_536,
+            accept: () => opening,
+          },
         ],
         fetch: (request) => new Response(`page ${new URL(request.url).pathname}`),
       });
@@ -81,6 +86,7 @@ describe("WebSocket listener", () => {
       const routes = ["/:any/:name", "/socket/exact", "/socket/:key/end"].map((path) => ({
         path,
         transports: ["websocket"] as const,
+        messageBytesMax: 65_536,
         accept({ params }: SocketRequest) {
           seen.push([path, params]);
           return new Response("seen", { status: 401 });
@@ -106,6 +112,7 @@ describe("WebSocket listener", () => {
       const strict = (path: string, accept: () => Response | OpenSession) => ({
         path,
         transports: ["websocket"] as const,
+        messageBytesMax: 65_536,
         accept,
         badHandshake: () => new Response("Bad Request", { status: 400 }),
       });
@@ -140,6 +147,7 @@ describe("WebSocket listener", () => {
           {
             path: "/socket",
             transports: ["websocket"],
+            messageBytesMax: 65_536,
             async accept({ url: { pathname, search }, headers, address }) {
               await Promise.resolve();
               seen.push(`${pathname}${search} ${headers.get("x-token")} ${address}`);
@@ -158,7 +166,14 @@ describe("WebSocket listener", () => {
 
     test("an accept that fails is a bug and answers 500", async () => {
       const failing = () => Promise.reject(new Error("bug"));
-      const routes = [{ path: "/socket", transports: ["websocket"] as const, accept: failing }];
+      const routes = [
+        {
+          path: "/socket",
+          transports: ["websocket"] as const,
+          messageBytesMax: 65_536,
+          accept: failing,
+        },
+      ];
       const { url, bugs } = listen({ routes });
       expect((await handshake(url)).status).toBe(500);
       expect(bugs).toEqual([new Error("bug")]);
@@ -172,7 +187,7 @@ describe("WebSocket listener", () => {
         return decide.promise;
       };
       const { url, opening, sessions, bugs, listener } = listen({
-        routes: [{ path: "/socket", transports: ["websocket"], accept }],
+        routes: [{ path: "/socket", transports: ["websocket"], messageBytesMax: 65_536, accept }],
       });
       const abort = new AbortController();
       const headers = {

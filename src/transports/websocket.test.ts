@@ -4,7 +4,7 @@ import { testTransport } from "../../test/conformance/transport/index.ts";
 import type { TransportClient } from "../../test/conformance/transport/under-test.ts";
 import { connectRaw, type RawWebSocket } from "../../test/support/raw-websocket.ts";
 import { createTestRuntime } from "../../test/support/runtime.ts";
-import { useWebSocketListener } from "../../test/support/websocket-listener.ts";
+import { findMount, useWebSocketListener } from "../../test/support/websocket-listener.ts";
 import type { Frame } from "../core/types.ts";
 import { createClientsListener } from "./listener.ts";
 import type { OpenSession } from "./socket.ts";
@@ -49,7 +49,13 @@ testTransport(
       hostname: "127.0.0.1",
       port: 0,
       trustedProxies: [],
-      routes: [{ path: "/", transports: ["websocket"], accept: () => opening! }],
+      findMount,
+      routes: [
+        {
+          ...{ path: "/", transports: ["websocket"], messageBytesMax: 65_536 },
+          accept: () => opening!,
+        },
+      ],
       fetch: () => new Response("not found", { status: 404 }),
       runtime,
       onBug: (error) => bugs.push(error),
@@ -145,6 +151,19 @@ describe("WebSocket listener", () => {
       fragments("12345", "123456");
       expect((await client.next()).code).toBe(1009);
       expect(sessions[0]!.received).toEqual(["1234512345"]);
+    });
+
+    test("a message whose end has not come may have as many bytes as any route takes, and not one more", async () => {
+      const { url } = listen({ messageBytesMax: 100 });
+      for (const opcode of [1, 2]) {
+        const client = await connect(url);
+        client.sendFrame(opcode, Buffer.alloc(60, 97), { final: false });
+        client.sendFrame(0, Buffer.alloc(40, 97), { final: false });
+        client.sendFrame(9, Buffer.alloc(0));
+        expect((await client.next()).opcode).toBe(10);
+        client.sendFrame(0, Buffer.alloc(1, 97), { final: false });
+        expect((await client.next()).code).toBe(1009);
+      }
     });
 
     test("a peer that drops the connection is 1006", async () => {

@@ -12,6 +12,7 @@ import { createClientsListener } from "../../src/transports/listener.ts";
 import { createLines } from "../support/lines-dialect.ts";
 import { namespaces } from "../support/recorder.ts";
 import { createTestRuntime } from "../support/runtime.ts";
+import { findMount } from "../support/websocket-listener.ts";
 
 const HISTORY = { size: 10, ttlMs: 60_000, metaTtlMs: 600_000 };
 const BOTH = { names: ["streaming", "lines"], implied: true };
@@ -45,11 +46,12 @@ async function boot() {
     onEvent: () => {},
   });
   const streaming = createStreaming({
-    ...{ apps: [...apps.values()], websocketPath: "/streaming", apiPath: "/api" },
+    ...{ apps, websocketPath: "/streaming", apiPath: "/api" },
     authorize: () => new ApiRefusal(401, "Nobody calls here"),
   });
   const listener = createClientsListener({
     ...{ hostname: "127.0.0.1", port: 0, trustedProxies: [], runtime, onBug },
+    findMount,
     routes: [...streaming.sockets, ...createLines(hub, runtime).sockets],
     fetch: () => new Response("", { status: 404 }),
   });

@@ -35,6 +35,7 @@ export function createLines(hub: Hub, runtime: Runtime): Dialect {
       {
         path: "/lines",
         transports: ["websocket"],
+        messageBytesMax: 4096,
         accept: ({ url }) => ({
           open: (socket) =>
             new LinesSession(hub, socket, {

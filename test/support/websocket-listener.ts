@@ -4,12 +4,18 @@ import {
   type ClientsListenerOptions,
   createClientsListener,
 } from "../../src/transports/listener.ts";
+import { createMounts } from "../../src/transports/mounts.ts";
 import type { OpenSession } from "../../src/transports/socket.ts";
 import { RecordingSession } from "../conformance/transport/recording-session.ts";
 import { connectRaw, type RawWebSocket } from "./raw-websocket.ts";
 import { createTestRuntime } from "./runtime.ts";
 
 type Setup = Partial<ClientsListenerOptions> & Partial<Omit<OpenSession, "open">>;
+
+/** Every request is this one app's. */
+export const findMount = createMounts([{ app: "dev", hosts: [], pathPrefix: "" }], {
+  ...{ app: undefined, exclusive: true },
+});
 
 /** What `listen` and `connect` start ends after each test of the suite that calls this, the last first. */
 export function useWebSocketListener() {
@@ -19,7 +25,12 @@ export function useWebSocketListener() {
   });
 
   /** A listener with the route `/socket`, whose sessions record. */
-  function listen({ messageBytesMax, bufferedBytesMax, subprotocol, ...options }: Setup = {}) {
+  function listen({
+    messageBytesMax = 65_536,
+    bufferedBytesMax,
+    subprotocol,
+    ...options
+  }: Setup = {}) {
     const runtime = createTestRuntime();
     const bugs: unknown[] = [];
     const sessions: RecordingSession[] = [];
@@ -31,14 +42,17 @@ export function useWebSocketListener() {
         return session;
       },
       ...(subprotocol === undefined ? {} : { subprotocol }),
-      messageBytesMax: messageBytesMax ?? 65_536,
+      messageBytesMax,
       bufferedBytesMax: bufferedBytesMax ?? 1024 * 1024,
     };
     const listener = createClientsListener({
       hostname: "127.0.0.1",
       port: 0,
       trustedProxies: [],
-      routes: [{ path: "/socket", transports: ["websocket"], accept: () => opening }],
+      findMount,
+      routes: [
+        { path: "/socket", transports: ["websocket"], messageBytesMax, accept: () => opening },
+      ],
       fetch: () => new Response("not found", { status: 404 }),
       runtime,
       onBug: (error) => bugs.push(error),

@@ -25,6 +25,8 @@ export interface EventsSettings {
   readonly subscriptionTokensPerMinute: number;
   readonly provisionsPerMinute: number;
   readonly publishesPerSecond: number;
+  /** Of a call that publishes. It is read in one go, which holds up everybody else for as long. */
+  readonly publishBodyBytesMax: number;
   /** Connections of one user on this node. */
   readonly userConnectionLimit: number;
 }
@@ -45,6 +47,8 @@ export interface EventsContext {
   readonly verifyAccess: (token: string) => Promise<Claims>;
   /** Signs the tokens issued here. */
   readonly signer: TokenSigner;
+  /** Whether pages of this origin may call the token endpoints. */
+  readonly allowsOrigin: (origin: string) => boolean;
   /** Where clients connect. */
   readonly endpoint: () => string;
   readonly webhooks: Webhooks;

@@ -1,7 +1,9 @@
 /** The form of every answer (event-streaming.md §4.3, §4.4), and which browser pages may read it. */
 import { ksuid } from "../../core/ksuid.ts";
 import type { Runtime } from "../../core/runtime.ts";
-import { EventsError, eventsErrorOf } from "./errors.ts";
+import { BODY_REFUSALS, type BodyRefusal, type ReadBody } from "../../transports/request.ts";
+import type { EventsContext } from "./context.ts";
+import { EventsError, eventsErrorOf, type EventsErrorCode } from "./errors.ts";
 
 export interface AnswerForm {
   /** `req_<ksuid>`. */
@@ -42,8 +44,20 @@ export function errorAnswer(
   return { response, code: shown.code };
 }
 
-/** Whether pages of this origin may call the token endpoints. */
-export type AllowsOrigin = (origin: string) => boolean;
+const BODY_ERRORS = {
+  too_large: "payload_too_large",
+  compressed: "unsupported_media_type",
+  busy: "unavailable",
+  cut: "invalid_request",
+} as const satisfies Readonly<Record<BodyRefusal, EventsErrorCode>>;
+
+/** Throws `payload_too_large` and the other words for a body that is not had. */
+export async function bodyOf(readBody: ReadBody, bytesMax: number): Promise<Uint8Array> {
+  const body = await readBody(bytesMax);
+  if (typeof body !== "string") return body;
+  const more = body === "too_large" ? `: it may have ${bytesMax} bytes` : "";
+  throw new EventsError(BODY_ERRORS[body], `${BODY_REFUSALS[body].text}${more}.`);
+}
 
 /** §4.3: how long, in seconds, a browser remembers what it may ask. */
 const PREFLIGHT_SECONDS = "600";
@@ -52,11 +66,11 @@ const PREFLIGHT_SECONDS = "600";
 export function allowOrigin(
   response: Response,
   request: Request,
-  allowsOrigin: AllowsOrigin,
+  apps: readonly Pick<EventsContext, "allowsOrigin">[],
 ): Response {
   response.headers.append("Vary", "Origin");
   const origin = request.headers.get("origin");
-  if (origin === null || !allowsOrigin(origin)) return response;
+  if (origin === null || !apps.some((app) => app.allowsOrigin(origin))) return response;
   response.headers.set("Access-Control-Allow-Origin", origin);
   response.headers.set(
     "Access-Control-Expose-Headers",

@@ -1,5 +1,6 @@
 /** Where the webhooks' management API is mounted: whose organisation a call is about, and the form of its answers (webhooks.md §5). */
 import { Hono, type Context } from "hono";
+import { servedAt } from "../../transports/request.ts";
 import type { ApiEnv } from "../dialect.ts";
 import { authenticate, organisationOf, type Caller } from "./access-token.ts";
 import { commonHeaders, errorAnswer, newRequestId } from "./http-answer.ts";
@@ -42,7 +43,8 @@ export function createWebhookRoutes(
   });
   for (const path of [FOR_USERS, FOR_SERVERS]) {
     app.use(`${path}/*`, async (c, next) => {
-      const caller = await authenticate(c.req.raw, options);
+      const contexts = servedAt(options.contexts, c.env.mount);
+      const caller = await authenticate(c.req.raw, { ...options, contexts });
       c.set("caller", caller);
       c.set("organisation", await organisationFor(c, caller));
       return next();

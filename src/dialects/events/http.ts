@@ -2,25 +2,27 @@
 import type { JWK } from "jose";
 import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import type { ReadBody } from "../../transports/request.ts";
 import { authenticate, type Authentication } from "./access-token.ts";
 import type { Answer, EventsCall } from "./call.ts";
 import { EventsError } from "./errors.ts";
 import {
   allowOrigin,
+  bodyOf,
   commonHeaders,
   errorAnswer,
   jsonAnswer,
   newRequestId,
-  type AllowsOrigin,
   type AnswerForm,
 } from "./http-answer.ts";
+import type { EventsSettings } from "./context.ts";
 import { deprovision, provision, status } from "./organisation-state.ts";
+import { PARAMS_BODY_BYTES_MAX } from "./params.ts";
 import { publish, publishBatch } from "./publish.ts";
 import { revoke } from "./revoke.ts";
 import { connectionToken, subscriptionToken } from "./tokens.ts";
 
 export interface EventsHttpOptions extends Authentication {
-  readonly allowsOrigin: AllowsOrigin;
   readonly runtime: Runtime;
   readonly metrics: Metrics;
   readonly onError: AnswerForm["onError"];
@@ -36,7 +38,14 @@ interface Endpoint {
   readonly status?: number;
   /** Browsers call it. */
   readonly browsers?: boolean;
+  /** Of its body. Default `PARAMS_BODY_BYTES_MAX`. */
+  readonly bodyBytesMax?: (settings: EventsSettings) => number;
 }
+
+const publishing = {
+  status: 202,
+  bodyBytesMax: ({ publishBodyBytesMax }: EventsSettings) => publishBodyBytesMax,
+};
 
 export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   "/events/connection_token": {
@@ -57,8 +66,11 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   },
   "/events/status": { name: "status", methods: { GET: status } },
   "/events/revoke": { name: "revoke", methods: { POST: revoke } },
-  "/events/publish": { name: "publish", methods: { POST: publish }, status: 202 },
-  "/events/publish/batch": { name: "publish_batch", methods: { POST: publishBatch }, status: 202 },
+  "/events/publish": { name: "publish", methods: { POST: publish }, ...publishing },
+  "/events/publish/batch": {
+    ...{ name: "publish_batch", methods: { POST: publishBatch } },
+    ...publishing,
+  },
 };
 
 /** What the `clients` listener serves of them. */
@@ -66,17 +78,14 @@ export const BROWSER_ENDPOINTS: Readonly<Record<string, Endpoint>> = Object.from
   Object.entries(ENDPOINTS).filter(([, { browsers }]) => browsers === true),
 );
 
-/** The body; undefined: too large to have been read. Throws EventsError where this request must not have one. */
-type ReadBody = () => Promise<Uint8Array | undefined>;
-
-/** Answers any request. Never rejects. */
+/** Answers any request. Never rejects. `readBody` may throw EventsError where this request must not have one. */
 export async function answerEvents(
   options: EventsHttpOptions,
   endpoints: Readonly<Record<string, Endpoint>>,
   request: Request,
   readBody: ReadBody,
 ): Promise<Response> {
-  const { metrics, allowsOrigin } = options;
+  const { metrics, contexts } = options;
   const form = { requestId: newRequestId(options.runtime), onError: options.onError };
   // A base, for node:http hands over the path only.
   const { pathname } = new URL(request.url, "http://localhost");
@@ -90,7 +99,7 @@ export async function answerEvents(
     ({ response, code } = errorAnswer(error, form));
   }
   metrics.count("api_requests", { dialect: "events", method: name, code });
-  return browsers ? allowOrigin(response, request, allowsOrigin) : response;
+  return browsers ? allowOrigin(response, request, [...contexts.values()]) : response;
 }
 
 async function run(
@@ -100,14 +109,15 @@ async function run(
   { readBody, form }: { readonly readBody: ReadBody; readonly form: AnswerForm },
 ): Promise<Response> {
   if (endpoint === undefined) throw notFound();
-  const { methods, browsers = false, status: answered = 200 } = endpoint;
+  const { methods, browsers = false, status: answered = 200, bodyBytesMax } = endpoint;
   if (browsers && request.method === "OPTIONS") {
     return new Response(null, { status: 204, headers: commonHeaders(form.requestId) });
   }
   const handler = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
   if (handler === undefined) throw methodNotAllowed(Object.keys(methods));
   const caller = await authenticate(request, options);
-  const body = await readBody();
+  const { settings } = caller.context;
+  const body = await bodyOf(readBody, bodyBytesMax?.(settings) ?? PARAMS_BODY_BYTES_MAX);
   return jsonAnswer(await handler({ caller, request, body }), answered, form);
 }
 

@@ -29,13 +29,11 @@ export const listParam: Param = (value) => {
 
 export interface ParamsCall {
   readonly request: Request;
-  /** Undefined: too large to have been read. */
-  readonly body: Uint8Array | undefined;
+  readonly body: Uint8Array;
 }
 
 /**
- * Those that were given, of the named ones; others are ignored. Throws `invalid_request`, `unsupported_media_type`,
- * `payload_too_large`.
+ * Those that were given, of the named ones; others are ignored. Throws `invalid_request`, `unsupported_media_type`.
  */
 export function readParams<Name extends string>(
   call: ParamsCall,
@@ -61,7 +59,7 @@ export function readParams<Name extends string>(
 }
 
 function bodyMembers({ request, body }: ParamsCall): Readonly<Record<string, unknown>> {
-  const text = jsonBody({ request, body }, PARAMS_BODY_BYTES_MAX);
+  const text = jsonBody({ request, body });
   const value = parsedBody(text === "" ? "{}" : text, parseJson);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
@@ -81,11 +79,8 @@ export function parsedBody<Value>(text: string, parse: (text: string) => Value):
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The body's text, `""` without one. Throws `payload_too_large`, `unsupported_media_type`, `invalid_request` when it is not UTF-8. */
-export function jsonBody({ request, body }: ParamsCall, bytesMax: number): string {
-  if (body === undefined || body.length > bytesMax) {
-    throw new EventsError("payload_too_large", `The body is larger than ${bytesMax} bytes.`);
-  }
+/** The body's text, `""` without one. Throws `unsupported_media_type`, `invalid_request` when it is not UTF-8. */
+export function jsonBody({ request, body }: ParamsCall): string {
   if (body.length === 0) return "";
   const type = request.headers.get("content-type");
   if (type !== null && !/^application\/(?:json|[-\w.]+\+json) *(?:;|$)/i.test(type)) {

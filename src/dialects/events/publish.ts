@@ -18,10 +18,6 @@ import {
 } from "./publish-event.ts";
 import { createPublishLog, type PublishIdentity } from "./publish-log.ts";
 
-/** Bytes of one event with all its members: room for the largest envelope, escaped and indented. */
-export const PUBLISH_BODY_BYTES_MAX = 1_048_576;
-/** Bytes of a batch, which is what the `api` listener reads. */
-export const BATCH_BODY_BYTES_MAX = 10_485_760;
 export const BATCH_EVENTS_MAX = 100;
 export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 256;
 
@@ -32,7 +28,7 @@ const SECOND_MS = 1_000;
 export async function publish(call: EventsCall): Promise<Answer> {
   const { caller } = call;
   const key = authorize(call);
-  const view = jsonOf(call, PUBLISH_BODY_BYTES_MAX);
+  const view = jsonOf(call);
   limit(caller, 1);
   const [answer] = await publishAll(caller, [{ view, key }]);
   if (answer === undefined) throw new Error("An event got no answer");
@@ -44,9 +40,9 @@ export async function publish(call: EventsCall): Promise<Answer> {
 export async function publishBatch(call: EventsCall): Promise<readonly Answer[]> {
   const { caller } = call;
   const key = authorize(call);
-  const list = jsonOf(call, BATCH_BODY_BYTES_MAX);
+  const list = jsonOf(call);
   if (list.kind !== "array") throw invalidRequest("The batch is no JSON array.");
-  const events = list.items();
+  const events = list.items(BATCH_EVENTS_MAX);
   if (events.length > BATCH_EVENTS_MAX) {
     throw invalidRequest(`A batch has ${BATCH_EVENTS_MAX} events at the most.`);
   }
@@ -66,8 +62,8 @@ function authorize({ caller, request }: EventsCall): string | undefined {
   throw invalidRequest("The Idempotency-Key is empty or too long.");
 }
 
-function jsonOf(call: EventsCall, bytesMax: number): JsonView {
-  return parsedBody(jsonBody(call, bytesMax), jsonView);
+function jsonOf(call: EventsCall): JsonView {
+  return parsedBody(jsonBody(call), jsonView);
 }
 
 function limit({ id, context }: Caller, events: number): void {

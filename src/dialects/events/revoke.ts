@@ -29,6 +29,9 @@ export async function revoke(call: EventsCall): Promise<Answer> {
   }
   if (userId !== undefined && !USER_ID.test(userId)) throw invalidRequest('"user_id" is none.');
   if (jti !== undefined && !JTI.test(jti)) throw invalidRequest('"jti" is none.');
+  if (call.body.length === 0 && userId === undefined && jti === undefined) {
+    throw invalidRequest("The body is missing: {} is for the whole organisation.");
+  }
   const { hub, revocations, runtime } = caller.context;
   const issuedBeforeMs = momentOf(params.issued_before, runtime.clock.epochMs());
   const scope = { organisationId, userId, jti };

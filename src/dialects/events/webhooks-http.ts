@@ -5,8 +5,10 @@ import { requireScope, type Caller } from "./access-token.ts";
 import { EventsError } from "./errors.ts";
 import type { EventsEnv } from "./http-webhooks.ts";
 import { PLATFORM_ADMIN } from "./organisation-state.ts";
+import { bodyOf } from "./http-answer.ts";
 import type { EventType } from "./webhooks-event-types.ts";
 import { once, type Vault } from "./webhooks-idempotency.ts";
+import { WEBHOOK_CALL_BYTES_MAX } from "./webhooks-schema.ts";
 import { WEBHOOK_ROUTES, type Handler, type WebhookCall } from "./webhooks-routes.ts";
 
 export interface WebhookHttpOptions {
@@ -59,9 +61,10 @@ async function answer(c: Call, method: string, route: Handler, options: WebhookH
   const rate = { count: CALLS_PER_MINUTE, perMs: MINUTE_MS };
   context.rateLimits.take(`webhooks/${caller.id}`, rate);
   const { id: organisationId, applicationId } = c.get("organisation");
+  const body = await bodyOf(c.env.readBody, WEBHOOK_CALL_BYTES_MAX);
   const call: WebhookCall = {
     ...{ webhooks: context.webhooks, owner: { organisationId, applicationId } },
-    ...{ request: c.req.raw, body: c.env.body, param: (name) => c.req.param(name) ?? "" },
+    ...{ request: c.req.raw, body, param: (name) => c.req.param(name) ?? "" },
     ...{ sourceAddresses: options.sourceAddresses, eventTypes: options.eventTypes },
   };
   const key = method === "POST" ? c.req.header("idempotency-key") : undefined;
@@ -69,7 +72,10 @@ async function answer(c: Call, method: string, route: Handler, options: WebhookH
   const reply =
     key === undefined
       ? await run()
-      : await once(idempotent(c, { caller, owner: call.owner, key, vault: options.vault }), run);
+      : await once(
+          idempotent(c, { caller, owner: call.owner, key, body, vault: options.vault }),
+          run,
+        );
   return new Response(reply.body === "" ? null : reply.body, {
     status: reply.status,
     headers: reply.body === "" ? {} : { "Content-Type": "application/json" },
@@ -82,17 +88,19 @@ function idempotent(
     caller,
     owner,
     key,
+    body,
     vault,
   }: {
     readonly caller: Caller;
     readonly owner: WebhookOwner;
     readonly key: string;
+    readonly body: Uint8Array;
     readonly vault: Vault;
   },
 ) {
   const { records } = caller.context;
   return {
     ...{ records, vault, key, owner: `${owner.applicationId}/${caller.id}` },
-    request: [c.req.path, c.env.body ?? ""],
+    request: [c.req.path, body],
   };
 }

@@ -106,7 +106,7 @@ const IDEMPOTENCY_KEY = {
 };
 
 function requestBody(body: z.ZodType): object {
-  const required = !body.safeParse({}).success;
+  const required = !body.safeParse(undefined).success;
   return { required, content: jsonContent(schemaOf(body, "input")) };
 }
 

@@ -108,7 +108,9 @@ export const rotation = z.strictObject({
     .max(WEBHOOK_LIMITS.graceMs / 1000)
     .default(WEBHOOK_LIMITS.graceDefaultMs / 1000),
 });
-export const testEvent = z.strictObject({ event_type: eventType.default("webhook.test") });
+export const testEvent = z
+  .strictObject({ event_type: eventType.default("webhook.test") })
+  .prefault({});
 export const recovery = z.strictObject({ since: time, until: time.nullish() });
 export const missing = z.strictObject({
   ...recovery.shape,
@@ -123,8 +125,8 @@ export const deadLetterChoice = z.union(
     error: `must have either ids, ${WEBHOOK_LIMITS.deadLetterIds} at the most, or endpoint_id`,
   },
 );
-/** For calls whose body says nothing. */
-export const nothing = z.strictObject({});
+/** For calls whose body says nothing, and may be left out. */
+export const nothing = z.strictObject({}).prefault({});
 
 const LIMIT = `must be a number from 1 to ${WEBHOOK_LIMITS.pageRows}`;
 const limit = z.preprocess(
@@ -158,13 +160,13 @@ export const deadLettersQuery = pageQuery.extend({
   ...{ endpoint_id: z.string().optional(), event_type: eventType.optional() },
 });
 
-/** Throws `invalid_request` that names the first member that is wrong; no body is an empty object. */
+/** Throws `invalid_request` that names the first member that is wrong, and without a body, unless the schema takes that. */
 export function readBody<Schema extends z.ZodType>(
   schema: Schema,
   call: ParamsCall,
 ): z.output<Schema> {
-  const text = jsonBody(call, WEBHOOK_CALL_BYTES_MAX);
-  return check(schema, parsedBody(text === "" ? "{}" : text, parseJson));
+  const text = jsonBody(call);
+  return check(schema, text === "" ? undefined : parsedBody(text, parseJson));
 }
 
 /** Likewise of the query; a member that is given twice counts once, the first. */

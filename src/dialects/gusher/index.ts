@@ -2,7 +2,8 @@
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
-import type { Dialect, OnEvent } from "../dialect.ts";
+import { servedAt } from "../../transports/request.ts";
+import type { ClientsEnv, Dialect, OnEvent } from "../dialect.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 import { createMasterRoutes, type MasterOptions } from "./master-http.ts";
 import { gusherOpenApi } from "./openapi.ts";
@@ -32,7 +33,7 @@ const SOCKET_PATHS = ["/ws/:app_key", "/wtf/:app_key"];
 /** Its `api` is to be mounted before the API that shares its prefix. */
 export function createGusher(options: GusherOptions): Dialect {
   const { contexts, prefix, onEvent } = options;
-  const clients = new Hono();
+  const clients = new Hono<ClientsEnv>();
   const stop = new AbortController();
   clients.route(prefix, createSlaveRoutes({ contexts, socketPaths: SOCKET_PATHS, onEvent }));
   return {
@@ -49,9 +50,12 @@ function socketRoute(path: string, { contexts, onEvent }: GusherOptions): Socket
   return {
     path,
     transports: ["websocket"],
+    messageBytesMax: Math.max(
+      ...[...contexts.values()].map(({ settings }) => settings.messageBytesMax),
+    ),
     async accept(request) {
       const { address, params } = request;
-      const admitted = await admit(request, contexts);
+      const admitted = await admit(request, servedAt(contexts, request.mount));
       if ("status" in admitted) {
         const { status, text } = admitted;
         const context = contexts.get(params["app_key"] ?? "");

@@ -4,6 +4,7 @@ import { ApiRefusal } from "../../auth/api-callers.ts";
 import { HubError } from "../../core/errors.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { Reach } from "../../core/types.ts";
+import { servedAt, type ReadBody } from "../../transports/request.ts";
 import type { ApiEnv, OnEvent } from "../dialect.ts";
 import type { GusherContext } from "./context.ts";
 import { finishJobs, takeJobs } from "./jobs-http.ts";
@@ -19,7 +20,7 @@ import { LISTS } from "./master-lists.ts";
 import { Paths, type Match, type Route } from "./master-paths.ts";
 import { pushBatch, pushToChannel, pushToPattern } from "./master-push.ts";
 import { addChannel, pushToSocket, pushToUser, reloadChannels } from "./master-users.ts";
-import { methodNotAllowed, notFound, pong } from "./plain.ts";
+import { bodyRefused, methodNotAllowed, notFound, pong } from "./plain.ts";
 
 export interface MasterOptions {
   readonly contexts: ReadonlyMap<string, GusherContext>;
@@ -69,24 +70,25 @@ export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
     if (found === undefined) return next();
     if (found === "none") return notFound(request);
     const match = found.get(request.method);
-    if (match === undefined) return methodNotAllowed();
-    const { onLeave } = c.env;
-    const body =
-      c.env.body !== undefined && c.env.body.length <= bodyBytesMax ? c.env.body : undefined;
+    if (match === undefined) return methodNotAllowed([...found.keys()]);
+    const { onLeave, mount } = c.env;
     const { params, handler } = match;
     const ending = (): AbortSignal => {
       const left = new AbortController();
       onLeave(() => left.abort());
       return AbortSignal.any([left.signal, stopping]);
     };
-    const call = { request, body, params, runtime, ending };
-    return handler(call, { contexts, authorize, onEvent });
+    const call = { request, params, runtime, ending };
+    const readBody = () => c.env.readBody(bodyBytesMax);
+    return handler(call, { contexts: servedAt(contexts, mount), readBody, authorize, onEvent });
   });
   return api;
 }
 
-type Setting = Pick<MasterOptions, "contexts" | "authorize" | "onEvent">;
-type UnadmittedCall = Omit<MasterCall, "context" | "reach">;
+interface Setting extends Pick<MasterOptions, "contexts" | "authorize" | "onEvent"> {
+  readonly readBody: () => ReturnType<ReadBody>;
+}
+type UnadmittedCall = Omit<MasterCall, "context" | "reach" | "body">;
 type Endpoint = (call: UnadmittedCall, setting: Setting) => Response | Promise<Response>;
 
 /** §6.1, `user` and `socket` before apps of these names. */
@@ -119,22 +121,30 @@ function listRoutes(): readonly Route<Endpoint>[] {
 
 /** Checks the credential, then runs the handler and turns its errors into their answers. */
 function forApp(method: string, handler: MasterHandler): Endpoint {
-  return (call, { contexts, authorize, onEvent }) => {
+  return async (call, { contexts, readBody, authorize, onEvent }) => {
     const appKey = call.params["app_key"];
     const reach = authorize(call.request, appKey);
     if (reach instanceof ApiRefusal) return refused(reach, method, onEvent);
     const context = contexts.get(appKey ?? "");
-    return answer({ method, context, onEvent }, () => handler({ ...call, context, reach }));
+    const body = await bodyOf(readBody);
+    if (body instanceof Response) return body;
+    return answer({ method, context, onEvent }, () =>
+      handler({ ...call, ...body, context, reach }),
+    );
   };
 }
 
 /** §6.9: the app is in the JWT. */
 async function decode(
   call: UnadmittedCall,
-  { contexts, authorize, onEvent }: Setting,
+  { contexts, readBody, authorize, onEvent }: Setting,
 ): Promise<Response> {
   const method = "decode";
-  const { data: jwt } = await fieldsOf(call, "data");
+  const called = authorize(call.request, undefined);
+  if (called instanceof ApiRefusal) return refused(called, method, onEvent);
+  const body = await bodyOf(readBody);
+  if (body instanceof Response) return body;
+  const { data: jwt } = await fieldsOf({ ...call, ...body }, "data");
   const appKey = claimedAppKey(jwt);
   const admitted = authorize(call.request, appKey === "" ? undefined : appKey);
   if (admitted instanceof ApiRefusal) return refused(admitted, method, onEvent);
@@ -143,6 +153,15 @@ async function decode(
   return answer({ method, context, onEvent }, () =>
     decodeToken(jwt, appKey === "" ? [...contexts.values()] : signers),
   );
+}
+
+/** Once the caller may. */
+async function bodyOf(
+  readBody: Setting["readBody"],
+): Promise<Response | { readonly body: Uint8Array | undefined }> {
+  const body = await readBody();
+  if (body === "too_large") return { body: undefined };
+  return typeof body === "string" ? bodyRefused(body) : { body };
 }
 
 interface Answering {

@@ -1,4 +1,5 @@
 /** The plain text answers of §2: every error is one of these, never JSON. */
+import { BODY_REFUSALS, type BodyRefusal } from "../../transports/request.ts";
 
 export function plainError(
   status: number,
@@ -28,9 +29,15 @@ export function notFound({ url }: { readonly url: string }): Response {
   return new Response(null, { status: 301, headers });
 }
 
-/** A known path: no body, no type, no `Allow`. */
-export function methodNotAllowed(): Response {
-  return new Response(null, { status: 405 });
+/** A known path: no body and no type; `Allow`, which the original leaves out, since HTTP asks for it. */
+export function methodNotAllowed(methods: readonly string[]): Response {
+  return new Response(null, { status: 405, headers: { Allow: methods.join(", ") } });
+}
+
+/** Of a body that is not had, in HTTP's words. */
+export function bodyRefused(refusal: BodyRefusal): Response {
+  const { status, text } = BODY_REFUSALS[refusal];
+  return plainError(status, `${text}\n`);
 }
 
 /** §2.1. */

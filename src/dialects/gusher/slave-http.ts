@@ -1,10 +1,11 @@
 /** The slave's routes over HTTP (§2, §3.1): login and ping. Its sockets are in index.ts. */
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
-import type { OnEvent } from "../dialect.ts";
+import { servedAt } from "../../transports/request.ts";
+import type { ClientsEnv, OnEvent } from "../dialect.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 import { readFields } from "./fields.ts";
-import { methodNotAllowed, notFound, pong, unauthorized } from "./plain.ts";
+import { bodyRefused, methodNotAllowed, notFound, pong, unauthorized } from "./plain.ts";
 import { createLoginToken, gusherClaims } from "./tokens.ts";
 
 export interface SlaveOptions {
@@ -21,27 +22,34 @@ export const LOGIN_BODY_BYTES_MAX = 65_536;
 const ANY_ORIGIN = { "Access-Control-Allow-Origin": "*" };
 
 /** Answers every path below where it is mounted. */
-export function createSlaveRoutes(options: SlaveOptions): Hono {
-  const slave = new Hono();
-  type Answer = (request: Request) => Response | Promise<Response>;
+export function createSlaveRoutes(options: SlaveOptions): Hono<ClientsEnv> {
+  const slave = new Hono<ClientsEnv>();
+  type Answer = (request: Request, env: ClientsEnv["Bindings"]) => Response | Promise<Response>;
   const route = (path: string, method: string, answer: Answer): void => {
     // Hono would also answer HEAD where there is GET.
-    slave.all(path, ({ req: { raw } }) =>
-      raw.method === method ? answer(raw) : methodNotAllowed(),
+    slave.all(path, ({ req: { raw }, env }) =>
+      raw.method === method ? answer(raw, env) : methodNotAllowed([method]),
     );
   };
-  route("/auth", "POST", (request) => logIn(request, options));
+  route("/auth", "POST", (request, env) => logIn(request, env, options));
   route("/ping", "GET", pong);
   for (const path of options.socketPaths) route(path, "GET", notFound);
   slave.all("*", ({ req: { raw } }) => notFound(raw));
   return slave;
 }
 
-async function logIn(request: Request, { contexts, onEvent }: SlaveOptions): Promise<Response> {
-  // It fails when the client leaves, or sends more than its listener takes: nobody is to blame here.
-  const bytes = await request.bytes().catch(() => undefined);
-  const body = bytes !== undefined && bytes.length <= LOGIN_BODY_BYTES_MAX ? bytes : undefined;
-  const jwt = (await readFields(request, { body, names: ["jwt"] })).get("jwt") ?? "";
+async function logIn(
+  request: Request,
+  { mount, readBody }: ClientsEnv["Bindings"],
+  { contexts: all, onEvent }: SlaveOptions,
+): Promise<Response> {
+  const contexts = servedAt(all, mount);
+  const body = await readBody(LOGIN_BODY_BYTES_MAX);
+  if (typeof body === "string" && body !== "too_large") return bodyRefused(body);
+  const fields = await readFields(request, {
+    ...{ names: ["jwt"], body: body === "too_large" ? undefined : body },
+  });
+  const jwt = fields.get("jwt") ?? "";
   const refusals: string[] = [];
   const verified = jwt === "" ? undefined : await verify(jwt, contexts, refusals);
   const token = verified && (await tokenFor(verified, refusals));

@@ -5,6 +5,7 @@ import { jsonView } from "../../core/json-text.ts";
 import { ApiRefusal } from "../../auth/api-callers.ts";
 import { runBatch, runCall, runRow, textOf, type Outcome } from "./api-calls.ts";
 import { isApiMethod, type ApiContext } from "./api-methods.ts";
+import { BODY_REFUSALS, serves } from "../../transports/request.ts";
 import type { ApiEnv } from "../dialect.ts";
 
 /** Status of each error in the `transport` error mode. */
@@ -27,20 +28,28 @@ export function createApi(authorize: Authorize): Hono<ApiEnv> {
   api.post("/:method", (c) => handle(c, authorize, c.req.param("method")));
   // The former form, with the methods in the body.
   api.post("/", (c) => handle(c, authorize, undefined));
-  api.all("/:method", (c) => c.text("Method not allowed\n", 405));
-  api.all("/", (c) => c.text("Method not allowed\n", 405));
+  for (const path of ["/:method", "/"]) {
+    api.all(path, (c) => c.text("Method not allowed\n", 405, { Allow: "POST" }));
+  }
   return api;
 }
 
 async function handle(c: Context<ApiEnv>, authorize: Authorize, method: string | undefined) {
   const context = authorize(c.req.raw);
   if (context instanceof ApiRefusal) return c.text(`${context.detail}\n`, context.status);
+  if (!serves(c.env.mount, context.hub.app)) {
+    return c.text("The API key belongs to another app\n", 401);
+  }
   const known = method === undefined || method === "batch" || isApiMethod(method);
   if (!known) return c.text("404 page not found\n", 404);
-  if (c.env.body === undefined) return c.text("The body is too large\n", 413);
-  if (c.env.body.length === 0) return c.text("The body is empty: send a JSON object\n", 400);
+  const body = await c.env.readBody(context.settings.bodyBytesMax);
+  if (typeof body === "string") {
+    const { status, text } = BODY_REFUSALS[body];
+    return c.text(`${text}\n`, status);
+  }
+  if (body.length === 0) return c.text("The body is empty: send a JSON object\n", 400);
   try {
-    const text = bodyText(c.env.body);
+    const text = bodyText(body);
     if (method === undefined) {
       const row = await runRow(context, text);
       return row === undefined

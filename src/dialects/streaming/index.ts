@@ -14,15 +14,12 @@ import type { StreamingContext } from "./settings.ts";
 
 export interface StreamingApp extends StreamingContext {
   readonly hub: Hub & { stats(): { readonly connections: number } };
-  /** Prepended to the socket path; `""` for the one app without. */
-  readonly pathPrefix: string;
-  /** Host names whose requests are this app's; empty: any. */
-  readonly hosts: readonly string[];
   readonly allowedOrigins: readonly string[];
 }
 
 export interface StreamingOptions {
-  readonly apps: readonly StreamingApp[];
+  /** By id. */
+  readonly apps: ReadonlyMap<string, StreamingApp>;
   readonly websocketPath: string;
   readonly apiPath: string;
   /** The app and scopes of a credential; undefined: not a known one. */
@@ -36,28 +33,31 @@ const SUBPROTOCOLS: Readonly<Record<string, Codec>> = {
 };
 
 export function createStreaming(options: StreamingOptions): Dialect {
-  const paths = new Set(options.apps.map(({ pathPrefix }) => pathPrefix + options.websocketPath));
   const api = new Hono<ApiEnv>();
   api.route(options.apiPath, createApi(options.authorize));
   return {
     name: "streaming",
     api,
-    sockets: [...paths].map((path) => socketRoute(path, options)),
+    sockets: [socketRoute(options)],
     openapi: streamingOpenApi(options.apiPath),
   };
 }
 
-function socketRoute(path: string, { apps, websocketPath }: StreamingOptions): SocketRoute {
-  const here = apps
-    .filter(({ pathPrefix }) => pathPrefix + websocketPath === path)
-    .map((app) => ({ ...app, allowsOrigin: createOriginCheck(app.allowedOrigins) }));
+function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
+  const origins = new Map(
+    [...apps].map(([id, { allowedOrigins }]) => [id, createOriginCheck(allowedOrigins)]),
+  );
   return {
-    path,
+    path: websocketPath,
     transports: ["websocket"],
+    messageBytesMax: Math.max(
+      ...[...apps.values()].map(({ settings }) => settings.messageBytesMax),
+    ),
     accept(request) {
-      const app = appOf(here, request.url.hostname);
+      const id = request.mount.app ?? "";
+      const app = apps.get(id);
       if (app === undefined) return refusal(404, "No app answers on this host");
-      if (!app.allowsOrigin(request.headers.get("origin"))) {
+      if (origins.get(id)?.(request.headers.get("origin")) !== true) {
         app.metrics.count("connections_refused", { dialect: "streaming" });
         return refusal(403, "This origin is not in the app's allowed_origins");
       }
@@ -80,12 +80,6 @@ function socketRoute(path: string, { apps, websocketPath }: StreamingOptions): S
       };
     },
   };
-}
-
-function appOf<App extends StreamingApp>(apps: readonly App[], host: string): App | undefined {
-  return (
-    apps.find(({ hosts }) => hosts.includes(host)) ?? apps.find(({ hosts }) => hosts.length === 0)
-  );
 }
 
 function refusal(status: number, text: string): Response {

@@ -27,6 +27,8 @@ export interface StreamingSettings {
   readonly recoveryPublicationsMax: number;
   readonly bufferedBytesMax: number;
   readonly messageBytesMax: number;
+  /** Of a call of the server API. It is read in one go, which holds up everybody else for as long. */
+  readonly bodyBytesMax: number;
   readonly channelBytesMax: number;
   /** 0: any number. Beyond it commands are answered 111, and beyond twice it the connection ends with 3013. */
   readonly commandsPerSecondMax: number;

@@ -4,6 +4,7 @@ import { ApiRefusal } from "../../auth/api-callers.ts";
 import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
 import type { Random } from "../../core/runtime.ts";
+import { BODY_REFUSALS, serves, type BodyRefusal, type Mount } from "../../transports/request.ts";
 import type { ApiEnv } from "../dialect.ts";
 import type { Authenticate } from "./authentication.ts";
 import { createCallRates, type CallRates } from "./call-rates.ts";
@@ -26,6 +27,13 @@ export interface RpcRoutesOptions {
   readonly onEvent: TasksContext["onEvent"];
 }
 
+const BODY_ERRORS = {
+  too_large: "payload_too_large",
+  compressed: "parse_error",
+  busy: "internal",
+  cut: "parse_error",
+} as const satisfies Readonly<Record<BodyRefusal, keyof typeof RPC_ERRORS>>;
+
 /** Where known backends post to, among other APIs' paths (§4.1). */
 const SHARED_PATHS = ["/", "/api"];
 
@@ -39,7 +47,7 @@ export function createRpcRoutes(options: RpcRoutesOptions): Hono<ApiEnv> {
   const handle = (c: Context<ApiEnv>) => respond(c, options, rates);
   api.all(options.path, handle);
   for (const path of SHARED_PATHS) {
-    api.all(path, async (c, next) => (isForTasks(c) ? handle(c) : next()));
+    api.all(path, async (c, next) => ((await isForTasks(c)) ? handle(c) : next()));
   }
   return api;
 }
@@ -53,12 +61,13 @@ async function respond(
   if (request.method !== "POST") {
     return c.text("Method not allowed\n", 405, { Allow: "POST", "Cache-Control": "no-store" });
   }
-  const { body } = c.env;
-  // Before the credential is looked at: that costs time with the length of the body.
-  if (body === undefined || body.length > RPC_BODY_BYTES_MAX) {
-    return written(failure(new RpcError("payload_too_large")));
+  // Before the credential, which signs the body.
+  const body = await c.env.readBody(RPC_BODY_BYTES_MAX);
+  if (typeof body === "string") {
+    const { status } = BODY_REFUSALS[body];
+    return written({ ...failure(new RpcError(BODY_ERRORS[body])), status });
   }
-  const caller = await tryAuthenticate(request, body, options);
+  const caller = await tryAuthenticate(request, body, c.env.mount, options);
   if (caller instanceof RpcError) return written(failure(caller));
   const callRates = rates.get(caller.context.publicId);
   if (callRates === undefined) throw new Error(`No rates for app "${caller.context.publicId}"`);
@@ -69,11 +78,14 @@ async function respond(
 async function tryAuthenticate(
   request: Request,
   body: Uint8Array,
+  mount: Mount,
   { authenticate, random, onError, onEvent }: RpcRoutesOptions,
 ) {
   try {
     const caller = await authenticate(request, body);
-    if (!(caller instanceof ApiRefusal)) return caller;
+    if (!(caller instanceof ApiRefusal)) {
+      return serves(mount, caller.context.publicId) ? caller : new RpcError("unauthorized");
+    }
     const { status, detail } = caller;
     const error = new RpcError(status === 403 ? "forbidden" : "unauthorized");
     onEvent("API call refused", { code: RPC_ERRORS[error.rpc].code, detail });
@@ -94,17 +106,18 @@ function written({ status, text, retryAfterMs }: RpcAnswer): Response {
 }
 
 /** On a path that other APIs have too: a call says by its header or its method that it is for tasks. */
-function isForTasks({ req, env }: Context<ApiEnv>): boolean {
+async function isForTasks({ req, env }: Context<ApiEnv>): Promise<boolean> {
   if (req.raw.headers.has("x-sora-target")) return false;
   if (req.raw.headers.has("public-id")) return true;
-  return req.method === "POST" && env.body !== undefined && namesTaskMethod(env.body);
+  if (req.method !== "POST") return false;
+  const body = await env.readBody(RPC_BODY_BYTES_MAX);
+  return typeof body !== "string" && namesTaskMethod(body);
 }
 
 /** What every method's name ends with or holds: a body without it is not read twice. */
 const METHOD_MARK = "_envoy";
 
 function namesTaskMethod(body: Uint8Array): boolean {
-  if (body.length > RPC_BODY_BYTES_MAX) return false;
   if (!Buffer.from(body.buffer, body.byteOffset, body.length).includes(METHOD_MARK)) return false;
   try {
     const view = readJson(body, { strict: false });

@@ -7,62 +7,29 @@ import { SOCKET_MESSAGE_BYTES_MAX } from "./session-limits.ts";
 import { tasksOpenApi } from "./openapi.ts";
 import { TasksSession } from "./session.ts";
 
-/** Where an app's clients connect. */
-export interface TasksMount {
-  readonly publicId: string;
-  /** Prepended to the socket paths; `""` for the one app without. */
-  readonly pathPrefix: string;
-  /** Host names whose requests are this app's; empty: any. */
-  readonly hosts: readonly string[];
-}
-
 export interface TasksOptions extends RpcRoutesOptions {
-  readonly mounts: readonly TasksMount[];
   readonly websocketPaths: readonly string[];
 }
 
 /** Its `api` is to be mounted before the APIs that share `/` and `/api` with it. */
 export function createTasks(options: TasksOptions): Dialect {
-  const { mounts, websocketPaths, contexts } = options;
-  const byPath = new Map<string, TasksMount[]>();
-  for (const mount of mounts) {
-    for (const path of socketPaths(mount, websocketPaths)) {
-      byPath.set(path, [...(byPath.get(path) ?? []), mount]);
-    }
-  }
+  const { websocketPaths, contexts } = options;
   return {
     name: "tasks",
     api: createRpcRoutes(options),
-    sockets: [...byPath].map(([path, here]) => socketRoute(path, here, contexts)),
+    sockets: websocketPaths.map((path) => socketRoute(path, contexts)),
     openapi: tasksOpenApi(options.path),
   };
 }
 
-/** `/` of an app with a prefix is that prefix. */
-export function socketPaths(
-  { pathPrefix }: Pick<TasksMount, "pathPrefix">,
-  websocketPaths: readonly string[],
-): readonly string[] {
-  return websocketPaths.map((path) =>
-    path === "/" && pathPrefix !== "" ? pathPrefix : pathPrefix + path,
-  );
-}
-
 /** Who connects is known with the first frame only (§5.1), so that nothing but the app is looked at here. */
-function socketRoute(
-  path: string,
-  mounts: readonly TasksMount[],
-  contexts: ReadonlyMap<string, TasksContext>,
-): SocketRoute {
+function socketRoute(path: string, contexts: ReadonlyMap<string, TasksContext>): SocketRoute {
   return {
     path,
     transports: ["websocket"],
-    accept({ url, headers, address }) {
-      const { hostname } = url;
-      const mount =
-        mounts.find(({ hosts }) => hosts.includes(hostname)) ??
-        mounts.find(({ hosts }) => hosts.length === 0);
-      const context = mount && contexts.get(mount.publicId);
+    messageBytesMax: SOCKET_MESSAGE_BYTES_MAX,
+    accept({ mount, headers, address }) {
+      const context = contexts.get(mount.app ?? "");
       if (context === undefined) {
         return new Response("No app answers on this host\n", { status: 404 });
       }

@@ -6,8 +6,8 @@ export const FIRST_FRAME_BYTES_MAX = 8192;
 export const CLIENT_FRAME_BYTES_MAX = 4096;
 /** §5.6: later frames of one client. */
 export const CLIENT_FRAMES_PER_MINUTE = 60;
-/** Bytes of a message that is read at all, so that a too large frame gets its error and not the listener's. */
-export const SOCKET_MESSAGE_BYTES_MAX = 1_048_576;
+/** Bytes of a message that is read at all, so that a too large frame gets its error and not the listener's: as many may wait unfinished. */
+export const SOCKET_MESSAGE_BYTES_MAX = 65_536;
 /** §5.1: seconds of a tick period that a client asks for. */
 export const TICK_SECONDS_MAX = 60;
 /** §5.8: between looks whether a connection that stands alone is still the newest. */

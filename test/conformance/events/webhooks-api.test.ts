@@ -88,7 +88,7 @@ describe("who may call", () => {
       [`PATCH /endpoints/${endpoint.id}`, { disabled: true }],
       [`DELETE /endpoints/${endpoint.id}`],
       [`GET /endpoints/${endpoint.id}/secret`],
-      [`POST /endpoints/${endpoint.id}/secret/rotate`],
+      [`POST /endpoints/${endpoint.id}/secret/rotate`, {}],
       [`POST /endpoints/${endpoint.id}/test`],
       [`GET /endpoints/${endpoint.id}/stats`],
       [`GET /endpoints/${endpoint.id}/attempts`],
