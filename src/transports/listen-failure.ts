@@ -1,5 +1,5 @@
 /** Why a listener could not be had, in one clear sentence; and whether it could. */
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { createServer, isIP, type AddressInfo, type Server } from "node:net";
 
 export interface ListenAddress {
   readonly hostname: string;
@@ -11,7 +11,7 @@ export interface ListenAddress {
 export function listenAlone(server: Server, { hostname, port }: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(new Error(listenFailure(error, hostname, port), { cause: error }));
+      reject(new Error(listenFailure(error, { hostname, port }), { cause: error }));
     });
     server.listen({ host: hostname, port, exclusive: true }, () => resolve());
   });
@@ -35,9 +35,25 @@ export async function probePorts(addresses: readonly ListenAddress[]): Promise<n
   }
 }
 
-function listenFailure(error: NodeJS.ErrnoException, hostname: string, port: number): string {
-  if (error.code === "EADDRINUSE") return `Port ${port} on ${hostname} is already in use`;
-  if (error.code === "EACCES") return `Listening on port ${port} of ${hostname} is not permitted`;
-  if (error.code === "EADDRNOTAVAIL") return `"${hostname}" is not an address of this machine`;
-  return `Cannot listen on port ${port} of "${hostname}": ${error.message}`;
+/** That sentence. What Bun makes of a name that does not resolve depends on the resolver: `EINVAL`, a busy port, or no code at all. */
+export function listenFailure(error: unknown, { hostname, port }: ListenAddress): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "EADDRNOTAVAIL") return `"${hostname}" is not an address of this machine`;
+  if (code === "EACCES") return `Listening on port ${port} of ${hostname} is not permitted`;
+  if (isIP(hostname) === 0 && !canListen(hostname)) {
+    return `"${hostname}" cannot be resolved to an address of this machine`;
+  }
+  if (code === "EADDRINUSE") return `Port ${port} on ${hostname} is already in use`;
+  const detail = error instanceof Error ? error.message : String(error);
+  return `Cannot listen on port ${port} of "${hostname}": ${detail}`;
+}
+
+/** Whether the name or what was asked of it is to blame. */
+function canListen(hostname: string): boolean {
+  try {
+    Bun.listen({ hostname, port: 0, socket: { data() {} } }).stop(true);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -192,8 +192,6 @@ describe("WebSocket listener", () => {
       const { listener } = listen();
       const busy = `Port ${listener.port} on 127.0.0.1 is already in use`;
       expect(() => listen({ port: listener.port })).toThrow(busy);
-      const name = `"no-such-host.invalid" cannot be resolved to an address of this machine`;
-      expect(() => listen({ hostname: "no-such-host.invalid" })).toThrow(name);
       // 192.0.2.0/24 is for documentation: no machine has it.
       const address = `"192.0.2.1" is not an address of this machine`;
       expect(() => listen({ hostname: "192.0.2.1" })).toThrow(address);

@@ -2,11 +2,11 @@
  * The `clients` listener: one `Bun.serve` that upgrades the dialects' socket routes and hands every other request on.
  * What a socket does after its upgrade is in `websocket.ts`, how groups reach it in `groups.ts`.
  */
-import { isIP } from "node:net";
 import type { Server } from "bun";
 import type { Fanout } from "../core/fanout.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { Groups } from "./groups.ts";
+import { listenFailure } from "./listen-failure.ts";
 import { hostOf, type FindMount } from "./mounts.ts";
 import { BodyMemory, isCompressed } from "./request-body.ts";
 import { BODY_REFUSALS, type Mount, type ReadBody } from "./request.ts";
@@ -110,10 +110,10 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   let accepting = true;
   let refused = 0;
 
-  const serve = (hostname: string, port: number) =>
+  const serve = () =>
     Bun.serve<WebSocketConnection>({
-      hostname,
-      port,
+      hostname: options.hostname,
+      port: options.port,
       development: false,
       // Outside development mode Bun's default is true, and a second server on the port would start silently.
       reusePort: options.shared ?? false,
@@ -237,7 +237,15 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     return route.badHandshake?.() ?? text(400, "bad WebSocket handshake");
   }
 
-  const server = listen(serve, options);
+  function listen(): Server<WebSocketConnection> {
+    try {
+      return serve();
+    } catch (error) {
+      throw new Error(listenFailure(error, options), { cause: error });
+    }
+  }
+
+  const server = listen();
   groups.start(server);
   const port = server.port ?? options.port;
 
@@ -272,54 +280,6 @@ function wantsWebSocket(request: Request): boolean {
 
 function isVersion13(request: Request): boolean {
   return request.headers.get("sec-websocket-version") === "13";
-}
-
-/** Anything with a `stop`, so that a failed start can try whether the name or the port was to blame. */
-interface Stoppable {
-  stop(closeActiveConnections: boolean): Promise<void>;
-}
-
-function listen<Served extends Stoppable>(
-  serve: (hostname: string, port: number) => Served,
-  { hostname, port }: ClientsListenerOptions,
-): Served {
-  try {
-    return serve(hostname, port);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    throw new Error(listenFailure(serve, hostname, port, code, error), { cause: error });
-  }
-}
-
-function listenFailure(
-  serve: (hostname: string, port: number) => Stoppable,
-  hostname: string,
-  port: number,
-  code: string,
-  error: unknown,
-): string {
-  if (code === "EADDRNOTAVAIL") return `"${hostname}" is not an address of this machine`;
-  if (code === "EACCES") return `Listening on port ${port} of ${hostname} is not permitted`;
-  if (code === "EADDRINUSE") {
-    // Bun reports a name that does not resolve as a busy port.
-    return isIP(hostname) !== 0 || canListen(serve, hostname)
-      ? `Port ${port} on ${hostname} is already in use`
-      : `"${hostname}" cannot be resolved to an address of this machine`;
-  }
-  const detail = error instanceof Error ? error.message : String(error);
-  return `Cannot listen on port ${port} of "${hostname}": ${detail}`;
-}
-
-function canListen(
-  serve: (hostname: string, port: number) => Stoppable,
-  hostname: string,
-): boolean {
-  try {
-    void serve(hostname, 0).stop(true);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function hostInUrl(hostname: string): string {
