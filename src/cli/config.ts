@@ -1,14 +1,22 @@
-/** `carillon config`: checks the configuration and prints what is in effect. */
+/** `carillon config`: checks the configuration, warns, and prints what is in effect; or prints one to start from. */
+import { randomBytes } from "node:crypto";
 import { stringify } from "smol-toml";
 import type { Command } from "commander";
+import { generateApiKey } from "../auth/api-keys.ts";
 import { confinement } from "../config/apps.ts";
 import { developmentToml } from "../config/development.ts";
+import { formatPath } from "../config/problem.ts";
+import { productionToml } from "../config/production.ts";
 import { referencePage } from "../config/reference.ts";
 import { toFile } from "../config/schema.ts";
+import { warningsOf } from "../config/warnings.ts";
 import { configCommand, readConfig, type ConfigOption } from "./options.ts";
+
+const SECRET_BYTES = 32;
 
 interface Options extends ConfigOption {
   readonly dev?: true;
+  readonly production?: true;
   readonly reference?: true;
   readonly json?: true;
 }
@@ -16,20 +24,35 @@ interface Options extends ConfigOption {
 export function configurationCommand(): Command {
   return configCommand("config", "check the configuration and print it, without its secrets")
     .option("--dev", "print the development configuration instead")
+    .option(
+      "--production",
+      "print a configuration to go live with instead, with secrets of its own",
+    )
     .option("--reference", "print the reference page of all keys instead")
     .option("--json", "print JSON, not TOML")
     .action((options: Options) => {
       if (options.dev) process.stdout.write(developmentToml());
+      else if (options.production) process.stdout.write(production());
       else if (options.reference) process.stdout.write(referencePage());
       else {
         const config = readConfig(options);
-        const effective = toFile(config, { redact: true });
         for (const note of config.api_keys.flatMap((key) => confinement(key) ?? [])) {
           console.error(`carillon: ${note}`);
         }
+        for (const { path, message } of warningsOf(config)) {
+          console.error(`warning: ${formatPath(path)}: ${message}`);
+        }
+        const effective = toFile(config, { redact: true });
         console.log(
           options.json ? JSON.stringify(effective, null, 2) : stringify(effective).trimEnd(),
         );
       }
     });
+}
+
+/** The key itself is shown beside the file, which holds its hash alone. */
+function production(): string {
+  const { key, ...apiKey } = generateApiKey(randomBytes);
+  console.error(`The API key of the file, shown only now: ${key}`);
+  return productionToml({ apiKey, hmacSecret: randomBytes(SECRET_BYTES).toString("hex") });
 }

@@ -7,8 +7,8 @@ import { developmentToml } from "../config/development.ts";
 import { referencePage } from "../config/reference.ts";
 import { carillon, write } from "./test-support.ts";
 
-test("version prints the package's version", async () => {
-  const { code, out } = await carillon(["version"]);
+test.each(["version", "--version", "-V"])("%s prints the package's version", async (arg) => {
+  const { code, out } = await carillon([arg]);
   expect(out).toStartWith(`carillon ${manifest.version} (bun `);
   expect(code).toBe(0);
 });
@@ -33,6 +33,29 @@ describe("config", () => {
     ]);
     expect(dev.out).toBe(developmentToml());
     expect(page.out).toBe(referencePage());
+  });
+
+  test("warns of what is too open on the standard error, and exits with 0 all the same", async () => {
+    const path = write("open.toml", "streaming.insecure = true\n");
+    const { code, out, err } = await carillon(["config", "--config", path]);
+    expect(code).toBe(0);
+    expect(parse(out)).toMatchObject({ streaming: { insecure: true } });
+    expect(err).toBe(
+      "warning: streaming.insecure: gives every permission to everybody: for trying things out alone\n",
+    );
+  });
+
+  test("--production makes a file of new secrets, of which nothing is warned", async () => {
+    const [one, two] = await Promise.all([
+      carillon(["config", "--production"]),
+      carillon(["config", "--production"]),
+    ]);
+    expect(one.out).not.toBe(two.out);
+    const key = /evk_\w+/.exec(one.err)?.[0] ?? "";
+    expect(one.out).not.toContain(key);
+    expect(one.out).toContain(createHash("sha256").update(key).digest("hex"));
+    const path = write("production.toml", one.out);
+    expect(await carillon(["config", "--config", path])).toMatchObject({ code: 0, err: "" });
   });
 
   test("tells every problem in a line of its own", async () => {

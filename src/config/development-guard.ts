@@ -22,15 +22,23 @@ export function developmentProblems(config: ParsedConfig): Problem[] {
 }
 
 function holdsDevelopmentCredentials(config: ParsedConfig): boolean {
+  return [...config.api_keys, ...config.signing_keys].some(usesDevelopmentCredential);
+}
+
+/** Of an API key or a signing key. */
+export function usesDevelopmentCredential(key: {
+  readonly hash?: string;
+  readonly hmac_secret?: string | undefined;
+}): boolean {
+  const { hash, hmac_secret: secret } = key;
   return (
-    config.api_keys.some((key) => key.hash === DEVELOPMENT_API_KEY_HASH) ||
-    config.signing_keys.some(({ hmac_secret: secret }) =>
-      [DEVELOPMENT_TOKEN_SECRET, DEVELOPMENT_API_KEY].some((known) => known === secret),
-    )
+    hash === DEVELOPMENT_API_KEY_HASH ||
+    secret === DEVELOPMENT_TOKEN_SECRET ||
+    secret === DEVELOPMENT_API_KEY
   );
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, "$1");
   const family = isIP(address);
   if (family === 0) return address.toLowerCase() === "localhost";

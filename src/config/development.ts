@@ -30,7 +30,7 @@ const EVENTS_TOKENS = { issuer: "http://127.0.0.1:9000", audience: "events" };
 export const DEVELOPMENT_ORGANISATION = "org_26ZZVNs2QURl4yY6owPARekUbMa";
 export const DEVELOPMENT_USER = "usr_26ZZVRrmnPTXTcZIuzXLZdnigLW";
 
-/** As a file would say it. A new object each time. */
+/** As a file would say it that leaves to the mode what is served. A new object each time. */
 export function developmentFile() {
   const hmac_secret = DEVELOPMENT_TOKEN_SECRET;
   return {
@@ -63,11 +63,25 @@ export function developmentFile() {
   };
 }
 
-/** The same as text for a `carillon.toml`. */
+/** The same with the dialects switched on, so that a file made of it goes on serving them without the mode. */
+export function developmentFileWithDialects() {
+  const enabled = true;
+  const file = developmentFile();
+  const without_namespace = { dialects: [...DIALECTS], ...file.channel.without_namespace };
+  return {
+    ...file,
+    channel: { ...file.channel, without_namespace },
+    gusher: { enabled },
+    tasks: { enabled },
+    events: { enabled, ...file.events },
+  };
+}
+
+/** That as text for a `carillon.toml`. */
 export function developmentToml(): string {
   return `# What Carillon runs without a configuration: on loopback addresses only.
-# Its API key is "dev-api-key", of which the hash is below. To go live, make keys of your own
-# (\`carillon key\`), replace the secret and remove \`development\`.
+# Its API key is "dev-api-key", of which the hash is below. To go live, start from \`carillon config --production\`
+# instead; \`carillon config\` tells what is too open here.
 
-${stringify(developmentFile())}`;
+${stringify(developmentFileWithDialects())}`;
 }

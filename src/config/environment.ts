@@ -1,6 +1,6 @@
 /** Environment variables that override single values of the file. Their names come from the schema. */
 import { sectionsOf, type Field } from "./fields.ts";
-import { nearest } from "./nearest.ts";
+import { hintOf, nearest } from "./nearest.ts";
 import { configSchema } from "./schema.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -8,6 +8,17 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Names the file; read by whoever loads it. */
 export const CONFIG_VARIABLE = "CARILLON_CONFIG";
 const PREFIX = "CARILLON_";
+/** The port of a protocol that is planned: accepted already, so that scripts may say it, and without effect. */
+const PLANNED_PORT_VARIABLE = "CARILLON_SORA_PORT";
+
+/**
+ * What Kubernetes sets in every container beside a service whose name begins with `carillon`, and Docker for a link of that name. They
+ * say nothing about this server.
+ */
+const INJECTED_NAME =
+  /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?|ENV_\w+)$/;
+/** `CARILLON_API_PORT=tcp://10.0.0.1:9000` is one as well: there is a service `carillon-api`. And `CARILLON_NAME=/this/carillon`. */
+const INJECTED_VALUES = { port: /^(?:tcp|udp|sctp):\/\//, name: /^\/[^/]+\/[^/]+$/ };
 
 interface Override {
   readonly name: string;
@@ -29,9 +40,13 @@ export function readEnvironment(env: Environment): {
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith(PREFIX) || name === CONFIG_VARIABLE || !text) continue;
     const field = known.get(name);
+    if (isInjected(name, text, field)) continue;
+    if (name === PLANNED_PORT_VARIABLE) {
+      if (!/^\d{1,5}$/.test(text.trim())) problems.push(`${name}: must be an integer`);
+      continue;
+    }
     if (field === undefined) {
-      const meant = nearest(name, [CONFIG_VARIABLE, ...known.keys()]);
-      problems.push(`${name}: unknown variable, did you mean "${meant}"?`);
+      problems.push(`${name}: unknown variable${hintOf(meantBy(name, known))}`);
       continue;
     }
     const value = valueOf(field, text.trim());
@@ -43,6 +58,22 @@ export function readEnvironment(env: Environment): {
     }
   }
   return { overrides, problems };
+}
+
+function isInjected(name: string, text: string, field: Field | undefined): boolean {
+  if (name.endsWith("_PORT") && INJECTED_VALUES.port.test(text)) return true;
+  if (field !== undefined) return false;
+  return INJECTED_NAME.test(name) || (name.endsWith("_NAME") && INJECTED_VALUES.name.test(text));
+}
+
+/** What all have in common makes none nearer. */
+function meantBy(name: string, known: ReadonlyMap<string, Field>): string | undefined {
+  const names = [CONFIG_VARIABLE, PLANNED_PORT_VARIABLE, ...known.keys()];
+  const meant = nearest(
+    name.slice(PREFIX.length),
+    names.map((candidate) => candidate.slice(PREFIX.length)),
+  );
+  return meant && PREFIX + meant;
 }
 
 function valueOf(field: Field, text: string): unknown {

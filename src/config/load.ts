@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { parseDocument } from "yaml";
-import { developmentFile } from "./development.ts";
+import { developmentFileWithDialects } from "./development.ts";
 import { CONFIG_VARIABLE, readEnvironment, type Environment } from "./environment.ts";
 import { ConfigError, formatPath, type Path, type Problem } from "./problem.ts";
 import { certificateProblem, privateKeyProblem, publicKeyProblem } from "./rules.ts";
@@ -47,7 +47,7 @@ export function loadConfig(options: LoadOptions): Config {
   ];
   const file = findFile(path ?? (env[CONFIG_VARIABLE] || undefined), readFile);
   const live = overrides.some(({ path: [key], value }) => key === "development" && value === false);
-  let raw: unknown = live ? {} : developmentFile();
+  let raw: unknown = live ? {} : developmentFileWithDialects();
   if (file !== undefined) {
     const parsed = parseFile(file);
     if ("line" in parsed) throw new ConfigError([...problems, parsed.line]);

@@ -9,11 +9,13 @@ const INTRODUCTION = `# Configuration
 Carillon reads one file: the one that \`--config\` or \`CARILLON_CONFIG\` names, else \`carillon.toml\`, \`carillon.yaml\`,
 \`carillon.yml\` or \`carillon.json\` in the working directory. Without any it runs in development mode, on loopback addresses only;
 \`carillon config --dev\` prints what that is, and \`CARILLON_DEVELOPMENT=false\` starts from the defaults below instead.
+\`carillon config --production\` prints a file to go live with, whose secrets are new each time.
 
 - \`carillon config\` checks the configuration and prints what is in effect. It exits with 1, one line per problem, when something is wrong.
-  An unknown key is a problem.
+  An unknown key is a problem. What is allowed and yet too open for most, such as \`*\` among the origins, is a warning on the standard error.
 - Single values can be overridden by the environment variable in the table. An empty variable counts as absent, an unknown one that begins with
-  \`CARILLON_\` is a problem. Lists, and what is in them, are set by the file only.
+  \`CARILLON_\` is a problem, save those that Kubernetes and Docker set for a service \`carillon\` or \`carillon-…\`. Lists, and what is in them,
+  are set by the file only. \`CARILLON_SORA_PORT\` is accepted and without effect until that protocol is served.
 - Durations are text such as \`"300s"\`, \`"1m30s"\`, \`"720h"\` or \`"500ms"\`; a plain number counts seconds. Sizes are bytes.
 - Paths of files are relative to the working directory.
 `;

@@ -310,7 +310,7 @@ function* eventsProblems(config: ParsedConfig): Iterable<Problem> {
   }
   const automatic = automaticChannels(events.namespaces);
   // In development mode, where nobody asked for the catalogue, a lower limit is for trying the limit out.
-  const most = events.enabled ? config.streaming.channel_limit : AUTOMATIC_CHANNELS_MAX;
+  const most = config.development ? AUTOMATIC_CHANNELS_MAX : config.streaming.channel_limit;
   if (automatic > Math.min(AUTOMATIC_CHANNELS_MAX, most)) {
     const message = `one token could open ${automatic} channels by itself, more than a connection may hold`;
     yield { path, message };

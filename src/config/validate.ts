@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { developmentProblems } from "./development-guard.ts";
 import { keysAt } from "./fields.ts";
-import { nearest } from "./nearest.ts";
+import { hintOf, nearest } from "./nearest.ts";
 import { checkRules } from "./rules.ts";
 import type { Path, Problem } from "./problem.ts";
 import { configSchema, resolve, type Config, type ParsedConfig } from "./schema.ts";
@@ -45,8 +45,7 @@ function problemsOf(issue: z.core.$ZodIssue, raw: unknown): Problem[] {
   const path = issue.path as Path;
   if (issue.code !== "unrecognized_keys") return [{ path, message: messageOf(issue, raw) }];
   return issue.keys.map((key) => {
-    const meant = nearest(key, keysAt(configSchema, path) ?? []);
-    const hint = meant === undefined ? "" : `, did you mean "${meant}"?`;
+    const hint = hintOf(nearest(key, keysAt(configSchema, path) ?? []));
     return { path: [...path, key], message: `unknown key${hint}` };
   });
 }

@@ -1,0 +1,59 @@
+/** A file to go live with: closed where nothing is said, and of secrets of its own. */
+
+export interface ProductionSecrets {
+  readonly apiKey: { readonly id: string; readonly hash: string };
+  /** 32 random bytes or more, as text. */
+  readonly hmacSecret: string;
+}
+
+/** As text for a `carillon.toml`. */
+export function productionToml({ apiKey, hmacSecret }: ProductionSecrets): string {
+  return `# Carillon in production, to start from. "carillon config" checks it; docs/configuration.md has every key.
+
+# Where the database and master.key are kept: back them up together.
+data_dir = "./data"
+
+# What browsers and devices open. Behind a proxy of this machine that speaks TLS; without one, listen on "0.0.0.0" and give
+# cert and key in [clients.tls].
+[clients]
+host = "127.0.0.1"
+port = 8000
+trusted_proxies = ["127.0.0.1", "::1"]
+
+# What your servers call. Keep it private: it is for your own network.
+[api]
+host = "127.0.0.1"
+port = 9000
+
+[[apps]]
+id = "main"
+# The pages that may connect.
+allowed_origins = ["https://your.site"]
+
+# "carillon key" makes more.
+[[api_keys]]
+id = "${apiKey.id}"
+hash = "${apiKey.hash}"
+scopes = ["streaming"]
+
+# Your backend signs its users' connection tokens with this secret, and nobody else may know it.
+[[signing_keys]]
+use = "streaming"
+hmac_secret = "${hmacSecret}"
+
+# Channels whose name has no namespace: no client may join by itself, since nothing here says so.
+[channel.without_namespace]
+dialects = ["streaming"]
+
+# Channels such as "news:today": every user may join, and comes back without a gap.
+[[channel.namespaces]]
+name = "news"
+allow_subscribe_for_client = true
+history_size = 100
+history_ttl = "300s"
+force_recovery = true
+
+# The other protocols are off. Each page says what it needs: docs/gusher.md, docs/tasks.md, docs/events.md.
+# gusher.enabled = true
+`;
+}
