@@ -1,5 +1,6 @@
 #!/usr/bin/env bun
 /** The command line. */
+import cluster from "node:cluster";
 import { Command } from "commander";
 import { configurationCommand } from "./config.ts";
 import { failureLines } from "./failure.ts";
@@ -8,9 +9,11 @@ import { publishCommand } from "./publish.ts";
 import { serveCommand } from "./serve.ts";
 import { subscribeCommand } from "./subscribe.ts";
 import { tokenCommand } from "./token.ts";
-import { versionCommand } from "./version.ts";
+import { versionCommand, versionText } from "./version.ts";
 
-const program = new Command("carillon").description("A realtime push server");
+const program = new Command("carillon")
+  .description("A realtime push server")
+  .version(versionText());
 for (const command of [
   serveCommand(),
   publishCommand(),
@@ -24,7 +27,9 @@ for (const command of [
 }
 
 try {
-  await program.parseAsync();
+  // A worker of the server as a single file runs this again, since there is no other module that could be run.
+  if (cluster.isWorker) await import("../workers/worker.ts");
+  else await program.parseAsync();
 } catch (error) {
   for (const line of failureLines(error)) console.error(line);
   process.exit(1);

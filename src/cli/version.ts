@@ -1,11 +1,14 @@
-/** `carillon version` */
+/** `carillon version`, and `--version`. */
 import { Command } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+
+/** Of Carillon and of its runtime. */
+export function versionText(): string {
+  return `carillon ${manifest.version} (bun ${process.versions.bun ?? "unknown"})`;
+}
 
 export function versionCommand(): Command {
   return new Command("version")
     .description("print the version of Carillon and of its runtime")
-    .action(() => {
-      console.log(`carillon ${manifest.version} (bun ${process.versions.bun ?? "unknown"})`);
-    });
+    .action(() => console.log(versionText()));
 }
