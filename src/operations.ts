@@ -16,12 +16,33 @@ export interface OperationsOptions {
   readonly refuse: (request: Request) => ApiRefusal | undefined;
   /** The OpenAPI document of all dialects. */
   readonly openapi: object;
+  readonly version: string;
+  /** Names of what is served. */
+  readonly dialects: readonly string[];
+}
+
+/** A bell, where browsers look for one by themselves. */
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#b8860b" d="M8 1a1 1 0 0 0-1 1v.6A4.5 4.5 0 0 0 3.5 7v3L2 12v1h12v-1l-1.5-2V7A4.5 4.5 0 0 0 9 2.6V2a1 1 0 0 0-1-1zM6.5 14a1.5 1.5 0 0 0 3 0z"/></svg>`;
+
+function addIcon(app: Hono): void {
+  const headers = { "Content-Type": "image/svg+xml", "Cache-Control": "max-age=86400" };
+  app.get("/favicon.ico", (c) => c.body(ICON, 200, headers));
 }
 
 /** Mounted on the `api` listener. */
 export function createOperations(options: OperationsOptions): Hono<ApiEnv> {
-  const { engine, scrape, accepting, refuse, openapi } = options;
+  const { engine, scrape, accepting, refuse, openapi, version, dialects } = options;
   const app = new Hono<ApiEnv>();
+  addIcon(app);
+  app.get("/", (c) =>
+    c.text(
+      `Carillon ${version} on the ${engine.name} engine: ${dialects.join(", ")}
+Its API is described at /openapi.json; /health and /ready say how it is, /metrics what it does.
+`,
+      // Said, so that the text's type is told.
+      200,
+    ),
+  );
   readOnly(app, "/health", (c) => c.json({}));
   readOnly(app, "/ready", async (c) => {
     if (!accepting()) return c.json({ ready: false, reason: "The server is shutting down" }, 503);
@@ -75,6 +96,7 @@ export interface IndexPage {
 /** `/` on the `clients` listener. */
 export function createIndex(page: IndexPage): Hono<ClientsEnv> {
   const app = new Hono<ClientsEnv>();
+  addIcon(app);
   app.get("/", (c) => {
     const origin = new URL(c.req.url).origin.replace(/^http/, "ws");
     const rows = page.sockets.map(

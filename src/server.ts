@@ -197,7 +197,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     "/",
     createOperations({
       scrape: options.worker?.scrapeAll ?? (() => metrics.scrape()),
-      ...{ engine, openapi: openApiDocument(dialects, version) },
+      ...{ engine, version, openapi: openApiDocument(dialects, version) },
+      dialects: dialects.map(({ name }) => name).toSorted(),
       accepting: () => accepting,
       refuse(request) {
         const key = onLoopback ? apiCallers.admitOpen(request) : apiCallers.admit(request, {});

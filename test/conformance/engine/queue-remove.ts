@@ -1,10 +1,7 @@
 /** Removing jobs: one by its id, or all, in whatever state, and what that means for leases and for those held behind. */
 import { expect, test } from "bun:test";
-import { QUEUE_JOBS_MAX } from "../../../src/core/limits.ts";
-import { ALL_DUE, FAR_MS, LEASE_MS, limitCode, nowMs, payloads, Q, takeOne } from "./queue.ts";
+import { ALL_DUE, FAR_MS, LEASE_MS, nowMs, payloads, Q, takeOne } from "./queue.ts";
 import { type Create, setUp } from "./under-test.ts";
-
-const LIMIT_TEST_TIMEOUT_MS = 120_000;
 
 export function testQueueRemove(create: Create, movesTime: boolean): void {
   const timed = test.skipIf(!movesTime);
@@ -111,21 +108,4 @@ export function testQueueRemove(create: Create, movesTime: boolean): void {
     await queue.add(Q, { payload: "k4", orderKey: "k" });
     expect((await takeOne(queue)).payload).toBe("k4");
   });
-
-  test(
-    "removed jobs make room",
-    async () => {
-      await using at = await setUp(create);
-      const { queue } = at.app;
-      const add = (id: number) => queue.add(Q, { payload: "", id: `${id}` });
-      await Promise.all(Array.from({ length: QUEUE_JOBS_MAX }, (_, index) => add(index)));
-      expect(await limitCode(add(-1))).toBe("limit_exceeded");
-      expect(await queue.remove(Q, "0")).toBe(1);
-      expect(await limitCode(add(-1))).toBe("added");
-      expect(await limitCode(add(-2))).toBe("limit_exceeded");
-      expect(await queue.remove(Q)).toBe(QUEUE_JOBS_MAX);
-      expect(await limitCode(add(-2))).toBe("added");
-    },
-    LIMIT_TEST_TIMEOUT_MS,
-  );
 }

@@ -264,8 +264,9 @@ export function testQueue(create: Create, movesTime: boolean): void {
     expect(payloads(await queue.take(Q, ALL_DUE))).toEqual([most]);
   });
 
+  // One test, since filling the queue is most of it.
   test(
-    "add() refuses what is beyond the jobs of a queue, until one is done",
+    "add() refuses what is beyond the jobs of a queue, until one is done or removed, or all are",
     async () => {
       await using at = await setUp(create);
       const { queue } = at.app;
@@ -280,6 +281,12 @@ export function testQueue(create: Create, movesTime: boolean): void {
       await queue.done(Q, job);
       expect(await limitCode(add(-1))).toBe("added");
       expect(await queue.counts(Q)).toEqual({ waiting: QUEUE_JOBS_MAX, leased: 0 });
+      expect(await limitCode(add(-2))).toBe("limit_exceeded");
+      expect(await queue.remove(Q, "-1")).toBe(1);
+      expect(await limitCode(add(-2))).toBe("added");
+      expect(await limitCode(add(-3))).toBe("limit_exceeded");
+      expect(await queue.remove(Q)).toBe(QUEUE_JOBS_MAX);
+      expect(await limitCode(add(-3))).toBe("added");
     },
     LIMIT_TEST_TIMEOUT_MS,
   );
