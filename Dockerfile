@@ -5,7 +5,7 @@ FROM node:22-slim
 
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm install --omit=dev && npm cache clean --force
+RUN npm ci --omit=dev && npm cache clean --force
 COPY src src
 
 # The embedded engine's file and the keys that the server makes.

@@ -5,6 +5,8 @@ import { developmentFile } from "../../src/config/development.ts";
 import { temporaryDir, type ApiAnswer } from "./server.ts";
 
 export interface ChildOptions {
+  /** What runs the command line. Default: its source, with this Bun. */
+  readonly command?: readonly string[];
   /** Over the development configuration, member by member at the top level. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Kept after the server: for restarts. Default: a directory of its own, removed with it. */
@@ -64,7 +66,7 @@ export async function spawnServer(options: ChildOptions = {}): Promise<ChildServ
     ...options.config,
   };
   writeFileSync(config, JSON.stringify(file));
-  const child = spawn(["--config", config], directory);
+  const child = spawn(["--config", config], directory, options.command);
   const logged: Record<string, unknown>[] = [];
   const stderr = new Response(child.stderr).text();
   const ready = Promise.withResolvers<Record<string, unknown>>();
@@ -119,8 +121,12 @@ export async function spawnServer(options: ChildOptions = {}): Promise<ChildServ
   };
 }
 
-function spawn(args: readonly string[], cwd: string) {
-  return Bun.spawn([process.execPath, MAIN, "serve", ...args], {
+function spawn(
+  args: readonly string[],
+  cwd: string,
+  command: readonly string[] = [process.execPath, MAIN],
+) {
+  return Bun.spawn([...command, "serve", ...args], {
     cwd,
     // Nothing of the surroundings but the path: the configuration alone decides.
     env: { PATH: process.env["PATH"] },

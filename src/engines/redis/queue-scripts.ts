@@ -1,6 +1,6 @@
 /** The queue's scripts as the servers get them, and how a queue's keys are named. */
 import { home } from "./keys.ts";
-import { readScript } from "./script-file.ts";
+import { readScript, type ScriptName } from "./script-file.ts";
 import type { RedisScript } from "./client/contract.ts";
 
 const shared = readScript("queue-shared");
@@ -32,12 +32,12 @@ export function queueKeys(prefix: string, app: string, queue: string): QueueKeys
 }
 
 /** The first line of a script says what it may do, and must stay the first. */
-function withShared(name: string): RedisScript {
+function withShared(name: ScriptName): RedisScript {
   const own = readScript(name);
   const end = own.indexOf("\n");
   return { name, source: `${own.slice(0, end)}\n${shared}${own.slice(end)}` };
 }
 
-function plain(name: string): RedisScript {
+function plain(name: ScriptName): RedisScript {
   return { name, source: readScript(name) };
 }
