@@ -1,0 +1,212 @@
+/** Each page that README and docs print runs in a browser as printed: only the server's address, which is another here, is put in. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Glob } from "bun";
+import { systemRuntime } from "../../src/system-runtime.ts";
+import { useBrowser } from "../support/browser.ts";
+import { until } from "../support/hostile.ts";
+import { bootServer, temporaryDir, type BootedServer } from "../support/server.ts";
+import { resultOf } from "../support/tasks-rpc.ts";
+import { hs256 } from "../support/tokens.ts";
+
+const ROOT = join(import.meta.dir, "../..");
+const ORGANISATION = "org_26ZZVNs2QURl4yY6owPARekUbMa";
+const TIMEOUT_MS = 30_000;
+
+const browser = useBrowser();
+let server: BootedServer;
+let site: Site;
+/** By `file, n-th page of it`. */
+const snippets = new Map<string, string>();
+const ran = new Set<string>();
+
+beforeAll(async () => {
+  for (const pattern of ["*.md", "docs/*.md", "clients/*/*.md", "src/dialects/*/*.md"]) {
+    for (const file of new Glob(pattern).scanSync(ROOT)) {
+      const text = await Bun.file(join(ROOT, file)).text();
+      for (const [at, [, page = ""]] of [...text.matchAll(/^```html\n(.*?)^```/gms)].entries()) {
+        snippets.set(`${file} ${at + 1}`, page);
+      }
+    }
+  }
+  server = await bootServer({ runtime: systemRuntime });
+  site = await startSite();
+});
+
+afterAll(async () => {
+  await site.close();
+  await server[Symbol.asyncDispose]();
+});
+
+interface Site {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** What serves the page: itself, what npm installed, and the answers of the reader's backend, by path. */
+let page = "";
+const backend = new Map<string, string>();
+
+async function startSite(): Promise<Site> {
+  const directory = temporaryDir();
+  const client = join(directory, "task-client.js");
+  const build = ["build", "clients/tasks/task-client.ts", "--outfile", client];
+  const { exitCode } = Bun.spawnSync([process.execPath, ...build], { cwd: ROOT });
+  expect(exitCode).toBe(0);
+  const listening = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/") return new Response(page, { headers: { "Content-Type": "text/html" } });
+      if (pathname === "/task-client.js") return new Response(Bun.file(client));
+      if (pathname.startsWith("/node_modules/")) {
+        return new Response(Bun.file(join(ROOT, pathname)));
+      }
+      const answer = backend.get(pathname);
+      return new Response(answer, { status: answer === undefined ? 404 : 200 });
+    },
+  });
+  return {
+    url: listening.url.href,
+    async close() {
+      await listening.stop(true);
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+function printed(name: string): string {
+  const snippet = snippets.get(name);
+  if (snippet === undefined) throw new Error(`There is no page "${name}"`);
+  ran.add(name);
+  const { host } = new URL(server.clientsUrl);
+  expect(snippet).toContain("127.0.0.1:8000");
+  return snippet.replaceAll("127.0.0.1:8000", host);
+}
+
+function openPage(name: string) {
+  page = printed(name);
+  return browser.open(site.url);
+}
+
+async function subscribed(channel: string): Promise<void> {
+  await until(async () => {
+    const { result } = await server.api("channels");
+    return Object.keys(result?.["channels"] ?? {}).includes(channel);
+  });
+}
+
+async function issueTask(): Promise<string> {
+  const params = { Task: { send_offline_message: true } };
+  const token = await resultOf(server, "get_envoy_token", params);
+  backend.set("/client-token", String(token["client_token"]));
+  return String(token["task_id"]);
+}
+
+async function completeTask(task_id: string, text: string): Promise<void> {
+  await resultOf(server, "invoke_envoy", { task_id, message: btoa(text) });
+}
+
+test(
+  "README: the client, from a file that is opened without a server",
+  async () => {
+    const folder = temporaryDir();
+    symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    writeFileSync(join(folder, "page.html"), printed("README.md 1"));
+    try {
+      const { nextLine } = await browser.open(`file://${folder}/page.html`);
+      await subscribed("public:news");
+      await server.api("publish", { channel: "public:news", data: { text: "Hello" } });
+      expect(await nextLine()).toBe("1 {text: Hello}");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "README: a task",
+  async () => {
+    const id = await issueTask();
+    const { nextLine } = await openPage("README.md 2");
+    await completeTask(id, "paid");
+    expect(await nextLine()).toBe("paid");
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "docs/streaming.md",
+  async () => {
+    backend.set("/token", hs256({ sub: "u1" }));
+    const { nextLine } = await openPage("docs/streaming.md 1");
+    expect(await nextLine()).toBe("all that was missed is here: false");
+    await server.api("publish", { channel: "public:news", data: { text: "Hello" } });
+    expect(await nextLine()).toBe("{text: Hello}");
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "docs/events.md",
+  async () => {
+    const iat = Math.floor(Date.now() / 1000);
+    const issued = { iss: "http://127.0.0.1:9000", aud: "events", iat, exp: iat + 3600 };
+    const who = { sub: "usr_26ZZVRrmnPTXTcZIuzXLZdnigLW", org_id: ORGANISATION };
+    backend.set("/access-token", hs256({ ...issued, ...who, scope: "shipments:read" }));
+    const automatic = `shipments:${ORGANISATION}`;
+    const { nextLine } = await openPage("docs/events.md 1");
+    await Promise.all([automatic, `${automatic}.shp_1`].map(subscribed));
+    await server.api("publish", { channel: `${automatic}.shp_1`, data: 1 });
+    expect(await nextLine()).toBe("1");
+    await server.api("publish", { channel: automatic, data: 2 });
+    expect(await nextLine()).toBe(`${automatic} 2`);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "docs/gusher.md",
+  async () => {
+    const grant = { channels: ["news"], user_id: "42", app_key: "dev", remotes: {} };
+    backend.set("/jwt", hs256({ gusher: grant }));
+    const { nextLine } = await openPage("docs/gusher.md 1");
+    await subscribed("news");
+    const body = new URLSearchParams({ data: '{"n":1}' });
+    const url = `${server.apiUrl}/gusher/push/dev/news/notify`;
+    expect((await fetch(url, { method: "POST", body })).status).toBe(200);
+    expect(await nextLine()).toBe("{n: 1}");
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "docs/tasks.md",
+  async () => {
+    const id = await issueTask();
+    const { nextLine, page: opened } = await openPage("docs/tasks.md 1");
+    await completeTask(id, '{"state":"paid"}');
+    expect(await nextLine()).toBe("{state: paid} true");
+    expect(await opened.title()).toMatch(/^\d+:\d\d$/);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "clients/tasks/README.md",
+  async () => {
+    const id = await issueTask();
+    const { nextLine } = await openPage("clients/tasks/README.md 1");
+    await completeTask(id, '{"state":"paid"}');
+    expect(await nextLine()).toBe("{state: paid}");
+    expect(await nextLine()).toBe("completed");
+  },
+  TIMEOUT_MS,
+);
+
+test("no page was left out", () => {
+  expect([...ran].toSorted()).toEqual([...snippets.keys()].toSorted());
+});
