@@ -31,7 +31,8 @@ function findBun() {
   const musl = platform === "linux" && !process.report.getReport().header.glibcVersionRuntime;
   const name = `@oven/bun-${system}-${arch === "arm64" ? "aarch64" : arch}${musl ? "-musl" : ""}`;
   const folder = folderOf(name, createRequire(join(bun, "package.json")));
-  return folder && join(folder, "bin", platform === "win32" ? "bun.exe" : "bun");
+  const program = join(folder ?? bun, "bin", platform === "win32" ? "bun.exe" : "bun");
+  return existsSync(program) ? program : undefined;
 }
 
 function run() {

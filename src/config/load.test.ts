@@ -185,52 +185,6 @@ describe("environment", () => {
     ]);
   });
 
-  test("what Kubernetes and Docker's links set is not meant for the server", () => {
-    const env = {
-      // Of a service `carillon`, whose port 8000 has a name.
-      CARILLON_SERVICE_HOST: "10.96.0.7",
-      CARILLON_SERVICE_PORT: "8000",
-      CARILLON_SERVICE_PORT_CLIENTS: "8000",
-      CARILLON_PORT: "tcp://10.96.0.7:8000",
-      CARILLON_PORT_8000_TCP: "tcp://10.96.0.7:8000",
-      CARILLON_PORT_8000_TCP_PROTO: "tcp",
-      CARILLON_PORT_8000_TCP_PORT: "8000",
-      CARILLON_PORT_8000_TCP_ADDR: "10.96.0.7",
-      // Of services `carillon-api` and `carillon-redis`.
-      CARILLON_API_SERVICE_HOST: "10.96.0.8",
-      CARILLON_API_PORT: "tcp://10.96.0.8:9000",
-      CARILLON_REDIS_PORT: "tcp://10.96.0.9:6379",
-      CARILLON_REDIS_PORT_6379_TCP_ADDR: "10.96.0.9",
-      // Of a link of Docker's.
-      CARILLON_NAME: "/web/carillon",
-      CARILLON_ENV_NODE_VERSION: "22.1.0",
-    };
-    expect(load({ env })).toEqual(load({}));
-    const own = { ...env, CARILLON_API_PORT: "9001", CARILLON_CLIENTS_PORT: "0" };
-    expect(load({ env: own })).toMatchObject({ api: { port: 9001 }, clients: { port: 0 } });
-  });
-
-  test("what only looks like it is a problem", () => {
-    const env = {
-      CARILLON_HOSTING_NAME: "web",
-      CARILLON_CLIENTS_PORT: "http://10.96.0.7",
-      CARILLON_SERVICE: "10.96.0.7",
-    };
-    expect(problemsOf({ env })).toEqual([
-      "environment: CARILLON_HOSTING_NAME: unknown variable",
-      "environment: CARILLON_CLIENTS_PORT: must be an integer",
-      "environment: CARILLON_SERVICE: unknown variable",
-    ]);
-  });
-
-  test("the port of a protocol to come is accepted", () => {
-    expect(load({ env: { CARILLON_SORA_PORT: "0" } })).toEqual(load({}));
-    expect(problemsOf({ env: { CARILLON_SORA_PORT: "any", CARILLON_SORA_PROT: "1" } })).toEqual([
-      "environment: CARILLON_SORA_PORT: must be an integer",
-      'environment: CARILLON_SORA_PROT: unknown variable, did you mean "CARILLON_SORA_PORT"?',
-    ]);
-  });
-
   test("meets a file that holds something else there", () => {
     const files = { "carillon.yaml": "clients: 5" };
     expect(problemsOf({ files, env: { CARILLON_CLIENTS_PORT: "1" } })).toEqual([

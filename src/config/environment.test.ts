@@ -1,0 +1,54 @@
+import { expect, test } from "bun:test";
+import { readEnvironment } from "./environment.ts";
+
+const NOTHING = { overrides: [], problems: [] };
+
+test("what Kubernetes and Docker's links set is not meant for the server", () => {
+  const env = {
+    // Of a service `carillon`, whose port 8000 has a name.
+    CARILLON_SERVICE_HOST: "10.96.0.7",
+    CARILLON_SERVICE_PORT: "8000",
+    CARILLON_SERVICE_PORT_CLIENTS: "8000",
+    CARILLON_PORT: "tcp://10.96.0.7:8000",
+    CARILLON_PORT_8000_TCP: "tcp://10.96.0.7:8000",
+    CARILLON_PORT_8000_TCP_PROTO: "tcp",
+    CARILLON_PORT_8000_TCP_PORT: "8000",
+    CARILLON_PORT_8000_TCP_ADDR: "10.96.0.7",
+    // Of services `carillon-api` and `carillon-redis`.
+    CARILLON_API_SERVICE_HOST: "10.96.0.8",
+    CARILLON_API_PORT: "tcp://10.96.0.8:9000",
+    CARILLON_REDIS_PORT: "tcp://10.96.0.9:6379",
+    CARILLON_REDIS_PORT_6379_TCP_ADDR: "10.96.0.9",
+    // Of a link of Docker's.
+    CARILLON_NAME: "/web/carillon",
+    CARILLON_ENV_NODE_VERSION: "22.1.0",
+  };
+  expect(readEnvironment(env)).toEqual(NOTHING);
+  const own = { ...env, CARILLON_API_PORT: "9001", CARILLON_CLIENTS_PORT: "0" };
+  expect(readEnvironment(own).overrides.map(({ name, value }) => [name, value])).toEqual([
+    ["CARILLON_API_PORT", 9001],
+    ["CARILLON_CLIENTS_PORT", 0],
+  ]);
+});
+
+test("what only looks like it is a problem", () => {
+  const env = {
+    CARILLON_HOSTING_NAME: "web",
+    CARILLON_CLIENTS_PORT: "http://10.96.0.7",
+    CARILLON_SERVICE: "10.96.0.7",
+  };
+  expect(readEnvironment(env).problems).toEqual([
+    "CARILLON_HOSTING_NAME: unknown variable",
+    "CARILLON_CLIENTS_PORT: must be an integer",
+    "CARILLON_SERVICE: unknown variable",
+  ]);
+});
+
+test("the port of a protocol to come is accepted", () => {
+  expect(readEnvironment({ CARILLON_SORA_PORT: "0" })).toEqual(NOTHING);
+  const env = { CARILLON_SORA_PORT: "any", CARILLON_SORA_PROT: "1" };
+  expect(readEnvironment(env).problems).toEqual([
+    "CARILLON_SORA_PORT: must be an integer",
+    'CARILLON_SORA_PROT: unknown variable, did you mean "CARILLON_SORA_PORT"?',
+  ]);
+});
