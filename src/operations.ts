@@ -24,7 +24,7 @@ export interface OperationsOptions {
 /** A bell, where browsers look for one by themselves. */
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#b8860b" d="M8 1a1 1 0 0 0-1 1v.6A4.5 4.5 0 0 0 3.5 7v3L2 12v1h12v-1l-1.5-2V7A4.5 4.5 0 0 0 9 2.6V2a1 1 0 0 0-1-1zM6.5 14a1.5 1.5 0 0 0 3 0z"/></svg>`;
 
-function addIcon(app: Hono): void {
+function addIcon<Env extends ApiEnv | ClientsEnv>(app: Hono<Env>): void {
   const headers = { "Content-Type": "image/svg+xml", "Cache-Control": "max-age=86400" };
   app.get("/favicon.ico", (c) => c.body(ICON, 200, headers));
 }

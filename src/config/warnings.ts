@@ -29,14 +29,12 @@ export function warningsOf(config: Config): Problem[] {
 }
 
 function* listenerWarnings(config: Config): Iterable<Problem> {
-  for (const name of ["clients", "api"] as const) {
-    for (const [index, range] of config[name].trusted_proxies.entries()) {
-      const [address = "", bits] = range.split("/");
-      const family = isIP(address) === 4 ? 4 : 6;
-      if (bits === undefined || Number(bits) >= PREFIX_BITS_MIN[family]) continue;
-      const message = `"${range}" trusts almost everybody to say who they are: name your proxies`;
-      yield { path: [name, "trusted_proxies", index], message };
-    }
+  for (const [index, range] of config.clients.trusted_proxies.entries()) {
+    const [address = "", bits] = range.split("/");
+    const family = isIP(address) === 4 ? 4 : 6;
+    if (bits === undefined || Number(bits) >= PREFIX_BITS_MIN[family]) continue;
+    const message = `"${range}" trusts almost everybody to say who they are: name your proxies`;
+    yield { path: ["clients", "trusted_proxies", index], message };
   }
 }
 

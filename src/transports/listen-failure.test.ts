@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { useWebSocketListener } from "../../test/support/websocket-listener.ts";
 import { createApiListener } from "./api-listener.ts";
 import { listenAlone, listenFailure } from "./listen-failure.ts";
+import { createMounts } from "./mounts.ts";
 
 /** A label of 64 characters fits into no question to a resolver, so that none answers it with an address. */
 const NO_NAME = `${"x".repeat(64)}.invalid`;
@@ -22,7 +23,10 @@ describe("a name that does not resolve", () => {
   test("is told by both listeners", async () => {
     expect(() => listen({ hostname: NO_NAME })).toThrow(SENTENCE);
     const fetch = () => new Response();
-    const options = { hostname: NO_NAME, port: 0, fetch, onBug: () => {} };
+    const options = {
+      ...{ hostname: NO_NAME, port: 0, keepAliveTimeoutMs: 1_000, fetch, onBug: () => {} },
+      findMount: createMounts([], { app: undefined, exclusive: false }),
+    };
     await expect(createApiListener(options)).rejects.toThrow(SENTENCE);
   });
 
