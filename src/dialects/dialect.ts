@@ -26,8 +26,21 @@ export interface ApiEnv {
   };
 }
 
-/** Worth a line at level debug when somebody looks for why: a connection's beginning and end, a refused login, command or call. Never a token or payload. */
-export type OnEvent = (event: string, about: Readonly<Record<string, unknown>>) => void;
+/** What is worth a line at level debug when somebody looks for why, in every dialect by the same name. */
+export type EventName =
+  | "Connection opened"
+  | "Connect refused"
+  | "Frame refused"
+  | "Command refused"
+  | "Connection ended"
+  | "Login refused"
+  | "API call refused"
+  /** A call that is answered as done, save for what it does not reach. */
+  | "Push left out"
+  | "Channel left out";
+
+/** Never told of a token or payload. */
+export type OnEvent = (event: EventName, about: Readonly<Record<string, unknown>>) => void;
 
 /** What the server lends to the sessions of every dialect. */
 export interface SessionServices {

@@ -6,7 +6,7 @@ import type { Delivered } from "./deliver.ts";
 import type { StoredEndpoint } from "./endpoint-store.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Slots, SlotUser } from "./slots.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { perSecond, TokenBucket, type Rate } from "../core/rates.ts";
 
 export interface LaneTarget {
   readonly applicationId: string;
@@ -48,7 +48,7 @@ export class Lane implements SlotUser {
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    this.#bucket = new TokenBucket(options.runtime.clock.monotonicMs());
+    this.#bucket = new TokenBucket(endpointRate(1), options.runtime.clock.monotonicMs());
   }
 
   async start(): Promise<void> {
@@ -126,7 +126,7 @@ export class Lane implements SlotUser {
     } finally {
       for (let unused = jobs.length; unused < limit; unused += 1) this.#options.slots.release();
     }
-    this.#bucket.take(jobs.length);
+    this.#bucket.charge(this.#options.runtime.clock.monotonicMs(), jobs.length);
     for (const job of jobs) this.#start(job);
     if (jobs.length === limit) this.#again = true;
     else {
@@ -154,8 +154,9 @@ export class Lane implements SlotUser {
       slots.wait(this);
       return 0;
     }
-    const tokens = this.#bucket.available(rateLimit, nowMs);
-    if (tokens === 0) this.#wakeAfter(this.#bucket.waitMs(rateLimit));
+    this.#bucket.rate = endpointRate(rateLimit);
+    const tokens = this.#bucket.whole(nowMs);
+    if (tokens === 0) this.#wakeAfter(this.#bucket.waitMs(nowMs));
     return Math.min(room, slots.free, tokens);
   }
 
@@ -181,4 +182,12 @@ export class Lane implements SlotUser {
     this.#timer?.cancel();
     this.#timer = this.#options.runtime.timers.after(delayMs, () => this.wake());
   }
+}
+
+/** How much of a second's worth may go out at once: one message, up to the rate of 100. */
+const BURST_S = 0.01;
+
+/** Of an endpoint's `rate_limit` (webhooks.md §7.4): in any second no more than it and the few that may go out at once. */
+export function endpointRate(count: number): Rate {
+  return perSecond(count, Math.max(1, count * BURST_S));
 }

@@ -60,7 +60,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     const { sub: userId, exp, subs = {} } = claims;
     const known = Object.keys(subs).filter((name) => {
       const found = isKnownChannel(name, catalogue);
-      if (!found) onEvent("Channel left out: its namespace is gone", { channel: name });
+      if (!found) onEvent("Channel left out", { channel: name, detail: "Its namespace is gone" });
       return found;
     });
     return {

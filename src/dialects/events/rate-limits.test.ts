@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { createTestRuntime } from "../../../test/support/runtime.ts";
 import { EventsError } from "./errors.ts";
-import { BUCKETS_MAX, createRateLimits, type Rate } from "./rate-limits.ts";
+import type { Rate } from "../../core/rates.ts";
+import { BUCKETS_MAX, createRateLimits } from "./rate-limits.ts";
 
 const RATE: Rate = { count: 3, perMs: 60_000 };
 

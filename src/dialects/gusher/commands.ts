@@ -5,9 +5,9 @@ import { CHANNELS, type Channel } from "../../core/types.ts";
 import { encoder, type Command, type RequestedChannels } from "./codec.ts";
 import { SUBSCRIBE_FAILURES } from "./errors.ts";
 import { isGranted, isGrantedLiterally } from "./grants.ts";
-import type { GusherSession } from "./session.ts";
+import type { GusherClient } from "./client.ts";
 
-export function runCommand(session: GusherSession, command: Command): void | Promise<void> {
+export function runCommand(session: GusherClient, command: Command): void | Promise<void> {
   switch (command.event) {
     case "gusher.subscribe":
       return subscribe(session, command.channel);
@@ -25,7 +25,7 @@ export function runCommand(session: GusherSession, command: Command): void | Pro
 }
 
 /** §5.3: a repetition succeeds again, and one subscription is all there is. */
-async function subscribe(session: GusherSession, name: string): Promise<void> {
+async function subscribe(session: GusherClient, name: string): Promise<void> {
   const { connection, member } = session;
   const data = dataOf({ channel: name });
   const channel = channelOf(name);
@@ -45,7 +45,7 @@ async function subscribe(session: GusherSession, name: string): Promise<void> {
 
 /** §5.4: all or nothing. No publication of the channels passes the answer: the socket is held until it is sent. */
 async function multiSubscribe(
-  session: GusherSession,
+  session: GusherClient,
   { names, malformed }: RequestedChannels,
 ): Promise<void> {
   const { connection, member } = session;
@@ -85,7 +85,7 @@ const NOT_JOINABLE = "The channel's name is too long, or its namespace does not 
 const NO_ROOM = "More subscriptions than channel_limit";
 
 /** §5.5: succeeds by the grant alone, whether or not there was a subscription (K11). */
-async function unsubscribe(session: GusherSession, name: string): Promise<void> {
+async function unsubscribe(session: GusherClient, name: string): Promise<void> {
   const data = dataOf({ channel: name });
   if (!isCovered(session, name)) {
     const about = { channel: name, detail: NOT_GRANTED };
@@ -96,7 +96,7 @@ async function unsubscribe(session: GusherSession, name: string): Promise<void> 
 }
 
 /** §5.6. */
-function ping(session: GusherSession, data: Extract<Command, { event: "gusher.ping" }>["data"]) {
+function ping(session: GusherClient, data: Extract<Command, { event: "gusher.ping" }>["data"]) {
   const { settings, runtime } = session.context;
   const time = Math.floor(runtime.clock.epochMs() / 1000);
   if (!settings.strictPing) return session.reply("gusher.pong_succeeded", data.raw, { time });
@@ -107,7 +107,7 @@ function ping(session: GusherSession, data: Extract<Command, { event: "gusher.pi
 
 /** §5.7, §8: the job's members are in the original's order, and the payload is spliced in as it came. A job that cannot be queued drops the connection. */
 async function remote(
-  session: GusherSession,
+  session: GusherClient,
   command: Extract<Command, { event: "gusher.remote" }>,
 ): Promise<void> {
   const { context, userId, connectionId, remotes } = session;
@@ -128,7 +128,7 @@ async function remote(
     else await jobLists.push(name, job);
   } catch (error) {
     if (error instanceof HubError && error.code === "limit_exceeded") {
-      context.metrics.count("limits_hit", { limit: "queue_jobs_max" });
+      session.limitHit("queue_jobs_max");
     }
     throw error;
   }
@@ -136,19 +136,19 @@ async function remote(
 }
 
 /** Whether the grants allow the name (§5.3). */
-export function isCovered({ grants, context }: GusherSession, name: string): boolean {
+export function isCovered({ grants, context }: GusherClient, name: string): boolean {
   return isGranted(grants, name, { starEmpty: context.settings.grantStarEmpty });
 }
 
 /** The same for a name in a list, where the original knows no globs (D2). */
-function isListed(session: GusherSession, name: string): boolean {
+function isListed(session: GusherClient, name: string): boolean {
   return session.context.settings.strictMultiSubscribe
     ? isGrantedLiterally(session.grants, name)
     : isCovered(session, name);
 }
 
 /** Whether there is such a channel for this dialect, whatever the grants say. */
-function isJoinable({ context }: GusherSession, name: string): boolean {
+function isJoinable({ context }: GusherClient, name: string): boolean {
   const { hub, settings } = context;
   return (
     Buffer.byteLength(name) <= settings.channelBytesMax &&
@@ -156,14 +156,15 @@ function isJoinable({ context }: GusherSession, name: string): boolean {
   );
 }
 
-function hasRoom({ connection, context }: GusherSession, more: number): boolean {
+function hasRoom(session: GusherClient, more: number): boolean {
+  const { connection, context } = session;
   if (connection.subscriptionCount + more <= context.settings.channelLimit) return true;
-  context.metrics.count("limits_hit", { limit: "channel_limit" });
+  session.limitHit("channel_limit");
   return false;
 }
 
 /** A subscribe that the hub refused: answered so, or the connection ends and its client comes back. */
-function fail(session: GusherSession, error: unknown, refuse: (detail: string) => void): void {
+function fail(session: GusherClient, error: unknown, refuse: (detail: string) => void): void {
   if (!(error instanceof HubError)) throw error;
   const failure = SUBSCRIBE_FAILURES[error.code];
   if (failure === "refused") return refuse(error.message);

@@ -3,12 +3,11 @@
  * What single commands do is in commands.ts, what the master API asks of it in signals.ts.
  */
 import { HubError, type Disconnect, type HubErrorCode } from "../../core/errors.ts";
-import type { GroupMember } from "../../core/fanout.ts";
 import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
-import { RateLimit } from "../../core/rate-limit.ts";
-import type { Scheduled } from "../../core/schedule.ts";
 import type { Frame } from "../../core/types.ts";
-import type { Session, Socket } from "../../transports/socket.ts";
+import type { Socket } from "../../transports/socket.ts";
+import { ClientSession, type Close } from "../session.ts";
+import type { GusherClient } from "./client.ts";
 import {
   decodeBinaryCommand,
   decodeCommand,
@@ -26,68 +25,49 @@ import { applySignal, type GusherSignal } from "./signals.ts";
 /** RFC 6455 §7.4.2: close codes that an application may choose. */
 const APPLICATION_CLOSES = { from: 3000, to: 4999 };
 
-export class GusherSession implements Session, Subscriber, Scheduled {
-  readonly context: GusherContext;
-  readonly socket: Socket;
-  readonly connectionId: string;
+export class GusherSession
+  extends ClientSession<GusherContext>
+  implements GusherClient, Subscriber
+{
+  readonly dialect = "gusher";
   readonly userId: string;
   readonly remotes: GusherClaims["remotes"];
   /** From the token's claims, as reload and add changed them since. */
   grants: readonly string[];
-  scheduledTick = 0;
   readonly connection: Connection;
-  readonly #rate: RateLimit;
   #pingAtMs: number;
-  #closed = false;
   /** Settles when every signal so far took effect. */
   #signalled: Promise<unknown> | undefined;
 
   constructor(context: GusherContext, socket: Socket, claims: GusherClaims) {
-    const { hub, runtime, settings, metrics } = context;
-    const nowMs = runtime.clock.monotonicMs();
-    this.context = context;
-    this.socket = socket;
-    this.connectionId = runtime.random.uuid();
+    const { hub, runtime, settings } = context;
+    super(context, socket, settings.commandsPerSecondMax);
     this.userId = claims.userId;
     this.remotes = claims.remotes;
     this.grants = claims.channels;
-    this.#rate = new RateLimit(settings.commandsPerSecondMax, nowMs);
-    this.#pingAtMs = nowMs + settings.pingIntervalMs;
+    this.#pingAtMs = runtime.clock.monotonicMs() + settings.pingIntervalMs;
     this.connection = hub.connect(this);
-    metrics.count("connections_opened", { dialect: "gusher" });
-    this.#reschedule();
-  }
-
-  get dialect(): string {
-    return "gusher";
-  }
-
-  get member(): GroupMember {
-    return this.socket.member;
+    this.count("connections_opened");
+    this.reschedule();
   }
 
   get encoder(): Encoder {
     return encoder;
   }
 
-  receive(frame: Frame): void | Promise<void> {
-    if (this.#closed) return undefined;
-    const { metrics, settings, runtime } = this.context;
-    if (this.#rate.take(runtime.clock.monotonicMs()) !== "taken") {
-      metrics.count("limits_hit", { limit: "commands_per_second_max" });
-      return this.disconnect({ disconnect: "too_many_requests" });
-    }
+  protected handle(frame: Frame): void | Promise<void> {
+    if (this.takeCommand() !== "taken") return this.disconnect({ disconnect: "too_many_requests" });
     let command: Command | undefined;
     try {
       if (typeof frame === "string") command = decodeCommand(frame);
-      else if (!settings.strictBinary) command = decodeBinaryCommand(frame);
+      else if (!this.context.settings.strictBinary) command = decodeBinaryCommand(frame);
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error;
       this.tell("Frame refused", { detail: error.message });
       return this.disconnect({ disconnect: "bad_request" });
     }
     if (command === undefined) return undefined;
-    metrics.count("commands", { dialect: "gusher", method: command.event });
+    this.count("commands", { method: command.event });
     return runCommand(this, command)?.catch((error: unknown) => {
       // What has no answer of its own ends the connection, and its client comes back.
       if (!(error instanceof HubError)) throw error;
@@ -98,7 +78,8 @@ export class GusherSession implements Session, Subscriber, Scheduled {
 
   /** `data` is JSON text. */
   reply(event: ReplyEvent, data: string, options: { readonly time?: number } = {}): void {
-    this.send(encodeReply(event, { socketId: this.connectionId, data, ...options }));
+    if (this.over) return;
+    this.socket.send(encodeReply(event, { socketId: this.connectionId, data, ...options }));
   }
 
   /** A command answered with its error; `detail` is for the log, since the protocol has no place for it. */
@@ -108,13 +89,13 @@ export class GusherSession implements Session, Subscriber, Scheduled {
     { detail, ...about }: { readonly detail: string; readonly channel?: string },
   ): void {
     const command = event.slice(0, -"_error".length);
-    this.context.metrics.count("command_errors", { dialect: "gusher", code: command });
+    this.count("command_errors", { code: command });
     this.tell("Command refused", { command, ...about, detail });
     this.reply(event, data);
   }
 
   send(frame: Frame): void {
-    if (!this.#closed) this.socket.send(frame);
+    if (!this.over) this.member.push(frame);
   }
 
   dropped(_subscription: Subscription, _code: HubErrorCode): void {
@@ -125,7 +106,7 @@ export class GusherSession implements Session, Subscriber, Scheduled {
   /** One after the other, so that the last notification a client sees tells of its grants as they are. */
   signal(body: unknown): Promise<boolean> {
     const applied = (this.#signalled ?? Promise.resolve()).then(async () => {
-      if (!this.#closed) await applySignal(this, body as GusherSignal);
+      if (!this.over) await applySignal(this, body as GusherSignal);
       if (this.#signalled === applied) this.#signalled = undefined;
       return true;
     });
@@ -134,72 +115,34 @@ export class GusherSession implements Session, Subscriber, Scheduled {
   }
 
   /** §5.9: anything that arrived counts as a pong; a client that sends but answers no ping is no dead peer. */
-  due(nowMs: number): void {
-    if (this.#closed) return;
+  protected onDue(nowMs: number): void {
     const { settings } = this.context;
     if (nowMs >= this.socket.lastReceivedMs + settings.pongTimeoutMs) {
       return this.disconnect({ disconnect: "no_pong" });
     }
-    if (nowMs >= this.#pingAtMs) {
-      this.socket.ping();
-      this.#pingAtMs += settings.pingIntervalMs;
-      // After a standstill one ping is enough.
-      if (this.#pingAtMs <= nowMs) this.#pingAtMs = nowMs + settings.pingIntervalMs;
-      if (settings.dropIdle && this.connection.subscriptionCount === 0) {
-        return this.disconnect({ disconnect: "stale" });
-      }
+    if (nowMs < this.#pingAtMs) return;
+    this.socket.ping();
+    this.#pingAtMs += settings.pingIntervalMs;
+    // After a standstill one ping is enough.
+    if (this.#pingAtMs <= nowMs) this.#pingAtMs = nowMs + settings.pingIntervalMs;
+    if (settings.dropIdle && this.connection.subscriptionCount === 0) {
+      this.disconnect({ disconnect: "stale" });
     }
-    this.#reschedule();
   }
 
-  #reschedule(): void {
-    const { schedule, settings } = this.context;
-    const deadAtMs = this.socket.lastReceivedMs + settings.pongTimeoutMs;
-    schedule.set(this, Math.min(this.#pingAtMs, deadAtMs));
+  protected nextDueMs(): number {
+    const { pongTimeoutMs } = this.context.settings;
+    return Math.min(this.#pingAtMs, this.socket.lastReceivedMs + pongTimeoutMs);
   }
 
-  slow(): void {
-    this.context.metrics.count("limits_hit", { limit: "queue_max_size" });
-    this.disconnect({ disconnect: "slow" });
-  }
-
-  failed(): void {
-    this.disconnect({ disconnect: "internal_error" });
-  }
-
-  shutdown(): void {
-    this.disconnect({ disconnect: "shutdown" });
-  }
-
-  disconnect(reason: Disconnect): void {
-    if (this.#closed) return;
-    const { wire, disconnect } = reason;
+  /** D7, D9: the original drops the TCP connection; only a stop is told of, since clients are to come back elsewhere. */
+  protected closeOf({ wire, disconnect }: Disconnect): Close {
     const own = wire !== undefined && isApplicationClose(wire.code) ? wire : CLOSES[disconnect];
-    const { metrics, settings } = this.context;
-    metrics.count("disconnects", { dialect: "gusher", code: `${own.code}` });
-    this.tell("Connection ended", { code: own.code, detail: own.reason });
-    this.#end();
-    // D7, D9: the original drops the TCP connection; only a stop is told of, since clients are to come back elsewhere.
-    if (settings.strictClose && disconnect !== "shutdown") this.socket.terminate();
-    else this.socket.close(own.code, own.reason);
+    return { ...own, cut: this.context.settings.strictClose && disconnect !== "shutdown" };
   }
 
-  closed(): void {
-    if (!this.#closed) this.#end();
-  }
-
-  #end(): void {
-    this.#closed = true;
-    this.context.schedule.clear(this);
-    this.connection.close().catch((error: unknown) => this.report(error, "leaving its channels"));
-  }
-
-  tell(event: string, about: Readonly<Record<string, unknown>>): void {
-    this.context.onEvent(event, { connection: this.connectionId, ...about });
-  }
-
-  report(error: unknown, doing: string): void {
-    this.context.onError(error, { connection: this.connectionId, doing });
+  protected leave(): Promise<void> {
+    return this.connection.close();
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Connection } from "../../core/hub.ts";
 import { encodeReply } from "./codec.ts";
 import { isCovered } from "./commands.ts";
-import type { GusherSession } from "./session.ts";
+import type { GusherClient } from "./client.ts";
 
 export type GusherSignal =
   /** `text`: the list as JSON text, as its sender wrote it; the notification repeats it. */
@@ -10,7 +10,7 @@ export type GusherSignal =
   | { readonly do: "add"; readonly channel: string };
 
 /** Applies it, then notifies (O7). Settles once both happened; does not reject. */
-export async function applySignal(session: GusherSession, signal: GusherSignal): Promise<void> {
+export async function applySignal(session: GusherClient, signal: GusherSignal): Promise<void> {
   switch (signal.do) {
     case "reload":
       session.grants = signal.channels;
@@ -25,7 +25,7 @@ export async function applySignal(session: GusherSession, signal: GusherSignal):
 }
 
 /** Subscribes in progress are among the subscriptions, and are waited for: none outlives its grant. */
-async function endUncovered(session: GusherSession): Promise<void> {
+async function endUncovered(session: GusherClient): Promise<void> {
   const { connection, context, grants } = session;
   // D3: the original ends what the new list does not name literally.
   const stays = (name: string) =>
@@ -37,7 +37,7 @@ async function endUncovered(session: GusherSession): Promise<void> {
 }
 
 async function end(
-  session: GusherSession,
+  session: GusherClient,
   connection: Connection,
   channel: Parameters<Connection["unsubscribe"]>[0],
 ): Promise<void> {
@@ -49,7 +49,7 @@ async function end(
 }
 
 function notify(
-  session: GusherSession,
+  session: GusherClient,
   event: "gusher.reloadchannel" | "gusher.addchannel",
   data: string,
 ): void {

@@ -21,7 +21,7 @@ import type {
   WireClientInfo,
 } from "./protocol.ts";
 import { changeChannels, sameChannels } from "./server-side.ts";
-import type { StreamingSession } from "./session.ts";
+import type { StreamingClient } from "./client.ts";
 import {
   channelOf,
   detailOf,
@@ -37,7 +37,7 @@ type Runnable = Exclude<Request, { readonly method: "connect" | "send" | "ping" 
 
 /** The answer, or undefined when the command answered by itself. Rejects with HubError or DisconnectError. */
 export async function runCommand(
-  session: StreamingSession,
+  session: StreamingClient,
   id: number,
   request: Runnable,
 ): Promise<Result | undefined> {
@@ -71,14 +71,14 @@ function required(channel: string): string {
   return channel;
 }
 
-function askerOf(session: StreamingSession, channel: string): Asker {
+function askerOf(session: StreamingClient, channel: string): Asker {
   const subscribed = session.connection?.subscription(channelOf(channel))?.active === true;
   return { userId: session.userId, subscribed, insecure: session.context.settings.insecure };
 }
 
 /** §4.1 in its order; the first three checks here, the rest in `planSubscribe`. */
 async function subscribe(
-  session: StreamingSession,
+  session: StreamingClient,
   id: number,
   request: SubscribeRequest,
 ): Promise<undefined> {
@@ -91,7 +91,7 @@ async function subscribe(
     throw new HubError("already_subscribed", "Already subscribed");
   }
   if ((connection?.subscriptionCount ?? 0) >= context.settings.channelLimit) {
-    context.metrics.count("limits_hit", { limit: "channel_limit" });
+    session.limitHit("channel_limit");
     throw new HubError("limit_exceeded", "The connection holds as many channels as it may");
   }
   const plan = await planSubscribe(context, session, request);
@@ -103,7 +103,7 @@ async function subscribe(
   return undefined;
 }
 
-async function publish(session: StreamingSession, request: PublishRequest): Promise<Result> {
+async function publish(session: StreamingClient, request: PublishRequest): Promise<Result> {
   const { hub } = session.context;
   const channel = channelOf(required(request.channel));
   const options = channelOptions(hub.namespaces, channel.name);
@@ -122,7 +122,7 @@ async function publish(session: StreamingSession, request: PublishRequest): Prom
   return { publish: {} };
 }
 
-async function presence(session: StreamingSession, name: string): Promise<Result> {
+async function presence(session: StreamingClient, name: string): Promise<Result> {
   const channel = readablePresence(session, name);
   const clients = await session.context.hub.presence(channel);
   const entries = clients.map((info): [string, WireClientInfo] => [
@@ -132,13 +132,13 @@ async function presence(session: StreamingSession, name: string): Promise<Result
   return { presence: { presence: new Map(entries) } };
 }
 
-async function presenceStats(session: StreamingSession, name: string): Promise<Result> {
+async function presenceStats(session: StreamingClient, name: string): Promise<Result> {
   const channel = readablePresence(session, name);
   const { clients, users } = await session.context.hub.presenceStats(channel);
   return { presence_stats: { num_clients: clients, num_users: users } };
 }
 
-function readablePresence(session: StreamingSession, name: string) {
+function readablePresence(session: StreamingClient, name: string) {
   const options = channelOptions(session.context.hub.namespaces, name);
   if (!options.presence) throw new HubError("not_available", "The channel keeps no presence");
   if (!mayReadPresence(options, askerOf(session, name))) {
@@ -147,7 +147,7 @@ function readablePresence(session: StreamingSession, name: string) {
   return channelOf(name);
 }
 
-async function history(session: StreamingSession, request: HistoryRequest): Promise<Result> {
+async function history(session: StreamingClient, request: HistoryRequest): Promise<Result> {
   const { hub, settings } = session.context;
   const name = required(request.channel);
   const options = channelOptions(hub.namespaces, name);
@@ -174,7 +174,7 @@ function historyQuery(limit: number, since: StreamPosition | undefined, reverse:
   return { limit, reverse, ...(since === undefined ? {} : { since }) };
 }
 
-async function rpc(session: StreamingSession, method: string): Promise<Result> {
+async function rpc(session: StreamingClient, method: string): Promise<Result> {
   const { rpcPingMethod } = session.context.settings;
   if (rpcPingMethod !== "" && method === rpcPingMethod) return { rpc: {} };
   // §6: an RPC namespace that nobody configured is unknown; a plain method has nothing that answers it.
@@ -182,7 +182,7 @@ async function rpc(session: StreamingSession, method: string): Promise<Result> {
   throw new HubError(code, "No handler for this method");
 }
 
-async function refresh(session: StreamingSession, id: number, token: string): Promise<undefined> {
+async function refresh(session: StreamingClient, id: number, token: string): Promise<undefined> {
   const { authority, runtime, settings } = session.context;
   if (token === "") throw new DisconnectError("bad_request");
   const nowMs = runtime.clock.epochMs();
@@ -195,7 +195,6 @@ async function refresh(session: StreamingSession, id: number, token: string): Pr
   session.hold(grant.held);
   if (grant.confirm !== undefined) await granted(grant.confirm());
   session.expireAt(grant.expiresAtMs);
-  session.reschedule();
   const { connectionId: client } = session;
   const left = expiry(grant.expiresAtMs, nowMs);
   session.reply(id, { refresh: { client, version: settings.serverVersion, ...left } });
@@ -215,7 +214,7 @@ async function expiredCloses(granting: Promise<ConnectGrant>, nowMs: number) {
 }
 
 async function subRefresh(
-  session: StreamingSession,
+  session: StreamingClient,
   request: { readonly channel: string; readonly token: string },
 ): Promise<Result> {
   const { authority, runtime } = session.context;

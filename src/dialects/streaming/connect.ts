@@ -8,48 +8,35 @@ import {
   serverChannelOptions,
 } from "./channel-rules.ts";
 import type { ConnectRequest, ConnectResult, SubscribeResult } from "./protocol.ts";
-import type { StreamingSession } from "./session.ts";
+import type { ConnectingClient } from "./client.ts";
 import { expiry, plan, subscribeResult, unexpired, type SubscribePlan } from "./subscribe.ts";
 
 /** Runs the command to its answer. Rejects with DisconnectError; a HubError is answered here, since it ends the session. */
 export async function connect(
-  session: StreamingSession,
+  session: ConnectingClient,
   id: number,
   request: ConnectRequest,
 ): Promise<void> {
-  session.state = "connecting";
-  // What the server sends unasked waits behind the answer; behind a refusal it never comes.
-  session.member.hold();
-  const { hub } = session.context;
   try {
     const grant = await authenticate(session, request);
-    if (session.state !== "connecting") return;
-    session.userId = grant.userId;
-    if (grant.info !== undefined) session.info = grant.info;
-    session.expireAt(grant.expiresAtMs);
+    if (!session.connecting) return;
+    session.identify(grant);
     const plans = planSubscriptions(session, grant, request);
     limitConnections(session, plans.length, grant.userConnectionsMax);
-    session.connection = hub.connect(session);
-    session.hold(grant.held);
+    session.enter(grant.held);
     if (grant.confirm !== undefined) await granted(grant.confirm());
     endOthers(session);
     const subs = await subscribeAll(session, plans);
-    if (session.state !== "connecting") return;
-    session.connected(id, { connect: connectResult(session, subs) });
-    session.member.release();
-    session.context.metrics.count("connections_opened", { dialect: "streaming" });
+    if (!session.connecting) return;
+    session.accept(id, { connect: connectResult(session, subs) });
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    if (error.code === "unavailable") {
-      session.context.onError(error, { connection: session.connectionId, doing: "connect" });
-    }
-    session.aside("leaving its channels", session.connection?.close());
     session.refuse(id, error);
   }
 }
 
 function connectResult(
-  { connectionId, context, expires, heartbeat: { framePings } }: StreamingSession,
+  { connectionId, context, expires, framePings }: ConnectingClient,
   subs: ReadonlyMap<string, SubscribeResult>,
 ): ConnectResult {
   const { runtime, settings } = context;
@@ -67,7 +54,7 @@ function connectResult(
 
 /** The decision of §3.1, in its order. */
 async function authenticate(
-  session: StreamingSession,
+  session: ConnectingClient,
   request: ConnectRequest,
 ): Promise<ConnectGrant> {
   const { authority, runtime, settings } = session.context;
@@ -100,7 +87,7 @@ export async function granted<Grant>(granting: Promise<Grant>): Promise<Grant> {
 }
 
 function planSubscriptions(
-  session: StreamingSession,
+  session: ConnectingClient,
   grant: ConnectGrant,
   request: ConnectRequest,
 ): readonly SubscribePlan[] {
@@ -126,7 +113,7 @@ function planSubscriptions(
     const name = personalChannel(personal.namespace, userId);
     if (name === undefined) {
       const detail = 'A user id with "," or "#" has no personal channel';
-      context.onEvent("Personal channel left out", { connection: session.connectionId, detail });
+      session.tell("Channel left out", { detail });
     } else if (!plans.has(name)) add(name, {}, false);
   }
   for (const name of request.subs.keys()) {
@@ -136,7 +123,7 @@ function planSubscriptions(
 }
 
 /** §14: channels that the client could not subscribe to by itself are dropped without a word. */
-function mayAskFor({ context, userId }: StreamingSession, name: string): boolean {
+function mayAskFor({ context, userId }: ConnectingClient, name: string): boolean {
   const { hub, settings } = context;
   try {
     const options = channelOptions(hub.namespaces, name);
@@ -152,24 +139,25 @@ function mayAskFor({ context, userId }: StreamingSession, name: string): boolean
 }
 
 function limitConnections(
-  { context, userId }: StreamingSession,
+  session: ConnectingClient,
   channels: number,
   userConnectionsMax: number | undefined,
 ): void {
-  const { hub, settings, metrics } = context;
+  const { context, userId } = session;
+  const { hub, settings } = context;
   if (channels > settings.channelLimit) {
-    metrics.count("limits_hit", { limit: "channel_limit" });
+    session.limitHit("channel_limit");
     throw new DisconnectError("channel_limit");
   }
   const limit = userConnectionsMax ?? settings.userConnectionLimit;
   if (limit > 0 && userId !== "" && hub.connectionsOf(userId) >= limit) {
-    metrics.count("limits_hit", { limit: "user_connection_limit" });
+    session.limitHit("user_connection_limit");
     throw new DisconnectError("connection_limit");
   }
 }
 
 /** §12: with `single_connection` the newest connection of a user is the only one. */
-function endOthers(session: StreamingSession): void {
+function endOthers(session: ConnectingClient): void {
   const { hub, settings } = session.context;
   const { enabled, singleConnection } = settings.personalChannel;
   if (!enabled || !singleConnection || session.userId === "") return;
@@ -182,7 +170,7 @@ function endOthers(session: StreamingSession): void {
 }
 
 async function subscribeAll(
-  session: StreamingSession,
+  session: ConnectingClient,
   plans: readonly SubscribePlan[],
 ): Promise<ReadonlyMap<string, SubscribeResult>> {
   const { clock } = session.context.runtime;

@@ -5,7 +5,7 @@ import type { StreamPosition } from "../../core/types.ts";
 import { serverChannelOptions } from "./channel-rules.ts";
 import { UNSUBSCRIBE_CODES } from "./errors.ts";
 import type { SubscribeRequest } from "./protocol.ts";
-import type { StreamingSession } from "./session.ts";
+import type { StreamingClient } from "./client.ts";
 import { channelOf, detailOf, plan, subscribeResult } from "./subscribe.ts";
 
 export interface ServerSubscription {
@@ -17,7 +17,7 @@ export interface ServerSubscription {
 
 /** Subscribes, and tells the client by a push. False: it holds the channel already, or as many as it may. */
 export async function subscribeFromServer(
-  session: StreamingSession,
+  session: StreamingClient,
   { name, grant, recoverSince, fromToken }: ServerSubscription,
 ): Promise<boolean> {
   const { connection, context } = session;
@@ -25,7 +25,7 @@ export async function subscribeFromServer(
   if (connection === undefined || connection.subscription(channelOf(name)) !== undefined)
     return false;
   if (connection.subscriptionCount >= context.settings.channelLimit) {
-    context.metrics.count("limits_hit", { limit: "channel_limit" });
+    session.limitHit("channel_limit");
     return false;
   }
   const options = serverChannelOptions(context.hub.namespaces, name);
@@ -52,7 +52,7 @@ export async function subscribeFromServer(
 
 /** Whether there was a subscription to end; the client is told by a push. */
 export async function unsubscribeFromServer(
-  session: StreamingSession,
+  session: StreamingClient,
   name: string,
 ): Promise<boolean> {
   if (!(await session.connection?.unsubscribe(channelOf(name)))) return false;
@@ -62,7 +62,7 @@ export async function unsubscribeFromServer(
 
 /** Whether a new token names exactly the channels that the connection has from its tokens (§3.4). */
 export function sameChannels(
-  session: StreamingSession,
+  session: StreamingClient,
   { subscriptions }: Pick<ConnectGrant, "subscriptions">,
 ): boolean {
   const held = channelsFromTokens(session);
@@ -74,7 +74,7 @@ export function sameChannels(
  * cannot be done the connection is to end, so that it comes back to the right ones: throws DisconnectError.
  */
 export async function changeChannels(
-  session: StreamingSession,
+  session: StreamingClient,
   { subscriptions }: Pick<ConnectGrant, "subscriptions">,
 ): Promise<void> {
   try {
@@ -86,13 +86,12 @@ export async function changeChannels(
     }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    const { connectionId: connection, context } = session;
-    context.onError(error, { connection, doing: "changing channels at a refresh" });
+    session.report(error, "changing channels at a refresh");
     throw new DisconnectError("insufficient_state");
   }
 }
 
-function channelsFromTokens({ connection }: StreamingSession): string[] {
+function channelsFromTokens({ connection }: StreamingClient): string[] {
   return [...(connection?.subscriptions() ?? [])]
     .filter((subscription) => detailOf(subscription).fromToken)
     .map(({ channel }) => channel.name);

@@ -2,7 +2,7 @@
  * One client's connection: the order of commands, answers and closes (centrifugo-protocol.md §3).
  * What single commands do is in connect.ts, subscribe.ts and commands.ts.
  */
-import type { HeldGrant } from "../../core/authority.ts";
+import type { ConnectGrant, HeldGrant } from "../../core/authority.ts";
 import {
   DisconnectError,
   HubError,
@@ -10,11 +10,11 @@ import {
   type HubErrorCode,
 } from "../../core/errors.ts";
 import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
-import type { GroupMember } from "../../core/fanout.ts";
 import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
-import type { Scheduled } from "../../core/schedule.ts";
 import type { ClientInfo, Frame, Payload } from "../../core/types.ts";
-import type { Session, Socket } from "../../transports/socket.ts";
+import type { Socket } from "../../transports/socket.ts";
+import { ClientSession } from "../session.ts";
+import type { ConnectingClient } from "./client.ts";
 import { runCommand } from "./commands.ts";
 import { connect } from "./connect.ts";
 import { DISCONNECTS, UNSUBSCRIBE_CODES, wireErrorOf } from "./errors.ts";
@@ -24,10 +24,10 @@ import {
   UncarriablePayload,
   type Codec,
   type Command,
+  type ConnectRequest,
   type Result,
   type WirePush,
 } from "./protocol.ts";
-import { RateLimit } from "../../core/rate-limit.ts";
 import type { StreamingContext } from "./settings.ts";
 import { handleSignal, type Signal } from "./signals.ts";
 import { channelOf, detailOf } from "./subscribe.ts";
@@ -43,46 +43,46 @@ export interface SessionRequest {
   readonly userId: string;
 }
 
-export type SessionState = "new" | "connecting" | "connected" | "refused" | "closed";
-
-export class StreamingSession implements Session, Subscriber, Scheduled {
-  readonly context: StreamingContext;
+export class StreamingSession
+  extends ClientSession<StreamingContext>
+  implements ConnectingClient, Subscriber
+{
+  readonly dialect = "streaming";
   readonly codec: Codec;
-  readonly socket: Socket;
-  readonly connectionId: string;
   /** Until it is connected, what the trusted header said. */
   userId: string;
   info?: Payload;
-  state: SessionState = "new";
   connection: Connection | undefined;
   held: HeldGrant | undefined;
-  /** The end of the credentials; undefined: never. */
-  expires: Deadline | undefined;
-  scheduledTick = 0;
-  readonly heartbeat: Heartbeat;
-  readonly #rate: RateLimit;
+  readonly #heartbeat: Heartbeat;
+  #state: "new" | "connecting" | "connected" | "refused" = "new";
+  #expires: Deadline | undefined;
   #closeAtMs: number;
 
   constructor(context: StreamingContext, socket: Socket, request: SessionRequest) {
-    this.context = context;
-    this.socket = socket;
+    const { settings, runtime } = context;
+    super(context, socket, settings.commandsPerSecondMax);
     this.userId = request.userId;
     this.codec = request.codec;
-    const { settings, runtime } = context;
-    const nowMs = runtime.clock.monotonicMs();
-    this.connectionId = runtime.random.uuid();
-    this.heartbeat = new Heartbeat(settings, request.framePings);
-    this.#rate = new RateLimit(settings.commandsPerSecondMax, nowMs);
-    this.#closeAtMs = nowMs + settings.staleCloseDelayMs;
+    this.#heartbeat = new Heartbeat(settings, request.framePings);
+    this.#closeAtMs = runtime.clock.monotonicMs() + settings.staleCloseDelayMs;
     this.reschedule();
   }
 
-  get dialect(): string {
-    return "streaming";
+  get connecting(): boolean {
+    return !this.over && this.#state === "connecting";
   }
 
-  get member(): GroupMember {
-    return this.socket.member;
+  get connected(): boolean {
+    return !this.over && this.#state === "connected";
+  }
+
+  get expires(): Deadline | undefined {
+    return this.#expires;
+  }
+
+  get framePings(): boolean {
+    return this.#heartbeat.framePings;
   }
 
   get encoder(): Encoder {
@@ -98,14 +98,13 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     return info === undefined ? { connectionId, userId } : { connectionId, userId, info };
   }
 
-  receive(frame: Frame): void | Promise<void> {
-    if (this.state === "closed" || this.state === "refused") return undefined;
+  protected handle(frame: Frame): void | Promise<void> {
     return this.#run(this.codec.decode(frame)[Symbol.iterator]());
   }
 
   /** Runs the commands of a frame one by one; a promise only when one of them needs to wait. */
   #run(commands: Iterator<Command>): void | Promise<void> {
-    while (!this.#isOver()) {
+    while (!this.over && this.#state !== "refused") {
       let id = 0;
       try {
         const next = commands.next();
@@ -129,35 +128,36 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     await this.#run(commands);
   }
 
-  #isOver(): boolean {
-    return this.state === "closed" || this.state === "refused";
-  }
-
   #handle({ id, request }: Command): void | Promise<void> {
     if (request === undefined) {
       // §1.4: neither id nor request is a pong; an id alone is nothing.
-      const expected = id === 0 && this.state === "connected" && this.heartbeat.pong();
+      const expected = id === 0 && this.connected && this.#heartbeat.pong();
       if (!expected) throw new DisconnectError("bad_request");
       this.reschedule();
       return undefined;
     }
-    const { metrics } = this.context;
-    metrics.count("commands", { dialect: "streaming", method: request.method });
-    if (this.state !== "connected" && request.method !== "connect") {
+    this.count("commands", { method: request.method });
+    if (!this.connected && request.method !== "connect") {
       throw new DisconnectError("bad_request");
     }
     if (request.method === "send") throw new DisconnectError("not_available");
     if (id === 0 || request.method === "ping") throw new DisconnectError("bad_request");
     this.#limitRate();
     if (request.method !== "connect") return this.#answer(id, runCommand(this, id, request));
-    if (this.state !== "new") throw new DisconnectError("bad_request");
-    return connect(this, id, request.params);
+    return this.#connect(id, request.params);
+  }
+
+  #connect(id: number, request: ConnectRequest): Promise<void> {
+    if (this.#state !== "new") throw new DisconnectError("bad_request");
+    this.#state = "connecting";
+    // What the server sends unasked waits behind the answer; behind a refusal it never comes.
+    this.member.hold();
+    return connect(this, id, request);
   }
 
   #limitRate(): void {
-    const verdict = this.#rate.take(this.context.runtime.clock.monotonicMs());
+    const verdict = this.takeCommand();
     if (verdict === "taken") return;
-    this.context.metrics.count("limits_hit", { limit: "commands_per_second_max" });
     if (verdict === "flooded") throw new DisconnectError("too_many_requests");
     throw new HubError("too_many_requests", "More commands than a connection may send");
   }
@@ -180,18 +180,14 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     }
     if (!(error instanceof HubError)) throw error;
     const wire = wireErrorOf(error, this.context.settings);
-    this.context.metrics.count("command_errors", { dialect: "streaming", code: `${wire.code}` });
-    if (error.code === "unavailable" || error.code === "internal") {
-      this.context.onError(error, { connection: this.connectionId, doing: "a command" });
-    }
-    this.context.onEvent("Command refused", {
-      ...{ connection: this.connectionId, code: wire.code, detail: error.message },
-    });
+    this.count("command_errors", { code: `${wire.code}` });
+    if (error.code === "unavailable") this.report(error, "a command");
+    this.tell("Command refused", { code: wire.code, detail: error.message });
     this.reply(id, { error: wire });
   }
 
   reply(id: number, result: Result): void {
-    if (this.state !== "closed") this.socket.send(this.codec.encodeReply(id, result));
+    if (!this.over) this.socket.send(this.codec.encodeReply(id, result));
   }
 
   push(push: WirePush): void {
@@ -200,53 +196,73 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
 
   /** Never before the connect answer: until then the socket is held. */
   send(frame: Frame): void {
-    if (this.state === "connected" || this.state === "connecting") this.member.push(frame);
+    if (this.connected || this.connecting) this.member.push(frame);
   }
 
-  /** The connect answer; what had to wait for it follows when the socket is released. */
-  connected(id: number, result: Result): void {
+  identify({ userId, info, expiresAtMs }: ConnectGrant): void {
+    this.userId = userId;
+    if (info !== undefined) this.info = info;
+    this.#expires = this.#deadlineAt(expiresAtMs);
+  }
+
+  enter(held: HeldGrant | undefined): void {
+    this.connection = this.context.hub.connect(this);
+    this.hold(held);
+  }
+
+  expireAt(epochMs: number | undefined): void {
+    this.#expires = this.#deadlineAt(epochMs);
+    this.reschedule();
+  }
+
+  #deadlineAt(epochMs: number | undefined): Deadline | undefined {
+    return epochMs === undefined ? undefined : deadlineAt(this.context.runtime.clock, epochMs);
+  }
+
+  /** The connect answer, and behind it what had to wait. */
+  accept(id: number, result: Result): void {
     this.reply(id, result);
-    this.state = "connected";
+    this.#state = "connected";
+    this.member.release();
     const { clock, random } = this.context.runtime;
-    this.heartbeat.start(clock.monotonicMs(), random.fraction());
+    this.#heartbeat.start(clock.monotonicMs(), random.fraction());
     this.#closeAtMs = Infinity;
     this.reschedule();
+    this.count("connections_opened");
   }
 
   /** The connect was answered with an error: nothing more is heard (§3.2). */
   refuse(id: number, error: HubError): void {
-    this.context.metrics.count("connections_refused", { dialect: "streaming" });
+    if (error.code === "unavailable") this.report(error, "connect");
+    this.aside("leaving its channels", this.connection?.close());
+    this.count("connections_refused");
     const wire = wireErrorOf(error, this.context.settings);
-    this.context.onEvent("Connect refused", {
-      ...{ connection: this.connectionId, code: wire.code, detail: error.message },
-    });
+    this.tell("Connect refused", { code: wire.code, detail: error.message });
     this.reply(id, { error: wire });
-    this.state = "refused";
+    this.#state = "refused";
     this.#closeAtMs = this.context.runtime.clock.monotonicMs() + REFUSED_CLOSE_DELAY_MS;
     this.reschedule();
   }
 
-  due(nowMs: number): void {
-    if (this.state === "closed") return;
+  protected onDue(nowMs: number): void {
     if (nowMs >= this.#closeAtMs) {
-      this.disconnect({ disconnect: this.state === "refused" ? "connection_closed" : "stale" });
+      this.disconnect({ disconnect: this.#state === "refused" ? "connection_closed" : "stale" });
       return;
     }
-    const beat = this.heartbeat.beat(nowMs, this.socket.lastReceivedMs);
+    const beat = this.#heartbeat.beat(nowMs, this.socket.lastReceivedMs);
     if (beat === "dead") return this.disconnect({ disconnect: "no_pong" });
     if (beat === "ping") this.#ping();
     this.#expire();
-    if (!this.#isOver() || this.state === "refused") this.reschedule();
   }
 
   #ping(): void {
-    if (this.heartbeat.framePings) this.socket.ping();
+    if (this.framePings) this.socket.ping();
     else this.socket.send(this.codec.ping);
   }
 
   #expire(): void {
     const { settings } = this.context;
-    if (this.#leftMs(this.expires) + settings.expiredCloseDelayMs <= 0) {
+    if (this.#leftMs(this.#expires) + settings.expiredCloseDelayMs <= 0) {
       return this.disconnect({ disconnect: "connection_expired" });
     }
     for (const subscription of this.connection?.subscriptions() ?? []) {
@@ -257,27 +273,20 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     }
   }
 
-  /** Sets the one deadline that is next: stale or refused close, ping or pong, the end of credentials. */
-  reschedule(): void {
-    const { runtime, schedule, settings } = this.context;
-    let leftMs = this.#leftMs(this.expires) + settings.expiredCloseDelayMs;
+  /** Stale or refused close, ping or pong, the end of credentials: what is next. */
+  protected nextDueMs(): number {
+    const { runtime, settings } = this.context;
+    let leftMs = this.#leftMs(this.#expires) + settings.expiredCloseDelayMs;
     for (const subscription of this.connection?.subscriptions() ?? []) {
       const subscriptionLeftMs = this.#leftMs(detailOf(subscription).expires);
       leftMs = Math.min(leftMs, subscriptionLeftMs + settings.expiredSubCloseDelayMs);
     }
     const expiryMs = runtime.clock.monotonicMs() + leftMs;
-    const nextMs = Math.min(this.#closeAtMs, this.heartbeat.nextMs, expiryMs);
-    if (nextMs === Infinity) schedule.clear(this);
-    else schedule.set(this, nextMs);
+    return Math.min(this.#closeAtMs, this.#heartbeat.nextMs, expiryMs);
   }
 
   #leftMs(deadline: Deadline | undefined): number {
     return deadline === undefined ? Infinity : leftOf(this.context.runtime.clock, deadline);
-  }
-
-  /** `atMs`: epoch milliseconds; undefined: never. */
-  expireAt(atMs: number | undefined): void {
-    this.expires = atMs === undefined ? undefined : deadlineAt(this.context.runtime.clock, atMs);
   }
 
   /** From now on the connection stands under this grant's labels; undefined: of an authority that has none. */
@@ -312,43 +321,11 @@ export class StreamingSession implements Session, Subscriber, Scheduled {
     return handleSignal(this, body as Signal);
   }
 
-  slow(): void {
-    this.context.metrics.count("limits_hit", { limit: "queue_max_size" });
-    this.disconnect({ disconnect: "slow" });
+  protected closeOf({ wire, disconnect }: Disconnect): { code: number; reason: string } {
+    return wire ?? DISCONNECTS[disconnect];
   }
 
-  failed(): void {
-    this.disconnect({ disconnect: "internal_error" });
-  }
-
-  shutdown(): void {
-    this.disconnect({ disconnect: "shutdown" });
-  }
-
-  /** `detail` is for the log. */
-  disconnect(reason: Disconnect, detail?: string): void {
-    if (this.state === "closed") return;
-    const { code, reason: text } = reason.wire ?? DISCONNECTS[reason.disconnect];
-    this.context.metrics.count("disconnects", { dialect: "streaming", code: `${code}` });
-    this.context.onEvent("Connection ended", { connection: this.connectionId, code, detail });
-    this.#end();
-    this.socket.close(code, text);
-  }
-
-  closed(): void {
-    if (this.state !== "closed") this.#end();
-  }
-
-  #end(): void {
-    this.state = "closed";
-    this.context.schedule.clear(this);
-    this.aside("leaving its channels", this.connection?.close());
-  }
-
-  /** Follows work that no command waits for. */
-  aside(doing: string, work: Promise<unknown> | undefined): void {
-    work?.catch((error: unknown) => {
-      this.context.onError(error, { connection: this.connectionId, doing });
-    });
+  protected leave(): Promise<void> | undefined {
+    return this.connection?.close();
   }
 }

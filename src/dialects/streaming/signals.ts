@@ -2,7 +2,7 @@
 import type { Revocation, SubscriptionGrant, SubscriptionOverride } from "../../core/authority.ts";
 import type { Payload, StreamPosition } from "../../core/types.ts";
 import { subscribeFromServer, unsubscribeFromServer } from "./server-side.ts";
-import type { StreamingSession } from "./session.ts";
+import type { StreamingClient } from "./client.ts";
 import { expiry } from "./subscribe.ts";
 
 /** Payloads as JSON data; bytes travel as base64. */
@@ -30,12 +30,9 @@ export type Signal =
   | Revocation;
 
 /** Whether it concerned the session. A promise settles once it took effect; it does not reject. Only a revocation concerns one that still connects. */
-export function handleSignal(
-  session: StreamingSession,
-  signal: Signal,
-): boolean | Promise<boolean> {
+export function handleSignal(session: StreamingClient, signal: Signal): boolean | Promise<boolean> {
   if (signal.do === "revoke") return revoke(session, signal);
-  if (session.state !== "connected") return false;
+  if (!session.connected) return false;
   switch (signal.do) {
     case "subscribe":
       return reported(session, "a server-side subscribe", subscribe(session, signal));
@@ -48,20 +45,20 @@ export function handleSignal(
 }
 
 async function reported(
-  session: StreamingSession,
+  session: StreamingClient,
   doing: string,
   work: Promise<boolean>,
 ): Promise<boolean> {
   try {
     return await work;
   } catch (error) {
-    session.context.onError(error, { connection: session.connectionId, doing });
+    session.report(error, doing);
     return false;
   }
 }
 
 function subscribe(
-  session: StreamingSession,
+  session: StreamingClient,
   {
     channel,
     info,
@@ -80,7 +77,7 @@ function subscribe(
   return subscribeFromServer(session, { name: channel, grant, recoverSince, fromToken: false });
 }
 
-async function unsubscribe(session: StreamingSession, name: string): Promise<boolean> {
+async function unsubscribe(session: StreamingClient, name: string): Promise<boolean> {
   const { connection } = session;
   if (connection === undefined) return false;
   const names =
@@ -90,7 +87,7 @@ async function unsubscribe(session: StreamingSession, name: string): Promise<boo
   return any;
 }
 
-function refresh(session: StreamingSession, signal: Extract<Signal, { do: "refresh" }>): void {
+function refresh(session: StreamingClient, signal: Extract<Signal, { do: "refresh" }>): void {
   const nowMs = session.context.runtime.clock.epochMs();
   const { expired, expiresAtMs = Infinity } = signal;
   if (expired || expiresAtMs <= nowMs) {
@@ -98,11 +95,10 @@ function refresh(session: StreamingSession, signal: Extract<Signal, { do: "refre
   }
   session.expireAt(signal.expiresAtMs);
   if (signal.info !== undefined) session.info = payloadFrom(signal.info);
-  session.reschedule();
   session.push({ refresh: expiry(signal.expiresAtMs, nowMs) });
 }
 
-function revoke(session: StreamingSession, { issuedBeforeMs, reason }: Revocation): boolean {
+function revoke(session: StreamingClient, { issuedBeforeMs, reason }: Revocation): boolean {
   if (session.held === undefined || session.held.issuedAtMs > issuedBeforeMs) return false;
   session.disconnect(reason);
   return true;

@@ -1,11 +1,25 @@
 /** Whether a socket that presented a token may wait for its task: the checks of task-tokens.md §5.1, in their order. */
+import { lastMinute } from "../../core/rates.ts";
 import type { TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
-import { lastMinute } from "./acceptance-window.ts";
 import { standsAlone, tellEverywhere, type Displacement } from "./displacement.ts";
-import type { TaskConnection } from "./session-connection.ts";
-import type { EndName } from "./session-ends.ts";
-import { TaskRecords, withToken, type TaskRecord } from "./task-store-record.ts";
+import type { EndName } from "./ends.ts";
+import { TaskRecords, withToken, type TaskRecord } from "./task-record.ts";
+
+/** A socket with a good token. */
+export interface Applicant {
+  readonly context: TasksContext;
+  readonly token: TaskToken;
+  readonly over: boolean;
+  /** Takes its place among the task's connections: from here on it hears what is said to them, on whichever node. */
+  reserve(): void;
+  /** It has its number: what displaces it takes effect. */
+  accepted(number: number): void;
+  /** The last steps: last message, deadline, first tick. */
+  join(acceptedMs: number): Promise<void>;
+  limitHit(limit: string): void;
+  report(error: unknown, doing: string): void;
+}
 
 /** The connection is ended with this. */
 export class Refusal extends Error {
@@ -22,8 +36,8 @@ export class Refusal extends Error {
  * Resolves once the connection was sent its first frame, or the client left. Throws a Refusal, or HubError `unavailable`; the
  * caller ends the connection then.
  */
-export async function accept(connection: TaskConnection, origin: string | null): Promise<void> {
-  const { context, token } = connection;
+export async function accept(applicant: Applicant, origin: string | null): Promise<void> {
+  const { context, token } = applicant;
   const { runtime, records: store, allowsOrigin } = context;
   const records = new TaskRecords(store, runtime.clock);
   if (runtime.clock.epochMs() >= token.expiresMs) throw new Refusal("token_expired");
@@ -32,33 +46,35 @@ export async function accept(connection: TaskConnection, origin: string | null):
   if (token.singleUse && (await records.isUsed(token))) throw new Refusal("token_expired");
   // No text of §5.6 speaks of origins: to this page the token is none.
   if (!allowsOrigin(origin)) throw new Refusal("invalid_token");
-  if (connection.closed) return;
-  requireRoom(context, token);
-  connection.reserve();
+  if (applicant.over) return;
+  requireRoom(applicant);
+  applicant.reserve();
   if (token.singleUse && !(await records.use(token))) throw new Refusal("token_expired");
   let taken: Taken | undefined;
   try {
-    taken = await takeNumber(connection, records);
+    taken = await takeNumber(applicant, records);
   } finally {
     if (token.singleUse && taken === undefined) await records.unuse(token);
   }
   if (taken === undefined) return;
-  connection.accepted(taken.number);
-  displaceOthers(connection, taken);
-  await connection.join(taken.acceptedMs);
+  applicant.accepted(taken.number);
+  displaceOthers(applicant, taken);
+  await applicant.join(taken.acceptedMs);
 }
 
 function requireUnrevoked({ revokedMs }: TaskRecord, { issuedMs }: TaskToken): void {
   if (issuedMs <= revokedMs) throw new Refusal("revoked");
 }
 
-function requireRoom({ sockets, settings, metrics }: TasksContext, { taskId }: TaskToken): void {
+function requireRoom(applicant: Applicant): void {
+  const { sockets, settings } = applicant.context;
+  const here = sockets.sizeOf(applicant.token.taskId);
   const limit =
     sockets.size >= settings.connectionsMax
-      ? "connections_max"
-      : sockets.sizeOf(taskId) >= settings.taskConnectionsMax && "task_connections_max";
+      ? "connection_limit"
+      : here >= settings.taskConnectionsMax && "task_connection_limit";
   if (limit === false) return;
-  metrics.count("limits_hit", { limit });
+  applicant.limitHit(limit);
   throw new Refusal("too_many_connections");
 }
 
@@ -70,24 +86,21 @@ interface Taken {
 }
 
 /**
- * One change of the task's record: a close that comes first refuses, one that comes later finds the connection. Undefined: the
+ * One change of the task's record: a close that comes first refuses, one that comes later finds the applicant. Undefined: the
  * client has left, and displaces nobody.
  */
-async function takeNumber(
-  connection: TaskConnection,
-  records: TaskRecords,
-): Promise<Taken | undefined> {
-  const { context, token } = connection;
-  const { settings, runtime, metrics } = context;
+async function takeNumber(applicant: Applicant, records: TaskRecords): Promise<Taken | undefined> {
+  const { context, token } = applicant;
+  const { settings, runtime } = context;
   const alone = standsAlone(token, settings);
   let taken: Taken | undefined;
   await records.update(token.taskId, (record) => {
-    if (connection.closed) return undefined;
+    if (applicant.over) return undefined;
     requireUnrevoked(record, token);
     const acceptedMs = runtime.clock.epochMs();
     const recent = lastMinute(record.acceptedMs, acceptedMs);
     if (recent.length >= settings.taskAcceptancesPerMinute) {
-      metrics.count("limits_hit", { limit: "task_acceptances_per_minute" });
+      applicant.limitHit("task_acceptances_per_minute");
       throw new Refusal("too_many_connections");
     }
     // Numbers rise with the time as well, so that they go on rising when the store has forgotten the last one.
@@ -104,14 +117,14 @@ async function takeNumber(
 }
 
 /** Those of this node have ended when it returns; those of others within the second that the control bus takes. */
-function displaceOthers(connection: TaskConnection, { number, displacing }: Taken): void {
-  const { context, token } = connection;
+function displaceOthers(applicant: Applicant, { number, displacing }: Taken): void {
+  const { context, token } = applicant;
   const { taskId } = token;
   const force = standsAlone(token, context.settings);
   const displacement: Displacement = { ask: "displace", below: number, force };
   for (const other of context.sockets.of(taskId)) other.displace(displacement);
   if (!displacing) return;
   tellEverywhere(context, taskId, displacement).catch((error: unknown) =>
-    connection.report(error, "displacing other connections"),
+    applicant.report(error, "displacing other connections"),
   );
 }

@@ -1,29 +1,9 @@
 /** Bounds on an app's JSON-RPC calls (task-tokens.md §5.9), on this node. */
-import type { CallRate, TasksSettings } from "./context.ts";
+import { KeyedBuckets, perSecond, TokenBucket } from "../../core/rates.ts";
+import type { TasksSettings } from "./settings.ts";
 
-/** `perSecond` calls, and `burst` at once. */
-class CallLimit {
-  readonly #intervalMs: number;
-  readonly #aheadMs: number;
-  /** When all calls so far would be through at an even pace. */
-  #throughAtMs = -Infinity;
-
-  constructor({ perSecond, burst }: CallRate) {
-    this.#intervalMs = 1000 / perSecond;
-    this.#aheadMs = (burst - 1) * this.#intervalMs;
-  }
-
-  /** 0: taken. Else the milliseconds until the next one may come. */
-  take(nowMs: number): number {
-    const waitMs = this.#throughAtMs - this.#aheadMs - nowMs;
-    if (waitMs > 0) return Math.ceil(waitMs);
-    this.#throughAtMs = Math.max(this.#throughAtMs, nowMs) + this.#intervalMs;
-    return 0;
-  }
-}
-
+/** Each answers 0 when the call may go on, else the milliseconds after which it may come again. */
 export interface CallRates {
-  /** Each answers 0 when the call may go on, else the milliseconds after which it may come again. */
   token(nowMs: number): number;
   invoke(nowMs: number): number;
   task(taskId: string, nowMs: number): number;
@@ -32,27 +12,15 @@ export interface CallRates {
 export function createCallRates(
   settings: Pick<TasksSettings, "tokenCalls" | "invokeCalls" | "taskInvokesPerSecond">,
 ): CallRates {
-  const tokens = new CallLimit(settings.tokenCalls);
-  const invokes = new CallLimit(settings.invokeCalls);
-  const perSecond = settings.taskInvokesPerSecond;
-  const taskRate = { perSecond, burst: perSecond };
-  // In the order of their last call. A task's limit is as new after a second, in which no more tasks than these can be called.
-  const tasks = new Map<string, CallLimit>();
-  const tasksMax = settings.invokeCalls.burst + settings.invokeCalls.perSecond;
+  const { tokenCalls, invokeCalls, taskInvokesPerSecond } = settings;
+  const tokens = new TokenBucket(perSecond(tokenCalls.perSecond, tokenCalls.burst), 0);
+  const invokes = new TokenBucket(perSecond(invokeCalls.perSecond, invokeCalls.burst), 0);
+  // A task's bucket is full again after a second, in which no more tasks than these can be called.
+  const tasks = new KeyedBuckets(invokeCalls.burst + invokeCalls.perSecond);
+  const taskRate = perSecond(taskInvokesPerSecond);
   return {
-    token: (now) => tokens.take(now),
-    invoke: (now) => invokes.take(now),
-    task(taskId, now) {
-      const limit = tasks.get(taskId) ?? new CallLimit(taskRate);
-      tasks.delete(taskId);
-      tasks.set(taskId, limit);
-      if (tasks.size > tasksMax) {
-        for (const oldest of tasks.keys()) {
-          tasks.delete(oldest);
-          break;
-        }
-      }
-      return limit.take(now);
-    },
+    token: (nowMs) => tokens.take(nowMs),
+    invoke: (nowMs) => invokes.take(nowMs),
+    task: (taskId, nowMs) => tasks.of(taskId, taskRate, nowMs).take(nowMs),
   };
 }

@@ -5,15 +5,7 @@
  */
 import type { TaskToken } from "./client-token.ts";
 import type { TaskMessage, TaskStream } from "./task-channel.ts";
-import type { TaskRecords } from "./task-store-record.ts";
-
-/** A task clock as a task's record notes it. */
-export interface ClockNote {
-  /** It holds while this is the newest message's sequence number. */
-  readonly afterSeq: number;
-  /** Epoch milliseconds; null: there is none. */
-  readonly deadlineMs: number | null;
-}
+import type { ClockNote, TaskRecords } from "./task-record.ts";
 
 /** Epoch milliseconds, perhaps past; undefined: the clock is not set. */
 export function taskClock(

@@ -1,8 +1,10 @@
 /** Who makes way for a newer connection of its task (task-tokens.md §5.4, §5.8), and what is said to a task's connections on all nodes. */
+import type { Hub } from "../../core/hub.ts";
 import type { Reached } from "../../core/types.ts";
+import type { SessionServices } from "../dialect.ts";
 import type { TaskToken } from "./client-token.ts";
-import type { TasksContext, TasksSettings } from "./context.ts";
-import { TELL_AGAIN_MAX, TELL_AGAIN_MS } from "./session-limits.ts";
+import { TELL_AGAIN_MAX, TELL_AGAIN_MS } from "./limits.ts";
+import type { TasksSettings } from "./settings.ts";
 import { labelOf } from "./task-channel.ts";
 
 export interface Displacement {
@@ -35,7 +37,7 @@ export function isDisplaced(
   return connection.number < below && (force || connection.alone);
 }
 
-type Node = Pick<TasksContext, "hub" | "runtime" | "onError">;
+type Node = { readonly hub: Hub } & Pick<SessionServices, "runtime" | "onError">;
 
 /**
  * Tells the task's connections on all nodes. Resolves with those that it concerned, of the nodes that answered in time;

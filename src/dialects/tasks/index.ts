@@ -3,7 +3,7 @@ import type { SocketRoute } from "../../transports/socket.ts";
 import type { Dialect } from "../dialect.ts";
 import type { TasksContext } from "./context.ts";
 import { createRpcRoutes, type RpcRoutesOptions } from "./http.ts";
-import { SOCKET_MESSAGE_BYTES_MAX } from "./session-limits.ts";
+import { SOCKET_MESSAGE_BYTES_MAX } from "./limits.ts";
 import { tasksOpenApi } from "./openapi.ts";
 import { TasksSession } from "./session.ts";
 

@@ -2,7 +2,8 @@
 import type { JsonView } from "../../core/json-text.ts";
 import type { CallRates } from "./call-rates.ts";
 import { TOKEN_ID_BYTES, type TaskToken } from "./client-token.ts";
-import type { TasksContext, TasksSettings } from "./context.ts";
+import type { TasksContext } from "./context.ts";
+import type { TasksSettings } from "./settings.ts";
 import { invalidParam, RpcError } from "./errors.ts";
 import { MESSAGE_BYTES_MAX, SINGLE_USE_MINUTES } from "./limits.ts";
 import { readParams, usesOtherTaskName, type MethodName, type Result } from "./schema.ts";

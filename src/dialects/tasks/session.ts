@@ -1,95 +1,325 @@
-/** One client's socket: the wait for its first frame, its authentication, and then its connection (task-tokens.md §5.1). */
-import { HubError } from "../../core/errors.ts";
-import type { Scheduled } from "../../core/schedule.ts";
-import type { Frame } from "../../core/types.ts";
-import type { Session, Socket } from "../../transports/socket.ts";
-import { accept, Refusal } from "./acceptance.ts";
+/**
+ * One client's socket (task-tokens.md §5): the wait for its first frame, its acceptance (`acceptance.ts`), and then its task's messages,
+ * ticks and end. What it is sent before it has joined its task's stream waits, so that the replayed message comes first.
+ */
+import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
+import { HubError, type Disconnect, type HubErrorCode } from "../../core/errors.ts";
+import type { Connection, Encoder, Subscribed, Subscriber, Subscription } from "../../core/hub.ts";
+import { MinuteBound } from "../../core/rates.ts";
+import type { Frame, Push } from "../../core/types.ts";
+import type { Socket } from "../../transports/socket.ts";
+import { ClientSession, type Close } from "../session.ts";
+import { accept, Refusal, type Applicant } from "./acceptance.ts";
+import type { TaskToken } from "./client-token.ts";
 import type { SessionRequest, TasksContext } from "./context.ts";
-import { parseFirstFrame } from "./first-frame.ts";
-import { TaskConnection } from "./session-connection.ts";
-import { endSocket, type EndName } from "./session-ends.ts";
+import { connectionDeadline, messageClock } from "./deadlines.ts";
+import { isDisplaced, standsAlone, type Displacement, type TaskSignal } from "./displacement.ts";
+import { DISCONNECT_ENDS, ENDS, type End, type EndName } from "./ends.ts";
+import {
+  errorFrame,
+  formatTicks,
+  messageFrame,
+  parseFirstFrame,
+  tickFrame,
+  type FirstFrame,
+} from "./frames.ts";
+import { CLIENT_FRAME_BYTES_MAX, CLIENT_FRAMES_PER_MINUTE, EARLY_MESSAGES_MAX } from "./limits.ts";
+import type { TaskSocket } from "./sockets.ts";
+import {
+  channelOf,
+  labelOf,
+  messageOf,
+  streamOf,
+  taskEncoder,
+  type TaskMessage,
+  type TaskStream,
+} from "./task-channel.ts";
+import { TaskRecords } from "./task-record.ts";
+import { Timetable } from "./timetable.ts";
 
-export class TasksSession implements Session, Scheduled {
-  scheduledTick = 0;
-  readonly #context: TasksContext;
-  readonly #socket: Socket;
+/** From its first frame on: a token that is good, and what came with it. */
+interface Admitted {
+  readonly token: TaskToken;
+  readonly wish: FirstFrame;
+}
+
+export class TasksSession
+  extends ClientSession<TasksContext>
+  implements Subscriber, Applicant, TaskSocket
+{
+  readonly dialect = "tasks";
+  readonly userId = "";
   readonly #request: SessionRequest;
-  #connection: TaskConnection | undefined;
-  #closed = false;
+  readonly #firstFrameByMs: number;
+  #admitted: Admitted | undefined;
+  #connection: Connection | undefined;
+  /** From the acceptance on; 0 before. */
+  #number = 0;
+  /** Displacements by others that came before the number was known. */
+  #displacements: Displacement[] | undefined;
+  /** Messages that came before the stream was joined. */
+  #early: TaskMessage[] | undefined;
+  /** Both from the joining on. */
+  #deadline: Deadline | undefined;
+  #timetable: Timetable | undefined;
+  #frames: MinuteBound | undefined;
 
   constructor(context: TasksContext, socket: Socket, request: SessionRequest) {
-    this.#context = context;
-    this.#socket = socket;
+    // Frames are bounded per minute (§5.6).
+    super(context, socket, 0);
+    const { runtime, settings } = context;
     this.#request = request;
-    const { runtime, schedule, settings, metrics } = context;
-    metrics.count("connections_opened", { dialect: "tasks" });
-    schedule.set(this, runtime.clock.monotonicMs() + settings.authenticationTimeoutMs);
+    this.#firstFrameByMs = runtime.clock.monotonicMs() + settings.authenticationTimeoutMs;
+    this.count("connections_opened");
+    this.tell("Connection opened", { address: request.address });
+    this.reschedule();
+  }
+
+  get encoder(): Encoder {
+    return taskEncoder;
+  }
+
+  get token(): TaskToken {
+    if (this.#admitted === undefined) throw new Error("No token was shown yet");
+    return this.#admitted.token;
   }
 
   /** While an authentication is under way the transport holds back what follows. */
-  receive(frame: Frame): void | Promise<void> {
-    if (this.#connection !== undefined) return this.#connection.receive(frame);
-    return this.#closed ? undefined : this.#authenticate(frame);
+  protected handle(frame: Frame): void | Promise<void> {
+    return this.#admitted === undefined ? this.#authenticate(frame) : this.#ignore(frame);
   }
 
   #authenticate(frame: Frame): void | Promise<void> {
-    const { schedule, sockets, runtime, tokens, publicId } = this.#context;
+    const { sockets, runtime, tokens, publicId } = this.context;
     const { address, origin } = this.#request;
     const nowMs = runtime.clock.monotonicMs();
-    schedule.clear(this);
-    if (!sockets.mayAuthenticate(address, nowMs)) return this.#end("too_many_connections");
+    if (!sockets.mayAuthenticate(address, nowMs)) return this.#refuse("too_many_connections");
     const wish = parseFirstFrame(frame);
-    if (wish === undefined) return this.#end("bad_request");
+    if (wish === undefined) return this.#refuse("bad_request");
     const token = tokens.open(wish.clientToken);
     if (token === undefined || token.publicId !== publicId) {
       sockets.failed(address, nowMs);
-      return this.#end("invalid_token");
+      return this.#refuse("invalid_token");
     }
-    const connection = new TaskConnection(this.#context, this.#socket, { token, wish });
-    this.#connection = connection;
-    return accept(connection, origin).catch((error: unknown) => {
-      if (error instanceof Refusal) return this.#refuse(connection, error.end);
+    this.#admitted = { token, wish };
+    this.#early = [];
+    this.reschedule();
+    return accept(this, origin).catch((error: unknown) => {
+      if (error instanceof Refusal) return this.#refuse(error.end);
       if (!(error instanceof HubError)) throw error;
-      connection.report(error, "accepting a connection");
-      return connection.end("internal");
+      this.report(error, "accepting a connection");
+      return this.endAs("internal");
     });
   }
 
-  #refuse(connection: TaskConnection, end: EndName): void {
-    this.#context.metrics.count("connections_refused", { dialect: "tasks" });
-    this.#context.onEvent("refused", { connection: connection.connectionId, reason: end });
-    connection.end(end);
+  #refuse(end: EndName): void {
+    if (this.over) return;
+    this.count("connections_refused");
+    this.tell("Connect refused", { address: this.#request.address, detail: end });
+    this.endAs(end);
   }
 
-  due(): void {
-    this.#end("authentication_timeout");
+  /** §5.6: ignored, unless there are too many of them, or too large ones. */
+  #ignore(frame: Frame): void {
+    const bytes = typeof frame === "string" ? Buffer.byteLength(frame) : frame.byteLength;
+    const nowMs = this.context.runtime.clock.monotonicMs();
+    this.#frames ??= new MinuteBound(CLIENT_FRAMES_PER_MINUTE);
+    if (bytes > CLIENT_FRAME_BYTES_MAX || !this.#frames.take(nowMs)) this.endAs("bad_request");
   }
 
-  slow(): void {
-    this.#context.metrics.count("limits_hit", { limit: "buffered_bytes_max" });
-    this.#end("slow_consumer");
+  get #alone(): boolean {
+    return standsAlone(this.token, this.context.settings);
   }
 
-  failed(): void {
-    this.#end("internal");
+  reserve(): void {
+    const { hub, sockets } = this.context;
+    const { taskId } = this.token;
+    sockets.add(taskId, this);
+    this.#connection = hub.connect(this);
+    this.#connection.label(labelOf(taskId));
   }
 
-  shutdown(): void {
-    this.#end("restart");
+  accepted(number: number): void {
+    this.#number = number;
+    for (const displacement of this.#displacements ?? []) this.displace(displacement);
+    this.#displacements = undefined;
   }
 
-  #end(name: EndName): void {
-    if (this.#connection !== undefined) return this.#connection.end(name);
-    if (this.#closed) return;
-    this.closed();
-    const { metrics, onEvent } = this.#context;
-    onEvent("refused", { address: this.#request.address, reason: name });
-    endSocket(this.#socket, name, { ticks: "", metrics });
+  displace(displacement: Displacement): boolean {
+    if (this.over) return false;
+    if (this.#number === 0) (this.#displacements ??= []).push(displacement);
+    else if (isDisplaced({ number: this.#number, alone: this.#alone }, displacement)) {
+      this.endAs("replaced");
+      return true;
+    }
+    return false;
   }
 
-  closed(): void {
-    this.#closed = true;
-    this.#context.schedule.clear(this);
-    this.#connection?.left();
+  async join(acceptedMs: number): Promise<void> {
+    let stream: TaskStream | undefined;
+    const joined = (subscribed: Subscribed): void => {
+      stream = streamOf(subscribed);
+    };
+    const options = { encoder: taskEncoder, replayNewest: 1 };
+    await this.#connection?.subscribe(channelOf(this.token.taskId), options, joined);
+    if (this.over || stream === undefined) return;
+    const { records, runtime } = this.context;
+    const deadlineMs = await connectionDeadline(
+      new TaskRecords(records, runtime.clock),
+      this.token,
+      { acceptedMs, stream },
+    );
+    if (!this.over) this.#begin(stream, deadlineMs);
+  }
+
+  #begin({ last }: TaskStream, deadlineMs: number): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    const { runtime, settings } = this.context;
+    this.#deadline = deadlineAt(runtime.clock, deadlineMs);
+    const tickSeconds = this.#admitted?.wish.tickSeconds;
+    this.#timetable = new Timetable({
+      nowMs: runtime.clock.monotonicMs(),
+      tickMs: tickSeconds === undefined ? settings.tickIntervalMs : tickSeconds * 1000,
+      pingMs: settings.pingIntervalMs,
+      pongTimeoutMs: settings.pongTimeoutMs,
+      standsAlone: this.#alone,
+      random: runtime.random,
+    });
+    const replayed = last !== undefined && this.#isOwed(last);
+    if (replayed) this.#sendMessage(last, true);
+    for (const message of early) this.#receive(message);
+    if (this.over) return;
+    // A message counts as a tick.
+    if (this.#remainingMs() <= 0) return this.endAs("timeout");
+    if (!replayed && early.length === 0) this.socket.send(tickFrame(this.#ticks()));
+    this.reschedule();
+  }
+
+  /** §5.3. One that was sent behind this token is owed even where the two raced, and it was sent as nobody's to keep. */
+  #isOwed({ keptUntilMs, sentMs }: TaskMessage): boolean {
+    if (!this.token.sendOfflineMessage) return false;
+    return keptUntilMs > this.context.runtime.clock.epochMs() || sentMs > this.token.issuedMs;
+  }
+
+  /** The hub's: a message of the task. */
+  send(_frame: Frame, push: Push): void {
+    if (this.over || push.type !== "publication") return;
+    const message = messageOf(push.publication);
+    if (this.#early === undefined) this.#receive(message);
+    else if (this.#early.length < EARLY_MESSAGES_MAX) this.#early.push(message);
+    // Its store is away for so long that it has to begin again.
+    else this.endAs("internal");
+  }
+
+  #receive(message: TaskMessage): void {
+    if (this.over) return;
+    const { clock } = this.context.runtime;
+    this.#deadline = deadlineAt(clock, messageClock(message, clock.epochMs()));
+    this.#sendMessage(message, false);
+    if (!this.over) this.reschedule();
+  }
+
+  #sendMessage({ message, seq, newTimeoutMs }: TaskMessage, replay: boolean): void {
+    const completed = newTimeoutMs === 0;
+    const ticks = completed ? formatTicks(0) : this.#ticks();
+    const extended = this.#admitted?.wish.extended === true ? { extended: { seq, replay } } : {};
+    this.socket.send(messageFrame({ ticks, message, completed, ...extended }));
+    if (completed) this.endAs("completed");
+  }
+
+  signal(body: unknown): boolean {
+    if (this.over) return false;
+    const signal = body as TaskSignal;
+    switch (signal.ask) {
+      case "count":
+        return this.#timetable !== undefined;
+      case "displace":
+        return this.displace(signal);
+      case "revoke":
+        if (this.token.issuedMs > signal.issuedUpToMs) return false;
+        this.endAs("revoked");
+        return true;
+    }
+  }
+
+  protected onDue(nowMs: number): void {
+    const timetable = this.#timetable;
+    if (timetable === undefined) {
+      if (this.#admitted === undefined) this.#refuse("authentication_timeout");
+      return;
+    }
+    if (this.#remainingMs() <= 0) return this.endAs("timeout");
+    for (const duty of timetable.take(nowMs, this.socket.lastReceivedMs)) {
+      if (duty === "tick") this.#tick();
+      else if (duty === "ping") this.socket.ping();
+      else if (duty === "check_newest") this.#checkNewest();
+      else return this.endAs("no_pong");
+    }
+  }
+
+  /** While it is being accepted nothing is: the store's own limits hold. */
+  protected nextDueMs(): number {
+    if (this.#admitted === undefined) return this.#firstFrameByMs;
+    if (this.#timetable === undefined) return Infinity;
+    const deadlineMs = this.context.runtime.clock.monotonicMs() + this.#remainingMs();
+    return Math.min(this.#timetable.nextMs, deadlineMs);
+  }
+
+  /** A client that does not take what it is sent is not sent ticks as well. */
+  #tick(): void {
+    const frame = tickFrame(this.#ticks());
+    const { bufferedBytesMax } = this.context.settings;
+    if (this.socket.bufferedBytes + frame.length <= bufferedBytesMax) this.socket.send(frame);
+  }
+
+  /** §5.8: for when it was not told of a newer connection. */
+  #checkNewest(): void {
+    const { records, runtime } = this.context;
+    const looking = new TaskRecords(records, runtime.clock).get(this.token.taskId);
+    this.aside(
+      "looking for a newer connection",
+      looking.then((record) => {
+        if (record !== undefined && record.newest > this.#number) this.endAs("replaced");
+      }),
+    );
+  }
+
+  #remainingMs(): number {
+    return this.#deadline === undefined ? 0 : leftOf(this.context.runtime.clock, this.#deadline);
+  }
+
+  /** Empty until the connection knows its deadline. */
+  #ticks(): string {
+    return this.#timetable === undefined ? "" : formatTicks(this.#remainingMs());
+  }
+
+  dropped(_subscription: Subscription, _code: HubErrorCode): void {
+    // What was missed is gone but for what is kept, which it is given when it comes back.
+    this.endAs("internal");
+  }
+
+  override disconnect(reason: Disconnect, detail?: string): void {
+    if (reason.wire === undefined) this.endAs(DISCONNECT_ENDS[reason.disconnect]);
+    else super.disconnect(reason, detail);
+  }
+
+  protected closeOf({ wire, disconnect }: Disconnect): Close {
+    const { code } = ENDS[DISCONNECT_ENDS[disconnect]];
+    return wire ?? { code, reason: disconnect };
+  }
+
+  /** With the last frame, where this end has one. */
+  endAs(name: EndName): void {
+    if (this.over) return;
+    const { code, error }: End = ENDS[name];
+    if (error !== undefined) this.socket.send(errorFrame(error, this.#ticks()));
+    this.end({ code, reason: error ?? name.replaceAll("_", " ") });
+  }
+
+  protected leave(): Promise<void> | undefined {
+    if (this.#connection === undefined) return undefined;
+    this.context.sockets.delete(this.token.taskId, this);
+    return this.#connection.close();
   }
 }

@@ -5,7 +5,7 @@
 import type { HistoryLimits } from "../../core/engine.ts";
 import type { Encoder, Hub, Subscribed } from "../../core/hub.ts";
 import type { Channel, NewPublication, Publication } from "../../core/types.ts";
-import { SEQUENCE_KEPT_MS } from "./session-limits.ts";
+import { SEQUENCE_KEPT_MS } from "./limits.ts";
 
 export interface TaskMessage {
   readonly seq: number;

@@ -1,17 +1,70 @@
-/** What the JSON-RPC methods do to a task (task-tokens.md §4.5 to §4.7, §5.2, §5.3): its record, its stream, its connections. */
-import { IDEMPOTENCY_TTL_MS } from "../../core/engine.ts";
+/**
+ * What the JSON-RPC methods do to a task (task-tokens.md §3, §4.5 to §4.7, §5.2, §5.3): its record, its stream, its connections. Ids are
+ * genuine and in lower case by then, and values within their ranges.
+ */
+import { IDEMPOTENCY_TTL_MS, type Records } from "../../core/engine.ts";
+import type { Hub } from "../../core/hub.ts";
+import type { SessionServices } from "../dialect.ts";
 import type { TaskToken } from "./client-token.ts";
-import type { TasksContext } from "./context.ts";
 import { noteOnIssue, taskClock } from "./deadlines.ts";
 import { countConnections, tellEverywhere } from "./displacement.ts";
-import { UNKEPT_MESSAGE_MS, UNKNOWN_TASK_RETENTION_MS } from "./session-limits.ts";
+import { UNKEPT_MESSAGE_MS, UNKNOWN_TASK_RETENTION_MS } from "./limits.ts";
+import type { TasksSettings } from "./settings.ts";
 import { channelOf, limitsOf, readStream, toPublication } from "./task-channel.ts";
-import { TaskRecords, withToken, type TaskRecord } from "./task-store-record.ts";
-import type { Invocation, Invoked, TaskStore } from "./tasks.ts";
+import { TaskRecords, withToken, type TaskRecord } from "./task-record.ts";
 
-type Parts = Pick<TasksContext, "hub" | "records" | "settings" | "runtime" | "onError">;
+/** All throw HubError `unavailable` when the engine cannot do it now. */
+export interface TaskStore {
+  /**
+   * A token was made and is about to be answered (§4.5): its wish to retain messages and its life are remembered for the task
+   * (§5.3), and a task clock that has run out is cleared (§5.2). Resolves once that is durable, with the token as it is to be
+   * sealed: its `issuedMs` is later than the task's last close, also within one millisecond.
+   */
+  issue(token: TaskToken): Promise<TaskToken>;
+  /** §4.6. Resolves once the message is recorded and handed to the bus. */
+  invoke(invocation: Invocation): Promise<Invoked>;
+  /** §4.7: ends the connections with 4504, forgets message and clock, and refuses every token issued up to now. */
+  close(taskId: string): Promise<void>;
+  /** §4.7. Of a task that nothing is known of: no connections, nothing retained. */
+  status(taskId: string): Promise<TaskStatus>;
+}
 
-export function createTaskStore(parts: Parts): TaskStore {
+export interface Invocation {
+  readonly taskId: string;
+  /** As it came, and as connections are to receive it. */
+  readonly message: string;
+  /** 0: the last message; connections end behind it. */
+  readonly newTimeoutMs: number;
+  /** A repeat for the same task within 5 minutes answers the first result and sends nothing. */
+  readonly idempotencyKey?: string;
+  /** Whether to count the sockets that it reaches, which asks all nodes. */
+  readonly report: boolean;
+}
+
+export interface Invoked {
+  /** Sockets reached so far. Absent when it was not asked for, and for a repeat of such a call. */
+  readonly delivered?: number;
+  /** Whether the message is kept for later connections. */
+  readonly retained: boolean;
+}
+
+export interface TaskStatus {
+  readonly connections: number;
+  /** The last message was final. */
+  readonly completed: boolean;
+  readonly retained: boolean;
+  readonly lastMessageAtMs?: number;
+  /** Milliseconds left on the task clock; 0 when it has run out. Absent without one. */
+  readonly expiresInMs?: number;
+}
+
+export type TaskStoreParts = {
+  readonly hub: Hub;
+  readonly records: Records;
+  readonly settings: TasksSettings;
+} & Pick<SessionServices, "runtime" | "onError">;
+
+export function createTaskStore(parts: TaskStoreParts): TaskStore {
   const { hub, records: store, settings, runtime } = parts;
   const { clock } = runtime;
   const records = new TaskRecords(store, clock);

@@ -212,7 +212,7 @@ describe("§12: the personal channel", () => {
         connect: { client: client.id, version },
       });
       expect(server.logged).toContainEqual(
-        expect.objectContaining({ msg: "Personal channel left out", connection: client.id }),
+        expect.objectContaining({ msg: "Channel left out", connection: client.id }),
       );
     },
   );

@@ -174,8 +174,8 @@ test("the log says at level debug why a socket was refused, and nothing of its t
   await refusal(server, { ClientToken: clientToken });
   await refusal(server, { ClientToken: "AAAA" });
   await refusal(server, "{");
-  const refused = server.logged.filter(({ msg }) => msg === "refused");
-  expect(refused.map(({ dialect, reason }) => [dialect, reason])).toEqual([
+  const refused = server.logged.filter(({ msg }) => msg === "Connect refused");
+  expect(refused.map(({ dialect, detail }) => [dialect, detail])).toEqual([
     ["tasks", "token_expired"],
     ["tasks", "invalid_token"],
     ["tasks", "bad_request"],

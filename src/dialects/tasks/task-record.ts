@@ -6,9 +6,15 @@ import type { Records } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
 import type { Clock } from "../../core/runtime.ts";
 import type { TaskToken } from "./client-token.ts";
-import type { ClockNote } from "./deadlines.ts";
-import { MINUTES_MAX } from "./limits.ts";
-import { RECORD_ATTEMPTS_MAX } from "./session-limits.ts";
+import { MINUTES_MAX, RECORD_ATTEMPTS_MAX } from "./limits.ts";
+
+/** A task clock as a task's record notes it. */
+export interface ClockNote {
+  /** It holds while this is the newest message's sequence number. */
+  readonly afterSeq: number;
+  /** Epoch milliseconds; null: there is none. */
+  readonly deadlineMs: number | null;
+}
 
 export interface TaskRecord {
   /** Expiry of the token that lives longest; 0: none is known. */

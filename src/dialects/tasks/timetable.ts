@@ -1,6 +1,6 @@
 /** When a connection is due for a tick, a ping, a missing pong or a look at the newest connection (task-tokens.md §5.4 to §5.6, §5.8). */
 import type { Random } from "../../core/runtime.ts";
-import { NEWEST_CHECK_MS } from "./session-limits.ts";
+import { NEWEST_CHECK_MS } from "./limits.ts";
 
 export interface TimetableOptions {
   readonly nowMs: number;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { FAILING_ADDRESSES_MAX } from "./session-limits.ts";
-import { createTaskSockets } from "./session-sockets.ts";
+import { FAILING_ADDRESSES_MAX } from "./limits.ts";
+import { createTaskSockets } from "./sockets.ts";
 
 test("an address that failed too often waits until its failures are a minute old", () => {
   const sockets = createTaskSockets({ failedAuthenticationsPerMinute: 2 });

@@ -1,15 +1,17 @@
 import { expect, test } from "bun:test";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "../core/rates.ts";
+import { endpointRate } from "./lane.ts";
 
 /** Moments at which messages go out when there is always one to send, over so many seconds. */
 function sent(perSecond: number, seconds: number): number[] {
-  const bucket = new TokenBucket(0);
+  const bucket = new TokenBucket(endpointRate(1), 0);
+  bucket.rate = endpointRate(perSecond);
   const moments: number[] = [];
   for (let nowMs = 0; nowMs < seconds * 1000;) {
-    const available = bucket.available(perSecond, nowMs);
+    const available = bucket.whole(nowMs);
     for (let index = 0; index < available; index += 1) moments.push(nowMs);
-    bucket.take(available);
-    nowMs += Math.max(0.001, bucket.waitMs(perSecond));
+    bucket.charge(nowMs, available);
+    nowMs += Math.max(0.001, bucket.waitMs(nowMs));
   }
   return moments;
 }
@@ -32,8 +34,10 @@ test.each([
 });
 
 test("time without messages saves up no more than the burst", () => {
-  const bucket = new TokenBucket(0);
-  expect(bucket.available(5, 3_600_000)).toBe(1);
-  expect(bucket.available(1000, 3_600_000 + 10)).toBe(10);
-  expect(bucket.available(1000, 7_200_000)).toBe(10);
+  const bucket = new TokenBucket(endpointRate(1), 0);
+  bucket.rate = endpointRate(5);
+  expect(bucket.whole(3_600_000)).toBe(1);
+  bucket.rate = endpointRate(1000);
+  expect(bucket.whole(3_600_000 + 10)).toBe(10);
+  expect(bucket.whole(7_200_000)).toBe(10);
 });

@@ -1,8 +1,5 @@
 /** Every way a connection ends, with its error text and close code (task-tokens.md §5.6). */
 import type { DisconnectCode } from "../../core/errors.ts";
-import type { Metrics } from "../../core/metrics.ts";
-import type { Socket } from "../../transports/socket.ts";
-import { errorFrame } from "./frames.ts";
 
 export interface End {
   /** RFC 6455 or private close code; 4000 to 4499 advise to reconnect, 4500 to 4999 forbid it. */
@@ -54,15 +51,3 @@ export const DISCONNECT_ENDS = {
   not_available: "internal",
   too_many_errors: "bad_request",
 } as const satisfies Record<DisconnectCode, EndName>;
-
-/** The last frame, where this end has one, and the close. `ticks` is empty before the connection was accepted. */
-export function endSocket(
-  socket: Socket,
-  name: EndName,
-  { ticks, metrics }: { readonly ticks: string; readonly metrics: Metrics },
-): void {
-  const { code, error }: End = ENDS[name];
-  metrics.count("disconnects", { dialect: "tasks", code: `${code}` });
-  if (error !== undefined) socket.send(errorFrame(error, ticks));
-  socket.close(code, error ?? name.replaceAll("_", " "));
-}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createTestRuntime } from "../../../test/support/runtime.ts";
-import { Timetable, type Duty } from "./deadlines-timetable.ts";
+import { Timetable, type Duty } from "./timetable.ts";
 
 const { random } = createTestRuntime(7);
 const base = { nowMs: 0, tickMs: 2000, pingMs: 25_000, pongTimeoutMs: 10_000, random };

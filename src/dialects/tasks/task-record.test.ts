@@ -3,8 +3,8 @@ import { createTestRuntime } from "../../../test/support/runtime.ts";
 import { TASK, taskToken } from "../../../test/support/task-nodes.ts";
 import { createEmbeddedEngine } from "../../engines/embedded/index.ts";
 import type { Records } from "../../core/engine.ts";
-import { RECORD_ATTEMPTS_MAX } from "./session-limits.ts";
-import { TaskRecords, withToken } from "./task-store-record.ts";
+import { RECORD_ATTEMPTS_MAX } from "./limits.ts";
+import { TaskRecords, withToken } from "./task-record.ts";
 
 async function store() {
   const runtime = createTestRuntime();

@@ -1,17 +1,23 @@
 /** What the sessions of one app and node know of each other: who waits for which task, and which addresses fail to authenticate. */
 import { MultiMap } from "../../core/multi-map.ts";
-import { MinuteBound } from "./acceptance-window.ts";
-import { FAILING_ADDRESSES_MAX } from "./session-limits.ts";
-import type { TaskConnection } from "./session-connection.ts";
+import { MinuteBound } from "../../core/rates.ts";
+import type { Displacement } from "./displacement.ts";
+import { FAILING_ADDRESSES_MAX } from "./limits.ts";
+
+/** A socket that waits for its task, or is about to. */
+export interface TaskSocket {
+  /** Whether it ends, for a newer one. */
+  displace(displacement: Displacement): boolean;
+}
 
 export interface TaskSockets {
   /** Accepted or about to be. */
   readonly size: number;
   sizeOf(taskId: string): number;
-  add(taskId: string, connection: TaskConnection): void;
-  delete(taskId: string, connection: TaskConnection): void;
+  add(taskId: string, socket: TaskSocket): void;
+  delete(taskId: string, socket: TaskSocket): void;
   /** A copy. */
-  of(taskId: string): readonly TaskConnection[];
+  of(taskId: string): readonly TaskSocket[];
   /** §5.9: whether the address may try another token. */
   mayAuthenticate(address: string, nowMs: number): boolean;
   /** It sent a token that was none. */
@@ -26,7 +32,7 @@ export interface TaskSocketsOptions {
 export function createTaskSockets({
   failedAuthenticationsPerMinute,
 }: TaskSocketsOptions): TaskSockets {
-  const byTask = new MultiMap<TaskConnection>();
+  const byTask = new MultiMap<TaskSocket>();
   // The address that failed first comes first.
   const failures = new Map<string, MinuteBound>();
   let size = 0;
@@ -35,12 +41,12 @@ export function createTaskSockets({
       return size;
     },
     sizeOf: (taskId) => byTask.count(taskId),
-    add(taskId, connection) {
-      byTask.add(taskId, connection);
+    add(taskId, socket) {
+      byTask.add(taskId, socket);
       size += 1;
     },
-    delete(taskId, connection) {
-      byTask.delete(taskId, connection);
+    delete(taskId, socket) {
+      byTask.delete(taskId, socket);
       size -= 1;
     },
     of: (taskId) => byTask.get(taskId),

@@ -1,0 +1,152 @@
+/**
+ * What a client's session does in every dialect alike: its identity, the rate of its commands, its one deadline, its ends, and what is
+ * counted and logged of it. A dialect adds what its frames mean.
+ */
+import type { Disconnect } from "../core/errors.ts";
+import type { GroupMember } from "../core/fanout.ts";
+import type { CounterName } from "../core/metrics.ts";
+import { perSecond, TokenBucket } from "../core/rates.ts";
+import type { Scheduled } from "../core/schedule.ts";
+import type { Frame } from "../core/types.ts";
+import type { Session, Socket } from "../transports/socket.ts";
+import type { EventName, SessionServices } from "./dialect.ts";
+
+/** How a socket is closed on the wire. */
+export interface Close {
+  readonly code: number;
+  readonly reason: string;
+  /** Drops the connection, without a close frame. */
+  readonly cut?: boolean;
+}
+
+export abstract class ClientSession<Context extends SessionServices = SessionServices>
+  implements Session, Scheduled
+{
+  abstract readonly dialect: string;
+  readonly context: Context;
+  readonly socket: Socket;
+  readonly connectionId: string;
+  scheduledTick = 0;
+  readonly #commandsPerSecondMax: number;
+  readonly #commands: TokenBucket;
+  #over = false;
+
+  /** `commandsPerSecondMax` 0: any number. */
+  constructor(context: Context, socket: Socket, commandsPerSecondMax: number) {
+    const { clock, random } = context.runtime;
+    this.context = context;
+    this.socket = socket;
+    this.connectionId = random.uuid();
+    this.#commandsPerSecondMax = commandsPerSecondMax;
+    this.#commands = new TokenBucket(perSecond(commandsPerSecondMax), clock.monotonicMs());
+  }
+
+  /** One inbound frame; not called once the session is over. */
+  protected abstract handle(frame: Frame): void | Promise<void>;
+  /** What the dialect's wire says of a reason. */
+  protected abstract closeOf(reason: Disconnect): Close;
+  /** The session is over: leaves the hub. */
+  protected abstract leave(): Promise<void> | undefined;
+  /** When `onDue` is to be called next, monotonic milliseconds; Infinity: not at all. */
+  protected abstract nextDueMs(): number;
+  protected abstract onDue(nowMs: number): void;
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get member(): GroupMember {
+    return this.socket.member;
+  }
+
+  receive(frame: Frame): void | Promise<void> {
+    return this.#over ? undefined : this.handle(frame);
+  }
+
+  /** `limited`: over the rate; `flooded`: over it by another second's worth. */
+  protected takeCommand(): "taken" | "limited" | "flooded" {
+    const most = this.#commandsPerSecondMax;
+    if (most === 0) return "taken";
+    const nowMs = this.context.runtime.clock.monotonicMs();
+    this.#commands.charge(nowMs);
+    const level = this.#commands.level(nowMs);
+    if (level >= 0) return "taken";
+    this.limitHit("commands_per_second_max");
+    return level < -most ? "flooded" : "limited";
+  }
+
+  due(nowMs: number): void {
+    if (this.#over) return;
+    this.onDue(nowMs);
+    if (!this.#over) this.reschedule();
+  }
+
+  /** To be called whenever `nextDueMs` has changed. */
+  reschedule(): void {
+    const { schedule } = this.context;
+    const nextMs = this.nextDueMs();
+    if (nextMs === Infinity) schedule.clear(this);
+    else schedule.set(this, nextMs);
+  }
+
+  slow(): void {
+    this.limitHit("queue_max_size");
+    this.disconnect({ disconnect: "slow" });
+  }
+
+  failed(): void {
+    this.disconnect({ disconnect: "internal_error" });
+  }
+
+  shutdown(): void {
+    this.disconnect({ disconnect: "shutdown" });
+  }
+
+  /** `detail`, for the log: what the reason leaves open. */
+  disconnect(reason: Disconnect, detail?: string): void {
+    if (!this.#over) this.end(this.closeOf(reason), detail);
+  }
+
+  protected end({ code, reason, cut = false }: Close, detail = reason): void {
+    if (this.#over) return;
+    this.count("disconnects", { code: `${code}` });
+    this.tell("Connection ended", { code, detail });
+    this.#leave();
+    if (cut) this.socket.terminate();
+    else this.socket.close(code, reason);
+  }
+
+  closed(): void {
+    if (!this.#over) this.#leave();
+  }
+
+  #leave(): void {
+    this.#over = true;
+    this.context.schedule.clear(this);
+    this.aside("leaving its channels", this.leave());
+  }
+
+  protected count(name: CounterName, labels: Readonly<Record<string, string>> = {}): void {
+    this.context.metrics.count(name, { dialect: this.dialect, ...labels });
+  }
+
+  /** `limit`: as the configuration names it. */
+  limitHit(limit: string): void {
+    this.context.metrics.count("limits_hit", { limit });
+  }
+
+  /** A line at level debug. */
+  tell(event: EventName, about: Readonly<Record<string, unknown>>): void {
+    this.context.onEvent(event, { connection: this.connectionId, ...about });
+  }
+
+  /** A bug, or an engine that is away. */
+  report(error: unknown, doing: string): void {
+    this.context.onError(error, { connection: this.connectionId, doing });
+  }
+
+  /** Follows work that nothing waits for. */
+  aside(doing: string, work: Promise<unknown> | undefined): void {
+    work?.catch((error: unknown) => this.report(error, doing));
+  }
+}

@@ -1,0 +1,49 @@
+/** A session as its commands see it. */
+import type { ConnectGrant, HeldGrant } from "../../core/authority.ts";
+import type { Deadline } from "../../core/deadline.ts";
+import type { Disconnect, HubError } from "../../core/errors.ts";
+import type { Connection } from "../../core/hub.ts";
+import type { ClientInfo, Payload } from "../../core/types.ts";
+import type { EventName } from "../dialect.ts";
+import type { Result, WirePush } from "./protocol.ts";
+import type { StreamingContext } from "./settings.ts";
+import type { SubscribingSession } from "./subscribe.ts";
+
+export interface StreamingClient extends SubscribingSession {
+  readonly context: StreamingContext;
+  readonly connected: boolean;
+  /** Its place in the hub, once it has one. */
+  readonly connection: Connection | undefined;
+  readonly client: ClientInfo;
+  info?: Payload;
+  reply(id: number, result: Result): void;
+  /** Never before the connect answer. */
+  push(push: WirePush): void;
+  /** From now on the connection stands under this grant's labels; undefined: of an authority that has none. */
+  hold(held: HeldGrant | undefined): void;
+  /** The end of the credentials; undefined: never. */
+  readonly expires: Deadline | undefined;
+  /** Epoch milliseconds; undefined: they do not end. */
+  expireAt(epochMs: number | undefined): void;
+  /** To be called when a subscription's end has changed. */
+  reschedule(): void;
+  limitHit(limit: string): void;
+  tell(event: EventName, about: Readonly<Record<string, unknown>>): void;
+  report(error: unknown, doing: string): void;
+  aside(doing: string, work: Promise<unknown> | undefined): void;
+  /** `detail` is for the log. */
+  disconnect(reason: Disconnect, detail?: string): void;
+}
+
+/** As the connect command sees it. */
+export interface ConnectingClient extends StreamingClient {
+  /** Neither closed nor answered. */
+  readonly connecting: boolean;
+  /** Pings are the transport's own. */
+  readonly framePings: boolean;
+  identify(grant: ConnectGrant): void;
+  /** From here on the hub reaches it, under the grant's labels. */
+  enter(held: HeldGrant | undefined): void;
+  accept(id: number, result: Result): void;
+  refuse(id: number, error: HubError): void;
+}
