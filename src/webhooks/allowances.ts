@@ -1,6 +1,6 @@
 /** How often something may be asked for an endpoint, counted on this node (webhooks.md §10). */
 import type { Clock } from "../core/runtime.ts";
-import { WebhookError } from "../core/webhooks.ts";
+import { WebhookError } from "./contract.ts";
 
 export interface Allowance {
   readonly count: number;

@@ -1,6 +1,6 @@
 /** Attempts as they are kept, newest first by endpoint: for 30 days, what the receiver answered for 7. */
 import type { StoredRecord } from "../core/engine.ts";
-import type { WebhookAttempt } from "../core/webhooks.ts";
+import type { WebhookAttempt } from "./contract.ts";
 import { ATTEMPT_RETENTION_MS, RESPONSE_RETENTION_MS, type WebhooksContext } from "./context.ts";
 import { attemptsKey, responseKey } from "./keys.ts";
 

@@ -7,7 +7,7 @@ import type {
   WebhookDeadLetter,
   WebhookDisabledReason,
   WebhookNotice,
-} from "../core/webhooks.ts";
+} from "./contract.ts";
 import type { OutboundPolicy } from "../outbound/outbound-request.ts";
 import { createMoments, type Moment } from "./keys.ts";
 import type { RandomBytes } from "./signature.ts";

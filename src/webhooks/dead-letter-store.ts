@@ -1,7 +1,7 @@
 /** Deliveries that ended `failed`, as they are kept: by the moment of their message, newest first, then by endpoint. */
 import type { StoredRecord } from "../core/engine.ts";
 import { KSUID_CHARACTERS } from "../core/ksuid.ts";
-import type { WebhookDeadLetter } from "../core/webhooks.ts";
+import type { WebhookDeadLetter } from "./contract.ts";
 import { ATTEMPT_RETENTION_MS, type WebhooksContext } from "./context.ts";
 import { deadKey } from "./keys.ts";
 import type { StoredMessage } from "./message-store.ts";

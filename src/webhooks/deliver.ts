@@ -1,6 +1,6 @@
 /** One job of an endpoint's queue: sent, judged, recorded, told, and put back or taken out. */
 import type { TakenJob } from "../core/engine.ts";
-import type { WebhookAttempt } from "../core/webhooks.ts";
+import type { WebhookAttempt } from "./contract.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";

@@ -3,7 +3,7 @@
  * of it. That one was cancelled is told by its endpoint, which is gone or says up to when it cancelled.
  */
 import type { StoredRecord } from "../core/engine.ts";
-import type { WebhookDeliveryStatus } from "../core/webhooks.ts";
+import type { WebhookDeliveryStatus } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { StoredEndpoint } from "./endpoint-store.ts";
 import { deliveriesKey } from "./keys.ts";

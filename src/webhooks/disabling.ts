@@ -1,5 +1,5 @@
 /** Switching an endpoint off by itself (webhooks.md §7.1, §7.3): what waits for it is cancelled, and it is told. */
-import type { WebhookDisabledReason } from "../core/webhooks.ts";
+import type { WebhookDisabledReason } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { EndpointStore, StoredEndpoint } from "./endpoint-store.ts";
 import type { Notices } from "./notices.ts";

@@ -1,5 +1,5 @@
 /** How an endpoint did within a window, counted from its attempts. */
-import { WEBHOOK_LIMITS, type WebhookStats, type WebhookWindow } from "../core/webhooks.ts";
+import { WEBHOOK_LIMITS, type WebhookStats, type WebhookWindow } from "./contract.ts";
 import { parseAttempt } from "./attempt-log.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { StoredEndpoint } from "./endpoint-store.ts";

@@ -7,7 +7,7 @@ import {
   type WebhookEndpointSettings,
   type WebhookOwner,
   type WebhookSignature,
-} from "../core/webhooks.ts";
+} from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import { healthOf, type Failures } from "./failure-clock.ts";
 import { changedKey, endpointKey, ENDPOINTS, endpointsKey } from "./keys.ts";

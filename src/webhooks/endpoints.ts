@@ -8,7 +8,7 @@ import {
   type WebhookEndpointChanges,
   type WebhookEndpoints,
   type WebhookOwner,
-} from "../core/webhooks.ts";
+} from "./contract.ts";
 import { Allowances } from "./allowances.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { Deliver } from "./deliver.ts";

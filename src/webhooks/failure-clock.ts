@@ -1,5 +1,5 @@
 /** When an endpoint that goes on failing is told of, and disabled (webhooks.md §7.3). Judged at failures, never by time alone. */
-import type { WebhookHealth } from "../core/webhooks.ts";
+import type { WebhookHealth } from "./contract.ts";
 
 const HOUR_MS = 3_600_000;
 /** Two failures this far apart, without a success between them, start the clock at the first. */

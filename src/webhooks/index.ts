@@ -1,5 +1,5 @@
 /** One app's outgoing webhooks (webhooks.md): the parts put together. */
-import type { OwnedWebhooks, WebhookOwner } from "../core/webhooks.ts";
+import type { OwnedWebhooks, WebhookOwner } from "./contract.ts";
 import { createAttemptLog } from "./attempt-log.ts";
 import { createChores } from "./chores.ts";
 import { createContext, type WebhooksOptions } from "./context.ts";

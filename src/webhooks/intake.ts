@@ -1,5 +1,5 @@
 /** How a message gets in: matched, stored, queued (webhooks.md §4). */
-import { WEBHOOK_LIMITS, WebhookError, type NewWebhookMessage } from "../core/webhooks.ts";
+import { WEBHOOK_LIMITS, WebhookError, type NewWebhookMessage } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { DeliveryStore } from "./delivery-store.ts";
 import type { EndpointStore, StoredEndpoint } from "./endpoint-store.ts";

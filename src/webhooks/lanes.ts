@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { TakenJob } from "../core/engine.ts";
 import type { Timer } from "../core/runtime.ts";
-import { WEBHOOK_LIMITS } from "../core/webhooks.ts";
+import { WEBHOOK_LIMITS } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { Deliver, Delivered } from "./deliver.ts";
 import type { EndpointStore, StoredEndpoint } from "./endpoint-store.ts";

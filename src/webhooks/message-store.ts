@@ -1,6 +1,6 @@
 /** Messages as they are kept: the body as it is sent, behind one line of what else is known; and the log that lists them. */
 import type { StoredRecord } from "../core/engine.ts";
-import { WebhookError, type WebhookOwner } from "../core/webhooks.ts";
+import { WebhookError, type WebhookOwner } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import { logKey, messageKey } from "./keys.ts";
 

@@ -5,7 +5,7 @@ import {
   type WebhookDelivery,
   type WebhookMessages,
   type WebhookMessageSummary,
-} from "../core/webhooks.ts";
+} from "./contract.ts";
 import { parseAttempt, type AttemptLog, type StoredAttempt } from "./attempt-log.ts";
 import type { WebhooksContext } from "./context.ts";
 import { newDelivery, statusOf, type DeliveryStore } from "./delivery-store.ts";

@@ -1,5 +1,5 @@
 /** What an organisation is told about its endpoints and messages, and the operator about all of them (webhooks.md §7.3). */
-import type { NewWebhookMessage, WebhookNoticeType, WebhookOwner } from "../core/webhooks.ts";
+import type { NewWebhookMessage, WebhookNoticeType, WebhookOwner } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { StoredEndpoint } from "./endpoint-store.ts";
 import { listsType } from "./filters.ts";

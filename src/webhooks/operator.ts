@@ -1,5 +1,5 @@
 /** The operator's own hook: an endpoint like any other, in an application of its own, as the configuration says. */
-import { WEBHOOK_LIMITS } from "../core/webhooks.ts";
+import { WEBHOOK_LIMITS } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import { NEVER_CANCELLED, type EndpointStore } from "./endpoint-store.ts";
 import type { HealthStore } from "./health-store.ts";

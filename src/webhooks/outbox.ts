@@ -1,7 +1,7 @@
 /** What waits to be sent: one queue per endpoint, its bounds, and how it is emptied. */
 import type { TakenJob } from "../core/engine.ts";
 import { HubError } from "../core/errors.ts";
-import { WEBHOOK_LIMITS } from "../core/webhooks.ts";
+import { WEBHOOK_LIMITS } from "./contract.ts";
 import { ATTEMPT_RETENTION_MS, type WebhooksContext } from "./context.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import { newDelivery, type DeliveryStore, type StoredDelivery } from "./delivery-store.ts";

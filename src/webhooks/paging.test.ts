@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { start } from "../engines/embedded/test-engine.ts";
-import { WebhookError, type WebhookPage } from "../core/webhooks.ts";
+import { WebhookError, type WebhookPage } from "./contract.ts";
 import { createMoments, orderFrom, orderMs } from "./keys.ts";
 import { arrayPage, listPage } from "./paging.ts";
 

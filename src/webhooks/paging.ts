@@ -5,7 +5,7 @@ import {
   type WebhookPage,
   type WebhookPageQuery,
   type WebhookWindow,
-} from "../core/webhooks.ts";
+} from "./contract.ts";
 import { orderFrom, orderMs } from "./keys.ts";
 
 /** Records read for one page: with a filter that few of them pass, a page ends here with what was found. */

@@ -3,7 +3,7 @@
  * Each may be taken again after a kill.
  */
 import type { StoredRecord } from "../core/engine.ts";
-import { WEBHOOK_LIMITS } from "../core/webhooks.ts";
+import { WEBHOOK_LIMITS } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import { parseDeadLetter, type DeadLetterStore } from "./dead-letter-store.ts";
 import { newDelivery, statusOf, type DeliveryStore } from "./delivery-store.ts";

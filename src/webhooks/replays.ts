@@ -7,7 +7,7 @@ import {
   type WebhookOwner,
   type WebhookReplays,
   type WebhookTask,
-} from "../core/webhooks.ts";
+} from "./contract.ts";
 import type { Chores } from "./chores.ts";
 import type { WebhooksContext } from "./context.ts";
 import { deadLetterParts, parseDeadLetter, type StoredDeadLetter } from "./dead-letter-store.ts";

@@ -1,5 +1,5 @@
 /** One request to an endpoint: its bytes, headers and signatures (webhooks.md §6), and what came of it. */
-import type { WebhookAttemptError } from "../core/webhooks.ts";
+import type { WebhookAttemptError } from "./contract.ts";
 import { createConnections } from "../outbound/connections.ts";
 import { OutboundError, type OutboundErrorReason } from "../outbound/outbound-error.ts";
 import type { OutboundResponse } from "../outbound/outbound-request.ts";

@@ -6,7 +6,7 @@ import {
   sign as signWith,
   type webcrypto,
 } from "node:crypto";
-import type { WebhookSignature } from "../core/webhooks.ts";
+import type { WebhookSignature } from "./contract.ts";
 
 const SECRET_BYTES = { min: 24, max: 64, made: 24 };
 const PREFIX = { secret: "whsec_", publicKey: "whpk_" };

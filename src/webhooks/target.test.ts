@@ -1,7 +1,7 @@
 /** What a URL alone may be, and what its addresses decide. The ranges themselves are `outbound/addresses.test.ts`'s. */
 import { describe, expect, test } from "bun:test";
 import { createTestRuntime } from "../../test/support/runtime.ts";
-import { WEBHOOK_LIMITS, WebhookError } from "../core/webhooks.ts";
+import { WEBHOOK_LIMITS, WebhookError } from "./contract.ts";
 import { allowingNetworks } from "../outbound/addresses.ts";
 import { checkTarget, maskedUrl, targetProblem, type TargetRules } from "./target.ts";
 

@@ -1,7 +1,7 @@
 /** Where an endpoint's requests may go (webhooks.md §9): what the URL alone tells, and what its addresses do. */
 import { isIP } from "node:net";
 import type { Timers } from "../core/runtime.ts";
-import { WEBHOOK_LIMITS, WebhookError } from "../core/webhooks.ts";
+import { WEBHOOK_LIMITS, WebhookError } from "./contract.ts";
 import { OutboundError } from "../outbound/outbound-error.ts";
 import type { OutboundPolicy } from "../outbound/outbound-request.ts";
 import { resolveChecked } from "../outbound/request.ts";

@@ -1,6 +1,6 @@
 /** Replays as they are kept: what they are for, how far they got, and in chunks what they found. */
 import type { StoredRecord } from "../core/engine.ts";
-import { WebhookError, type WebhookTask } from "../core/webhooks.ts";
+import { WebhookError, type WebhookTask } from "./contract.ts";
 import { ATTEMPT_RETENTION_MS, type WebhooksContext } from "./context.ts";
 import { chunksKey, runningKey, tasksKey } from "./keys.ts";
 

@@ -1,5 +1,5 @@
 /** What an attempt's outcome means for its delivery and its endpoint (webhooks.md §7.1, §7.2). */
-import type { WebhookAttemptError, WebhookDeadLetter } from "../core/webhooks.ts";
+import type { WebhookAttemptError, WebhookDeadLetter } from "./contract.ts";
 
 export interface Outcome {
   /** When the request began, epoch milliseconds. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createMetrics } from "../metrics.ts";
+import { createMetrics } from "../operations/metrics.ts";
 import { mergeMetrics } from "./merge-metrics.ts";
 
 test("each family comes once, with the samples of all processes behind it", () => {

@@ -6,7 +6,7 @@ import cluster from "node:cluster";
 import { join } from "node:path";
 import type { Config } from "../config/schema.ts";
 import type { Runtime } from "../core/runtime.ts";
-import type { Logger } from "../log.ts";
+import type { Logger } from "../operations/log.ts";
 import { probePorts } from "../transports/listen-failure.ts";
 import { createScrapes, type Scrapes } from "./scrapes.ts";
 import { createWorkerSlot, type WorkerSlot, type WorkerUrls } from "./worker-slot.ts";

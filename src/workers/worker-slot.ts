@@ -2,7 +2,7 @@
 import cluster, { type Worker } from "node:cluster";
 import type { Config } from "../config/schema.ts";
 import type { Runtime, Timer } from "../core/runtime.ts";
-import type { Logger } from "../log.ts";
+import type { Logger } from "../operations/log.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { createRestartDelay } from "./restart-delay.ts";
 

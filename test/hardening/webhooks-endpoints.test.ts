@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "bun:test";
-import { WEBHOOK_LIMITS } from "../../src/core/webhooks.ts";
+import { WEBHOOK_LIMITS } from "../../src/webhooks/contract.ts";
 import { signatureHeader } from "../../src/webhooks/signature.ts";
 import { temporaryDir } from "../support/server.ts";
 import { startReceiver, status } from "../support/webhook-receiver.ts";

@@ -1,6 +1,6 @@
 /** Sending again: one message, what failed, what is missing; and the dead letters (webhooks.md §5.3, §5.4). */
 import { describe, expect, test } from "bun:test";
-import { WEBHOOK_LIMITS, type WebhookTask } from "../../src/core/webhooks.ts";
+import { WEBHOOK_LIMITS, type WebhookTask } from "../../src/webhooks/contract.ts";
 import { startReceiver, status } from "../support/webhook-receiver.ts";
 import {
   bootWebhooks,

@@ -1,6 +1,6 @@
 /** When attempts are made, on a clock that the test moves (webhooks.md §7.2 to §7.4). */
 import { describe, expect, test } from "bun:test";
-import type { WebhookAttempt } from "../../src/core/webhooks.ts";
+import type { WebhookAttempt } from "../../src/webhooks/contract.ts";
 import { SCHEDULE_MS } from "../../src/webhooks/verdict.ts";
 import { startReceiver, status } from "../support/webhook-receiver.ts";
 import { bootWebhooks, HOUR_MS, refusal, type WebhooksUnderTest } from "../support/webhooks.ts";

@@ -7,7 +7,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { OwnedHub } from "../../src/core/create-hub.ts";
 import type { Engine } from "../../src/core/engine.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
-import { createLogger } from "../../src/log.ts";
+import { createLogger } from "../../src/operations/log.ts";
 import { startServer, type RunningServer } from "../../src/server.ts";
 import { createTestEngine } from "./engine.ts";
 import { createTestRuntime, type TestRuntime } from "./runtime.ts";

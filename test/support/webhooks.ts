@@ -9,7 +9,7 @@ import {
   type WebhookAttempt,
   type WebhookEndpoint,
   type WebhookNotice,
-} from "../../src/core/webhooks.ts";
+} from "../../src/webhooks/contract.ts";
 import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
 import { allowingNetworks } from "../../src/outbound/addresses.ts";
 import type { OutboundPolicy } from "../../src/outbound/outbound-request.ts";

@@ -5,7 +5,7 @@ import type { JobQueue, Records } from "../../core/engine.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
-import type { Webhooks } from "../../core/webhooks.ts";
+import type { Webhooks } from "../../webhooks/contract.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { OrganisationChannels } from "./organisation-channels.ts";
 import type { Organisations } from "./organisations.ts";

@@ -1,6 +1,6 @@
 /** The REST side's errors (event-streaming.md §4.4, webhooks.md §5): one table of codes, and what each core code becomes. */
 import { HubError, type HubErrorCode } from "../../core/errors.ts";
-import { WebhookError, type WebhookErrorCode } from "../../core/webhooks.ts";
+import { WebhookError, type WebhookErrorCode } from "../../webhooks/contract.ts";
 
 /** HTTP status by code. */
 export const EVENTS_ERRORS = {

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { servedAt, type Mount, type ReadBody } from "../../transports/request.ts";
 import type { ApiEnv, ClientsEnv, Dialect } from "../dialect.ts";
 import { EventsError } from "./errors.ts";
-import { createWebhookRoutes, type EventsEnv } from "./http-webhooks.ts";
+import { createWebhookRoutes, type EventsEnv } from "./webhook-api/mount.ts";
 import {
   answerEvents,
   answerKeys,

@@ -1,6 +1,6 @@
 /** What an organisation is told of its webhooks, on its own stream (webhooks.md §7.3). */
 import { CHANNELS } from "../../core/types.ts";
-import type { WebhookNotice } from "../../core/webhooks.ts";
+import type { WebhookNotice } from "../../webhooks/contract.ts";
 import { NOTICES_NAMESPACE } from "./catalogue.ts";
 import type { EventsContext } from "./context.ts";
 

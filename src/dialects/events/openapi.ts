@@ -13,7 +13,7 @@ import {
 } from "./openapi-errors.ts";
 import { BATCH_EVENTS_MAX } from "./publish.ts";
 import { eventMembers } from "./publish-event.ts";
-import { webhookPaths } from "./webhooks-openapi.ts";
+import { webhookPaths } from "./webhook-api/openapi.ts";
 
 interface Operation {
   readonly summary: string;

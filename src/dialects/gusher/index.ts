@@ -5,7 +5,7 @@ import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket
 import { servedAt } from "../../transports/request.ts";
 import type { ClientsEnv, Dialect, OnEvent } from "../dialect.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
-import { createMasterRoutes, type MasterOptions } from "./master-http.ts";
+import { createMasterRoutes, type MasterOptions } from "./master/http.ts";
 import { gusherOpenApi } from "./openapi.ts";
 import { plainError } from "./plain.ts";
 import { GusherSession } from "./session.ts";

@@ -6,7 +6,7 @@ import { HubError } from "../../core/errors.ts";
 import type { JobLease, TakenJob } from "../../core/engine.ts";
 import { jsonView } from "../../core/json-text.ts";
 import type { GusherContext } from "./context.ts";
-import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./master-call.ts";
+import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./master/call.ts";
 
 /** Jobs of one take: with `JOB_PAYLOAD_BYTES_MAX` it bounds an answer, and a worker that dies holds no more. */
 export const TAKE_JOBS_MAX = 100;

@@ -4,8 +4,8 @@
  */
 import type { OpenApiPart } from "../dialect.ts";
 import { DONE_JOBS_MAX, LEASE_SECONDS, TAKE_JOBS_MAX, WAIT_SECONDS_MAX } from "./jobs-http.ts";
-import { BATCH_ITEMS_MAX } from "./master-push.ts";
-import { RELOAD_CHANNELS_MAX } from "./master-users.ts";
+import { BATCH_ITEMS_MAX } from "./master/push.ts";
+import { RELOAD_CHANNELS_MAX } from "./master/users.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 

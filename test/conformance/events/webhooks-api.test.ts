@@ -1,6 +1,6 @@
 /** The webhooks' REST API (webhooks.md §5): who may call, what is taken and refused, and how answers look. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { WEBHOOK_CALL_BYTES_MAX } from "../../../src/dialects/events/webhooks-schema.ts";
+import { WEBHOOK_CALL_BYTES_MAX } from "../../../src/dialects/events/webhook-api/schema.ts";
 import { API_KEY, ask, bootEvents, codeOf, ORG, OTHER_ORG, publish } from "../../support/events.ts";
 import type { Json } from "../../support/events.ts";
 import type { StreamingServer } from "../../support/streaming.ts";

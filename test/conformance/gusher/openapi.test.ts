@@ -1,7 +1,7 @@
 /** What the OpenAPI document says of gusher's master API is what it really answers. */
 import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { MASTER_ROUTES } from "../../../src/dialects/gusher/master-http.ts";
+import { MASTER_ROUTES } from "../../../src/dialects/gusher/master/http.ts";
 import { bootGusher, GRANT_A, jwt, type GusherServer } from "../../support/gusher.ts";
 import { openSockets, send } from "../../support/gusher-master.ts";
 

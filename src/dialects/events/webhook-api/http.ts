@@ -1,15 +1,15 @@
 /** The webhook API (webhooks.md §5): the same paths for an organisation's access tokens and for API keys. */
 import { Hono, type Context } from "hono";
-import type { WebhookOwner } from "../../core/webhooks.ts";
-import { requireScope, type Caller } from "./access-token.ts";
-import { EventsError } from "./errors.ts";
-import type { EventsEnv } from "./http-webhooks.ts";
-import { PLATFORM_ADMIN } from "./organisation-state.ts";
-import { bodyOf } from "./http-answer.ts";
-import type { EventType } from "./webhooks-event-types.ts";
-import { once, type Vault } from "./webhooks-idempotency.ts";
-import { WEBHOOK_CALL_BYTES_MAX } from "./webhooks-schema.ts";
-import { WEBHOOK_ROUTES, type Handler, type WebhookCall } from "./webhooks-routes.ts";
+import type { WebhookOwner } from "../../../webhooks/contract.ts";
+import { requireScope, type Caller } from "../access-token.ts";
+import { EventsError } from "../errors.ts";
+import type { EventsEnv } from "./mount.ts";
+import { PLATFORM_ADMIN } from "../organisation-state.ts";
+import { bodyOf } from "../http-answer.ts";
+import type { EventType } from "./event-types.ts";
+import { once, type Vault } from "./idempotency.ts";
+import { WEBHOOK_CALL_BYTES_MAX } from "./schema.ts";
+import { WEBHOOK_ROUTES, type Handler, type WebhookCall } from "./routes.ts";
 
 export interface WebhookHttpOptions {
   readonly vault: Vault;

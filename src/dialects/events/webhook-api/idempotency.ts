@@ -1,8 +1,8 @@
 /** Answers that are remembered by the caller's `Idempotency-Key` (webhooks.md §5): the call happens once, however often it is sent. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { Records } from "../../core/engine.ts";
-import { EventsError } from "./errors.ts";
+import type { Records } from "../../../core/engine.ts";
+import { EventsError } from "../errors.ts";
 
 export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 256;
 const REMEMBERED_MS = 86_400_000;

@@ -10,8 +10,8 @@ import type {
   WebhookSecret,
   WebhookStats,
   WebhookTask,
-} from "../../core/webhooks.ts";
-import { isoTime } from "./call.ts";
+} from "../../../webhooks/contract.ts";
+import { isoTime } from "../call.ts";
 import type {
   attemptAnswer,
   deadLetterAnswer,
@@ -21,7 +21,7 @@ import type {
   secretAnswer,
   statsAnswer,
   taskAnswer,
-} from "./webhooks-answers.ts";
+} from "./answers.ts";
 
 /** As the OpenAPI document has it. */
 type Answer<Schema extends z.ZodType> = z.output<Schema>;

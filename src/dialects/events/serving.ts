@@ -1,22 +1,22 @@
 /** The events dialect as the server runs it: its REST API, its authority over sockets, and the webhooks behind it. */
 import { randomBytes } from "node:crypto";
-import type { RegisteredAuthority } from "./auth/authorities.ts";
-import type { MasterKeys } from "./auth/master-key.ts";
-import { createSealing, type Sealing } from "./auth/sealing.ts";
-import type { Config } from "./config/schema.ts";
-import type { OwnedHub } from "./core/create-hub.ts";
-import type { Engine } from "./core/engine.ts";
-import type { Runtime } from "./core/runtime.ts";
-import type { Dialect } from "./dialects/dialect.ts";
-import type { FindApiKey } from "./dialects/events/access-token.ts";
-import type { EventsContext } from "./dialects/events/context.ts";
-import { createEvents } from "./dialects/events/index.ts";
-import { publishNotice } from "./dialects/events/notices.ts";
-import { createWebhookHandlers } from "./dialects/events/webhooks-http.ts";
-import type { Vault } from "./dialects/events/webhooks-idempotency.ts";
-import { createEventsApps } from "./events-apps.ts";
-import type { ServerMetrics } from "./metrics.ts";
-import { createWebhooksApps } from "./webhooks-apps.ts";
+import type { RegisteredAuthority } from "../../auth/authorities.ts";
+import type { MasterKeys } from "../../auth/master-key.ts";
+import { createSealing, type Sealing } from "../../auth/sealing.ts";
+import type { Config } from "../../config/schema.ts";
+import type { OwnedHub } from "../../core/create-hub.ts";
+import type { Engine } from "../../core/engine.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import type { Dialect } from "../dialect.ts";
+import type { FindApiKey } from "./access-token.ts";
+import type { EventsContext } from "./context.ts";
+import { createEvents } from "./index.ts";
+import { publishNotice } from "./notices.ts";
+import { createWebhookHandlers } from "./webhook-api/http.ts";
+import type { Vault } from "./webhook-api/idempotency.ts";
+import { createEventsApps } from "./setup.ts";
+import type { ServerMetrics } from "../../operations/metrics.ts";
+import { createWebhooksApps } from "../../webhooks/setup.ts";
 
 export interface EventsServingOptions {
   readonly config: Config;

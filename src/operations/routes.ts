@@ -1,9 +1,9 @@
 /** What operators and orchestrators ask of a running server: health, readiness, metrics, and a page that says what runs. */
 import { Hono, type Handler } from "hono";
 import { html } from "hono/html";
-import type { ApiRefusal } from "./auth/api-callers.ts";
-import type { Engine } from "./core/engine.ts";
-import type { ApiEnv, ClientsEnv } from "./dialects/dialect.ts";
+import type { ApiRefusal } from "../auth/api-callers.ts";
+import type { Engine } from "../core/engine.ts";
+import type { ApiEnv, ClientsEnv } from "../dialects/dialect.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics.ts";
 
 export interface OperationsOptions {

@@ -1,9 +1,9 @@
 /** Who and what is there now (§6.8), in the whole cluster and of this app only (O5). */
-import { isReachable } from "../../core/namespaces.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import { Slices } from "../../core/slices.ts";
-import { CHANNELS } from "../../core/types.ts";
-import { json, orFail, type MasterCall, type MasterHandler } from "./master-call.ts";
+import { isReachable } from "../../../core/namespaces.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import { Slices } from "../../../core/slices.ts";
+import { CHANNELS } from "../../../core/types.ts";
+import { json, orFail, type MasterCall, type MasterHandler } from "./call.ts";
 
 /** Names put into the answer at a time. */
 const CHUNK_NAMES = 1_000;

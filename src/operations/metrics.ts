@@ -1,7 +1,7 @@
 /** Prometheus metrics: what is counted as it happens, and what the hubs and listeners tell when somebody scrapes. */
 import { Counter, Gauge, Registry } from "prom-client";
-import type { OwnedHub } from "./core/create-hub.ts";
-import type { CounterName, Metrics } from "./core/metrics.ts";
+import type { OwnedHub } from "../core/create-hub.ts";
+import type { CounterName, Metrics } from "../core/metrics.ts";
 import { watchProcess } from "./process-metrics.ts";
 
 const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly string[] }>> = {

@@ -1,10 +1,10 @@
 /** Pushes to users and sockets, and changes of a user's grants (§6.5 to §6.7). Answers repeat `data` as text (K9). */
-import { HubError } from "../../core/errors.ts";
-import { jsonView } from "../../core/json-text.ts";
-import type { Target } from "../../core/types.ts";
-import { jsonOfField } from "./data-field.ts";
-import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./master-call.ts";
-import type { GusherSignal } from "./signals.ts";
+import { HubError } from "../../../core/errors.ts";
+import { jsonView } from "../../../core/json-text.ts";
+import type { Target } from "../../../core/types.ts";
+import { jsonOfField } from "../data-field.ts";
+import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./call.ts";
+import type { GusherSignal } from "../signals.ts";
 
 /** Grants of one reload: each session of the user holds them, and every subscribe looks through them. */
 export const RELOAD_CHANNELS_MAX = 10_000;

@@ -1,15 +1,15 @@
 /** From the configuration to the apps' outgoing webhooks: settings, addresses, sealing and what is counted. */
 import { randomBytes } from "node:crypto";
-import type { MasterKeys } from "./auth/master-key.ts";
-import { createSealing } from "./auth/sealing.ts";
-import type { Config } from "./config/schema.ts";
-import type { OwnedHub } from "./core/create-hub.ts";
-import type { Engine } from "./core/engine.ts";
-import type { Runtime } from "./core/runtime.ts";
-import type { WebhookNotice } from "./core/webhooks.ts";
-import type { ServerMetrics } from "./metrics.ts";
-import { allowingNetworks } from "./outbound/addresses.ts";
-import { createWebhooks, type DeliveringWebhooks, type WebhookSettings } from "./webhooks/index.ts";
+import type { MasterKeys } from "../auth/master-key.ts";
+import { createSealing } from "../auth/sealing.ts";
+import type { Config } from "../config/schema.ts";
+import type { OwnedHub } from "../core/create-hub.ts";
+import type { Engine } from "../core/engine.ts";
+import type { Runtime } from "../core/runtime.ts";
+import type { WebhookNotice } from "./contract.ts";
+import type { ServerMetrics } from "../operations/metrics.ts";
+import { allowingNetworks } from "../outbound/addresses.ts";
+import { createWebhooks, type DeliveringWebhooks, type WebhookSettings } from "./index.ts";
 
 export interface WebhooksAppsOptions {
   readonly config: Config;

@@ -1,14 +1,14 @@
 /** Pushes to channels: one, those that a pattern finds, and many in one request (§6.2 to §6.4). */
-import { compileChannelPattern } from "../../core/channel-pattern.ts";
-import { HubError } from "../../core/errors.ts";
-import { jsonView, type JsonView } from "../../core/json-text.ts";
-import { isReachable } from "../../core/namespaces.ts";
-import { publishInOrder } from "../../core/publishing.ts";
-import { Slices } from "../../core/slices.ts";
-import { CHANNELS, type NewPublication, type Reach } from "../../core/types.ts";
-import type { GusherContext } from "./context.ts";
-import { jsonOfField } from "./data-field.ts";
-import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./master-call.ts";
+import { compileChannelPattern } from "../../../core/channel-pattern.ts";
+import { HubError } from "../../../core/errors.ts";
+import { jsonView, type JsonView } from "../../../core/json-text.ts";
+import { isReachable } from "../../../core/namespaces.ts";
+import { publishInOrder } from "../../../core/publishing.ts";
+import { Slices } from "../../../core/slices.ts";
+import { CHANNELS, type NewPublication, type Reach } from "../../../core/types.ts";
+import type { GusherContext } from "../context.ts";
+import { jsonOfField } from "../data-field.ts";
+import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./call.ts";
 
 /** Items of one batch: bounds what one request sets off. */
 export const BATCH_ITEMS_MAX = 10_000;

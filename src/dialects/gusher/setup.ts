@@ -1,12 +1,12 @@
 /** From the configuration to what the gusher dialect is told: settings, keys and apps. */
-import type { Config } from "./config/schema.ts";
-import { enabledDialects } from "./config/schema.ts";
-import type { OwnedHub } from "./core/create-hub.ts";
-import type { Engine } from "./core/engine.ts";
-import type { SessionServices } from "./dialects/dialect.ts";
-import type { GusherContext, GusherSettings } from "./dialects/gusher/context.ts";
-import { checkRegisteredClaims } from "./dialects/gusher/tokens.ts";
-import { createAppKeys } from "./signing-keys.ts";
+import type { Config } from "../../config/schema.ts";
+import { enabledDialects } from "../../config/schema.ts";
+import type { OwnedHub } from "../../core/create-hub.ts";
+import type { Engine } from "../../core/engine.ts";
+import type { SessionServices } from "../dialect.ts";
+import type { GusherContext, GusherSettings } from "./context.ts";
+import { checkRegisteredClaims } from "./tokens.ts";
+import { createAppKeys } from "../../auth/app-keys.ts";
 
 export interface GusherAppsOptions extends SessionServices {
   readonly config: Config;

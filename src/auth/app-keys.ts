@@ -1,11 +1,11 @@
 /** From the configuration's signing keys to what verifies and signs an app's tokens. */
-import { createKeySet, selectKeys, type KeySet, type SigningKey } from "./auth/key-set.ts";
-import type { KeySetOptions, KeyUse, TokenKind } from "./auth/key-set.ts";
-import { identityOf } from "./auth/signing-key.ts";
-import { createTokenSigner, type TokenSigner } from "./auth/token-signer.ts";
-import type { Config } from "./config/schema.ts";
-import type { Runtime } from "./core/runtime.ts";
-import { fetchJson } from "./outbound/fetch-json.ts";
+import { createKeySet, selectKeys, type KeySet, type SigningKey } from "./key-set.ts";
+import type { KeySetOptions, KeyUse, TokenKind } from "./key-set.ts";
+import { identityOf } from "./signing-key.ts";
+import { createTokenSigner, type TokenSigner } from "./token-signer.ts";
+import type { Config } from "../config/schema.ts";
+import type { Runtime } from "../core/runtime.ts";
+import { fetchJson } from "../outbound/fetch-json.ts";
 
 /** Bounds of one key set's fetch. */
 const JWKS_TIMEOUT_MS = 5_000;

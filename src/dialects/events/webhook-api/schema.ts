@@ -1,9 +1,9 @@
 /** What callers of the webhook API may send (webhooks.md §5), and what of it the delivery is told. */
 import { z } from "zod";
-import { parseJson } from "../../core/json-text.ts";
-import { WEBHOOK_LIMITS, type WebhookEndpointSettings } from "../../core/webhooks.ts";
-import { EventsError } from "./errors.ts";
-import { jsonBody, parsedBody, type ParamsCall } from "./params.ts";
+import { parseJson } from "../../../core/json-text.ts";
+import { WEBHOOK_LIMITS, type WebhookEndpointSettings } from "../../../webhooks/contract.ts";
+import { EventsError } from "../errors.ts";
+import { jsonBody, parsedBody, type ParamsCall } from "../params.ts";
 
 /** Of a body: filters and headers at their limits fit. */
 export const WEBHOOK_CALL_BYTES_MAX = 65_536;

@@ -1,12 +1,12 @@
 /** The webhook API's part of the OpenAPI 3.1 document, at both places where it is mounted, from the schemas that check its calls. */
 import { z } from "zod";
-import { ORGANISATION_ID } from "./access-token.ts";
-import type { EventsErrorCode } from "./errors.ts";
-import { jsonContent, refusals, TEXT, type Schema } from "./openapi-errors.ts";
-import { scopesOf } from "./webhooks-http.ts";
-import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from "./webhooks-idempotency.ts";
-import { WEBHOOK_OPERATIONS, type WebhookOperation } from "./webhooks-operations.ts";
-import { WEBHOOK_ROUTES, type Handler } from "./webhooks-routes.ts";
+import { ORGANISATION_ID } from "../access-token.ts";
+import type { EventsErrorCode } from "../errors.ts";
+import { jsonContent, refusals, TEXT, type Schema } from "../openapi-errors.ts";
+import { scopesOf } from "./http.ts";
+import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from "./idempotency.ts";
+import { WEBHOOK_OPERATIONS, type WebhookOperation } from "./operations.ts";
+import { WEBHOOK_ROUTES, type Handler } from "./routes.ts";
 
 interface Mount {
   readonly path: string;

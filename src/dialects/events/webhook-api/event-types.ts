@@ -1,7 +1,7 @@
 /** The event types that the server can name (webhooks.md §5.1, §7.3): its own, tests and notices, and those that the operator lists. */
 import type { z } from "zod";
-import type { WebhookNoticeType } from "../../core/webhooks.ts";
-import type { eventTypesAnswer } from "./webhooks-answers.ts";
+import type { WebhookNoticeType } from "../../../webhooks/contract.ts";
+import type { eventTypesAnswer } from "./answers.ts";
 
 /** One of publishers', as the operator describes it. */
 export interface EventType {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Paths } from "./master-paths.ts";
+import { Paths } from "./paths.ts";
 
 const paths = new Paths([
   { method: "POST", path: "/push/user/:app/:user", handler: "user" },

@@ -1,12 +1,7 @@
 /** From the configuration to the server's master keys. */
 import { randomBytes } from "node:crypto";
-import {
-  createMasterKeys,
-  keptMasterKey,
-  parseMasterKey,
-  type MasterKeys,
-} from "./auth/master-key.ts";
-import type { Config } from "./config/schema.ts";
+import { createMasterKeys, keptMasterKey, parseMasterKey, type MasterKeys } from "./master-key.ts";
+import type { Config } from "../config/schema.ts";
 
 /** Makes the key in the data directory when the configuration names none. Throws an Error with one clear sentence when it cannot. */
 export function loadMasterKeys({ master_key, previous_master_keys, data_dir }: Config): MasterKeys {

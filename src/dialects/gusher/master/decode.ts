@@ -1,9 +1,9 @@
 /** `POST /decode` (§6.9): whether a JWT is good, and what it claims. The original's slaves log their clients in by it. */
-import { readToken, type Claims } from "../../auth/read-token.ts";
-import { HubError } from "../../core/errors.ts";
-import type { GusherContext } from "./context.ts";
-import { MasterError } from "./master-call.ts";
-import { gusherClaims } from "./tokens.ts";
+import { readToken, type Claims } from "../../../auth/read-token.ts";
+import { HubError } from "../../../core/errors.ts";
+import type { GusherContext } from "../context.ts";
+import { MasterError } from "./call.ts";
+import { gusherClaims } from "../tokens.ts";
 
 /** Behind the `gusher` claim, each only when it is neither zero nor empty. */
 const REGISTERED_CLAIMS = ["aud", "exp", "jti", "iat", "iss", "nbf", "sub"] as const;

@@ -1,21 +1,21 @@
 /** From the configuration to what the task-token dialect is told: settings, keys, secrets and apps. */
 import { randomBytes } from "node:crypto";
-import type { ApiCallers } from "./auth/api-callers.ts";
-import type { MasterKeys } from "./auth/master-key.ts";
-import { createOriginCheck } from "./auth/origins.ts";
-import type { Config } from "./config/schema.ts";
-import type { OwnedHub } from "./core/create-hub.ts";
-import type { Engine } from "./core/engine.ts";
-import type { SessionServices } from "./dialects/dialect.ts";
-import { createAuthentication } from "./dialects/tasks/authentication.ts";
-import { createClientTokens, TOKEN_PURPOSE } from "./dialects/tasks/client-token.ts";
-import type { TasksContext } from "./dialects/tasks/context.ts";
-import type { TasksSettings } from "./dialects/tasks/settings.ts";
-import type { TasksOptions } from "./dialects/tasks/index.ts";
-import { createTaskSockets } from "./dialects/tasks/sockets.ts";
-import type { SigningSecrets } from "./dialects/tasks/sign.ts";
-import { createTaskIds, idPurpose } from "./dialects/tasks/task-id.ts";
-import { createTaskStore } from "./dialects/tasks/task-store.ts";
+import type { ApiCallers } from "../../auth/api-callers.ts";
+import type { MasterKeys } from "../../auth/master-key.ts";
+import { createOriginCheck } from "../../auth/origins.ts";
+import type { Config } from "../../config/schema.ts";
+import type { OwnedHub } from "../../core/create-hub.ts";
+import type { Engine } from "../../core/engine.ts";
+import type { SessionServices } from "../dialect.ts";
+import { createAuthentication } from "./authentication.ts";
+import { createClientTokens, TOKEN_PURPOSE } from "./client-token.ts";
+import type { TasksContext } from "./context.ts";
+import type { TasksSettings } from "./settings.ts";
+import type { TasksOptions } from "./index.ts";
+import { createTaskSockets } from "./sockets.ts";
+import type { SigningSecrets } from "./sign.ts";
+import { createTaskIds, idPurpose } from "./task-id.ts";
+import { createTaskStore } from "./task-store.ts";
 
 /** Development mode's app, which takes calls without a credential (DESIGN.md §5). */
 const DEVELOPMENT_APP = "dev";

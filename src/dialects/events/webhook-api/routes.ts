@@ -1,7 +1,7 @@
 /** The webhook API's calls by path and method (webhooks.md §5.1 to §5.4, §8, §9). */
-import type { Webhooks, WebhookOwner } from "../../core/webhooks.ts";
-import type { ParamsCall } from "./params.ts";
-import { eventTypesView, type EventType } from "./webhooks-event-types.ts";
+import type { Webhooks, WebhookOwner } from "../../../webhooks/contract.ts";
+import type { ParamsCall } from "../params.ts";
+import { eventTypesView, type EventType } from "./event-types.ts";
 import {
   attemptsQuery,
   deadLetterChoice,
@@ -19,7 +19,7 @@ import {
   settingsOf,
   statsQuery,
   testEvent,
-} from "./webhooks-schema.ts";
+} from "./schema.ts";
 import {
   attemptView,
   deadLetterView,
@@ -30,8 +30,8 @@ import {
   secretView,
   statsView,
   taskView,
-} from "./webhooks-views.ts";
-import { isoTime } from "./call.ts";
+} from "./views.ts";
+import { isoTime } from "../call.ts";
 
 export interface WebhookCall extends ParamsCall {
   readonly webhooks: Webhooks;

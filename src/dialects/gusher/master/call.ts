@@ -1,9 +1,9 @@
 /** One call of the master API: what its handlers are given, and the forms of their answers (§2). */
-import { HubError } from "../../core/errors.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import type { Reach } from "../../core/types.ts";
-import type { GusherContext } from "./context.ts";
-import { readFields, type Fields } from "./fields.ts";
+import { HubError } from "../../../core/errors.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import type { Reach } from "../../../core/types.ts";
+import type { GusherContext } from "../context.ts";
+import { readFields, type Fields } from "../fields.ts";
 
 export interface MasterCall {
   readonly request: Request;

@@ -1,22 +1,22 @@
 /** From the configuration to what the events dialect is told: settings, keys, catalogue and apps, and its authority over sockets. */
-import type { RegisteredAuthority } from "./auth/authorities.ts";
-import { createOriginCheck } from "./auth/origins.ts";
-import { DEVELOPMENT_ORGANISATION } from "./config/development.ts";
-import { eventsNamespaces } from "./config/events.ts";
-import { servesEvents, type Config } from "./config/schema.ts";
-import type { OwnedHub } from "./core/create-hub.ts";
-import type { Engine } from "./core/engine.ts";
-import type { Metrics } from "./core/metrics.ts";
-import type { Runtime } from "./core/runtime.ts";
-import type { Webhooks } from "./core/webhooks.ts";
-import { createEventsAuthority } from "./dialects/events/authority.ts";
-import type { Catalogue } from "./dialects/events/catalogue.ts";
-import type { EventsContext, EventsSettings } from "./dialects/events/context.ts";
-import { createOrganisationChannels } from "./dialects/events/organisation-channels.ts";
-import { createOrganisations } from "./dialects/events/organisations.ts";
-import { createRateLimits } from "./dialects/events/rate-limits.ts";
-import { createRevocations } from "./dialects/events/revocations.ts";
-import { createAppKeys, createAppSigner } from "./signing-keys.ts";
+import type { RegisteredAuthority } from "../../auth/authorities.ts";
+import { createOriginCheck } from "../../auth/origins.ts";
+import { DEVELOPMENT_ORGANISATION } from "../../config/development.ts";
+import { eventsNamespaces } from "../../config/events.ts";
+import { servesEvents, type Config } from "../../config/schema.ts";
+import type { OwnedHub } from "../../core/create-hub.ts";
+import type { Engine } from "../../core/engine.ts";
+import type { Metrics } from "../../core/metrics.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import type { Webhooks } from "../../webhooks/contract.ts";
+import { createEventsAuthority } from "./authority.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { EventsContext, EventsSettings } from "./context.ts";
+import { createOrganisationChannels } from "./organisation-channels.ts";
+import { createOrganisations } from "./organisations.ts";
+import { createRateLimits } from "./rate-limits.ts";
+import { createRevocations } from "./revocations.ts";
+import { createAppKeys, createAppSigner } from "../../auth/app-keys.ts";
 
 /** §4.1: how far an issuer's clock may be off. Tokens issued here are judged by the clock that issued them. */
 const ACCESS_TOKEN_LEEWAY_MS = 30_000;

@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document of everything that the server answers over HTTP, put together from the dialects' parts. */
-import type { Dialect } from "./dialects/dialect.ts";
+import type { Dialect } from "./dialect.ts";
 
 export function openApiDocument(dialects: readonly Dialect[], version: string): object {
   const parts = dialects.flatMap(({ openapi }) => openapi ?? []);

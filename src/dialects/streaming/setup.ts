@@ -1,14 +1,14 @@
 /** From the configuration to what the streaming dialect is told: settings, keys and apps. */
-import { createAuthorities, type RegisteredAuthority } from "./auth/authorities.ts";
-import type { Config } from "./config/schema.ts";
-import type { OwnedHub } from "./core/create-hub.ts";
-import type { Runtime } from "./core/runtime.ts";
-import type { SessionServices } from "./dialects/dialect.ts";
-import { createTokenAuthority, type VerifyToken } from "./dialects/streaming/authority.ts";
-import { createEncoders } from "./dialects/streaming/encoders.ts";
-import type { StreamingApp } from "./dialects/streaming/index.ts";
-import type { StreamingSettings } from "./dialects/streaming/settings.ts";
-import { createAppKeys } from "./signing-keys.ts";
+import { createAuthorities, type RegisteredAuthority } from "../../auth/authorities.ts";
+import type { Config } from "../../config/schema.ts";
+import type { OwnedHub } from "../../core/create-hub.ts";
+import type { Runtime } from "../../core/runtime.ts";
+import type { SessionServices } from "../dialect.ts";
+import { createTokenAuthority, type VerifyToken } from "./authority.ts";
+import { createEncoders } from "./encoders.ts";
+import type { StreamingApp } from "./index.ts";
+import type { StreamingSettings } from "./settings.ts";
+import { createAppKeys } from "../../auth/app-keys.ts";
 
 export interface StreamingAppsOptions extends SessionServices {
   readonly config: Config;

@@ -1,6 +1,6 @@
 /** What the OpenAPI document says of each call of the webhook API, in the schemas that check it (webhooks.md §5). */
 import type { z } from "zod";
-import type { EventsErrorCode } from "./errors.ts";
+import type { EventsErrorCode } from "../errors.ts";
 import {
   attemptAnswer,
   changedEndpoint,
@@ -18,8 +18,8 @@ import {
   sourceAddressesAnswer,
   statsAnswer,
   taskAnswer,
-} from "./webhooks-answers.ts";
-import type { WEBHOOK_ROUTES } from "./webhooks-routes.ts";
+} from "./answers.ts";
+import type { WEBHOOK_ROUTES } from "./routes.ts";
 import {
   attemptsQuery,
   deadLetterChoice,
@@ -34,7 +34,7 @@ import {
   rotation,
   statsQuery,
   testEvent,
-} from "./webhooks-schema.ts";
+} from "./schema.ts";
 
 export interface WebhookOperation {
   readonly id: string;

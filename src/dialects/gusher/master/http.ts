@@ -1,26 +1,20 @@
 /** The master API (§6): which route a request belongs to, whether its caller may, and the answers that all routes share. */
 import { Hono } from "hono";
-import { ApiRefusal } from "../../auth/api-callers.ts";
-import { HubError } from "../../core/errors.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import type { Reach } from "../../core/types.ts";
-import { servedAt, type ReadBody } from "../../transports/request.ts";
-import type { ApiEnv, OnEvent } from "../dialect.ts";
-import type { GusherContext } from "./context.ts";
-import { finishJobs, takeJobs } from "./jobs-http.ts";
-import {
-  fieldsOf,
-  MasterError,
-  plain,
-  type MasterCall,
-  type MasterHandler,
-} from "./master-call.ts";
-import { claimedAppKey, decodeToken } from "./master-decode.ts";
-import { LISTS } from "./master-lists.ts";
-import { Paths, type Match, type Route } from "./master-paths.ts";
-import { pushBatch, pushToChannel, pushToPattern } from "./master-push.ts";
-import { addChannel, pushToSocket, pushToUser, reloadChannels } from "./master-users.ts";
-import { bodyRefused, methodNotAllowed, notFound, pong } from "./plain.ts";
+import { ApiRefusal } from "../../../auth/api-callers.ts";
+import { HubError } from "../../../core/errors.ts";
+import type { Runtime } from "../../../core/runtime.ts";
+import type { Reach } from "../../../core/types.ts";
+import { servedAt, type ReadBody } from "../../../transports/request.ts";
+import type { ApiEnv, OnEvent } from "../../dialect.ts";
+import type { GusherContext } from "../context.ts";
+import { finishJobs, takeJobs } from "../jobs-http.ts";
+import { fieldsOf, MasterError, plain, type MasterCall, type MasterHandler } from "./call.ts";
+import { claimedAppKey, decodeToken } from "./decode.ts";
+import { LISTS } from "./lists.ts";
+import { Paths, type Match, type Route } from "./paths.ts";
+import { pushBatch, pushToChannel, pushToPattern } from "./push.ts";
+import { addChannel, pushToSocket, pushToUser, reloadChannels } from "./users.ts";
+import { bodyRefused, methodNotAllowed, notFound, pong } from "../plain.ts";
 
 export interface MasterOptions {
   readonly contexts: ReadonlyMap<string, GusherContext>;

@@ -1,12 +1,12 @@
 /** Where the webhooks' management API is mounted: whose organisation a call is about, and the form of its answers (webhooks.md §5). */
 import { Hono, type Context } from "hono";
-import { servedAt } from "../../transports/request.ts";
-import type { ApiEnv } from "../dialect.ts";
-import { authenticate, organisationOf, type Caller } from "./access-token.ts";
-import { commonHeaders, errorAnswer, newRequestId } from "./http-answer.ts";
-import { notFound, type EventsHttpOptions } from "./http.ts";
-import { requireActive } from "./organisation-state.ts";
-import type { Organisation } from "./organisations.ts";
+import { servedAt } from "../../../transports/request.ts";
+import type { ApiEnv } from "../../dialect.ts";
+import { authenticate, organisationOf, type Caller } from "../access-token.ts";
+import { commonHeaders, errorAnswer, newRequestId } from "../http-answer.ts";
+import { notFound, type EventsHttpOptions } from "../http.ts";
+import { requireActive } from "../organisation-state.ts";
+import type { Organisation } from "../organisations.ts";
 
 /**
  * What a handler below `/webhooks` and `/organisations/{org}/webhooks` finds. Whatever it throws is answered in the dialect's form:
