@@ -155,16 +155,29 @@ export class JsonView {
    * HubError `bad_request` for more than `countMax`: making the list costs far more than checking the text did.
    */
   members(countMax = Infinity): ReadonlyMap<string, JsonView> {
-    const { text } = this.#source;
     const members = new Map<string, JsonView>();
     let count = 0;
-    this.#walk(OPEN_BRACE, (view, nameStart, nameEnd) => {
+    this.#eachMember((name, view) => {
       if (++count > countMax) {
         throw new HubError("bad_request", `An object has more than ${countMax} members`);
       }
-      members.set(stringValue(text.slice(nameStart, nameEnd)), view);
+      members.set(name, view);
     });
     return members;
+  }
+
+  /** An object's members in order, each of several with one name. Empty when this is no object. */
+  entries(): readonly (readonly [name: string, value: JsonView])[] {
+    const entries: (readonly [string, JsonView])[] = [];
+    this.#eachMember((name, view) => entries.push([name, view]));
+    return entries;
+  }
+
+  #eachMember(visit: (name: string, view: JsonView) => unknown): void {
+    const { text } = this.#source;
+    this.#walk(OPEN_BRACE, (view, nameStart, nameEnd) => {
+      visit(stringValue(text.slice(nameStart, nameEnd)), view);
+    });
   }
 
   /** An array's items; empty when this is no array. Of one with more than `countMax` items, one more than that. */

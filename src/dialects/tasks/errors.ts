@@ -65,7 +65,7 @@ export class RpcError extends Error {
 export function invalidParam(
   param: string,
   reason: ParamReason,
-  bounds: { readonly min?: number; readonly max?: number } = {},
+  more: { readonly min?: number; readonly max?: number; readonly detail?: string } = {},
 ): RpcError {
-  return new RpcError("invalid_params", { param, reason, ...bounds });
+  return new RpcError("invalid_params", { param, reason, ...more });
 }

@@ -7,7 +7,7 @@ import type { TasksSettings } from "./settings.ts";
 import { invalidParam, RpcError } from "./errors.ts";
 import { MESSAGE_BYTES_MAX, SINGLE_USE_MINUTES } from "./limits.ts";
 import { readParams, usesOtherTaskName, type MethodName, type Result } from "./schema.ts";
-import { contextBytes, randomContext } from "./task-context.ts";
+import { CONTEXT_RULE, contextBytes, randomContext } from "./task-context.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -30,7 +30,10 @@ export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
     const { reusable_minutes: reusable, Task: task } = readParams("get_envoy_token", params);
     const given = task.task_context;
     const named = given === undefined ? randomContext(randomBytes(16)) : contextBytes(given);
-    if (typeof named === "string") throw invalidParam("Task.task_context", named);
+    if (typeof named === "string") {
+      const detail = named === "type" && given?.kind !== "string" ? { detail: CONTEXT_RULE } : {};
+      throw invalidParam("Task.task_context", named, detail);
+    }
     const issuedMs = clock.epochMs();
     const token: TaskToken = {
       tokenId: Buffer.from(randomBytes(TOKEN_ID_BYTES)).toString("hex"),

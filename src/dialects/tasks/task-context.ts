@@ -11,7 +11,11 @@ const STRING = "s";
 const OTHER = "j";
 const RANDOM = "r";
 
-/** Bytes; or why it cannot be a context, in the words of §4.4. */
+/** What a caller is told of a context that is refused by its type. */
+export const CONTEXT_RULE =
+  "A context has no number that a double cannot hold digit for digit, no -0, no repeated member name and no half of a surrogate pair: send such values as strings.";
+
+/** Bytes; or why it cannot be a context, in the words of §4.4; `type` is for `CONTEXT_RULE`. */
 export function contextBytes(context: JsonView): Uint8Array | "empty" | "too_long" | "type" {
   const text = context.kind === "string" ? String(context.value) : undefined;
   // Every caller that forgot to fill a variable would share one task.
@@ -31,12 +35,18 @@ export function randomContext(random: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(RANDOM), random]);
 }
 
-/** RFC 8785. Throws HubError `bad_request` for what has no canonical form: half a surrogate pair, a number beyond doubles. */
+/**
+ * RFC 8785. Throws HubError `bad_request` where two different values would have one form, or one has none: a number that no
+ * double holds digit for digit, `-0`, two members of one name, half a surrogate pair.
+ */
 export function canonicalJson(view: JsonView): string {
   switch (view.kind) {
     case "object": {
       // §3.2.3: sorted by UTF-16 code units, which is how JavaScript compares.
-      const members = [...view.members()].sort(([a], [b]) => (a < b ? -1 : 1));
+      const members = view.entries().toSorted(([a], [b]) => (a < b ? -1 : 1));
+      if (members.some(([name], index) => name === members[index + 1]?.[0])) {
+        throw new HubError("bad_request", "Two members have one name");
+      }
       const written = members.map(([name, member]) => `${quoted(name)}:${canonicalJson(member)}`);
       return `{${written.join(",")}}`;
     }
@@ -45,15 +55,27 @@ export function canonicalJson(view: JsonView): string {
     case "string":
       return quoted(String(view.value));
     case "number": {
-      const number = Number(view.source);
-      if (!Number.isFinite(number)) throw new HubError("bad_request", "A number is too large");
       // §3.2.2.3: as ECMAScript writes them.
-      return String(number);
+      const text = String(Number(view.source));
+      if (decimal(text) === decimal(view.source)) return text;
+      throw new HubError("bad_request", "A number is no double");
     }
     case "boolean":
     case "null":
       return view.source;
   }
+}
+
+/** The same for all ways to write one number, and for no two numbers. What is no number comes back as it is. */
+function decimal(text: string): string {
+  const parts = /^(-?)(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?$/i.exec(text);
+  if (parts === null) return text;
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] = parts;
+  const digits = (whole + fraction).replace(/^0+/, "");
+  let end = digits.length;
+  while (digits[end - 1] === "0") end--;
+  const power = Number(exponent) - fraction.length + digits.length - end;
+  return end === 0 ? `${sign}0` : `${sign}${digits.slice(0, end)}e${power}`;
 }
 
 /** §3.2.2.2: as ECMAScript writes them. */

@@ -80,6 +80,28 @@ describe("task_id", () => {
     expect(await idOfText(server, '"\\u00e9"')).not.toBe(await idOfText(server, '"e\\u0301"'));
   });
 
+  test("contexts that a double takes for one another are refused, and say what to do", async () => {
+    const [inexact, kept] = ["1285704473650888702", "1285704473650888703"];
+    for (const context of [
+      inexact,
+      kept,
+      `{"order":[${inexact}]}`,
+      "-0",
+      '{"a":1,"a":1}',
+      "1e400",
+    ]) {
+      const body = `{"id":7,"method":"get_envoy_token","params":{"Task":{"task_context":${context}}}}`;
+      const { status, body: answer } = await postRpc(server, body, { headers: signed(body) });
+      expect([status, answer?.error?.code]).toEqual([200, -32602]);
+      expect(answer?.error?.data).toEqual({
+        ...{ param: "Task.task_context", reason: "type" },
+        detail: expect.stringContaining("send such values as strings"),
+      });
+    }
+    expect(await idOfText(server, `"${inexact}"`)).not.toBe(await idOfText(server, `"${kept}"`));
+    expect(await idOfText(server, "1.10")).toBe(await idOfText(server, "1.1"));
+  });
+
   test("another app has another id for the same context", async () => {
     await using two = await bootServer({
       config: {
