@@ -160,6 +160,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     contexts: gusherApps,
     prefix: config.gusher.prefix,
     bodyBytesMax: config.gusher.body_size_limit,
+    batchBytesMax: config.gusher.batch_size_limit,
     runtime,
     sharedPrefix: config.streaming.api_path,
     reserved: RESERVED_SEGMENTS,

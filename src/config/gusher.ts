@@ -1,7 +1,7 @@
 /** The gusher dialect's settings: gusher.md §10 where it names them, and a switch for each strict behaviour of §15.3. */
 import { z } from "zod";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
-import { bodySizeLimit } from "./sizes.ts";
+import { BODY_BYTES_MAX, bodySizeLimit } from "./sizes.ts";
 
 const count = (fallback: number, description: string) =>
   z.int().min(0).default(fallback).describe(description);
@@ -35,7 +35,11 @@ export const gusher = z.strictObject({
   ),
   body_size_limit: bodySizeLimit(
     131_072,
-    "Bytes of a call's body on `api`, beyond which it counts as none, as beyond 10 MB in the original. A body is read in one go: the default keeps that below 10 ms, and ten times as much holds everybody up ten times as long.",
+    "Bytes of a call's body on `api`, beyond which it is answered 413, and characters of one item of a batch. What is so large is judged in one go: the default keeps that below 10 ms, and ten times as much holds everybody up ten times as long.",
+  ),
+  batch_size_limit: bodySizeLimit(
+    BODY_BYTES_MAX,
+    "Bytes of a form with `batch_data`, as in the original. It is judged in slices, which hold up nobody.",
   ),
   queue_max_size: positive(
     1_048_576,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 /** A larger body is never held. */
-const BODY_BYTES_MAX = 10_485_760;
+export const BODY_BYTES_MAX = 10_485_760;
 /** An object that says nothing but whom it is about is longer. */
 const BODY_BYTES_MIN = 1024;
 

@@ -51,6 +51,9 @@ export const SLICE_MS = 5;
 /** Publications to different channels that one call hands to the engine at a time: bounds what one turn writes and fans out. */
 export const PUBLISH_SLICE_PUBLICATIONS = 100;
 
+/** Characters of their data, likewise; the last publication of a slice may pass it. */
+export const PUBLISH_SLICE_CHARACTERS = 65_536;
+
 /** Milliseconds between comparisons of a channel's position with the engine's, on engines that may lose events. */
 export const POSITION_CHECK_INTERVAL_MS = 40_000;
 

@@ -3,7 +3,11 @@ import type { Broker, HistoryLimits } from "./engine.ts";
 import { HubError } from "./errors.ts";
 import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
 import { compactJson, jsonOfBytes } from "./json-text.ts";
-import { LOSSY_HISTORY_SIZE_MIN, PUBLISH_SLICE_PUBLICATIONS } from "./limits.ts";
+import {
+  LOSSY_HISTORY_SIZE_MIN,
+  PUBLISH_SLICE_CHARACTERS,
+  PUBLISH_SLICE_PUBLICATIONS,
+} from "./limits.ts";
 import { requireUnicode } from "./names.ts";
 import type { ChannelOptions } from "./namespaces.ts";
 import {
@@ -64,19 +68,28 @@ export function createPublishing({
 
 /**
  * Publishes each item in order, a slice of them at a time, so that many do not hold the event loop. An item that its
- * channel does not take (`bad_request`) is left out. Throws what else failed, once its slice is done.
+ * channel does not take (`bad_request`) is left out. `charactersOf` its data, where items differ much. Throws what else failed, once its slice is done.
  */
 export async function publishInOrder<Item>(
   items: readonly Item[],
   publish: (item: Item) => Promise<unknown>,
+  charactersOf: (item: Item) => number = () => 0,
 ): Promise<void> {
-  for (let from = 0; from < items.length; from += PUBLISH_SLICE_PUBLICATIONS) {
-    const slice = items.slice(from, from + PUBLISH_SLICE_PUBLICATIONS);
+  let slice: Item[] = [];
+  let characters = 0;
+  for (const [index, item] of items.entries()) {
+    slice.push(item);
+    characters += charactersOf(item);
+    const full =
+      slice.length === PUBLISH_SLICE_PUBLICATIONS || characters >= PUBLISH_SLICE_CHARACTERS;
+    if (!full && index < items.length - 1) continue;
     const failed = (await Promise.allSettled(slice.map(publish))).find(
       (result): result is PromiseRejectedResult =>
         result.status === "rejected" && !isRefusal(result.reason),
     );
     if (failed !== undefined) throw failed.reason;
+    slice = [];
+    characters = 0;
   }
 }
 

@@ -13,6 +13,7 @@ import {
   openSockets,
   refused,
   subscribe,
+  type MasterAnswer,
   type Sockets,
 } from "../support/gusher-master.ts";
 import { exchange, expectNoBugs } from "../support/hostile.ts";
@@ -37,13 +38,20 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
+/** The answer to what is larger than a setting of `[gusher]`. */
+const tooLarge = (what: string, setting: string): MasterAnswer => ({
+  ...{ status: 413, type: "text/plain; charset=utf-8" },
+  body: `${what} larger than gusher.${setting}`,
+});
+
 async function post(
   path: string,
   body: string | Uint8Array<ArrayBuffer> | FormData,
   type?: string,
-) {
+  masterUrl = server.masterUrl,
+): Promise<MasterAnswer> {
   const headers = type === undefined ? {} : { "Content-Type": type };
-  const response = await fetch(server.masterUrl + path, { method: "POST", headers, body });
+  const response = await fetch(masterUrl + path, { method: "POST", headers, body });
   return {
     status: response.status,
     type: response.headers.get("content-type"),
@@ -59,38 +67,43 @@ async function expectUntouched(): Promise<void> {
 }
 
 describe("bodies", () => {
-  test("of 10 MiB are taken; a larger one counts as none, and the query is read all the same", async () => {
+  test("of 10 MiB are taken where the setting says so, and a larger one is refused by the setting's name", async () => {
     const form = (bytes: number) => `data=${"x".repeat(bytes - 5)}`;
     const whole = await post("/push/TEST/NOBODY/e", form(BODY_BYTES_MAX), FORM);
     const pushed = JSON.stringify({ channel: "NOBODY", event: "e", data: "" });
     expect(whole.body).toHaveLength(pushed.length + BODY_BYTES_MAX - "data=".length);
     const over = form(BODY_BYTES_MAX + 1);
-    expect(await post("/push/TEST/AA/e", over, FORM)).toEqual(refused("empty data"));
-    const queried = await post("/push/TEST/NOBODY/e?data=q", over, FORM);
-    expect(queried).toEqual(ok('{"channel":"NOBODY","event":"e","data":"q"}'));
+    for (const path of ["/push/TEST/AA/e", "/push/TEST/AA/e?data=q", "/decode"]) {
+      expect(await post(path, over, FORM)).toEqual(tooLarge("body", "body_size_limit"));
+    }
     await expectUntouched();
   });
 
-  test("of 128 KiB are read unless told otherwise, and larger ones count as none", async () => {
+  test("of 128 KiB are read unless told otherwise, and the log and the metrics name the setting", async () => {
     await using usual = await bootGusher();
-    const push = async (bytes: number) => {
-      const body = `data=${"x".repeat(bytes - 5)}`;
-      const headers = { "Content-Type": FORM };
-      const path = "/push/TEST/NOBODY/e";
-      return fetch(usual.masterUrl + path, { method: "POST", headers, body });
-    };
-    expect((await push(131_072)).status).toBe(200);
-    const refusal = await push(131_073);
-    expect([refusal.status, await refusal.text()]).toEqual([400, "empty data"]);
+    const push = (path: string, bytes: number, type = FORM) =>
+      post(path, `data=${"x".repeat(bytes - 5)}`, type, usual.masterUrl);
+    expect((await push("/push/TEST/NOBODY/e", 131_072)).status).toBe(200);
+    const refusal = tooLarge("body", "body_size_limit");
+    expect(await push("/push/TEST/NOBODY/e", 131_073)).toEqual(refusal);
+    // What is no form is read in one go, also a batch.
+    expect(await push("/push_batch/TEST", 131_073, "application/json")).toEqual(refusal);
+    const refused = usual.logged.filter(({ msg }) => msg === "API call refused");
+    expect(refused).toMatchObject([
+      { method: "push", status: 413, detail: refusal.body },
+      { method: "push_batch", status: 413, detail: refusal.body },
+    ]);
+    const metrics = await (await fetch(`${usual.apiUrl}/metrics`)).text();
+    expect(metrics).toContain('carillon_limits_hit_total{limit="body_size_limit"} 2');
   });
 
   test("without a length are bounded as well", async () => {
     const chunk = `10000\r\n${"x".repeat(0x10000)}\r\n`;
     const head = `POST /gusher/push/TEST/AA/e HTTP/1.1\r\nHost: a\r\nContent-Type: ${FORM}\r\nTransfer-Encoding: chunked\r\n\r\n`;
     const answer = await exchange(server.apiUrl, head + "5\r\ndata=\r\n" + chunk.repeat(200), {
-      until: "empty data",
+      until: "body_size_limit",
     });
-    expect(answer).toContain(" 400 ");
+    expect(answer).toContain(" 413 ");
     await expectUntouched();
   });
 
@@ -169,11 +182,71 @@ describe("patterns", () => {
   });
 });
 
-test("batches of the largest size are taken whole", async () => {
-  const item = { channel: "AA", event: "e", data: "x".repeat(900) };
-  const batch_data = JSON.stringify(Array(10_000).fill(item));
-  const answer = await callMaster(server, "/push_batch/TEST", { batch_data });
-  expect(answer).toEqual(ok(JSON.stringify({ total: 10_000, cap: batch_data.length })));
-  expect(await neighbour.arrived()).toHaveLength(10_000);
-  await expectUntouched();
+describe("batches, unless the configuration says otherwise,", () => {
+  let usual: GusherServer;
+  beforeAll(async () => {
+    usual = await bootGusher({ gusher: { queue_max_size: 100_000_000 } });
+  });
+  afterAll(() => usual[Symbol.asyncDispose]());
+
+  const push = (body: string, type = FORM) => post("/push_batch/TEST", body, type, usual.masterUrl);
+  /** Two items whose list has this many bytes. */
+  function twoItems(bytes: number, filler: string): string {
+    const written = (data: string) =>
+      JSON.stringify([1, 2].map((n) => ({ channel: "AA", event: `e${n}`, data })));
+    const each = (bytes - written("").length) / 2 / (JSON.stringify(filler).length - 2);
+    return written(filler.repeat(each)).padEnd(bytes);
+  }
+
+  test("are taken in the published size, however they are encoded", async () => {
+    using client = await openGusher(usual);
+    await subscribe(client, "AA");
+    // `"` is sent as `%5C%22`, so that the form is nearly three times as long.
+    for (const filler of ["x", '"']) {
+      const batch_data = twoItems(102_456, filler);
+      expect(batch_data).toHaveLength(102_456);
+      const form = new URLSearchParams({ batch_data }).toString();
+      expect(await push(form)).toEqual(ok('{"total":2,"cap":102456}'));
+      const items = JSON.parse(batch_data) as unknown[];
+      expect([await client.next(), await client.next()]).toEqual(items);
+    }
+  });
+
+  test("are taken up to 10 MiB of form and 10,000 items, and reach their subscribers whole", async () => {
+    using client = await openGusher(usual);
+    await subscribe(client, "AA");
+    const item = { channel: "AA", event: "e", data: "x".repeat(850) };
+    const text = JSON.stringify(Array(10_000).fill(item));
+    const form = `batch_data=${encodeURIComponent(text)}`;
+    const padded = form + "+".repeat(BODY_BYTES_MAX - form.length);
+    const cap = text.length + padded.length - form.length;
+    expect(await push(padded)).toEqual(ok(JSON.stringify({ total: 10_000, cap })));
+    expect(await client.arrived()).toHaveLength(10_000);
+    expect(await push(`${padded}+`)).toEqual(tooLarge("body", "batch_size_limit"));
+    const metrics = await (await fetch(`${usual.apiUrl}/metrics`)).text();
+    expect(metrics).toContain('carillon_limits_hit_total{limit="batch_size_limit"} 1');
+    expect(usual.logged.at(-1)).toMatchObject({
+      ...{ msg: "API call refused", method: "push_batch", status: 413 },
+      detail: "body larger than gusher.batch_size_limit",
+    });
+  });
+
+  test("have items of up to 128 KiB", async () => {
+    const batch = (characters: number) => {
+      const frame = JSON.stringify({ channel: "NOBODY", data: "" });
+      const item = `{"channel":"NOBODY","data":"${"x".repeat(characters - frame.length)}"}`;
+      return `batch_data=[{},${item}]`;
+    };
+    expect((await push(batch(131_072))).status).toBe(200);
+    expect(await push(batch(131_073))).toEqual(tooLarge("item", "body_size_limit"));
+  });
+
+  test.each([
+    ...["[", "{", "[[", "[{", '["', "[1,", "+", '[{"a":1},'].map((piece) => [piece] as const),
+  ])("of %p over and over are refused, and nobody is kept waiting", async (piece) => {
+    const count = Math.floor((BODY_BYTES_MAX - 11) / piece.length);
+    const answer = await push(`batch_data=${piece.repeat(count)}`);
+    expect([400, 413]).toContain(answer.status);
+    expectNoBugs(usual);
+  });
 });

@@ -1,12 +1,19 @@
 /** Request parameters (§2): from a urlencoded, multipart or JSON body, or else from the query. Values are texts. */
 import { HubError } from "../../core/errors.ts";
 import { jsonView } from "../../core/json-text.ts";
+import type { Slices } from "../../core/slices.ts";
+import { decodeForm } from "./form-text.ts";
 
 export interface FieldsOptions {
   readonly names: readonly string[];
-  /** Undefined: it is too large, which counts as none (§2). */
+  /** Undefined: it counts as none. */
   readonly body: Uint8Array | undefined;
+  /** In which a large form is read. Absent: in one go. */
+  readonly slices?: Slices;
 }
+
+/** Bytes of a form that is read in one go: it takes a millisecond at the most. */
+const WHOLE_FORM_BYTES_MAX = 65_536;
 
 /** Those that were found; one that is there may be empty. */
 export type Fields = ReadonlyMap<string, string>;
@@ -16,61 +23,90 @@ export type Fields = ReadonlyMap<string, string>;
  * absent: a pair with a bad `%` escape, text that is no UTF-8 or a raw `;`, and a body of another type, or that is
  * malformed or too large.
  */
-export async function readFields(
-  request: Request,
-  { names, body }: FieldsOptions,
-): Promise<Fields> {
+export async function readFields(request: Request, options: FieldsOptions): Promise<Fields> {
+  const { names, body, slices } = options;
   const fields = new Map<string, string>();
-  const text = bodyText(body);
-  if (text !== undefined && text !== "") await addBodyFields(fields, { request, names, text });
+  if (body !== undefined && body.length > 0)
+    await addBodyFields(fields, request, { ...options, body });
   const query = request.url.indexOf("?");
-  if (query >= 0) addPairs(fields, names, request.url.slice(query + 1));
+  if (query >= 0) {
+    const pairs = addPairs(fields, names, Buffer.from(request.url.slice(query + 1)));
+    await finish(pairs, request.url.length, slices);
+  }
   return fields;
 }
 
-interface Body {
-  readonly request: Request;
-  readonly names: readonly string[];
-  readonly text: string;
+/** Of a request's media type, in lower case and without parameters. */
+export function isForm(request: Request): boolean {
+  return typeOf(request) === "application/x-www-form-urlencoded";
 }
 
-async function addBodyFields(fields: Map<string, string>, body: Body): Promise<void> {
-  const contentType = body.request.headers.get("content-type") ?? "";
-  const [type = ""] = contentType.split(";", 1);
-  switch (type.trim().toLowerCase()) {
-    case "application/x-www-form-urlencoded":
-      return addPairs(fields, body.names, body.text);
-    // Beyond the original, which reads forms only.
-    case "application/json":
-      return addMembers(fields, body);
-    case "multipart/form-data":
-      return addParts(fields, body, contentType);
-  }
+function typeOf({ headers }: Request): string {
+  const [type = ""] = (headers.get("content-type") ?? "").split(";", 1);
+  return type.trim().toLowerCase();
 }
 
-function addPairs(fields: Map<string, string>, names: readonly string[], text: string): void {
-  for (let at = 0; at < text.length;) {
-    const end = text.indexOf("&", at) < 0 ? text.length : text.indexOf("&", at);
-    const pair = text.slice(at, end);
-    at = end + 1;
-    const separator = pair.indexOf("=");
-    const name = decode(separator < 0 ? pair : pair.slice(0, separator));
+async function addBodyFields(
+  fields: Map<string, string>,
+  request: Request,
+  { names, body, slices }: FieldsOptions & { readonly body: Uint8Array },
+): Promise<void> {
+  if (isForm(request)) return finish(addPairs(fields, names, body), body.length, slices);
+  const text = textOf(body);
+  if (text === undefined) return;
+  const type = typeOf(request);
+  // Beyond the original, which reads forms only.
+  if (type === "application/json") addMembers(fields, names, text);
+  else if (type === "multipart/form-data") await addParts(fields, names, text, request);
+}
+
+/** Runs what pauses: in slices when it is about many bytes. */
+async function finish(
+  running: Generator<void>,
+  bytes: number,
+  slices: Slices | undefined,
+): Promise<void> {
+  if (slices !== undefined && bytes > WHOLE_FORM_BYTES_MAX) await slices.each(running, () => {});
+  else for (const _ of running);
+}
+
+const AMPERSAND = 0x26;
+const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+
+/** Bytes of pairs between two pauses. */
+const PAIRS_STEP_BYTES = 4096;
+
+/** Pauses between pairs, and within long ones. */
+function* addPairs(
+  fields: Map<string, string>,
+  names: readonly string[],
+  bytes: Uint8Array,
+): Generator<void> {
+  const nameBytesMin = Math.min(...names.map((name) => name.length));
+  // Each character of a name may be an escape.
+  const nameBytesMax = 3 * Math.max(...names.map((name) => name.length));
+  let pauseAt = PAIRS_STEP_BYTES;
+  for (let start = 0, end = 0; start < bytes.length; start = end + 1) {
+    if (start >= pauseAt) {
+      yield;
+      pauseAt = start + PAIRS_STEP_BYTES;
+    }
+    end = bytes.indexOf(AMPERSAND, start);
+    if (end < 0) end = bytes.length;
+    let nameEnd = start;
+    while (nameEnd < end && bytes[nameEnd] !== EQUALS && nameEnd - start <= nameBytesMax) nameEnd++;
+    if (nameEnd - start < nameBytesMin || nameEnd - start > nameBytesMax) continue;
+    const name = yield* decodeForm(bytes.subarray(start, nameEnd));
     if (name === undefined || !names.includes(name) || fields.has(name)) continue;
-    const value = separator < 0 ? "" : decode(pair.slice(separator + 1));
-    if (value !== undefined && !pair.includes(";")) fields.set(name, value);
-  }
-}
-
-function decode(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    return undefined;
+    const sent = bytes.subarray(Math.min(nameEnd + 1, end), end);
+    const value = sent.includes(SEMICOLON) ? undefined : yield* decodeForm(sent);
+    if (value !== undefined) fields.set(name, value);
   }
 }
 
 /** A string is its text, and any other value the JSON that it was sent as. `null` is absent. */
-function addMembers(fields: Map<string, string>, { names, text }: Body): void {
+function addMembers(fields: Map<string, string>, names: readonly string[], text: string): void {
   try {
     const members = jsonView(text).members();
     for (const name of names) {
@@ -85,13 +121,13 @@ function addMembers(fields: Map<string, string>, { names, text }: Body): void {
 
 async function addParts(
   fields: Map<string, string>,
-  { names, text }: Body,
-  contentType: string,
+  names: readonly string[],
+  text: string,
+  { headers }: Request,
 ): Promise<void> {
   try {
-    const form = await new Response(text, {
-      headers: { "Content-Type": contentType },
-    }).formData();
+    const type = { "Content-Type": headers.get("content-type") ?? "" };
+    const form = await new Response(text, { headers: type }).formData();
     for (const name of names) {
       const value = form.get(name);
       if (typeof value === "string") fields.set(name, value);
@@ -104,9 +140,9 @@ async function addParts(
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Undefined when it is no UTF-8: read leniently, it would reach its subscribers with other characters in it. */
-function bodyText(bytes: Uint8Array | undefined): string | undefined {
+function textOf(bytes: Uint8Array): string | undefined {
   try {
-    return bytes && strictUtf8.decode(bytes);
+    return strictUtf8.decode(bytes);
   } catch {
     return undefined;
   }

@@ -22,6 +22,7 @@ export interface GusherOptions {
   /** First segments of the server's own paths, which are no apps. */
   readonly reserved: ReadonlySet<string>;
   readonly bodyBytesMax: MasterOptions["bodyBytesMax"];
+  readonly batchBytesMax: MasterOptions["batchBytesMax"];
   readonly runtime: MasterOptions["runtime"];
   readonly authorize: MasterOptions["authorize"];
   readonly onEvent: OnEvent;

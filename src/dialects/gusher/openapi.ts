@@ -191,13 +191,17 @@ function bodyOf({ required, optional }: Operation): object {
   return { requestBody: { content } };
 }
 
-function responsesOf({ answer, answerType = "application/json", errors, open }: Operation): object {
+function responsesOf(operation: Operation): object {
+  const { answer, answerType = "application/json", errors, open, required, optional } = operation;
   const text = (schema: Schema) => ({ "text/plain": { schema } });
   return {
     200: { description: "Done", content: { [answerType]: { schema: answer } } },
     ...(errors === undefined
       ? {}
       : { 400: { description: "Not done", content: text({ type: "string", enum: errors }) } }),
+    ...(required === undefined && optional === undefined
+      ? {}
+      : { 413: { description: "Larger than a setting, which it names", content: text(TEXT) } }),
     ...(open === true
       ? {}
       : {

@@ -1,7 +1,7 @@
 /** The slave's routes over HTTP (§2, §3.1): login and ping. Its sockets are in index.ts. */
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
-import { servedAt } from "../../transports/request.ts";
+import { BODY_REFUSALS, servedAt } from "../../transports/request.ts";
 import type { ClientsEnv, OnEvent } from "../dialect.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 import { readFields } from "./fields.ts";
@@ -17,6 +17,8 @@ export interface SlaveOptions {
 
 /** Bytes of a login's body, which has a JWT and little else: anybody may send one. A larger one counts as none. */
 export const LOGIN_BODY_BYTES_MAX = 65_536;
+
+const LOGIN_TOO_LARGE = `The body is larger than ${LOGIN_BODY_BYTES_MAX} bytes`;
 
 /** Any page may log in; there is no preflight, so with a plain form only (§2). */
 const ANY_ORIGIN = { "Access-Control-Allow-Origin": "*" };
@@ -45,7 +47,10 @@ async function logIn(
 ): Promise<Response> {
   const contexts = servedAt(all, mount);
   const body = await readBody(LOGIN_BODY_BYTES_MAX);
-  if (typeof body === "string" && body !== "too_large") return bodyRefused(body);
+  if (typeof body === "string" && body !== "too_large") {
+    onEvent("Login refused", { detail: BODY_REFUSALS[body].text });
+    return bodyRefused(body);
+  }
   const fields = await readFields(request, {
     ...{ names: ["jwt"], body: body === "too_large" ? undefined : body },
   });
@@ -54,7 +59,8 @@ async function logIn(
   const verified = jwt === "" ? undefined : await verify(jwt, contexts, refusals);
   const token = verified && (await tokenFor(verified, refusals));
   if (token === undefined) {
-    onEvent("Login refused", { detail: jwt === "" ? "No JWT" : refusals.join("; ") });
+    const none = body === "too_large" ? LOGIN_TOO_LARGE : "No JWT";
+    onEvent("Login refused", { detail: jwt === "" ? none : refusals.join("; ") });
     return unauthorized("jwt decode fail\n", ANY_ORIGIN);
   }
   return new Response(`${JSON.stringify({ token })}\n`, {

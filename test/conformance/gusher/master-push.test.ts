@@ -255,6 +255,28 @@ describe("38: a batch", () => {
     expect(await unnamed.arrived()).toEqual([{ ...nothing, data: 5 }, nothing, nothing]);
   });
 
+  test("member names count in any case, as Go reads them", async () => {
+    await using server = await bootGusher();
+    using sockets = await openSockets(server);
+    const text = `[${[
+      '{"Channel":"AA","Event":"e","Data":1}',
+      '{"CHANNEL":"AA","eVENT":"e","dATA":{"Data":2}}',
+      // Of several the last counts, but no null in place of a text.
+      '{"channel":"App1","Channel":"AA","EVENT":"x","event":"e","data":0,"DATA":3,"channel":null}',
+      '{"channel":"AA","event":"e","Data":4,"data":null,"channels":5,"":6}',
+    ].join(",")}]`;
+    expect(await push(server, text)).toEqual(answer(4, text));
+    expect(await sockets.s1.arrived()).toEqual([
+      pushed("AA", "e", 1),
+      pushed("AA", "e", { Data: 2 }),
+      pushed("AA", "e", 3),
+      pushed("AA", "e", null),
+    ]);
+    for (const wrong of ['{"CHANNEL":5}', '{"channel":"AA","Event":{}}']) {
+      expect(await push(server, `[${wrong}]`)).toEqual(refused("data error"));
+    }
+  });
+
   test("errors leave nothing behind", async () => {
     await using server = await bootGusher();
     using sockets = await openSockets(server);

@@ -1,14 +1,17 @@
 /** One call of the master API: what its handlers are given, and the forms of their answers (§2). */
 import { HubError } from "../../../core/errors.ts";
 import type { Runtime } from "../../../core/runtime.ts";
+import { Slices } from "../../../core/slices.ts";
 import type { Reach } from "../../../core/types.ts";
 import type { GusherContext } from "../context.ts";
+import { BODY_REFUSALS, type BodyRefusal } from "../../../transports/request.ts";
 import { readFields, type Fields } from "../fields.ts";
 
 export interface MasterCall {
   readonly request: Request;
-  /** Undefined: it is too large. */
-  readonly body: Uint8Array | undefined;
+  readonly body: Uint8Array;
+  /** Of what is judged in one go. */
+  readonly bodyBytesMax: number;
   /** Of the path, percent-decoded; none is empty. */
   readonly params: Readonly<Record<string, string>>;
   /** Undefined: no app has this key. Its calls are answered as for one where nobody is (K5, §6.8). */
@@ -23,15 +26,40 @@ export interface MasterCall {
 /** Throws MasterError for what the caller did wrong, HubError for what could not be done. */
 export type MasterHandler = (call: MasterCall) => Response | Promise<Response>;
 
-/** Answered with status 400 and exactly this text (K6). */
-export class MasterError extends Error {}
+/** Answered with exactly this text, and status 400 unless it says another (K6). */
+export class MasterError extends Error {
+  readonly status: number = 400;
+}
+
+/** In HTTP's words. */
+export class BodyError extends MasterError {
+  override readonly status: number;
+
+  constructor(refusal: BodyRefusal) {
+    const { status, text } = BODY_REFUSALS[refusal];
+    super(text);
+    this.status = status;
+  }
+}
+
+/** More than a limit of the section `gusher` allows. It is answered and logged by the setting's name, and counted. */
+export class LimitError extends MasterError {
+  override readonly status = 413;
+  readonly limit: "body_size_limit" | "batch_size_limit";
+
+  constructor(what: string, limit: LimitError["limit"]) {
+    super(`${what} larger than gusher.${limit}`);
+    this.limit = limit;
+  }
+}
 
 /** The fields of a call; one that is absent is empty, which no route tells apart. */
 export async function fieldsOf<Name extends string>(
-  { request, body }: Pick<MasterCall, "request" | "body">,
+  { request, body, runtime }: Pick<MasterCall, "request" | "body" | "runtime">,
   ...names: readonly Name[]
 ): Promise<Readonly<Record<Name, string>>> {
-  const found: Fields = await readFields(request, { body, names });
+  const slices = new Slices(runtime);
+  const found: Fields = await readFields(request, { body, names, slices });
   return Object.fromEntries(names.map((name) => [name, found.get(name) ?? ""])) as Record<
     Name,
     string

@@ -8,13 +8,22 @@ import { servedAt, type ReadBody } from "../../../transports/request.ts";
 import type { ApiEnv, OnEvent } from "../../dialect.ts";
 import type { GusherContext } from "../context.ts";
 import { finishJobs, takeJobs } from "../jobs-http.ts";
-import { fieldsOf, MasterError, plain, type MasterCall, type MasterHandler } from "./call.ts";
+import { isForm } from "../fields.ts";
+import {
+  BodyError,
+  fieldsOf,
+  LimitError,
+  MasterError,
+  plain,
+  type MasterCall,
+  type MasterHandler,
+} from "./call.ts";
 import { claimedAppKey, decodeToken } from "./decode.ts";
 import { LISTS } from "./lists.ts";
 import { Paths, type Match, type Route } from "./paths.ts";
 import { pushBatch, pushToChannel, pushToPattern } from "./push.ts";
 import { addChannel, pushToSocket, pushToUser, reloadChannels } from "./users.ts";
-import { bodyRefused, methodNotAllowed, notFound, pong } from "../plain.ts";
+import { methodNotAllowed, notFound, pong } from "../plain.ts";
 
 export interface MasterOptions {
   readonly contexts: ReadonlyMap<string, GusherContext>;
@@ -26,8 +35,9 @@ export interface MasterOptions {
   readonly sharedPrefix: string;
   /** First segments of paths that are no app's: lists also lie at `/{app_key}/…`, as printed. */
   readonly reserved: ReadonlySet<string>;
-  /** Of a body, beyond which it counts as none (§2). */
   readonly bodyBytesMax: number;
+  /** Of a form with a batch, which is read and judged in slices. */
+  readonly batchBytesMax: number;
   /** Aborted when long polls are to end. */
   readonly stopping: AbortSignal;
   readonly runtime: Runtime;
@@ -38,8 +48,7 @@ export interface MasterOptions {
  * To be mounted at the root and before the API that shares its prefix. What is not this API's goes on to whoever is next.
  */
 export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
-  const { contexts, authorize, prefix, sharedPrefix, bodyBytesMax, stopping, runtime } = options;
-  const { onEvent } = options;
+  const { prefix, sharedPrefix, stopping, runtime } = options;
   const paths = new Paths(MASTER_ROUTES);
   const barePaths = new Paths(listRoutes());
   const reserved = new Set([...options.reserved, ...[prefix, sharedPrefix].map(firstSegment)]);
@@ -72,15 +81,15 @@ export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
       onLeave(() => left.abort());
       return AbortSignal.any([left.signal, stopping]);
     };
-    const call = { request, params, runtime, ending };
-    const readBody = () => c.env.readBody(bodyBytesMax);
-    return handler(call, { contexts: servedAt(contexts, mount), readBody, authorize, onEvent });
+    const call = { request, params, runtime, ending, bodyBytesMax: options.bodyBytesMax };
+    const { readBody } = c.env;
+    return handler(call, { ...options, contexts: servedAt(options.contexts, mount), readBody });
   });
   return api;
 }
 
-interface Setting extends Pick<MasterOptions, "contexts" | "authorize" | "onEvent"> {
-  readonly readBody: () => ReturnType<ReadBody>;
+interface Setting extends Omit<MasterOptions, "stopping"> {
+  readonly readBody: ReadBody;
 }
 type UnadmittedCall = Omit<MasterCall, "context" | "reach" | "body">;
 type Endpoint = (call: UnadmittedCall, setting: Setting) => Response | Promise<Response>;
@@ -115,47 +124,51 @@ function listRoutes(): readonly Route<Endpoint>[] {
 
 /** Checks the credential, then runs the handler and turns its errors into their answers. */
 function forApp(method: string, handler: MasterHandler): Endpoint {
-  return async (call, { contexts, readBody, authorize, onEvent }) => {
+  return (call, setting) => {
+    const { contexts, authorize, onEvent } = setting;
     const appKey = call.params["app_key"];
     const reach = authorize(call.request, appKey);
     if (reach instanceof ApiRefusal) return refused(reach, method, onEvent);
     const context = contexts.get(appKey ?? "");
-    const body = await bodyOf(readBody);
-    if (body instanceof Response) return body;
-    return answer({ method, context, onEvent }, () =>
-      handler({ ...call, ...body, context, reach }),
+    return answer({ method, context, onEvent }, async () =>
+      handler({ ...call, body: await bodyOf(call, method, setting), context, reach }),
     );
   };
 }
 
 /** §6.9: the app is in the JWT. */
-async function decode(
-  call: UnadmittedCall,
-  { contexts, readBody, authorize, onEvent }: Setting,
-): Promise<Response> {
+async function decode(call: UnadmittedCall, setting: Setting): Promise<Response> {
+  const { contexts, authorize, onEvent } = setting;
   const method = "decode";
   const called = authorize(call.request, undefined);
   if (called instanceof ApiRefusal) return refused(called, method, onEvent);
-  const body = await bodyOf(readBody);
-  if (body instanceof Response) return body;
-  const { data: jwt } = await fieldsOf({ ...call, ...body }, "data");
-  const appKey = claimedAppKey(jwt);
-  const admitted = authorize(call.request, appKey === "" ? undefined : appKey);
-  if (admitted instanceof ApiRefusal) return refused(admitted, method, onEvent);
-  const context = contexts.get(appKey);
-  const signers = context === undefined ? [] : [context];
-  return answer({ method, context, onEvent }, () =>
-    decodeToken(jwt, appKey === "" ? [...contexts.values()] : signers),
-  );
+  const answering = { method, context: undefined, onEvent };
+  return answer(answering, async () => {
+    const body = await bodyOf(call, method, setting);
+    const { data: jwt } = await fieldsOf({ ...call, body }, "data");
+    const appKey = claimedAppKey(jwt);
+    const admitted = authorize(call.request, appKey === "" ? undefined : appKey);
+    if (admitted instanceof ApiRefusal) return refused(admitted, method, onEvent);
+    const context = contexts.get(appKey);
+    const signers = context === undefined ? [] : [context];
+    return answer({ ...answering, context }, () =>
+      decodeToken(jwt, appKey === "" ? [...contexts.values()] : signers),
+    );
+  });
 }
 
-/** Once the caller may. */
+/** Once the caller may. Throws MasterError for one that is not had. */
 async function bodyOf(
-  readBody: Setting["readBody"],
-): Promise<Response | { readonly body: Uint8Array | undefined }> {
-  const body = await readBody();
-  if (body === "too_large") return { body: undefined };
-  return typeof body === "string" ? bodyRefused(body) : { body };
+  { request }: UnadmittedCall,
+  method: string,
+  { readBody, bodyBytesMax, batchBytesMax }: Setting,
+): Promise<Uint8Array> {
+  // What is no form is read in one go, and so is bounded as elsewhere.
+  const batch = method === "push_batch" && isForm(request);
+  const body = await readBody(batch ? batchBytesMax : bodyBytesMax);
+  if (typeof body !== "string") return body;
+  if (body !== "too_large") throw new BodyError(body);
+  throw new LimitError("body", batch ? "batch_size_limit" : "body_size_limit");
 }
 
 interface Answering {
@@ -176,11 +189,12 @@ async function answer(
     return response;
   } catch (error) {
     if (!(error instanceof MasterError)) throw error;
-    count("400");
-    const { message, cause } = error;
+    const { message, cause, status } = error;
+    count(`${status}`);
+    if (error instanceof LimitError) context?.metrics.count("limits_hit", { limit: error.limit });
     const detail = cause instanceof HubError ? `${message}: ${cause.message}` : message;
-    onEvent("API call refused", { method, status: 400, detail });
-    return plain(400, message);
+    onEvent("API call refused", { method, status, detail });
+    return plain(status, message);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Pushes to channels: one, those that a pattern finds, and many in one request (§6.2 to §6.4). */
 import { compileChannelPattern } from "../../../core/channel-pattern.ts";
 import { HubError } from "../../../core/errors.ts";
+import { listItems } from "../../../core/json-list.ts";
 import { jsonView, type JsonView } from "../../../core/json-text.ts";
 import { isReachable } from "../../../core/namespaces.ts";
 import { publishInOrder } from "../../../core/publishing.ts";
@@ -8,7 +9,7 @@ import { Slices } from "../../../core/slices.ts";
 import { CHANNELS, type NewPublication, type Reach } from "../../../core/types.ts";
 import type { GusherContext } from "../context.ts";
 import { jsonOfField } from "../data-field.ts";
-import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./call.ts";
+import { fieldsOf, json, LimitError, MasterError, orFail, type MasterCall } from "./call.ts";
 
 /** Items of one batch: bounds what one request sets off. */
 export const BATCH_ITEMS_MAX = 10_000;
@@ -48,7 +49,7 @@ export async function pushToPattern(call: MasterCall): Promise<Response> {
 export async function pushBatch(call: MasterCall): Promise<Response> {
   const { batch_data: text } = await fieldsOf(call, "batch_data");
   if (text === "") throw new MasterError("empty batch data");
-  const items = await itemsOf(text, new Slices(call.runtime));
+  const items = await itemsOf(text, call);
   await orFail(call, "data error", (context) => publish(context, items, call.reach), undefined);
   return json(`{"total":${items.length},"cap":${Buffer.byteLength(text)}}`);
 }
@@ -82,8 +83,11 @@ async function publish(
     const detail = "Channels of other dialects need an API key with their scope";
     onEvent("Push left out", { channels: items.length - reached.length, detail });
   }
-  await publishInOrder(reached, ({ channel: name, event, data }) =>
-    hub.publish({ space: CHANNELS, name }, publicationOf(event, data)),
+  await publishInOrder(
+    reached,
+    ({ channel: name, event, data }) =>
+      hub.publish({ space: CHANNELS, name }, publicationOf(event, data)),
+    ({ data }) => data.length,
   );
 }
 
@@ -104,32 +108,44 @@ function patternError(error: unknown): never {
   throw new MasterError("channel_pattern cant regex", { cause: error });
 }
 
-/** `null` as a whole is no item, as an item it is one without members; a missing member is empty, missing data `null`. */
-async function itemsOf(text: string, slices: Slices): Promise<readonly Item[]> {
-  let batch: JsonView;
+/** A text of `null` alone is a list without items (§6.4). */
+const NOTHING = /^[ \t\n\r]{0,100}null[ \t\n\r]{0,100}$/;
+
+/** Found and judged one by one, in slices: a batch is as large as the original's, and one item as a call's whole body elsewhere. */
+async function itemsOf(
+  text: string,
+  { runtime, bodyBytesMax }: Pick<MasterCall, "runtime" | "bodyBytesMax">,
+): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  if (NOTHING.test(text)) return items;
   try {
-    batch = jsonView(text);
-  } catch (error) {
-    if (error instanceof HubError) throw new MasterError("data error");
-    throw error;
-  }
-  if (batch.kind === "null") return [];
-  const items = batch.kind === "array" ? batch.items(BATCH_ITEMS_MAX) : undefined;
-  if (items === undefined || items.length > BATCH_ITEMS_MAX) throw new MasterError("data error");
-  const read: Item[] = [];
-  await slices.each(items, (item) => {
-    if (item.kind !== "object" && item.kind !== "null") throw new MasterError("data error");
-    read.push({
-      channel: textIn(item, "channel"),
-      event: textIn(item, "event"),
-      data: item.member("data")?.raw ?? "null",
+    await new Slices(runtime).each(listItems(text, bodyBytesMax), (item) => {
+      if (item === undefined) return;
+      if (items.length === BATCH_ITEMS_MAX) throw new MasterError("data error");
+      items.push(itemOf(jsonView(item)));
     });
-  });
-  return read;
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    if (error.code === "limit_exceeded") throw new LimitError("item", "body_size_limit");
+    throw new MasterError("data error", { cause: error });
+  }
+  return items;
 }
 
-function textIn(item: JsonView, name: string): string {
-  const value = item.member(name)?.value ?? "";
-  if (typeof value !== "string") throw new MasterError("data error");
-  return value;
+/**
+ * `null` is an item without members; a missing text is empty, missing data `null`. Names count in any case, of several the
+ * last one, and a text of `null` changes nothing: as Go reads members into a struct.
+ */
+function itemOf(item: JsonView): Item {
+  if (item.kind !== "object" && item.kind !== "null") throw new MasterError("data error");
+  const read = { channel: "", event: "", data: "null" };
+  for (const [name, member] of item.entries()) {
+    const folded = name.toLowerCase();
+    if (folded === "data") read.data = member.raw;
+    else if ((folded === "channel" || folded === "event") && member.kind !== "null") {
+      if (member.kind !== "string") throw new MasterError("data error");
+      read[folded] = String(member.value);
+    }
+  }
+  return read;
 }
