@@ -1,8 +1,10 @@
 /** What is sent and what the answers do (webhooks.md §6, §7.1), against real receivers on a clock that the test moves. */
 import { createPublicKey, verify } from "node:crypto";
-import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { describe, expect, setSystemTime, test } from "bun:test";
 import { Webhook } from "standardwebhooks";
 import { createTestRuntime } from "../support/runtime.ts";
+import { temporaryDir } from "../support/server.ts";
 import { startReceiver, status, type Received } from "../support/webhook-receiver.ts";
 import { bootWebhooks, refusal } from "../support/webhooks.ts";
 
@@ -96,6 +98,42 @@ describe("a request", () => {
     const signed = [headers["webhook-id"], headers["webhook-timestamp"], body.toString()];
     const text = signed.map(String).join(".");
     expect(verify(null, Buffer.from(text), key, Buffer.from(signature, "base64"))).toBe(true);
+  });
+
+  test("of an ed25519 endpoint is verified by the code that docs/webhooks.md prints", async () => {
+    const page = await Bun.file(new URL("../../docs/webhooks.md", import.meta.url)).text();
+    const [code = ""] = /(?<=### Without a shared secret[^]*?```js\n)[^]*?(?=```)/.exec(page) ?? [];
+    await using receiver = await startReceiver();
+    await using under = await bootWebhooks();
+    const { secret } = await under.endpoint({ url: receiver.url, signature: "ed25519" });
+    await under.accept();
+    await under.attempted(1);
+    const { headers, body } = at(receiver.received, 0);
+    const file = join(temporaryDir(), "receiver.mjs");
+    await Bun.write(file, code);
+    process.env["WEBHOOK_PUBLIC_KEY"] = secret;
+    const { isGenuine } = (await import(file)) as {
+      isGenuine: (body: Buffer, headers: Readonly<Record<string, unknown>>) => boolean;
+    };
+    delete process.env["WEBHOOK_PUBLIC_KEY"];
+    const nowMs = under.runtime.clock.epochMs();
+    const judge = (sent: object, text: Buffer, atMs: number) => {
+      setSystemTime(new Date(atMs));
+      try {
+        return isGenuine(text, { ...headers, ...sent });
+      } finally {
+        setSystemTime();
+      }
+    };
+    expect(judge({}, body, nowMs)).toBe(true);
+    const signature = String(headers["webhook-signature"]);
+    expect(judge({ "webhook-signature": `v1,x v1a,y ${signature}` }, body, nowMs)).toBe(true);
+    for (const wrong of [signature.replace("v1a", "v1"), signature.slice(0, -8), "", undefined]) {
+      expect(judge({ "webhook-signature": wrong }, body, nowMs)).toBe(false);
+    }
+    expect(judge({}, Buffer.concat([body, Buffer.from(" ")]), nowMs)).toBe(false);
+    expect(judge({ "webhook-timestamp": undefined }, body, nowMs)).toBe(false);
+    expect(judge({}, body, nowMs + 302_000)).toBe(false);
   });
 
   test("keeps its id over all attempts and replays, and has a new timestamp each time", async () => {
