@@ -23,6 +23,7 @@ import { serveEvents } from "./dialects/events/serving.ts";
 import { createGusherApps } from "./dialects/gusher/setup.ts";
 import type { Logger } from "./operations/log.ts";
 import { loadMasterKeys } from "./auth/load-master-keys.ts";
+import { createTold } from "./operations/told.ts";
 import { createMetrics, type ServerMetrics } from "./operations/metrics.ts";
 import { openApiDocument } from "./dialects/openapi.ts";
 import { createIndex, createOperations, createStarting } from "./operations/routes.ts";
@@ -68,12 +69,16 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, log, runtime = systemRuntime } = options;
   const { version } = packageJson;
-  const onBug = (error: unknown, doing = "the server's own work"): void => {
-    log.error({ err: error, doing }, "Unexpected error");
-  };
+  let health: Engine["health"] | undefined;
+  const ready = async () => (await health?.())?.ready === true;
+  const told = createTold({ log, runtime, ready });
+  const onBug = (error: unknown, doing = "the server's own work"): void =>
+    told.failed(error, { doing }, "Unexpected error");
   const engine = options.engine ?? (await createEngine({ config, log, runtime, onBug }));
+  health = () => engine.health();
   // What a start that fails has opened.
   await using opened = new AsyncDisposableStack();
+  opened.defer(() => told.close());
   let answer: ApiListenerOptions["fetch"] = createStarting(engine).fetch;
   const addresses = config.apps.map(({ id: app, hosts, path_prefix: pathPrefix = "" }) => {
     return { app, hosts, pathPrefix };
@@ -108,16 +113,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const onErrorOf =
     (dialect: string) =>
-    (err: unknown, { connection, doing }: { connection: string; doing: string }): void =>
-      log.error({ err, dialect, connection, doing }, "A command failed");
-  const onEventOf =
-    (dialect: string) =>
-    (event: string, about: Readonly<Record<string, unknown>>): void =>
-      log.debug({ dialect, ...about }, event);
+    (error: unknown, about: { connection: string; doing: string }): void =>
+      told.failed(error, { dialect, ...about }, "A command failed");
+  const onEventOf = (dialect: string) => told.onEvent(dialect);
   const shared = { config, hubs, runtime, schedule, metrics };
   const apiKeys = createApiKeys(config.api_keys);
   const apiCallers = createApiCallers({
     ...{ keys: apiKeys, apps: config.apps, publicHash: DEVELOPMENT_API_KEY_HASH },
+    onForeignPage: told.originRefused,
   });
   let clientsUrl = "";
   const events =
@@ -125,7 +128,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     serveEvents({
       ...{ ...shared, engine, masterKeys, findApiKey: (key) => apiKeys.find(key) },
       clientsUrl: () => clientsUrl,
-      onError: (err, about) => log.error({ err, dialect: "events", ...about }, "A call failed"),
+      onError: (error, about) =>
+        told.failed(error, { dialect: "events", ...about }, "A call failed"),
       onEvent: onEventOf("events"),
     });
   if (events !== undefined) opened.defer(() => events.close());
@@ -293,6 +297,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     schedule.close();
     metrics.close();
     await engine[Symbol.asyncDispose]();
+    told.close();
     log.info("Stopped");
   }
 

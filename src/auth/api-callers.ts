@@ -50,9 +50,15 @@ export interface ApiCallersOptions {
   readonly apps: readonly { readonly id: string; readonly allowed_origins: readonly string[] }[];
   /** Of a key that everybody knows: it keeps no page of another site out. */
   readonly publicHash?: string;
+  /** Told of each page that was refused; `app` undefined: by the origins of any. */
+  readonly onForeignPage?: (page: {
+    readonly app: string | undefined;
+    readonly origin: string;
+  }) => void;
 }
 
-export function createApiCallers({ keys, apps, publicHash }: ApiCallersOptions): ApiCallers {
+export function createApiCallers(options: ApiCallersOptions): ApiCallers {
+  const { keys, apps, publicHash, onForeignPage } = options;
   const origins = new Map(
     // A lone `*` says that any page may connect, not that every page is the app's.
     apps.map(({ id, allowed_origins: patterns }) => [
@@ -71,11 +77,14 @@ export function createApiCallers({ keys, apps, publicHash }: ApiCallersOptions):
   }
 
   function foreignPage({ headers }: Request, app?: string): ApiRefusal | undefined {
-    if (headers.get("sec-fetch-site") === "cross-site") return FOREIGN_PAGE;
     const origin = headers.get("origin");
-    if (origin === null || isOwnPage(origin, headers.get("host"))) return undefined;
     const checks = app === undefined ? [...origins.values()] : [origins.get(app)];
-    return checks.some((isListed) => isListed?.(origin)) ? undefined : FOREIGN_PAGE;
+    const foreign =
+      origin !== null &&
+      !isOwnPage(origin, headers.get("host")) &&
+      !checks.some((isListed) => isListed?.(origin));
+    if (foreign) onForeignPage?.({ app, origin });
+    return foreign || headers.get("sec-fetch-site") === "cross-site" ? FOREIGN_PAGE : undefined;
   }
 
   return {

@@ -67,10 +67,14 @@ export interface Disconnect {
 /** Thrown where a command is to end its connection rather than be answered. */
 export class DisconnectError extends Error {
   readonly disconnect: Disconnect;
+  /** For the log: what the reason leaves open. */
+  readonly detail: string | undefined;
 
-  constructor(reason: DisconnectCode | Disconnect, options?: ErrorOptions) {
+  /** `because`: the detail, or the error that says it. */
+  constructor(reason: DisconnectCode | Disconnect, because?: string | Error) {
     const disconnect = typeof reason === "string" ? { disconnect: reason } : reason;
-    super(disconnect.wire?.reason ?? disconnect.disconnect, options);
+    super(disconnect.wire?.reason ?? disconnect.disconnect, { cause: because });
     this.disconnect = disconnect;
+    this.detail = typeof because === "string" ? because : because?.message;
   }
 }

@@ -26,8 +26,10 @@ export interface ApiEnv {
   };
 }
 
-/** What is worth a line at level debug when somebody looks for why, in every dialect by the same name. */
+/** What is worth a line when somebody looks for why, in every dialect by the same name: at level debug, save `Origin refused`. */
 export type EventName =
+  /** With `app` and `origin`: a page that its operator may have forgotten. */
+  | "Origin refused"
   | "Connection opened"
   | "Connect refused"
   | "Frame refused"
@@ -41,6 +43,22 @@ export type EventName =
 
 /** Never told of a token or payload. */
 export type OnEvent = (event: EventName, about: Readonly<Record<string, unknown>>) => void;
+
+/** What `limits_hit` names: keys of the dialect's own section, others with their section, and the core's bounds. */
+export const LIMIT_NAMES = [
+  ...["connection_limit", "user_connection_limit", "channel_limit", "queue_max_size"],
+  ...["commands_per_second_max", "body_size_limit", "batch_size_limit", "channel.max_length"],
+  ...["token_calls_per_second", "invoke_calls_per_second", "task_invokes_per_second"],
+  ...["task_connection_limit", "task_acceptances_per_minute", "failed_authentications_per_minute"],
+  ...["connection_tokens_per_minute", "subscription_tokens_per_minute", "provisions_per_minute"],
+  ...["publishes_per_second", "queue_jobs_max"],
+] as const;
+
+export type LimitName = (typeof LIMIT_NAMES)[number];
+
+export function limitHit(metrics: Metrics, limit: LimitName): void {
+  metrics.count("limits_hit", { limit });
+}
 
 /** What the server lends to the sessions of every dialect. */
 export interface SessionServices {

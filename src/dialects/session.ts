@@ -9,7 +9,7 @@ import { perSecond, TokenBucket } from "../core/rates.ts";
 import type { Scheduled } from "../core/schedule.ts";
 import type { Frame } from "../core/types.ts";
 import type { Session, Socket } from "../transports/socket.ts";
-import type { EventName, SessionServices } from "./dialect.ts";
+import { limitHit, type EventName, type LimitName, type SessionServices } from "./dialect.ts";
 
 /** How a socket is closed on the wire. */
 export interface Close {
@@ -116,8 +116,11 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
     else this.socket.close(code, reason);
   }
 
-  closed(): void {
-    if (!this.#over) this.#leave();
+  /** By the client, by its network or by the transport: whatever ended it otherwise has been told. */
+  closed(code: number, reason: string): void {
+    if (this.#over) return;
+    this.tell("Connection ended", { code, detail: reason === "" ? "by the client" : reason });
+    this.#leave();
   }
 
   #leave(): void {
@@ -130,9 +133,8 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
     this.context.metrics.count(name, { dialect: this.dialect, ...labels });
   }
 
-  /** `limit`: as the configuration names it. */
-  limitHit(limit: string): void {
-    this.context.metrics.count("limits_hit", { limit });
+  limitHit(limit: LimitName): void {
+    limitHit(this.context.metrics, limit);
   }
 
   /** A line at level debug. */

@@ -6,6 +6,7 @@ import type { Hub } from "../../core/hub.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { Webhooks } from "../../webhooks/contract.ts";
+import type { OnEvent } from "../dialect.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { OrganisationChannels } from "./organisation-channels.ts";
 import type { Organisations } from "./organisations.ts";
@@ -56,6 +57,5 @@ export interface EventsContext {
   readonly metrics: Metrics;
   /** A bug, or an engine that is away: logged with the request's id, never with a token or payload. */
   readonly onError: (error: unknown, about: { readonly doing: string }) => void;
-  /** Worth a line when somebody looks for why. Never a token or payload. */
-  readonly onEvent: (event: string, about: Readonly<Record<string, unknown>>) => void;
+  readonly onEvent: OnEvent;
 }

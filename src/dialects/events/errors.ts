@@ -61,6 +61,12 @@ export class EventsError extends Error {
   }
 }
 
+/** As the log has it. Details name channels, scopes and members, and hold nothing of a payload. */
+export function loggedRefusal(error: EventsError): Readonly<Record<string, unknown>> {
+  const { code, status, message, details, cause } = error;
+  return { status, code, detail: cause instanceof HubError ? cause.message : message, ...details };
+}
+
 /** Seconds after which a caller may try again when a store or key set is out of reach. */
 const RETRY_SECONDS = "1";
 

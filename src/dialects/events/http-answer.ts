@@ -2,12 +2,16 @@
 import { ksuid } from "../../core/ksuid.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { BODY_REFUSALS, type BodyRefusal, type ReadBody } from "../../transports/request.ts";
+import type { OnEvent } from "../dialect.ts";
 import type { EventsContext } from "./context.ts";
-import { EventsError, eventsErrorOf, type EventsErrorCode } from "./errors.ts";
+import { EventsError, eventsErrorOf, loggedRefusal, type EventsErrorCode } from "./errors.ts";
 
 export interface AnswerForm {
   /** `req_<ksuid>`. */
   readonly requestId: string;
+  /** Names the endpoint to the log. */
+  readonly method: string;
+  readonly onEvent: OnEvent;
   /** Told of what is a bug, and of an engine that is away. */
   readonly onError: (error: unknown, about: { readonly request: string }) => void;
 }
@@ -28,7 +32,7 @@ export function jsonAnswer(body: unknown, status: number, { requestId }: AnswerF
   });
 }
 
-/** Of anything that was thrown: a bug is answered as one, and told to `onError`. */
+/** Of anything that was thrown: a refusal is told to `onEvent`, and a bug is answered as one and told to `onError`. */
 export function errorAnswer(
   error: unknown,
   form: AnswerForm,
@@ -38,6 +42,8 @@ export function errorAnswer(
     form.onError(error, { request: form.requestId });
   }
   const shown = expected ?? new EventsError("internal_error", "The server failed.");
+  const { requestId: request, method, onEvent } = form;
+  onEvent("API call refused", { method, ...loggedRefusal(shown), request });
   const body = { error: shown.body, request_id: form.requestId };
   const response = jsonAnswer(body, shown.status, form);
   for (const [name, value] of Object.entries(shown.headers)) response.headers.set(name, value);
@@ -52,9 +58,14 @@ const BODY_ERRORS = {
 } as const satisfies Readonly<Record<BodyRefusal, EventsErrorCode>>;
 
 /** Throws `payload_too_large` and the other words for a body that is not had. */
-export async function bodyOf(readBody: ReadBody, bytesMax: number): Promise<Uint8Array> {
+export async function bodyOf(
+  readBody: ReadBody,
+  bytesMax: number,
+  onTooLarge?: () => void,
+): Promise<Uint8Array> {
   const body = await readBody(bytesMax);
   if (typeof body !== "string") return body;
+  if (body === "too_large") onTooLarge?.();
   const more = body === "too_large" ? `: it may have ${bytesMax} bytes` : "";
   throw new EventsError(BODY_ERRORS[body], `${BODY_REFUSALS[body].text}${more}.`);
 }
@@ -66,11 +77,19 @@ const PREFLIGHT_SECONDS = "600";
 export function allowOrigin(
   response: Response,
   request: Request,
-  apps: readonly Pick<EventsContext, "allowsOrigin">[],
+  apps: readonly Pick<EventsContext, "allowsOrigin" | "hub" | "onEvent">[],
 ): Response {
   response.headers.append("Vary", "Origin");
   const origin = request.headers.get("origin");
-  if (origin === null || !apps.some((app) => app.allowsOrigin(origin))) return response;
+  if (origin === null) return response;
+  if (!apps.some((app) => app.allowsOrigin(origin))) {
+    // A page of this address itself may read what it asks for.
+    const own = URL.parse(origin)?.host === request.headers.get("host");
+    for (const { hub, onEvent } of own ? [] : apps) {
+      onEvent("Origin refused", { app: hub.app, origin });
+    }
+    return response;
+  }
   response.headers.set("Access-Control-Allow-Origin", origin);
   response.headers.set(
     "Access-Control-Expose-Headers",

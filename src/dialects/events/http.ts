@@ -3,6 +3,7 @@ import type { JWK } from "jose";
 import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { ReadBody } from "../../transports/request.ts";
+import { limitHit } from "../dialect.ts";
 import { authenticate, type Authentication } from "./access-token.ts";
 import type { Answer, EventsCall } from "./call.ts";
 import { EventsError } from "./errors.ts";
@@ -26,6 +27,7 @@ export interface EventsHttpOptions extends Authentication {
   readonly runtime: Runtime;
   readonly metrics: Metrics;
   readonly onError: AnswerForm["onError"];
+  readonly onEvent: AnswerForm["onEvent"];
 }
 
 interface Endpoint {
@@ -85,12 +87,12 @@ export async function answerEvents(
   request: Request,
   readBody: ReadBody,
 ): Promise<Response> {
-  const { metrics, contexts } = options;
-  const form = { requestId: newRequestId(options.runtime), onError: options.onError };
+  const { metrics, contexts, runtime, onError, onEvent } = options;
   // A base, for node:http hands over the path only.
   const { pathname } = new URL(request.url, "http://localhost");
   const endpoint = Object.hasOwn(endpoints, pathname) ? endpoints[pathname] : undefined;
   const { name = "unknown", browsers = false } = endpoint ?? {};
+  const form = { requestId: newRequestId(runtime), method: name, onError, onEvent };
   let code = "0";
   let response: Response;
   try {
@@ -116,8 +118,11 @@ async function run(
   const handler = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
   if (handler === undefined) throw methodNotAllowed(Object.keys(methods));
   const caller = await authenticate(request, options);
-  const { settings } = caller.context;
-  const body = await bodyOf(readBody, bodyBytesMax?.(settings) ?? PARAMS_BODY_BYTES_MAX);
+  const { settings, metrics } = caller.context;
+  const body =
+    bodyBytesMax === undefined
+      ? await bodyOf(readBody, PARAMS_BODY_BYTES_MAX)
+      : await bodyOf(readBody, bodyBytesMax(settings), () => limitHit(metrics, "body_size_limit"));
   return jsonAnswer(await handler({ caller, request, body }), answered, form);
 }
 
@@ -133,10 +138,10 @@ export function methodNotAllowed(allowed: readonly string[]): EventsError {
 
 /** `/.well-known/jwks.json`: what verifies the tokens issued here, where they are signed with key pairs. */
 export function answerKeys(
-  { contexts, runtime, onError }: EventsHttpOptions,
+  { contexts, runtime, onError, onEvent }: EventsHttpOptions,
   { method }: Request,
 ): Response {
-  const form = { requestId: newRequestId(runtime), onError };
+  const form = { requestId: newRequestId(runtime), method: "jwks", onError, onEvent };
   if (method !== "GET") return errorAnswer(methodNotAllowed(["GET"]), form).response;
   const keys: JWK[] = [...contexts.values()].flatMap(({ signer }) => signer.publicKeys);
   return jsonAnswer({ keys }, 200, form);

@@ -4,7 +4,7 @@ import { ksuid } from "../../core/ksuid.ts";
 import { CHANNELS } from "../../core/types.ts";
 import { organisationOf, requireScope, type Caller } from "./access-token.ts";
 import type { Answer, EventsCall } from "./call.ts";
-import { EventsError, eventsErrorOf } from "./errors.ts";
+import { EventsError, eventsErrorOf, loggedRefusal } from "./errors.ts";
 import type { Organisation } from "./organisations.ts";
 import { invalidRequest, jsonBody, parsedBody } from "./params.ts";
 import {
@@ -48,9 +48,12 @@ export async function publishBatch(call: EventsCall): Promise<readonly Answer[]>
   }
   limit(caller, events.length);
   const items = events.map((view, index) => ({ view, key: key && `${key}#${index}` }));
-  return (await publishAll(caller, items)).map((answer) =>
-    answer instanceof EventsError ? { error: answer.body } : answer,
-  );
+  return (await publishAll(caller, items)).map((answer, item) => {
+    if (!(answer instanceof EventsError)) return answer;
+    const about = { method: "publish_batch", item, ...loggedRefusal(answer) };
+    caller.context.onEvent("API call refused", about);
+    return { error: answer.body };
+  });
 }
 
 /** The call's idempotency key. */
@@ -67,7 +70,8 @@ function jsonOf(call: EventsCall): JsonView {
 }
 
 function limit({ id, context }: Caller, events: number): void {
-  const rate = { count: context.settings.publishesPerSecond, perMs: SECOND_MS };
+  const { publishesPerSecond: count } = context.settings;
+  const rate = { count, perMs: SECOND_MS, limit: "publishes_per_second" } as const;
   context.rateLimits.take(`publish/${id}`, rate, events);
 }
 

@@ -44,7 +44,8 @@ export interface EventsServing {
 
 /** Undefined when no app has a key that signs. */
 export function serveEvents(options: EventsServingOptions): EventsServing | undefined {
-  const { config, runtime, metrics, masterKeys, findApiKey, clientsUrl, onError } = options;
+  const { config, runtime, metrics, masterKeys, findApiKey, clientsUrl } = options;
+  const { onError, onEvent } = options;
   const webhooks = createWebhooksApps({
     ...options,
     async onNotice(app, notice) {
@@ -63,7 +64,7 @@ export function serveEvents(options: EventsServingOptions): EventsServing | unde
   return {
     authorities,
     dialect: createEvents({
-      ...{ contexts, findApiKey, runtime, metrics, onError },
+      ...{ contexts, findApiKey, runtime, metrics, onError, onEvent },
       webhooks: createWebhookHandlers({
         vault,
         sourceAddresses: config.webhooks.source_addresses,

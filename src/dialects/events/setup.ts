@@ -64,7 +64,7 @@ export function createEventsApps(options: EventsAppsOptions): EventsApps {
       organisations: createOrganisations(records, runtime),
       organisationChannels: createOrganisationChannels({ records, hub, clock: runtime.clock }),
       revocations: createRevocations(records),
-      rateLimits: createRateLimits(runtime),
+      rateLimits: createRateLimits(runtime, metrics),
       webhooks: webhooks(app.id),
       verifyAccess: (token) => accessKeys.verify(token),
       signer,

@@ -81,7 +81,8 @@ function limit(
     kind === "connection"
       ? settings.connectionTokensPerMinute
       : settings.subscriptionTokensPerMinute;
-  rateLimits.take(`${kind}_token/${organisationId}/${userId}`, { count, perMs: MINUTE_MS });
+  const rate = { count, perMs: MINUTE_MS, limit: `${kind}_tokens_per_minute` } as const;
+  rateLimits.take(`${kind}_token/${organisationId}/${userId}`, rate);
 }
 
 function holderOf(

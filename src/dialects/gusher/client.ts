@@ -3,6 +3,7 @@ import type { Disconnect } from "../../core/errors.ts";
 import type { GroupMember } from "../../core/fanout.ts";
 import type { Connection } from "../../core/hub.ts";
 import type { Frame } from "../../core/types.ts";
+import type { LimitName } from "../dialect.ts";
 import type { ReplyEvent } from "./codec.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 
@@ -24,7 +25,7 @@ export interface GusherClient {
   ): void;
   /** Unasked: it keeps its place behind what waits for an answer. */
   send(frame: Frame): void;
-  limitHit(limit: string): void;
+  limitHit(limit: LimitName): void;
   report(error: unknown, doing: string): void;
   disconnect(reason: Disconnect): void;
 }

@@ -148,12 +148,13 @@ function isListed(session: GusherClient, name: string): boolean {
 }
 
 /** Whether there is such a channel for this dialect, whatever the grants say. */
-function isJoinable({ context }: GusherClient, name: string): boolean {
-  const { hub, settings } = context;
-  return (
-    Buffer.byteLength(name) <= settings.channelBytesMax &&
-    joinableOptions(hub.namespaces, name, "gusher") !== undefined
-  );
+function isJoinable(session: GusherClient, name: string): boolean {
+  const { hub, settings } = session.context;
+  if (Buffer.byteLength(name) <= settings.channelBytesMax) {
+    return joinableOptions(hub.namespaces, name, "gusher") !== undefined;
+  }
+  session.limitHit("channel.max_length");
+  return false;
 }
 
 function hasRoom(session: GusherClient, more: number): boolean {

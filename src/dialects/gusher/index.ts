@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
 import { servedAt } from "../../transports/request.ts";
-import type { ClientsEnv, Dialect, OnEvent } from "../dialect.ts";
+import { limitHit, type ClientsEnv, type Dialect, type OnEvent } from "../dialect.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 import { createMasterRoutes, type MasterOptions } from "./master/http.ts";
 import { gusherOpenApi } from "./openapi.ts";
@@ -88,7 +88,7 @@ function openSession(
   const limit = settings.userConnectionLimit;
   // Not before the upgrade: several that are under way at the same time would not see each other.
   if (limit > 0 && userId !== "" && hub.connectionsOf(userId) > limit) {
-    metrics.count("limits_hit", { limit: "user_connection_limit" });
+    limitHit(metrics, "user_connection_limit");
     session.disconnect({ disconnect: "connection_limit" });
   }
   return session;
@@ -118,7 +118,7 @@ async function admit(
     const { hub, settings, metrics } = context;
     const limit = settings.connectionLimit;
     if (limit === 0 || hub.stats().connections < limit) return { context, claims };
-    metrics.count("limits_hit", { limit: "connection_limit" });
+    limitHit(metrics, "connection_limit");
     return { status: 503, text: "connection limit" };
   } catch (error) {
     if (!(error instanceof HubError)) throw error;

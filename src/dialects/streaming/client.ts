@@ -4,7 +4,7 @@ import type { Deadline } from "../../core/deadline.ts";
 import type { Disconnect, HubError } from "../../core/errors.ts";
 import type { Connection } from "../../core/hub.ts";
 import type { ClientInfo, Payload } from "../../core/types.ts";
-import type { EventName } from "../dialect.ts";
+import type { EventName, LimitName } from "../dialect.ts";
 import type { Result, WirePush } from "./protocol.ts";
 import type { StreamingContext } from "./settings.ts";
 import type { SubscribingSession } from "./subscribe.ts";
@@ -27,7 +27,7 @@ export interface StreamingClient extends SubscribingSession {
   expireAt(epochMs: number | undefined): void;
   /** To be called when a subscription's end has changed. */
   reschedule(): void;
-  limitHit(limit: string): void;
+  limitHit(limit: LimitName): void;
   tell(event: EventName, about: Readonly<Record<string, unknown>>): void;
   report(error: unknown, doing: string): void;
   aside(doing: string, work: Promise<unknown> | undefined): void;

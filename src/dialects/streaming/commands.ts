@@ -66,7 +66,7 @@ export async function runCommand(
 
 /** §3.2: a missing channel is the client's fault, not the channel's. Throws `bad_request` for a name that is none. */
 function required(channel: string): string {
-  if (channel === "") throw new DisconnectError("bad_request");
+  if (channel === "") throw new DisconnectError("bad_request", "The channel is missing");
   requireUnicode(channel, "channel's name");
   return channel;
 }
@@ -85,6 +85,7 @@ async function subscribe(
   const { connection, context } = session;
   const name = required(request.channel);
   if (Buffer.byteLength(name) > context.settings.channelBytesMax) {
+    session.limitHit("channel.max_length");
     throw new HubError("bad_request", "The channel name is too long");
   }
   if (connection?.subscription(channelOf(name)) !== undefined) {
@@ -184,13 +185,15 @@ async function rpc(session: StreamingClient, method: string): Promise<Result> {
 
 async function refresh(session: StreamingClient, id: number, token: string): Promise<undefined> {
   const { authority, runtime, settings } = session.context;
-  if (token === "") throw new DisconnectError("bad_request");
+  if (token === "") throw new DisconnectError("bad_request", "A refresh needs a token");
   const nowMs = runtime.clock.epochMs();
   const refreshing = authority.refresh({ token, connection: session });
   const grant = await expiredCloses(granted(refreshing), nowMs);
-  if (grant.userId !== session.userId) throw new DisconnectError("invalid_token");
+  if (grant.userId !== session.userId) {
+    throw new DisconnectError("invalid_token", "The token is another user's");
+  }
   if (grant.held === undefined && !sameChannels(session, grant)) {
-    throw new DisconnectError("insufficient_state");
+    throw new DisconnectError("insufficient_state", "The new token has other channels");
   }
   session.hold(grant.held);
   if (grant.confirm !== undefined) await granted(grant.confirm());
@@ -209,7 +212,7 @@ async function expiredCloses(granting: Promise<ConnectGrant>, nowMs: number) {
   } catch (error) {
     const expired =
       error instanceof HubError && (error.code === "token_expired" || error.code === "expired");
-    throw expired ? new DisconnectError("connection_expired") : error;
+    throw expired ? new DisconnectError("connection_expired", error) : error;
   }
 }
 

@@ -61,13 +61,15 @@ async function authenticate(
   if (request.token !== "") {
     const grant = await granted(authority.connect({ token: request.token }));
     if (grant.userId === "" && settings.disallowAnonymousConnectionTokens) {
-      throw new DisconnectError("permission_denied");
+      throw new DisconnectError("permission_denied", "The token names no user");
     }
     return settings.insecure ? withoutExpiry(grant) : unexpired(grant, runtime.clock.epochMs());
   }
   const anonymous = settings.allowAnonymousConnectWithoutToken || settings.insecure;
   const { userId: headerUserId } = session;
-  if (!anonymous && headerUserId === "") throw new DisconnectError("bad_request");
+  if (!anonymous && headerUserId === "") {
+    throw new DisconnectError("bad_request", "The connect has no token");
+  }
   return { userId: anonymous ? "" : headerUserId, subscriptions: new Map() };
 }
 
@@ -82,7 +84,7 @@ export async function granted<Grant>(granting: Promise<Grant>): Promise<Grant> {
     return await granting;
   } catch (error) {
     const invalid = error instanceof HubError && error.code === "token_invalid";
-    throw invalid ? new DisconnectError("invalid_token", { cause: error }) : error;
+    throw invalid ? new DisconnectError("invalid_token", error) : error;
   }
 }
 
@@ -131,7 +133,7 @@ function mayAskFor({ context, userId }: ConnectingClient, name: string): boolean
     return maySubscribe(name, options, asker);
   } catch (error) {
     if (error instanceof HubError && error.code === "unknown_channel") {
-      throw new DisconnectError("bad_request");
+      throw new DisconnectError("bad_request", error);
     }
     if (error instanceof HubError) return false;
     throw error;

@@ -6,7 +6,7 @@ import { ApiRefusal } from "../../auth/api-callers.ts";
 import { runBatch, runCall, runRow, textOf, type Outcome } from "./api-calls.ts";
 import { isApiMethod, type ApiContext } from "./api-methods.ts";
 import { BODY_REFUSALS, serves } from "../../transports/request.ts";
-import type { ApiEnv } from "../dialect.ts";
+import { limitHit, type ApiEnv } from "../dialect.ts";
 
 /** Status of each error in the `transport` error mode. */
 const TRANSPORT_STATUS: Readonly<Record<number, 400 | 403 | 404 | 409 | 416 | 500>> = {
@@ -37,23 +37,27 @@ export function createApi(authorize: Authorize): Hono<ApiEnv> {
 async function handle(c: Context<ApiEnv>, authorize: Authorize, method: string | undefined) {
   const context = authorize(c.req.raw);
   if (context instanceof ApiRefusal) return c.text(`${context.detail}\n`, context.status);
-  if (!serves(c.env.mount, context.hub.app)) {
-    return c.text("The API key belongs to another app\n", 401);
-  }
+  const refuse = (status: 400 | 401 | 404 | 413 | 415 | 503, detail: string) => {
+    context.onEvent("API call refused", { method, status, detail });
+    return c.text(`${detail}\n`, status);
+  };
+  if (!serves(c.env.mount, context.hub.app))
+    return refuse(401, "The API key belongs to another app");
   const known = method === undefined || method === "batch" || isApiMethod(method);
-  if (!known) return c.text("404 page not found\n", 404);
+  if (!known) return refuse(404, "404 page not found");
   const body = await c.env.readBody(context.settings.bodyBytesMax);
   if (typeof body === "string") {
     const { status, text } = BODY_REFUSALS[body];
-    return c.text(`${text}\n`, status);
+    if (body === "too_large") limitHit(context.metrics, "body_size_limit");
+    return refuse(status, text);
   }
-  if (body.length === 0) return c.text("The body is empty: send a JSON object\n", 400);
+  if (body.length === 0) return refuse(400, "The body is empty: send a JSON object");
   try {
     const text = bodyText(body);
     if (method === undefined) {
       const row = await runRow(context, text);
       return row === undefined
-        ? c.text("The body must be objects with a known method, one behind the other\n", 400)
+        ? refuse(400, "The body must be objects with a known method, one behind the other")
         : answer(c, row, 200);
     }
     return method === "batch"
@@ -61,7 +65,7 @@ async function handle(c: Context<ApiEnv>, authorize: Authorize, method: string |
       : answerOne(c, await runCall(context, { method, params: jsonView(text) }));
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    return c.text("The body is not JSON\n", 400);
+    return refuse(400, "The body is not JSON");
   }
 }
 

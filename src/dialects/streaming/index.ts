@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { createOriginCheck } from "../../auth/origins.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
-import type { ApiEnv, Dialect } from "../dialect.ts";
+import { limitHit, type ApiEnv, type Dialect } from "../dialect.ts";
 import { createApi, type Authorize } from "./http.ts";
 import { jsonCodec } from "./json-codec.ts";
 import { streamingOpenApi } from "./openapi.ts";
@@ -47,6 +47,8 @@ function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
   const origins = new Map(
     [...apps].map(([id, { allowedOrigins }]) => [id, createOriginCheck(allowedOrigins)]),
   );
+  // The same for all of them, and needed where there is none.
+  const onEvent = [...apps.values()][0]?.onEvent;
   return {
     path: websocketPath,
     transports: ["websocket"],
@@ -56,22 +58,29 @@ function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
     accept(request) {
       const id = request.mount.app ?? "";
       const app = apps.get(id);
-      if (app === undefined) return refusal(404, "No app answers on this host");
-      if (origins.get(id)?.(request.headers.get("origin")) !== true) {
-        app.metrics.count("connections_refused", { dialect: "streaming" });
-        return refusal(403, "This origin is not in the app's allowed_origins");
+      const { address } = request;
+      const refuse = (status: number, text: string): Response => {
+        app?.metrics.count("connections_refused", { dialect: "streaming" });
+        onEvent?.("Connect refused", { address, status, detail: text });
+        return new Response(`${text}\n`, { status });
+      };
+      if (app === undefined) return refuse(404, "No app answers on this host");
+      const origin = request.headers.get("origin");
+      if (origins.get(id)?.(origin) !== true) {
+        app.onEvent("Origin refused", { app: id, origin, address });
+        return refuse(403, "This origin is not in the app's allowed_origins");
       }
       const { connectionLimit, messageBytesMax, bufferedBytesMax } = app.settings;
       if (connectionLimit > 0 && app.hub.stats().connections >= connectionLimit) {
-        app.metrics.count("limits_hit", { limit: "connection_limit" });
-        return refusal(503, "The server holds as many connections as it may");
+        limitHit(app.metrics, "connection_limit");
+        return refuse(503, "The server holds as many connections as it may");
       }
       const { subprotocol, ...session } = sessionRequest(request, app);
       return {
         open(socket: Socket) {
           const opened = new StreamingSession(app, socket, session);
           const { connectionId: connection } = opened;
-          app.onEvent("Connection opened", { connection, address: request.address });
+          app.onEvent("Connection opened", { connection, address });
           return opened;
         },
         ...(subprotocol === undefined ? {} : { subprotocol }),
@@ -80,10 +89,6 @@ function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
       };
     },
   };
-}
-
-function refusal(status: number, text: string): Response {
-  return new Response(`${text}\n`, { status });
 }
 
 /** §1.2: a subprotocol, else the query, else JSON. */

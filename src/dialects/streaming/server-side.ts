@@ -87,7 +87,7 @@ export async function changeChannels(
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     session.report(error, "changing channels at a refresh");
-    throw new DisconnectError("insufficient_state");
+    throw new DisconnectError("insufficient_state", error);
   }
 }
 

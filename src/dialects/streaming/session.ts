@@ -132,23 +132,25 @@ export class StreamingSession
     if (request === undefined) {
       // §1.4: neither id nor request is a pong; an id alone is nothing.
       const expected = id === 0 && this.connected && this.#heartbeat.pong();
-      if (!expected) throw new DisconnectError("bad_request");
+      if (!expected) throw new DisconnectError("bad_request", "A pong to no ping");
       this.reschedule();
       return undefined;
     }
     this.count("commands", { method: request.method });
     if (!this.connected && request.method !== "connect") {
-      throw new DisconnectError("bad_request");
+      throw new DisconnectError("bad_request", "The first command is no connect");
     }
     if (request.method === "send") throw new DisconnectError("not_available");
-    if (id === 0 || request.method === "ping") throw new DisconnectError("bad_request");
+    if (id === 0 || request.method === "ping") {
+      throw new DisconnectError("bad_request", "The command has no id, or is the server's own");
+    }
     this.#limitRate();
     if (request.method !== "connect") return this.#answer(id, runCommand(this, id, request));
     return this.#connect(id, request.params);
   }
 
   #connect(id: number, request: ConnectRequest): Promise<void> {
-    if (this.#state !== "new") throw new DisconnectError("bad_request");
+    if (this.#state !== "new") throw new DisconnectError("bad_request", "A second connect");
     this.#state = "connecting";
     // What the server sends unasked waits behind the answer; behind a refusal it never comes.
     this.member.hold();
@@ -171,10 +173,12 @@ export class StreamingSession
   /** One place for everything that a command throws. */
   #fail(error: unknown, id: number): void {
     if (error instanceof DisconnectError) {
-      const { cause, disconnect } = error;
-      return this.disconnect(disconnect, cause instanceof HubError ? cause.message : undefined);
+      return this.disconnect(error.disconnect, error.detail);
     }
-    if (error instanceof MalformedFrame) return this.disconnect({ disconnect: "bad_request" });
+    if (error instanceof MalformedFrame) {
+      this.tell("Frame refused", { detail: error.message });
+      return this.disconnect({ disconnect: "bad_request" });
+    }
     if (error instanceof UncarriablePayload) {
       return this.disconnect({ disconnect: "inappropriate_protocol" });
     }

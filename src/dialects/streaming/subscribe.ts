@@ -85,7 +85,8 @@ export async function planSubscribe(
   } else if (isPrivate(name) || !maySubscribe(name, options, asker)) {
     throw new HubError("permission_denied", "Subscribing is not allowed");
   }
-  if (!DELTA_NAMES.includes(request.delta)) throw new DisconnectError("bad_request");
+  if (!DELTA_NAMES.includes(request.delta))
+    throw new DisconnectError("bad_request", "There is no such delta");
   if (request.filtered) throw new HubError("bad_request", "The namespace has no tags filter");
   return plan(context, session, { name, options, grant, request, serverSide: false });
 }
@@ -101,7 +102,8 @@ export async function theirs(
 ): Promise<ChannelGrant> {
   const otherConnection = grant.connectionId !== undefined && grant.connectionId !== connectionId;
   if (grant.channel !== channel || grant.userId !== userId || otherConnection) {
-    throw new DisconnectError("invalid_token");
+    const detail = "The subscription token is another channel's, user's or connection's";
+    throw new DisconnectError("invalid_token", detail);
   }
   await grant.confirm?.();
   return grant;

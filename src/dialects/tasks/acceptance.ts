@@ -1,5 +1,6 @@
 /** Whether a socket that presented a token may wait for its task: the checks of task-tokens.md §5.1, in their order. */
 import { lastMinute } from "../../core/rates.ts";
+import type { EventName, LimitName } from "../dialect.ts";
 import type { TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
 import { standsAlone, tellEverywhere, type Displacement } from "./displacement.ts";
@@ -17,7 +18,8 @@ export interface Applicant {
   accepted(number: number): void;
   /** The last steps: last message, deadline, first tick. */
   join(acceptedMs: number): Promise<void>;
-  limitHit(limit: string): void;
+  limitHit(limit: LimitName): void;
+  tell(event: EventName, about: Readonly<Record<string, unknown>>): void;
   report(error: unknown, doing: string): void;
 }
 
@@ -45,7 +47,10 @@ export async function accept(applicant: Applicant, origin: string | null): Promi
   if (record !== undefined) requireUnrevoked(record, token);
   if (token.singleUse && (await records.isUsed(token))) throw new Refusal("token_expired");
   // No text of §5.6 speaks of origins: to this page the token is none.
-  if (!allowsOrigin(origin)) throw new Refusal("invalid_token");
+  if (!allowsOrigin(origin)) {
+    applicant.tell("Origin refused", { app: context.publicId, origin });
+    throw new Refusal("invalid_token");
+  }
   if (applicant.over) return;
   requireRoom(applicant);
   applicant.reserve();

@@ -34,6 +34,8 @@ const BODY_ERRORS = {
   cut: "parse_error",
 } as const satisfies Readonly<Record<BodyRefusal, keyof typeof RPC_ERRORS>>;
 
+const OTHER_MOUNT = new ApiRefusal(401, "The caller belongs to another app than this address");
+
 /** Where known backends post to, among other APIs' paths (§4.1). */
 const SHARED_PATHS = ["/", "/api"];
 
@@ -64,7 +66,8 @@ async function respond(
   // Before the credential, which signs the body.
   const body = await c.env.readBody(RPC_BODY_BYTES_MAX);
   if (typeof body === "string") {
-    const { status } = BODY_REFUSALS[body];
+    const { status, text } = BODY_REFUSALS[body];
+    options.onEvent("API call refused", { status, detail: text });
     return written({ ...failure(new RpcError(BODY_ERRORS[body])), status });
   }
   const caller = await tryAuthenticate(request, body, c.env.mount, options);
@@ -83,10 +86,10 @@ async function tryAuthenticate(
 ) {
   try {
     const caller = await authenticate(request, body);
-    if (!(caller instanceof ApiRefusal)) {
-      return serves(mount, caller.context.publicId) ? caller : new RpcError("unauthorized");
-    }
-    const { status, detail } = caller;
+    const here = caller instanceof ApiRefusal || serves(mount, caller.context.publicId);
+    const refusal = here ? caller : OTHER_MOUNT;
+    if (!(refusal instanceof ApiRefusal)) return refusal;
+    const { status, detail } = refusal;
     const error = new RpcError(status === 403 ? "forbidden" : "unauthorized");
     onEvent("API call refused", { code: RPC_ERRORS[error.rpc].code, detail });
     return error;

@@ -1,7 +1,6 @@
 /** The task-token dialect: JSON-RPC for backends, and the sockets of those who wait for a task's results (task-tokens.md). */
 import type { SocketRoute } from "../../transports/socket.ts";
 import type { Dialect } from "../dialect.ts";
-import type { TasksContext } from "./context.ts";
 import { createRpcRoutes, type RpcRoutesOptions } from "./http.ts";
 import { SOCKET_MESSAGE_BYTES_MAX } from "./limits.ts";
 import { tasksOpenApi } from "./openapi.ts";
@@ -13,17 +12,17 @@ export interface TasksOptions extends RpcRoutesOptions {
 
 /** Its `api` is to be mounted before the APIs that share `/` and `/api` with it. */
 export function createTasks(options: TasksOptions): Dialect {
-  const { websocketPaths, contexts } = options;
+  const { websocketPaths } = options;
   return {
     name: "tasks",
     api: createRpcRoutes(options),
-    sockets: websocketPaths.map((path) => socketRoute(path, contexts)),
+    sockets: websocketPaths.map((path) => socketRoute(path, options)),
     openapi: tasksOpenApi(options.path),
   };
 }
 
 /** Who connects is known with the first frame only (§5.1), so that nothing but the app is looked at here. */
-function socketRoute(path: string, contexts: ReadonlyMap<string, TasksContext>): SocketRoute {
+function socketRoute(path: string, { contexts, onEvent }: TasksOptions): SocketRoute {
   return {
     path,
     transports: ["websocket"],
@@ -31,7 +30,9 @@ function socketRoute(path: string, contexts: ReadonlyMap<string, TasksContext>):
     accept({ mount, headers, address }) {
       const context = contexts.get(mount.app ?? "");
       if (context === undefined) {
-        return new Response("No app answers on this host\n", { status: 404 });
+        const detail = "No app answers on this host";
+        onEvent("Connect refused", { address, status: 404, detail });
+        return new Response(`${detail}\n`, { status: 404 });
       }
       return {
         open: (socket) => {

@@ -1,5 +1,6 @@
 /** What each JSON-RPC method does (task-tokens.md §4.5 to §4.7). */
 import type { JsonView } from "../../core/json-text.ts";
+import { limitHit, type LimitName } from "../dialect.ts";
 import type { CallRates } from "./call-rates.ts";
 import { TOKEN_ID_BYTES, type TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
@@ -26,7 +27,7 @@ type Run<Name extends MethodName> = (call: MethodCall) => Promise<Result<Name>>;
 export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
   async get_envoy_token({ context, rates, params, randomBytes }) {
     const { clock } = context.runtime;
-    allow(context, "token_calls", rates.token(clock.monotonicMs()));
+    allow(context, "token_calls_per_second", rates.token(clock.monotonicMs()));
     const { reusable_minutes: reusable, Task: task } = readParams("get_envoy_token", params);
     const given = task.task_context;
     const named = given === undefined ? randomContext(randomBytes(16)) : contextBytes(given);
@@ -57,7 +58,7 @@ export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
 
   async invoke_envoy({ context, rates, params }) {
     const { clock } = context.runtime;
-    allow(context, "invoke_calls", rates.invoke(clock.monotonicMs()));
+    allow(context, "invoke_calls_per_second", rates.invoke(clock.monotonicMs()));
     const given = readParams("invoke_envoy", params);
     checkMessage(given.message, context.settings);
     const taskId = genuine(context, given.task_id);
@@ -75,14 +76,14 @@ export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
   },
 
   async close_envoy({ context, rates, params }) {
-    allow(context, "invoke_calls", rates.invoke(context.runtime.clock.monotonicMs()));
+    allow(context, "invoke_calls_per_second", rates.invoke(context.runtime.clock.monotonicMs()));
     const { task_id: id } = readParams("close_envoy", params);
     await context.tasks.close(genuine(context, id));
     return { status: "success" };
   },
 
   async get_envoy_status({ context, rates, params }) {
-    allow(context, "invoke_calls", rates.invoke(context.runtime.clock.monotonicMs()));
+    allow(context, "invoke_calls_per_second", rates.invoke(context.runtime.clock.monotonicMs()));
     const { task_id: id } = readParams("get_envoy_status", params);
     const status = await context.tasks.status(genuine(context, id));
     const { connections, completed, retained, lastMessageAtMs, expiresInMs } = status;
@@ -95,9 +96,9 @@ export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
   },
 };
 
-function allow({ metrics }: TasksContext, limit: string, waitMs: number): void {
+function allow({ metrics }: TasksContext, limit: LimitName, waitMs: number): void {
   if (waitMs === 0) return;
-  metrics.count("limits_hit", { limit });
+  limitHit(metrics, limit);
   throw new RpcError("too_many_requests", { retry_after_ms: waitMs });
 }
 

@@ -38,8 +38,20 @@ export async function answerRpc(request: RpcRequest): Promise<RpcAnswer> {
       : { ...failure(failed), ...answer(statusOf(failed), text) };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
+    refused(request, "unknown", error);
     return failure(error);
   }
+}
+
+/** What it was is in the code, and why in the data or the cause. */
+function refused({ caller }: RpcRequest, method: string, { rpc, message, data, cause }: RpcError) {
+  const detail = cause instanceof HubError ? cause.message : message;
+  caller.context.onEvent("API call refused", {
+    method,
+    code: RPC_ERRORS[rpc].code,
+    detail,
+    ...data,
+  });
 }
 
 /** Of a request that failed before its id was known. */
@@ -102,7 +114,7 @@ async function answerOne(view: JsonView, request: RpcRequest): Promise<Answered>
     const failed = rpcErrorOf(error, context, method);
     const { code } = RPC_ERRORS[failed.rpc];
     count(context, method, code);
-    context.onEvent("API call refused", { method, code, ...failed.data });
+    refused(request, method, failed);
     return notification ? {} : { text: errorText(id ?? "null", failed), failed };
   }
 }

@@ -93,7 +93,10 @@ export class TasksSession
     const { sockets, runtime, tokens, publicId } = this.context;
     const { address, origin } = this.#request;
     const nowMs = runtime.clock.monotonicMs();
-    if (!sockets.mayAuthenticate(address, nowMs)) return this.#refuse("too_many_connections");
+    if (!sockets.mayAuthenticate(address, nowMs)) {
+      this.limitHit("failed_authentications_per_minute");
+      return this.#refuse("too_many_connections");
+    }
     const wish = parseFirstFrame(frame);
     if (wish === undefined) return this.#refuse("bad_request");
     const token = tokens.open(wish.clientToken);

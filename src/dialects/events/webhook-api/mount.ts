@@ -53,7 +53,13 @@ export function createWebhookRoutes(
   }
   const refuse = (c: Context<EventsEnv>, error: unknown): Response => {
     const { requestId } = c.var;
-    const { response, code } = errorAnswer(error, { requestId, onError: options.onError });
+    const { onError, onEvent } = options;
+    const { response, code } = errorAnswer(error, {
+      requestId,
+      method: "webhooks",
+      onError,
+      onEvent,
+    });
     options.metrics.count("api_requests", { dialect: "events", method: "webhooks", code });
     return response;
   };

@@ -5,7 +5,7 @@ import { HubError } from "../../../core/errors.ts";
 import type { Runtime } from "../../../core/runtime.ts";
 import type { Reach } from "../../../core/types.ts";
 import { servedAt, type ReadBody } from "../../../transports/request.ts";
-import type { ApiEnv, OnEvent } from "../../dialect.ts";
+import { limitHit, type ApiEnv, type OnEvent } from "../../dialect.ts";
 import type { GusherContext } from "../context.ts";
 import { finishJobs, takeJobs } from "../jobs-http.ts";
 import { isForm } from "../fields.ts";
@@ -191,7 +191,8 @@ async function answer(
     if (!(error instanceof MasterError)) throw error;
     const { message, cause, status } = error;
     count(`${status}`);
-    if (error instanceof LimitError) context?.metrics.count("limits_hit", { limit: error.limit });
+    if (error instanceof LimitError && context !== undefined)
+      limitHit(context.metrics, error.limit);
     const detail = cause instanceof HubError ? `${message}: ${cause.message}` : message;
     onEvent("API call refused", { method, status, detail });
     return plain(status, message);

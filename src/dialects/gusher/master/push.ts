@@ -7,6 +7,7 @@ import { isReachable } from "../../../core/namespaces.ts";
 import { publishInOrder } from "../../../core/publishing.ts";
 import { Slices } from "../../../core/slices.ts";
 import { CHANNELS, type NewPublication, type Reach } from "../../../core/types.ts";
+import { limitHit } from "../../dialect.ts";
 import type { GusherContext } from "../context.ts";
 import { jsonOfField } from "../data-field.ts";
 import { fieldsOf, json, LimitError, MasterError, orFail, type MasterCall } from "./call.ts";
@@ -75,7 +76,7 @@ async function publish(
   const { channelBytesMax } = settings;
   // Nobody can be subscribed to such a name, and what is kept for it would be kept for nobody.
   if (items.some(({ channel }) => Buffer.byteLength(channel) > channelBytesMax)) {
-    metrics.count("limits_hit", { limit: "channel_max_length" });
+    limitHit(metrics, "channel.max_length");
     throw new MasterError("data error");
   }
   const reached = items.filter(({ channel }) => isReachable(hub.namespaces, channel, reach));
