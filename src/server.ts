@@ -30,7 +30,11 @@ import { createIndex, createOperations, createStarting } from "./operations/rout
 import { createStreamingApps } from "./dialects/streaming/setup.ts";
 import { systemRuntime } from "./system-runtime.ts";
 import { createTasksApps } from "./dialects/tasks/setup.ts";
-import { createApiListener, type ApiListenerOptions } from "./transports/api-listener.ts";
+import {
+  createApiListener,
+  type ApiListener,
+  type ApiListenerOptions,
+} from "./transports/api-listener.ts";
 import { createClientsListener, type ClientsListener } from "./transports/listener.ts";
 import { createMounts } from "./transports/mounts.ts";
 
@@ -47,8 +51,21 @@ export interface ServerOptions {
   readonly runtime?: Runtime;
   /** In place of the configured one, not yet started. */
   readonly engine?: Engine;
-  /** As one of several processes: its own metrics, and the text that answers a scrape. */
-  readonly worker?: { readonly metrics: ServerMetrics; readonly scrapeAll: () => Promise<string> };
+  readonly worker?: WorkerPart;
+}
+
+/** What a server is told as one of several processes on the same ports. */
+export interface WorkerPart {
+  readonly metrics: ServerMetrics;
+  /** The text that answers a scrape. */
+  readonly scrapeAll: () => Promise<string>;
+  /** No other process answers on `api`, so that this one does before it can serve. */
+  readonly alone: boolean;
+}
+
+export interface StopOptions {
+  /** Other processes serve the ports: what is new goes to them from the first moment. Default: it is refused with 503. */
+  readonly othersServe?: boolean;
 }
 
 export interface RunningServer {
@@ -59,12 +76,12 @@ export interface RunningServer {
   /** Open sockets of clients. */
   sockets(): number;
   /** Refuses what is new, tells clients to reconnect spread over the shutdown time, keeps what was queued, frees ports and files. */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
 }
 
 /**
  * Rejects with one clear sentence when a port, file or database cannot be had. Nothing is left open then. While the engine waits for its
- * servers, `api` already answers `/health` and `/ready`.
+ * servers, `api` already answers `/health` and `/ready`, unless other processes do.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, log, runtime = systemRuntime } = options;
@@ -79,22 +96,32 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // What a start that fails has opened.
   await using opened = new AsyncDisposableStack();
   opened.defer(() => told.close());
-  let answer: ApiListenerOptions["fetch"] = createStarting(engine).fetch;
   const addresses = config.apps.map(({ id: app, hosts, path_prefix: pathPrefix = "" }) => {
     return { app, hosts, pathPrefix };
   });
-  const apiListener = await createApiListener({
-    ...addressOf(config.api),
-    keepAliveTimeoutMs: config.api.keep_alive_timeout,
-    // A key names its app, so a server may call by any other address.
-    findMount: createMounts(addresses, { app: undefined, exclusive: false }),
-    fetch: (request, bindings) => answer(request, bindings),
-    onBug,
-  });
-  opened.defer(() => {
-    apiListener.cut();
-    return apiListener.close();
-  });
+  const alone = options.worker?.alone ?? true;
+  const serving = Promise.withResolvers<void>();
+  let answer: ApiListenerOptions["fetch"] = alone
+    ? createStarting(engine).fetch
+    : // Bun takes connections a moment before it says that it listens.
+      (request, bindings) => serving.promise.then(() => answer(request, bindings));
+  async function listenToApi(): Promise<ApiListener> {
+    const listener = await createApiListener({
+      ...addressOf(config.api),
+      keepAliveTimeoutMs: config.api.keep_alive_timeout,
+      // A key names its app, so a server may call by any other address.
+      findMount: createMounts(addresses, { app: undefined, exclusive: false }),
+      fetch: (request, bindings) => answer(request, bindings),
+      onBug,
+    });
+    opened.defer(() => {
+      listener.cut();
+      return listener.close();
+    });
+    return listener;
+  }
+  // Beside others it would take calls from those that can answer them.
+  const early = alone ? await listenToApi() : undefined;
   opened.use(engine);
   await engine.start();
   // Not made for a server that seals nothing.
@@ -214,6 +241,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }),
   );
   for (const dialect of dialects) if (dialect.api !== undefined) api.route("/", dialect.api);
+  await events?.start();
+  const apiListener = early ?? (await listenToApi());
 
   const pages = createIndex({
     ...{ version, engine: engine.name, development: config.development },
@@ -234,7 +263,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     return c.text("internal error\n", 500);
   });
   for (const dialect of dialects) if (dialect.clients) pages.route("/", dialect.clients);
-  await events?.start();
   const clients = createClientsListener({
     ...addressOf(config.clients),
     shared: config.workers > 1,
@@ -247,6 +275,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   clientsUrl = clients.url;
   answer = (request, bindings) => api.fetch(request, bindings);
+  serving.resolve();
   opened.move();
   watchListener(clients);
   metrics.gauge(
@@ -268,9 +297,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics.gauge("lagging_sockets", "Sockets served from their own queue", () => stats().lagging);
   }
 
-  async function stop(): Promise<void> {
+  async function stop({ othersServe = false }: StopOptions): Promise<void> {
     accepting = false;
-    clients.stopAccepting();
+    if (othersServe) clients.stopListening();
+    else clients.stopAccepting();
+    const leaving = othersServe ? apiListener.close() : undefined;
     for (const dialect of dialects) dialect.stopping?.();
     const { timeout } = config.shutdown;
     const spreadMs = Math.min(
@@ -289,11 +320,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }
     const leftMs = Math.max(0, cutAtMs - runtime.clock.monotonicMs());
     const cut = runtime.timers.after(leftMs, () => apiListener.cut());
-    await apiListener.close();
+    await (leaving ?? apiListener.close());
     cut.cancel();
     await clients.close();
     await deliveries;
-    for (const hub of hubs.values()) hub.close();
+    await Promise.all([...hubs.values()].map((hub) => hub.close()));
     schedule.close();
     metrics.close();
     await engine[Symbol.asyncDispose]();
@@ -307,7 +338,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     apiUrl: apiListener.url,
     hubs,
     sockets: () => clients.sockets(),
-    stop: () => (stopped ??= stop()),
+    stop: (how = {}) => (stopped ??= stop(how)),
   };
 }
 

@@ -15,6 +15,8 @@ export interface ConnectionHost {
   readonly channels: ChannelTable;
   readonly connections: ConnectionIndex<HubConnection>;
   readonly onBug: (error: unknown) => void;
+  /** Of connections that have closed: what they still tell the engine. */
+  readonly leaving: Set<Promise<unknown>>;
 }
 
 export class HubSubscription implements ActiveSubscription {
@@ -251,8 +253,14 @@ export class HubConnection implements Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#host.connections.delete(this);
-    const ending = [...this.subscriptions()].map((subscription) => this.#end(subscription));
-    await Promise.all(ending);
+    const { leaving } = this.#host;
+    const left = Promise.all([...this.subscriptions()].map((each) => this.#end(each)));
+    leaving.add(left);
+    try {
+      await left;
+    } finally {
+      leaving.delete(left);
+    }
   }
 }
 

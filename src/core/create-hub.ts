@@ -36,7 +36,8 @@ export interface OwnedHub extends Hub {
   stats(): HubStats;
   /** Ends this node's connections with `shutdown`, spread evenly over `spreadMs`. Resolves when each was told. */
   drain(spreadMs: number): Promise<void>;
-  close(): void;
+  /** Resolves when what connections that closed before owe the engine, leaves and presence, was told or failed. */
+  close(): Promise<void>;
 }
 
 export function createHub({ app, namespaces, engine, runtime, onBug }: HubOptions): OwnedHub {
@@ -50,7 +51,8 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     findSubscription: (connectionId, channel) =>
       connections.get(connectionId)?.subscription(channel),
   });
-  const host = { engine, channels, connections, onBug };
+  const leaving = new Set<Promise<unknown>>();
+  const host = { engine, channels, connections, onBug, leaving };
   const stats = (): HubStats => ({
     connections: connections.size,
     users: connections.users,
@@ -145,7 +147,10 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     connectionsOf: (user) => connections.countOfUser(user),
     stats,
     drain,
-    close: () => checks?.close(),
+    async close() {
+      checks?.close();
+      await Promise.allSettled(leaving);
+    },
   };
 }
 

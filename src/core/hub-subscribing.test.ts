@@ -66,6 +66,27 @@ describe("subscribe()", () => {
     expect(types(second)).toEqual(["reply", "join"]);
     expect(await server.hub.presenceStats(channel("c"))).toEqual({ clients: 1, users: 1 });
   });
+
+  test("closed without waiting is told to the engine before the hub's close resolves", async () => {
+    const told: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    await using server = await embeddedHub({
+      namespaces: namespaces({ presence: true, joinLeave: true }),
+      change: (engine) => ({
+        ...engine,
+        presence: { ...engine.presence, remove: () => gate.promise },
+        broker: { ...engine.broker, announce: async (_, { type }) => void told.push(type) },
+      }),
+    });
+    const recorder = new Recorder("one");
+    const connection = server.hub.connect(recorder);
+    await subscribeTo(recorder, connection, "c");
+    void connection.close();
+    const closed = server.hub.close().then(() => void told.push("closed"));
+    gate.resolve();
+    await closed;
+    expect(told).toEqual(["join", "leave", "closed"]);
+  });
 });
 
 describe("recovery", () => {

@@ -83,6 +83,8 @@ export interface ClientsListener {
   stats(): ListenerStats;
   /** New upgrades and requests get 503 `shutting down`; sockets and requests under way live on. */
   stopAccepting(): void;
+  /** Leaves the port to the processes that share it. What was taken before lives on, and is answered. */
+  stopListening(): void;
   /** Has each session close its socket with its dialect's code for it. */
   shutdown(): void;
   /** Ends what is left with 1001 and frees the port. */
@@ -258,6 +260,10 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     stats: () => ({ ...stats, published: groups.published, refused }),
     stopAccepting() {
       accepting = false;
+    },
+    stopListening() {
+      // Resolves with the last socket's end, which `close` brings.
+      void server.stop();
     },
     shutdown: () => groups.shutdown(),
     async close() {

@@ -2,8 +2,13 @@
 import type { Config } from "../config/schema.ts";
 
 export type ToWorker =
-  /** What to run, answering `hello`. The ports are those that all workers share. */
-  | { readonly type: "start"; readonly worker: number; readonly config: Config }
+  /** What to run, answering `hello`. The ports are those that all workers share; `alone`: no other worker answers on them. */
+  | {
+      readonly type: "start";
+      readonly worker: number;
+      readonly config: Config;
+      readonly alone: boolean;
+    }
   /** Drain and end. */
   | { readonly type: "stop" }
   /** Tell this process's metrics. */

@@ -37,6 +37,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const slots: readonly WorkerSlot[] = Array.from({ length: config.workers }, (_, at) => {
     const slot: WorkerSlot = createWorkerSlot({
       ...{ number: at + 1, config, log, runtime },
+      isAlone: () => !slots.some((other) => other.listens),
       onMetrics(message) {
         if (message.type === "measured") {
           scrapes.measured(message.request, slot.number, message.text);

@@ -17,6 +17,8 @@ export interface WorkerSlotOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly runtime: Runtime;
+  /** No other slot's process answers on the ports. */
+  readonly isAlone: () => boolean;
   readonly onMetrics: (message: Extract<FromWorker, { type: "measured" | "scrape" }>) => void;
 }
 
@@ -24,6 +26,8 @@ export interface WorkerSlot {
   readonly number: number;
   /** Its process serves. */
   readonly ready: boolean;
+  /** Its process listens: it serves, or answers alone that it cannot yet. */
+  readonly listens: boolean;
   /** Processes started in place of one that ended. */
   readonly restarts: number;
   /** Resolves once it serves; rejects with one clear sentence when the process ends before, and starts no other then. */
@@ -38,11 +42,12 @@ export interface WorkerSlot {
 
 /** `cluster.setupPrimary` says what its processes run. */
 export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
-  const { number, config, log, runtime, onMetrics } = options;
+  const { number, config, log, runtime, isAlone, onMetrics } = options;
   const delay = createRestartDelay();
   const served = Promise.withResolvers<WorkerUrls>();
   let everReady = false;
   let ready = false;
+  let listens = false;
   let restarts = 0;
   let stopping = false;
   let restart: Timer | undefined;
@@ -62,7 +67,7 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
     });
     worker.on("exit", (code: number | null, signal: string | null) => {
       running = undefined;
-      ready = false;
+      ready = listens = false;
       ended.resolve();
       if (stopping) return;
       if (!everReady) {
@@ -70,8 +75,11 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
         served.reject(new Error(failure ?? `Worker ${number} ${how} before it could serve`));
         return;
       }
-      const restartMs = delay.after(runtime.clock.monotonicMs() - startedMs);
-      log.error({ worker: number, code, signal, reason: failure, restartMs }, "A worker ended");
+      // It did as it was told, however short it lived.
+      const asked = code === 0 || signal === "SIGTERM";
+      const restartMs = delay.after(asked ? Infinity : runtime.clock.monotonicMs() - startedMs);
+      const about = { worker: number, code, signal, reason: failure, restartMs };
+      log[asked ? "info" : "error"](about, "A worker ended");
       restart = runtime.timers.after(restartMs, () => {
         restarts += 1;
         start();
@@ -82,10 +90,11 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
   function receive(message: Exclude<FromWorker, { type: "failed" }>): void {
     switch (message.type) {
       case "hello":
-        send({ type: "start", worker: number, config });
+        listens = isAlone();
+        send({ type: "start", worker: number, config, alone: listens });
         break;
       case "ready":
-        ready = true;
+        ready = listens = true;
         everReady = true;
         served.resolve(message);
         break;
@@ -104,6 +113,9 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
     number,
     get ready() {
       return ready;
+    },
+    get listens() {
+      return listens;
     },
     get restarts() {
       return restarts;

@@ -1,7 +1,7 @@
 /** A worker: one server in a process of its own, started by the supervisor, which tells it what to run. */
 import { createLogger } from "../operations/log.ts";
 import { createMetrics, type ServerMetrics } from "../operations/metrics.ts";
-import { startServer, type RunningServer } from "../server.ts";
+import { startServer, type RunningServer, type StopOptions } from "../server.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 runWorker();
@@ -14,14 +14,15 @@ function runWorker(): void {
 
   // Ctrl-C reaches all processes of a terminal; the supervisor decides what becomes of it.
   process.on("SIGINT", () => {});
-  process.on("SIGTERM", stop);
+  // Meant for this worker alone: the others serve on.
+  process.on("SIGTERM", () => stop({ othersServe: true }));
   process.on("message", (message: ToWorker) => {
     switch (message.type) {
       case "start":
         start(message).catch(fail);
         break;
       case "stop":
-        stop();
+        stop({});
         break;
       case "measure":
         void measure(message.request);
@@ -34,18 +35,19 @@ function runWorker(): void {
   });
   tell({ type: "hello" });
 
-  async function start({ worker, config }: Extract<ToWorker, { type: "start" }>): Promise<void> {
+  async function start(message: Extract<ToWorker, { type: "start" }>): Promise<void> {
+    const { worker, config, alone } = message;
     const log = createLogger(config.log).child({ worker });
     metrics = createMetrics({ worker });
-    server = await startServer({ config, log, worker: { metrics, scrapeAll } });
+    server = await startServer({ config, log, worker: { metrics, scrapeAll, alone } });
     const { clientsUrl, apiUrl } = server;
     tell({ type: "ready", clientsUrl, apiUrl });
   }
 
-  function stop(): void {
+  function stop(options: StopOptions): void {
     // Until it runs there is nobody to tell.
     if (server === undefined) process.exit(0);
-    server.stop().then(() => process.exit(0), fail);
+    server.stop(options).then(() => process.exit(0), fail);
   }
 
   async function measure(request: number): Promise<void> {

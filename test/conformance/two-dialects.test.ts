@@ -62,7 +62,7 @@ async function boot() {
     async [Symbol.asyncDispose]() {
       await listener.close();
       schedule.close();
-      hub.close();
+      await hub.close();
       await engine[Symbol.asyncDispose]();
     },
   };

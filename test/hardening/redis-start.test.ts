@@ -18,35 +18,38 @@ function configOf(url: string | readonly string[]) {
   return { engine: "redis", master_key: "00".repeat(32), redis: { url } };
 }
 
-test("Redis away at the start: alive and not ready, until it is there", async () => {
-  await using redis = await startRedis();
-  await redis.kill();
-  const [port = 0] = await probePorts([{ hostname: "127.0.0.1", port: 0 }]);
-  const starting = spawnServer({ config: { ...configOf(redis.url), api: { port } } });
-  const api = `http://127.0.0.1:${port}`;
-  // The process is another one, and tells nobody when it listens.
-  await until("the server answers", async () => (await fetch(`${api}/health`)).ok);
-  const reason = `Redis at ${redis.host}:${redis.port} is away: connection refused`;
-  await until("it has tried", async () => {
-    const ready = await fetch(`${api}/ready`);
-    expect(ready.status).toBe(503);
-    return ((await ready.json()) as { reason: string }).reason === reason;
-  });
-  const publish = await fetch(`${api}/api/publish`, { method: "POST", body: "{}" });
-  expect(publish.status).toBe(503);
+test.each([1, 2])(
+  "Redis away at the start of %d: alive and not ready, until it is there",
+  async (workers) => {
+    await using redis = await startRedis();
+    await redis.kill();
+    const [port = 0] = await probePorts([{ hostname: "127.0.0.1", port: 0 }]);
+    const starting = spawnServer({ config: { ...configOf(redis.url), workers, api: { port } } });
+    const api = `http://127.0.0.1:${port}`;
+    // The process is another one, and tells nobody when it listens.
+    await until("the server answers", async () => (await fetch(`${api}/health`)).ok);
+    const reason = `Redis at ${redis.host}:${redis.port} is away: connection refused`;
+    await until("it has tried", async () => {
+      const ready = await fetch(`${api}/ready`);
+      expect(ready.status).toBe(503);
+      return ((await ready.json()) as { reason: string }).reason === reason;
+    });
+    const publish = await fetch(`${api}/api/publish`, { method: "POST", body: "{}" });
+    expect(publish.status).toBe(503);
 
-  await redis.restart();
-  await using server = await starting;
-  expect(await (await fetch(`${api}/ready`)).json()).toEqual({ ready: true });
-  expect(await server.api("publish", { channel: "public:a", data: 1 })).toMatchObject({
-    result: { offset: 1 },
-  });
-  const told = server.logged.filter(({ msg }) => String(msg).startsWith("Redis at"));
-  expect(told.map(({ msg, level }) => ({ msg, level }))).toEqual([
-    { msg: reason, level: 40 },
-    { msg: `Redis at ${redis.host}:${redis.port} is back`, level: 30 },
-  ]);
-});
+    await redis.restart();
+    await using server = await starting;
+    expect(await (await fetch(`${api}/ready`)).json()).toEqual({ ready: true });
+    expect(await server.api("publish", { channel: "public:a", data: 1 })).toMatchObject({
+      result: { offset: 1 },
+    });
+    const told = server.logged.filter(({ msg }) => String(msg).startsWith("Redis at"));
+    expect(told.map(({ msg, level }) => ({ msg, level }))).toEqual([
+      { msg: reason, level: 40 },
+      { msg: `Redis at ${redis.host}:${redis.port} is back`, level: 30 },
+    ]);
+  },
+);
 
 describe("a Redis that cannot be used is one line and a non-zero exit", () => {
   let files = 0;

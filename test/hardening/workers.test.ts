@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { developmentFile } from "../../src/config/development.ts";
 import { runServe, spawnServer, type ChildServer } from "../support/child-server.ts";
 import { openClient, until } from "../support/hostile.ts";
-import type { RawWebSocket } from "../support/raw-websocket.ts";
+import { connectRaw, type RawWebSocket } from "../support/raw-websocket.ts";
 import { startRedis, type RedisServer } from "../support/redis.ts";
 import { temporaryDir } from "../support/server.ts";
 
@@ -119,6 +119,31 @@ async function endWorker(server: ChildServer, worker: number, signal: NodeJS.Sig
   return { left, told: new Set(came.map(({ code }) => code)) };
 }
 
+/**
+ * Connects to both listeners, each time anew, until `done` and then some more, so that whatever process takes connections by then
+ * is met. What came of it: names of failures are among it.
+ */
+async function hammer(server: ChildServer, done: () => boolean): Promise<Set<unknown>> {
+  const outcomes = new Set<unknown>();
+  const failed = (error: unknown) => void outcomes.add(String(error));
+  const headers = { Connection: "close", "X-API-Key": "dev-api-key" };
+  for (let left = CLIENTS; left > 0; left -= done() ? 1 : 0) {
+    const call = fetch(`${server.apiUrl}/api/info`, { method: "POST", headers, body: "{}" });
+    const ready = fetch(`${server.apiUrl}/ready`, { headers });
+    const page = fetch(server.clientsUrl, { headers });
+    await Promise.all([
+      ...[call, ready, page].map((asked) =>
+        asked.then(({ status }) => outcomes.add(status), failed),
+      ),
+      connectRaw(server.websocketUrl).then((client) => {
+        client.destroy();
+        outcomes.add("open");
+      }, failed),
+    ]);
+  }
+  return outcomes;
+}
+
 test("clients and API calls are spread over the workers, and what one publishes reaches all", async () => {
   await using server = await spawnServer({ config: configOf() });
   const subscribers = await openSubscribers(server, CLIENTS);
@@ -163,6 +188,42 @@ test("kill -9 of a worker ends its own clients only, and another process takes i
   );
   const died = server.logged.find(({ msg }) => msg === "A worker ended");
   expect(died).toMatchObject({ worker: 1, code: null, signal: "SIGKILL", restartMs: 100 });
+  expect(died?.["level"]).toBe(50);
+});
+
+test("a process in a dead worker's place takes no connection before it can serve it", async () => {
+  await using server = await spawnServer({ config: configOf() });
+  process.kill(pidOf(server, 1), "SIGKILL");
+  await until(() => server.logged.some(({ msg }) => msg === "A worker ended"));
+  const outcomes = await hammer(server, () => readyLines(server).length > WORKERS);
+  expect(outcomes).toEqual(new Set([200, "open"]));
+});
+
+test("when all workers are gone while Redis is away, one in their place says so", async () => {
+  await using own = await startRedis();
+  await using server = await spawnServer({ config: configOf(own.url) });
+  await own.kill();
+  for (const worker of [1, 2]) process.kill(pidOf(server, worker), "SIGKILL");
+  await until(() => server.logged.filter(({ msg }) => msg === "A worker ended").length === WORKERS);
+  const status = (path: string) => fetch(`${server.apiUrl}${path}`).then((answer) => answer.status);
+  await until(() => status("/health").then(Boolean, () => false));
+  expect(await Promise.all([status("/health"), status("/ready")])).toEqual([200, 503]);
+  await own.restart();
+  await until(() => readyLines(server).length === 2 * WORKERS);
+  expect(await status("/ready")).toBe(200);
+});
+
+test("a worker that drains leaves what is new to the others, from the first moment until it is replaced", async () => {
+  await using server = await spawnServer({ config: configOf() });
+  // Told by each worker in 2 ms each.
+  const all = await openSubscribers(server, 10 * CLIENTS);
+  process.kill(pidOf(server, 2), "SIGTERM");
+  await until(() => server.logged.some(({ msg }) => msg === "Draining"));
+  const outcomes = await hammer(server, () => readyLines(server).length > WORKERS);
+  expect(outcomes).toEqual(new Set([200, "open"]));
+  const closed = all.filter(({ unread }) => unread > 0);
+  expect(closed.length).toBeGreaterThan(0);
+  for (const client of closed) expect((await client.next()).code).toBe(3001);
 });
 
 test("SIGTERM to one worker drains that one, and another process takes its place", async () => {
@@ -170,7 +231,8 @@ test("SIGTERM to one worker drains that one, and another process takes its place
   const { told } = await endWorker(server, 2, "SIGTERM");
   expect(told).toEqual(new Set([3001, "publication"]));
   const ended = server.logged.find(({ msg }) => msg === "A worker ended");
-  expect(ended).toMatchObject({ worker: 2, code: 0 });
+  expect(ended).toMatchObject({ worker: 2, code: 0, level: 30, restartMs: 100 });
+  expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([]);
 });
 
 test("SIGTERM drains all workers together: each client is told, the ports are freed, the exit code is 0", async () => {

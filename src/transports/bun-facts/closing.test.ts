@@ -3,7 +3,7 @@
  * red test here after a new pin says which of our decisions to look at again; it need not be a bug in Bun.
  */
 import { describe, expect, test } from "bun:test";
-import { turn, useBunServers } from "../../../test/support/bun-servers.ts";
+import { texts, turn, useBunServers } from "../../../test/support/bun-servers.ts";
 
 const { serve } = useBunServers();
 
@@ -95,5 +95,18 @@ describe("closing", () => {
     await server.stop(true);
     await waits;
     expect((await client.next()).code).toBe(1001);
+  });
+
+  test("server.stop() closes the port at once, and what is open goes on: sockets and topics", async () => {
+    const { server, url, connect } = serve({
+      message: (ws, message) => void ws.send(message),
+    });
+    const { client, ws } = await connect();
+    ws.subscribe("topic");
+    void server.stop();
+    expect(await fetch(url).catch(({ code }: { code: unknown }) => code)).toBe("ECONNREFUSED");
+    server.publish("topic", "published");
+    client.send("sent");
+    expect(await texts(client, 2)).toEqual(["published", "sent"]);
   });
 });
