@@ -1,6 +1,7 @@
 /** Presence and control of several nodes: what becomes of a node that is gone, and of entries that a server loses. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startRedis, type RedisServer } from "../../../test/support/redis.ts";
+import { startRedisCluster } from "../../../test/support/redis-cluster.ts";
 import { createRandom } from "../../../test/support/random.ts";
 import { createTestRuntime, type TestRuntime } from "../../../test/support/runtime.ts";
 import { HEARTBEAT_MS, LEASE_MS } from "./nodes.ts";
@@ -106,6 +107,41 @@ test("users of a dead node whose entries the server has dropped are counted no m
   expect(await usersIn(at.prefix)).toBe(1);
 });
 
+test("so they are on several servers, and on a Cluster", async () => {
+  await using sharded = new AsyncDisposableStack();
+  const servers = [sharded.use(await startRedis()), sharded.use(await startRedis())];
+  await using nodes = await startRedisCluster();
+  for (const [urls, all] of [
+    [servers.map(({ url }) => url), servers],
+    [nodes.urls.join(",").replaceAll("redis://", "").replace(/^/, "redis+cluster://"), nodes.nodes],
+  ] as const) {
+    const time = createTestRuntime();
+    await using living = await startEngine(urls, { time: time.clock });
+    await using dead = await startEngine(urls, { time: time.clock });
+    const rooms = Array.from({ length: 20 }, (_, at) => ({ ...ROOM, name: `room ${at}` }));
+    for (const room of rooms) {
+      await dead.presence.put(room, client("d1", "dan"));
+      await living.presence.put(room, client("l1", "ann"));
+    }
+    time.setClock(LEASE_MS);
+    await beat(living);
+    // Entries on every server, half of which are dropped.
+    for (const node of all) {
+      const keys = (await node.command("KEYS", "carillon:{app:*:p:*")) as string[];
+      expect(keys.length).toBeGreaterThan(0);
+      for (const key of keys) {
+        if ((await node.command("HEXISTS", key, "d1")) === 1 && /[02468]}/.test(key)) {
+          await node.command("DEL", key);
+        }
+      }
+    }
+    for (const room of rooms) {
+      expect(await living.presence.stats(room)).toEqual({ clients: 1, users: 1 });
+    }
+    expect([...living.bugs, ...dead.bugs]).toEqual([]);
+  }
+}, 60_000);
+
 test("where nobody ever looks, the next node that comes forgets what dead ones left", async () => {
   const at = cluster();
   await using living = await at.live();
@@ -122,6 +158,68 @@ test("where nobody ever looks, the next node that comes forgets what dead ones l
   const keys = (await server.command("KEYS", `${at.prefix}:{app:*`)) as string[];
   expect(keys).toHaveLength(4);
   expect(await living.presence.stats(ROOM)).toEqual({ clients: 2, users: 1 });
+});
+
+test("a living node clears up in its channels within the renewal time, also where nobody ever looks", async () => {
+  const at = cluster();
+  await using living = await at.still();
+  await using dead = await at.still();
+  await living.presence.put(ROOM, client("l1", "ann"));
+  for (const id of ["d1", "d2", "d3"]) await dead.presence.put(ROOM, client(id, id));
+  await at.pass(LEASE_MS);
+  // The first turn is the walk's begin.
+  for (let beats = 0; beats < 2; beats += 1) await beat(living);
+  const keys = (await server.command("KEYS", `${at.prefix}:{app:*`)) as string[];
+  expect(keys).toHaveLength(3);
+  expect(await usersIn(at.prefix)).toBe(1);
+});
+
+test("counts that the server has dropped, or a living node's entries, are made anew with the next entry", async () => {
+  const at = cluster();
+  await using node = await at.live();
+  await using other = await at.live();
+  await node.presence.put(ROOM, client("n1", "ann"));
+  await other.presence.put(ROOM, client("o1", "bob"));
+  await dropEntriesOf(at.prefix, "n1");
+  await node.presence.put(ROOM, client("n1", "ann"));
+  await node.presence.remove(ROOM, "n1");
+  expect(await other.presence.stats(ROOM)).toEqual({ clients: 1, users: 1 });
+  const [users = ""] = (await server.command("KEYS", `${at.prefix}:{app:*:u`)) as string[];
+  await server.command("DEL", users);
+  await node.presence.put(ROOM, client("n2", "cid"));
+  expect(await other.presence.stats(ROOM)).toEqual({ clients: 2, users: 2 });
+});
+
+test("a server that is away for longer than the leases: what they left is counted no more, whether it is dropped or not", async () => {
+  for (const dropped of [true, false]) {
+    await using own = await startRedis({ appendOnly: true });
+    const time = createTestRuntime();
+    await using nodes = new AsyncDisposableStack();
+    const [one, two] = [
+      nodes.use(await startEngine(own.url, { time: time.clock })),
+      nodes.use(await startEngine(own.url, { time: time.clock })),
+    ];
+    await one.presence.put(ROOM, client("c1", "ann"));
+    await one.presence.put(ROOM, client("c2", "bob"));
+    await two.presence.put(ROOM, client("c3", "cid"));
+    const away = Promise.all([one.heard("is away"), two.heard("is away")]);
+    await own.kill();
+    await away;
+    await one.presence.remove(ROOM, "c2");
+    const back = Promise.all([one.heard("is back"), two.heard("is back")]);
+    time.setClock(LEASE_MS);
+    await own.restart();
+    await back;
+    const old = (await own.command("KEYS", "carillon:{app:*:p:*/1")) as string[];
+    expect(old).toHaveLength(2);
+    if (dropped) await own.command("DEL", ...old);
+    for (const node of [one, two, one]) await beat(node);
+    for (const node of [one, two]) {
+      expect(await idsIn(node)).toEqual(["c1", "c3"]);
+      expect(await node.presence.stats(ROOM)).toEqual({ clients: 2, users: 2 });
+    }
+    expect(await own.command("KEYS", "carillon:{app:*")).toBeArrayOfSize(4);
+  }
 });
 
 test("counts are right whatever nodes come, go, die and are forgotten", async () => {

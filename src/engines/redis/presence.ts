@@ -1,6 +1,7 @@
 /**
  * Who is in a channel. Each node's entries hang on its lease: once that has ended they count no more, and whoever meets
- * them throws them away. What this node has put it also remembers, and puts again when a server has lost it.
+ * them throws them away, as does each node in its channels. What this node has put it also remembers, and puts again
+ * when a server has lost it.
  */
 import type { PresenceStore } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
@@ -43,12 +44,16 @@ export class Presence {
     this.#putAll(shard).catch(this.#context.onBug);
   }
 
-  /** Behind a heartbeat: removes what could not be removed when it should, and renews a part of what is there. */
+  /** Behind a heartbeat: removes what could not be removed when it should, renews a part of what is there, and clears up beside it. */
   tend(shard: RedisShard): void {
     for (const owed of this.#own.takeOwed(shard)) {
       this.#remove(shard, owed).catch(() => this.#own.owe(shard, owed));
     }
-    this.#putEach(shard, this.#own.nextToRenew(shard)).catch(this.#context.onBug);
+    const due = this.#own.nextToRenew(shard);
+    this.#putEach(shard, due).catch(this.#context.onBug);
+    for (const base of new Set(due.map((entry) => entry.base))) {
+      this.#clear(shard, base).catch(this.#unlessAway);
+    }
   }
 
   store(app: string): PresenceStore {
@@ -95,7 +100,7 @@ export class Presence {
         requireOpen();
         const { shard, base } = placeOf(channel);
         const { alive, ended } = await this.#leasesIn(shard, base);
-        for (const lease of ended) this.#purge(shard, base, lease).catch(this.#context.onBug);
+        for (const lease of ended) this.#purge(shard, base, lease).catch(this.#unlessAway);
         const found = alive.map((lease) => shard.call("HVALS", `${base}:p:${lease}`));
         const texts = (await Promise.all(found)) as string[][];
         return texts.flat().map(clientFrom);
@@ -144,6 +149,18 @@ export class Presence {
 
   async #purge(shard: RedisShard, base: string, lease: string): Promise<void> {
     while ((await shard.run(PURGE, keysOf(base, lease), [lease, PURGE_ENTRIES_MAX])) !== 0);
+  }
+
+  /** What a server that went away still holds is met again. */
+  readonly #unlessAway = (error: unknown): void => {
+    if (!(error instanceof HubError)) this.#context.onBug(error);
+  };
+
+  /** Throws away what ended leases left, where it may be that nobody looks. */
+  async #clear(shard: RedisShard, base: string): Promise<void> {
+    for (const lease of (await this.#leasesIn(shard, base)).ended) {
+      await this.#purge(shard, base, lease);
+    }
   }
 
   async #putAll(shard: RedisShard): Promise<void> {

@@ -4,10 +4,10 @@ local function count(usersKey, client, change)
   if redis.call('HINCRBY', usersKey, user, change) <= 0 then redis.call('HDEL', usersKey, user) end
 end
 
--- A lease whose entries the server has dropped, since nobody met them in time, left its users behind: they are counted anew from the
--- entries that are there.
+-- A lease whose entries the server has dropped, since nobody met them in time or for want of memory, left its users behind: they are
+-- counted anew from the entries that are there, as when the counts themselves were dropped.
 local function forgetDropped(leasesKey, usersKey)
-  local dropped = false
+  local dropped = redis.call('EXISTS', usersKey) == 0
   local kept = {}
   for _, lease in ipairs(redis.call('SMEMBERS', leasesKey)) do
     local entriesKey = leasesKey .. ':' .. lease
