@@ -76,6 +76,8 @@ export interface SessionServices {
 /** One dialect's part of the OpenAPI document. */
 export interface OpenApiPart {
   readonly tag: string;
+  /** Of the tag: one line. */
+  readonly description: string;
   readonly paths: Readonly<Record<string, unknown>>;
 }
 

@@ -11,7 +11,8 @@ export function openApiDocument(dialects: readonly Dialect[], version: string): 
       description: "What servers and operators call, on the `api` listener.",
       license: { name: "MIT", identifier: "MIT" },
     },
-    tags: parts.map(({ tag }) => ({ name: tag })),
+    servers: [{ url: "/", description: "Where this document is" }],
+    tags: parts.map(({ tag, description }) => ({ name: tag, description })),
     paths: Object.assign({}, OPERATIONS, ...parts.map(({ paths }) => paths)) as object,
     components: {
       securitySchemes: {
@@ -22,20 +23,25 @@ export function openApiDocument(dialects: readonly Dialect[], version: string): 
   };
 }
 
+const OTHER_METHOD = { description: "Another method than GET and HEAD" };
+
 const OPERATIONS = {
   "/health": {
     get: {
       operationId: "health",
       summary: "Whether the process runs",
-      responses: { 200: { description: "It does" } },
+      security: [],
+      responses: { 200: { description: "It does" }, 405: OTHER_METHOD },
     },
   },
   "/ready": {
     get: {
       operationId: "ready",
       summary: "Whether it can serve",
+      security: [],
       responses: {
         200: { description: "It can" },
+        405: OTHER_METHOD,
         503: { description: "It cannot, and why: shutting down, or the engine is away" },
       },
     },
@@ -44,9 +50,12 @@ const OPERATIONS = {
     get: {
       operationId: "metrics",
       summary: "Metrics in Prometheus's text format",
+      security: [{}, { apiKey: [] }, { bearer: [] }],
       responses: {
         200: { description: "The metrics" },
         401: { description: "Not on loopback, and no API key" },
+        403: { description: "A page of another site calls without a key" },
+        405: OTHER_METHOD,
       },
     },
   },

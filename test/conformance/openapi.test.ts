@@ -90,6 +90,59 @@ test("every operation of the streaming API answers as its schema says", async ()
   expect([...called].sort()).toEqual(documented.sort());
 });
 
+test("what a schema says of null and of the empty string is what its method does", async () => {
+  await using server = await bootServer();
+  const { paths } = await document(server);
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  const nested: readonly [method: string, change: object][] = [
+    ["history", { since: { offset: null, epoch: null } }],
+    ["subscribe", { recover_since: { offset: null } }],
+    ["disconnect", { disconnect: { code: 3000, reason: null } }],
+    ["publish", { b64data: "YWJj\r\nZGVm\n" }],
+    ["publish", { b64data: "YWJ" }],
+    ["batch", { parallel: {} }],
+    ["batch", { parallel: true }],
+  ];
+  let looked = 0;
+  for (const [method, [request]] of Object.entries(CALLS)) {
+    const { schema = false } =
+      paths[`/api/${method}`]?.["post"]?.requestBody?.content["application/json"] ?? {};
+    const { properties = {} } = schema as { readonly properties?: object };
+    const changes = [
+      ...Object.keys(properties).flatMap((name) => [{ [name]: null }, { [name]: "" }]),
+      ...nested.flatMap(([of, change]) => (of === method ? change : [])),
+    ];
+    for (const change of changes) {
+      const body = { ...request, ...change };
+      const answer = (await server.api(method, body)) as { error?: { code: number } };
+      const refused = answer.error?.code === 107;
+      expect([method, body, ajv.validate(schema, body)]).toEqual([method, body, !refused]);
+      looked += 1;
+    }
+  }
+  expect(looked).toBeGreaterThan(100);
+});
+
+test("the document is whole: each operation says who may call it and what else it answers", async () => {
+  await using server = await bootServer();
+  const whole = (await (await fetch(`${server.apiUrl}/openapi.json`)).json()) as {
+    readonly servers: unknown;
+    readonly tags: readonly { readonly description?: string }[];
+  } & Document;
+  expect(whole.servers).toBeArrayOfSize(1);
+  for (const tag of whole.tags) expect(tag.description).toBeString();
+  for (const [path, methods] of Object.entries(whole.paths)) {
+    for (const operation of Object.values(methods)) {
+      expect([path, operation]).toEqual([
+        path,
+        expect.objectContaining({ security: expect.any(Array) }),
+      ]);
+      const statuses = Object.keys(operation.responses);
+      expect([path, statuses.some((status) => status.startsWith("4"))]).toEqual([path, true]);
+    }
+  }
+});
+
 test("the schemas refuse a wrong answer", async () => {
   await using server = await bootServer();
   const { paths } = await document(server);

@@ -154,7 +154,7 @@ function wrongBodies(method: string): Wrong[] {
 }
 
 interface JsonSchema {
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly anyOf?: readonly JsonSchema[];
   readonly format?: string;
   readonly minimum?: number;
@@ -174,10 +174,11 @@ const VALUES: readonly [type: string, value: unknown][] = [
 
 function wrongValues(schema: JsonSchema): unknown[] {
   const inner = schema.anyOf?.find(({ type }) => type !== "null") ?? schema;
+  const types = [inner.type ?? []].flat();
   const fits = (type: string) =>
-    type === inner.type || (type === "integer" && inner.type === "number");
+    types.includes(type) || (type === "integer" && types.includes("number"));
   const wrong = VALUES.filter(([type]) => !fits(type)).map(([, value]) => value);
-  if (inner.type === "integer") wrong.push(2 ** 53);
+  if (types.includes("integer")) wrong.push(2 ** 53);
   if (inner.minimum === 0) wrong.push(-1);
   if (inner.format === "base64") wrong.push("%%%");
   if (inner.items !== undefined) {

@@ -1,7 +1,6 @@
 /** What every operation of the OpenAPI document says of refusals (event-streaming.md §4.4), and how its schemas are written. */
+import type { Schema } from "../openapi-schema.ts";
 import { EVENTS_ERRORS, type EventsErrorCode } from "./errors.ts";
-
-export type Schema = Readonly<Record<string, unknown>>;
 
 export const TEXT = { type: "string" };
 export const ERROR_MEMBERS = object({ code: TEXT, message: TEXT }, { details: { type: "object" } });

@@ -1,17 +1,13 @@
 /** The dialect's part of the OpenAPI 3.1 document; what an event may be comes from the schema that checks it. */
-import { z } from "zod";
 import type { OpenApiPart } from "../dialect.ts";
+import { schemaOf, withNulls, type Schema } from "../openapi-schema.ts";
+import { ORGANISATION_ID, USER_ID } from "./access-token.ts";
 import type { EventsErrorCode } from "./errors.ts";
 import { ENDPOINTS } from "./http.ts";
-import {
-  ERROR_MEMBERS,
-  jsonContent,
-  object,
-  refusals,
-  TEXT,
-  type Schema,
-} from "./openapi-errors.ts";
+import { ERROR_MEMBERS, jsonContent, object, refusals, TEXT } from "./openapi-errors.ts";
 import { BATCH_EVENTS_MAX } from "./publish.ts";
+import { JTI } from "./revoke.ts";
+import { CLIENT_BYTES_MAX } from "./tokens.ts";
 import { eventMembers } from "./publish-event.ts";
 import { webhookPaths } from "./webhook-api/openapi.ts";
 
@@ -20,6 +16,8 @@ interface Operation {
   /** May stand in the query and, save for a status, in a JSON body. */
   readonly params?: readonly (keyof typeof PARAMS)[];
   readonly body?: Schema;
+  /** Default: where there is one of its own. */
+  readonly needsBody?: boolean;
   readonly answer: Schema;
   readonly errors: readonly EventsErrorCode[];
 }
@@ -29,15 +27,33 @@ const TIME = { type: "string", format: "date-time" };
 const TEXTS = { type: "array", items: TEXT };
 
 const PARAMS = {
-  organisation_id: { ...TEXT, description: "Needed with an API key for every organisation." },
-  user_id: { ...TEXT, description: "With an API key: the user." },
+  organisation_id: {
+    ...{ type: "string", pattern: ORGANISATION_ID.source },
+    description: "Needed with an API key for every organisation.",
+  },
+  user_id: {
+    ...{ type: "string", pattern: USER_ID.source },
+    description: "With an API key: the user.",
+  },
   namespaces: { ...TEXT, description: "Narrows the automatic channels: names, by commas." },
-  verbose: { type: "string", enum: ["0", "1"], description: "1: answers more than the token." },
+  verbose: {
+    ...{ type: "string", enum: ["0", "1", "false", "true"] },
+    description: "1: answers more than the token.",
+  },
   channel: TEXT,
-  client: { ...TEXT, description: "The one connection that the token is for." },
-  jti: { ...TEXT, description: "One token." },
+  client: {
+    ...{ type: "string", minLength: 1, maxLength: CLIENT_BYTES_MAX },
+    description: "The one connection that the token is for.",
+  },
+  jti: { ...{ type: "string", pattern: JTI.source }, description: "One token." },
   issued_before: { ...TIME, description: "Default: now." },
 } as const satisfies Record<string, Schema>;
+/** Where a JSON body may say it in another way than the query. */
+const BODY_PARAMS: Readonly<Record<string, Schema>> = {
+  ...PARAMS,
+  namespaces: { anyOf: [{ type: ["string", "null"] }, TEXTS] },
+  verbose: { enum: [...PARAMS.verbose.enum, 0, 1, false, true, null] },
+};
 
 const EVENT = eventSchema();
 const PUBLISHED = object(
@@ -104,6 +120,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   revoke: {
     summary: "Void a user's tokens, one token, or all of an organisation's",
     params: ["organisation_id", "user_id", "jti", "issued_before"],
+    needsBody: true,
     answer: object({ revoked: { type: "boolean" }, connections_closed: COUNT }),
     errors: ["invalid_request", "insufficient_scope"],
   },
@@ -115,7 +132,8 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   publish_batch: {
     summary: "Publish several events in order, each judged alone",
-    body: { type: "array", items: EVENT, maxItems: BATCH_EVENTS_MAX },
+    // Each is judged alone: what is no event is answered with its error.
+    body: { type: "array", items: { anyOf: [EVENT, {}] }, maxItems: BATCH_EVENTS_MAX },
     answer: {
       type: "array",
       items: { oneOf: [PUBLISHED, object({ error: ERROR_MEMBERS })] },
@@ -141,22 +159,27 @@ export function eventsOpenApi(): OpenApiPart {
       };
     }
   }
-  return { tag: "events", paths: { ...paths, ...webhookPaths() } };
+  const description = "Event streaming and webhooks of organisations";
+  return { tag: "events", description, paths: { ...paths, ...webhookPaths() } };
 }
 
-function requestOf({ params = [], body }: Operation, method: string): object {
-  const inBody = {
+function requestOf(
+  { params = [], body, needsBody = body !== undefined }: Operation,
+  method: string,
+): object {
+  const inBody = withNulls({
     type: "object",
-    properties: Object.fromEntries(params.map((p) => [p, PARAMS[p]])),
-  };
+    properties: Object.fromEntries(params.map((name) => [name, BODY_PARAMS[name]])),
+  });
   const schema = body ?? inBody;
-  const content = jsonContent(schema);
-  return {
-    ...(params.length === 0
-      ? {}
-      : { parameters: params.map((name) => ({ name, in: "query", schema: PARAMS[name] })) }),
-    ...(method === "POST" ? { requestBody: { required: body !== undefined, content } } : {}),
-  };
+  if (method === "POST") {
+    const inQuery = body === undefined && {
+      description: "Members may stand in the query instead.",
+    };
+    return { requestBody: { ...inQuery, required: needsBody, content: jsonContent(schema) } };
+  }
+  if (params.length === 0) return {};
+  return { parameters: params.map((name) => ({ name, in: "query", schema: PARAMS[name] })) };
 }
 
 function responsesOf({ answer, errors }: Operation, status: number): object {
@@ -169,8 +192,10 @@ function responsesOf({ answer, errors }: Operation, status: number): object {
 }
 
 function eventSchema(): Schema {
-  const { $schema: _, ...schema } = z.toJSONSchema(eventMembers, { io: "input" });
-  const { properties, required = [] } = schema;
+  const { properties, required, ...rest } = withNulls(schemaOf(eventMembers, "input")) as {
+    readonly properties: Schema;
+    readonly required: readonly string[];
+  };
   const data = { type: "object", description: "Passed on as it was written." };
-  return { ...schema, properties: { ...properties, data }, required: [...required, "data"] };
+  return { ...rest, properties: { ...properties, data }, required: [...required, "data"] };
 }

@@ -12,13 +12,11 @@ export type Param = (value: unknown) => string | undefined;
 export const textParam: Param = (value) => (typeof value === "string" ? value : undefined);
 
 /** `1` or `0`, also as a boolean or number. */
-export const flagParam: Param = (value) => FLAGS.get(String(value));
-const FLAGS = new Map([
-  ["1", "1"],
-  ["true", "1"],
-  ["0", "0"],
-  ["false", "0"],
-]);
+export const flagParam: Param = (value) => FLAGS.find(([, spellings]) => spellings.has(value))?.[0];
+const FLAGS: readonly (readonly [flag: string, spellings: ReadonlySet<unknown>])[] = [
+  ["1", new Set(["1", 1, "true", true])],
+  ["0", new Set(["0", 0, "false", false])],
+];
 
 /** Names separated by commas, or a list of them. */
 export const listParam: Param = (value) => {

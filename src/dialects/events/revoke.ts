@@ -9,7 +9,7 @@ import { labelOf } from "./revocations.ts";
 
 const REVOKE = "events:revoke";
 /** Room for any issuer's, and nothing that could reach past it in a key or label. */
-const JTI = /^[-\w.]{1,128}$/;
+export const JTI = /^[-\w.]{1,128}$/;
 const instant = z.iso.datetime({ offset: true });
 
 /** The sockets' dialect, which the signal is for. */

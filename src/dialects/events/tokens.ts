@@ -8,7 +8,7 @@ import { flagParam, invalidRequest, listParam, readParams, textParam } from "./p
 
 const MINUTE_MS = 60_000;
 /** Bytes of `client`: connection ids are UUIDs. */
-const CLIENT_BYTES_MAX = 64;
+export const CLIENT_BYTES_MAX = 64;
 
 /** What an API key needs to ask for a user's token (§4.2). */
 const IMPERSONATE = ["events:impersonate"];

@@ -42,8 +42,14 @@ function count(id: string, summary: string): Operation {
   return { id, summary, answer: object({ count: COUNT }), errors: ["get redis error"] };
 }
 
+/** A field whose text is a JSON list. */
+function jsonList(items: Schema, maxItems: number): Schema {
+  const contentSchema = { type: "array", items, maxItems };
+  return { type: "string", contentMediaType: "application/json", contentSchema };
+}
+
 function seconds(minimum: number, maximum: number): Schema {
-  return { type: "string", description: `Seconds, ${minimum} to ${maximum}.` };
+  return { type: "integer", minimum, maximum, description: "Seconds." };
 }
 
 /** By method and path, as `MASTER_ROUTES` has them. */
@@ -72,10 +78,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /push_batch/:app_key": {
     ...{ id: "push_batch", summary: "Push to many channels in order" },
     required: {
-      batch_data: {
-        type: "string",
-        description: `A JSON list of {channel, event, data}, up to ${BATCH_ITEMS_MAX}.`,
-      },
+      batch_data: jsonList(
+        { type: "object", properties: { channel: TEXT, event: TEXT, data: ANY } },
+        BATCH_ITEMS_MAX,
+      ),
     },
     answer: object({ total: COUNT, cap: COUNT }),
     errors: ["empty batch data", "data error"],
@@ -93,10 +99,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /reload/channel/user/:app_key/:user_id": {
     ...{ id: "reload", summary: "Replace the grants of a user's connections" },
     required: {
-      data: {
-        type: "string",
-        description: `A JSON list of grants, up to ${RELOAD_CHANNELS_MAX}.`,
-      },
+      data: jsonList({ type: ["string", "null"] }, RELOAD_CHANNELS_MAX),
     },
     answer: object({ user_id: TEXT, data: TEXT }),
     errors: ["data unmarshal error", "data error"],
@@ -109,7 +112,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /jobs/:app_key/:remote/take": {
     ...{ id: "take_jobs", summary: "Take remote jobs under a lease" },
     optional: {
-      limit: { type: "string", description: `Jobs, 1 to ${TAKE_JOBS_MAX}; default 1.` },
+      limit: { type: "integer", minimum: 1, maximum: TAKE_JOBS_MAX, default: 1 },
       lease: seconds(1, LEASE_SECONDS.max),
       wait: seconds(0, WAIT_SECONDS_MAX),
     },
@@ -130,10 +133,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /jobs/:app_key/:remote/done": {
     ...{ id: "finish_jobs", summary: "Say that taken jobs are done" },
     required: {
-      jobs: {
-        type: "string",
-        description: `A JSON list of {id, lease}, up to ${DONE_JOBS_MAX}.`,
-      },
+      jobs: jsonList(
+        { type: "object", required: ["id", "lease"], properties: { id: TEXT, lease: TEXT } },
+        DONE_JOBS_MAX,
+      ),
     },
     answer: object({ done: COUNT, lost: COUNT }),
     errors: ["empty jobs", "jobs error", "get jobs error", "jobs are in redis lists"],
@@ -168,27 +171,31 @@ export function gusherOpenApi(prefix: string): OpenApiPart {
       operationId: `gusher_${operation.id}`,
       tags: ["gusher"],
       summary: operation.summary,
-      ...(operation.open === true ? {} : { security: [{}, { apiKey: [] }, { bearer: [] }] }),
+      security: operation.open === true ? [] : [{}, { apiKey: [] }, { bearer: [] }],
       ...(parameters.length === 0 ? {} : { parameters }),
       ...bodyOf(operation),
       responses: responsesOf(operation),
     };
   }
-  return { tag: "gusher", paths };
+  return { tag: "gusher", description: "gusher.cluster's master API, and remote jobs", paths };
 }
 
 function bodyOf({ required, optional }: Operation): object {
   if (required === undefined && optional === undefined) return {};
+  const filled = Object.entries(required ?? {}).map(([name, field]) => [
+    name,
+    { ...field, minLength: 1 },
+  ]);
   const schema = {
     type: "object",
-    properties: { ...required, ...optional },
+    properties: { ...(Object.fromEntries(filled) as object), ...optional },
     required: Object.keys(required ?? {}),
   };
-  // All fields may stand in the query as well, so that no body is required.
+  // Fields may stand in the query as well, of which no more is said: with all of them there, a call needs no body.
   const content = Object.fromEntries(
     ["application/x-www-form-urlencoded", "multipart/form-data"].map((type) => [type, { schema }]),
   );
-  return { requestBody: { content } };
+  return { requestBody: { required: required !== undefined, content } };
 }
 
 function responsesOf(operation: Operation): object {
@@ -208,5 +215,6 @@ function responsesOf(operation: Operation): object {
           401: { description: "The API key is missing or does not count here" },
           403: { description: "A page of another site calls without a key" },
         }),
+    405: { description: "Another method" },
   };
 }

@@ -62,10 +62,11 @@ async function replies(context: ApiContext, body: JsonView): Promise<string> {
   const commands = body.member("commands");
   const isList = commands === undefined || commands.kind === "null" || commands.kind === "array";
   if (body.kind !== "object" || !isList) throw bad('"commands" is no list');
+  const parallel = body.member("parallel")?.value ?? false;
+  if (typeof parallel !== "boolean") throw bad('"parallel" is no boolean');
   const items = commands?.items(BATCH_COMMANDS_MAX) ?? [];
   if (items.length === 0) return "{}";
   if (items.length > BATCH_COMMANDS_MAX) throw bad("More commands than one batch may have");
-  const parallel = body.member("parallel")?.value === true;
   const outcomes = await runAll(context, items.map(commandOf), { parallel });
   const texts = outcomes.map(({ call, outcome }) =>
     "error" in outcome || call instanceof HubError

@@ -19,9 +19,6 @@ import type { StreamingContext } from "./settings.ts";
 import type { Signal } from "./signals.ts";
 import { channelOf } from "./subscribe.ts";
 
-/** Channels of one broadcast: bounds what one request sets off. */
-export const BROADCAST_CHANNELS_MAX = 10_000;
-
 /** Of a call: its app, and what its key reaches there. */
 export interface ApiContext extends StreamingContext {
   readonly reach: Reach;
@@ -39,12 +36,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     positionText(await publish(context, request.channel, request)),
 
   async broadcast(context, request) {
-    const { channels } = request;
-    if (channels.length === 0) throw new HubError("bad_request", '"channels" is empty');
-    if (channels.length > BROADCAST_CHANNELS_MAX) {
-      throw new HubError("bad_request", "More channels than one broadcast may have");
-    }
-    const responses = await new Slices(context.runtime).map(channels, async (name) => {
+    const responses = await new Slices(context.runtime).map(request.channels, async (name) => {
       try {
         return `{"result":${positionText(await publish(context, name, request))}}`;
       } catch (error) {
@@ -193,6 +185,7 @@ function problemOf(issue: z.core.$ZodIssue | undefined): string {
   const { path = [], message = "" } = issue ?? {};
   const name = `"${path.join(".")}"`;
   if (message.endsWith("received undefined")) return `${name} is missing`;
+  if (issue?.code === "too_small" && issue.minimum === 1) return `${name} is empty`;
   const why = message.replace(/^Invalid input(?:: )?/, "");
   return why === "" ? `${name} is not valid` : `${name} is not valid: ${why}`;
 }

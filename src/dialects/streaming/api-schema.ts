@@ -3,28 +3,39 @@ import { z } from "zod";
 import type { Payload, Tags } from "../../core/types.ts";
 import { overrideSchema } from "./authority.ts";
 
+/** Channels of one broadcast: bounds what one request sets off. */
+const BROADCAST_CHANNELS_MAX = 10_000;
+
 /** Any JSON value, taken as it was written. */
 const json = z
   .custom<Payload>((value) => value !== undefined)
   .meta({ description: "Any JSON value; passed on as it was written." });
-const channel = z.string().meta({ description: "Name of the channel." });
+const channel = z.string().min(1).meta({ description: "Name of the channel." });
 const user = z
   .string()
   .meta({ description: "User id; the empty string means anonymous connections." });
 const offset = z.int().nonnegative();
-/** A zero value may be left out, as everywhere in this protocol. */
-const position = z.object({ offset: offset.default(0), epoch: z.string().default("") });
-const unixSeconds = z
-  .number()
-  .nonnegative()
-  .max(Number.MAX_SAFE_INTEGER)
-  .meta({ description: "Unix time in seconds, fractions included." });
+/** A zero value may be left out or `null`, as everywhere in this protocol. */
+const position = z.object({
+  offset: offset.nullish().transform((value) => value ?? 0),
+  epoch: z
+    .string()
+    .nullish()
+    .transform((value) => value ?? ""),
+});
+const unixSeconds = z.number().nonnegative().max(Number.MAX_SAFE_INTEGER).meta({
+  description: "Unix time in seconds, fractions included. A subscription's lies in the future.",
+});
+const [SIGN, PAD] = ["[0-9a-zA-Z+/][\\r\\n]*", "=[\\r\\n]*"];
 /** Line ends, which some encoders put in, are no mistake. */
 const base64 = z
   .string()
   .overwrite((text) => text.replaceAll(/[\r\n]/g, ""))
   .base64()
-  .meta({ description: "The same as base64; wins over the plain field." });
+  .meta({
+    description: "The same as base64; wins over the plain field.",
+    pattern: `^[\\r\\n]*(?:(?:${SIGN}){4})*(?:(?:${SIGN}){2}(?:${PAD}){2}|(?:${SIGN}){3}${PAD})?$`,
+  });
 
 /** §3.5: room for it in a close frame, and centrifuge-js takes a reason that is JSON for something else. */
 const CLOSE_REASON_BYTES_MAX = 123;
@@ -33,7 +44,8 @@ const closeReason = z
   .refine((text) => Buffer.byteLength(text) <= CLOSE_REASON_BYTES_MAX && !isJson(text), {
     error: `must be at most ${CLOSE_REASON_BYTES_MAX} bytes that are not JSON`,
   })
-  .default("")
+  .nullish()
+  .transform((text) => text ?? "")
   .meta({ description: "At most 123 bytes that are not JSON; empty: the server's own." });
 
 /** As zod's record, which however drops a member called `__proto__`. */
@@ -58,7 +70,9 @@ function isJson(text: string): boolean {
 }
 
 const publicationFields = {
-  data: json.optional(),
+  data: json.optional().meta({
+    description: "Any JSON value; only a namespace that takes bytes goes without.",
+  }),
   b64data: base64.optional(),
   skip_history: z.boolean().optional(),
   tags: tags.optional(),
@@ -99,7 +113,10 @@ const error = z.object({ code: z.int(), message: z.string() });
 export const API_METHODS = {
   publish: { request: z.object({ channel, ...publicationFields }), result: published },
   broadcast: {
-    request: z.object({ channels: z.array(z.string()), ...publicationFields }),
+    request: z.object({
+      channels: z.array(z.string()).min(1).max(BROADCAST_CHANNELS_MAX),
+      ...publicationFields,
+    }),
     result: z.object({
       responses: z.array(z.union([z.object({ result: published }), z.object({ error })])),
     }),
@@ -119,7 +136,10 @@ export const API_METHODS = {
     result: empty,
   },
   unsubscribe: {
-    request: z.object({ ...ofUser, channel: channel.optional() }),
+    request: z.object({
+      ...ofUser,
+      channel: z.string().optional().meta({ description: "Absent or empty: all." }),
+    }),
     result: empty,
   },
   disconnect: {
@@ -152,7 +172,7 @@ export const API_METHODS = {
       channel,
       limit: z.int().optional().meta({ description: "0: the position only; -1: all." }),
       since: position.optional(),
-      reverse: z.boolean().optional(),
+      reverse: z.boolean().optional().meta({ description: "Not with `since` at offset 0." }),
     }),
     result: z.object({ publications: z.array(publication), epoch: z.string(), offset }),
   },

@@ -1,6 +1,7 @@
 /** The server API's part of the OpenAPI 3.1 document, from the schemas that validate its requests. */
-import { z } from "zod";
 import type { OpenApiPart } from "../dialect.ts";
+import { schemaOf, withNulls } from "../openapi-schema.ts";
+import { BATCH_COMMANDS_MAX } from "./api-calls.ts";
 import { API_METHODS, type ApiMethod } from "./api-schema.ts";
 
 const SUMMARIES: Readonly<Record<ApiMethod, string>> = {
@@ -37,7 +38,7 @@ export function streamingOpenApi(apiPath: string): OpenApiPart {
     paths[`${apiPath}/${method}`] = operation({
       id: `streaming_${method}`,
       summary: SUMMARIES[method as ApiMethod],
-      request: schemaOf(request, "input"),
+      request: withNulls(schemaOf(request, "input")),
       success: {
         type: "object",
         required: ["result"],
@@ -49,12 +50,12 @@ export function streamingOpenApi(apiPath: string): OpenApiPart {
   paths[`${apiPath}/batch`] = operation({
     id: "streaming_batch",
     summary: "Run several commands one after the other; the replies come in their order",
-    request: {
+    request: withNulls({
       type: "object",
-      required: ["commands"],
       properties: {
         commands: {
           type: "array",
+          maxItems: BATCH_COMMANDS_MAX,
           items: {
             type: "object",
             description: 'One member, named like its method: {"publish":{…}}.',
@@ -62,11 +63,11 @@ export function streamingOpenApi(apiPath: string): OpenApiPart {
         },
         parallel: { type: "boolean", description: "Run them all at once." },
       },
-    },
+    }),
     // Bare, and without commands the empty object.
     success: { type: "object", properties: { replies }, additionalProperties: false },
   });
-  return { tag: "streaming", paths };
+  return { tag: "streaming", description: "Centrifugo's server API", paths };
 }
 
 interface Operation {
@@ -96,9 +97,4 @@ function operation({ id, summary, request, success }: Operation): unknown {
       },
     },
   };
-}
-
-function schemaOf(schema: z.ZodType, io: "input" | "output"): unknown {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  return rest;
 }

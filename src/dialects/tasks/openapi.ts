@@ -1,11 +1,9 @@
 /** The JSON-RPC API's part of the OpenAPI 3.1 document, from the schemas that validate its calls. */
-import { z } from "zod";
 import type { OpenApiPart } from "../dialect.ts";
+import { schemaOf, type Schema } from "../openapi-schema.ts";
 import { RPC_ERRORS } from "./errors.ts";
 import { BATCH_REQUESTS_MAX } from "./limits.ts";
 import { METHODS, type MethodName } from "./schema.ts";
-
-type Schema = Readonly<Record<string, unknown>>;
 
 const ID = { type: ["string", "number", "null"] };
 const VERSION = { const: "2.0" };
@@ -27,6 +25,7 @@ export function tasksOpenApi(path: string): OpenApiPart {
   const results = Object.values(METHODS).map(({ result }) => schemaOf(result, "output"));
   return {
     tag: "tasks",
+    description: "JSON-RPC for task tokens",
     paths: {
       [path]: {
         post: {
@@ -118,9 +117,4 @@ function body(description: string, schema: Schema): Schema {
 
 function header(name: string, description: string): Schema {
   return { name, in: "header", required: false, description, schema: { type: "string" } };
-}
-
-function schemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  return rest;
 }

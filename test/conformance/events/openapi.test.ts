@@ -118,6 +118,39 @@ test("every operation is documented and answers as its schemas say", async () =>
   expect(all).toHaveLength(implemented.length);
 });
 
+test("what the schemas say of null and of spellings is what the calls do", async () => {
+  await using server = await bootEvents();
+  const paths = await documented(server);
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  await ask(server, "/events/provision", { method: "POST", body: {} });
+  const publish = ["id", "type", "entity", "users", "timestamp", "streaming", "webhooks", "data"];
+  for (const [path, request, changes] of [
+    ["/events/publish", EVENT, publish.map((name) => ({ [name]: null }))],
+    [
+      "/events/connection_token",
+      {},
+      [
+        ...["organisation_id", "user_id", "namespaces", "verbose"].map((name) => ({
+          [name]: null,
+        })),
+        ...["1", "true", 1, true, "0", "false", 0, false, "", 2, [1], ["1"], {}].map((verbose) => ({
+          verbose,
+        })),
+        ...[[], ["orders"], "orders", "", [1], {}, 1].map((namespaces) => ({ namespaces })),
+        ...["", "org_", "org_!", 1].map((organisation_id) => ({ organisation_id })),
+      ],
+    ],
+  ] as const) {
+    const schema = paths[path]?.["post"]?.requestBody?.content["application/json"]?.schema;
+    for (const change of changes) {
+      const body = { ...request, ...change };
+      const headers = path === "/events/publish" ? API_KEY : {};
+      const { status, text } = await ask(server, path, { method: "POST", body, headers });
+      expect([body, text, ajv.validate(schema ?? false, body)]).toEqual([body, text, status < 400]);
+    }
+  }
+});
+
 test("the schemas refuse what is wrong", async () => {
   await using server = await bootEvents();
   const paths = await documented(server);

@@ -43,7 +43,8 @@ test("every operation answers as its schemas say", async () => {
   using sockets = await openSockets(server);
   await sockets.s1.ask("gusher.remote", { remote: "chat", uid: "q", payload: 1 }, { debug: true });
   const values: Record<string, string> = { ...VALUES, socket_id: await sockets.s1.socketId() };
-  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  // Fields are texts.
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, coerceTypes: true });
   const expectValid = (id: string, schema: object | undefined, value: unknown) =>
     expect([id, value, ajv.validate(schema ?? false, value), ajv.errors]).toEqual([
       ...[id, value, true, null],
@@ -64,7 +65,13 @@ test("every operation answers as its schemas say", async () => {
       expectValid(id, media?.schema, value);
       if (good !== undefined) {
         const form = requestBody?.content["application/x-www-form-urlencoded"]?.schema;
-        expectValid(id, form, good);
+        expectValid(id, form, { ...good });
+        const { required = [] } = form as { readonly required?: readonly string[] };
+        for (const name of required) {
+          const empty = { ...good, [name]: "" };
+          expect([id, name, (await call(empty)).status]).toEqual([id, name, 400]);
+          expect([id, name, ajv.validate(form ?? true, empty)]).toEqual([id, name, false]);
+        }
       }
       if (bad !== undefined) {
         const refused = await call(bad);

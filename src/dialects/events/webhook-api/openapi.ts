@@ -1,8 +1,9 @@
 /** The webhook API's part of the OpenAPI 3.1 document, at both places where it is mounted, from the schemas that check its calls. */
-import { z } from "zod";
+import type { z } from "zod";
 import { ORGANISATION_ID } from "../access-token.ts";
 import type { EventsErrorCode } from "../errors.ts";
-import { jsonContent, refusals, TEXT, type Schema } from "../openapi-errors.ts";
+import { schemaOf, type Schema } from "../../openapi-schema.ts";
+import { jsonContent, refusals, TEXT } from "../openapi-errors.ts";
 import { scopesOf } from "./http.ts";
 import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from "./idempotency.ts";
 import { WEBHOOK_OPERATIONS, type WebhookOperation } from "./operations.ts";
@@ -113,13 +114,4 @@ function requestBody(body: z.ZodType): object {
 function queryParameters(query: z.ZodObject): object[] {
   const { properties } = schemaOf(query, "input") as { properties: Record<string, Schema> };
   return Object.entries(properties).map(([name, schema]) => ({ name, in: "query", schema }));
-}
-
-function schemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    io,
-    // That our own code does not write to it says nothing to whoever reads the document.
-    override: ({ jsonSchema }) => void delete jsonSchema.readOnly,
-  });
-  return rest;
 }

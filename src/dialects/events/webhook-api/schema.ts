@@ -85,7 +85,7 @@ const settings = {
     .nullish(),
   metadata: metadata.nullish(),
 };
-const url = z.string().min(1).max(WEBHOOK_LIMITS.urlCharacters);
+const url = z.string().min(1).max(WEBHOOK_LIMITS.urlCharacters).meta({ format: "uri" });
 
 const secret = z
   .string()
