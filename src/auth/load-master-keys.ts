@@ -1,10 +1,14 @@
 /** From the configuration to the server's master keys. */
 import { randomBytes } from "node:crypto";
 import { createMasterKeys, keptMasterKey, parseMasterKey, type MasterKeys } from "./master-key.ts";
-import type { Config } from "../config/schema.ts";
+import type { BaseConfig } from "../config/schema.ts";
 
 /** Makes the key in the data directory when the configuration names none. Throws an Error with one clear sentence when it cannot. */
-export function loadMasterKeys({ master_key, previous_master_keys, data_dir }: Config): MasterKeys {
+export function loadMasterKeys({
+  master_key,
+  previous_master_keys,
+  data_dir,
+}: BaseConfig): MasterKeys {
   const current =
     master_key === undefined ? keptMasterKey(data_dir, randomBytes) : keyOf(master_key);
   return createMasterKeys(current, previous_master_keys.map(keyOf));

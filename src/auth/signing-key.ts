@@ -9,13 +9,8 @@ type HmacAlgorithm = keyof typeof HMAC_HASHES;
 type EcAlgorithm = keyof typeof EC_CURVES;
 export type Algorithm = HmacAlgorithm | EcAlgorithm | "RS256" | "RS384" | "RS512" | "EdDSA";
 
-export type KeyUse =
-  | "streaming"
-  | "gusher"
-  | "events-access"
-  | "events-client"
-  | "tasks"
-  | "messaging";
+/** What a key is for, as the configuration says it. */
+export type KeyUse = string;
 
 /** Which of a use's tokens a key is for. */
 export type TokenKind = "connection" | "subscription";

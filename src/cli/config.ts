@@ -4,12 +4,9 @@ import { stringify } from "smol-toml";
 import type { Command } from "commander";
 import { generateApiKey } from "../auth/api-keys.ts";
 import { confinement } from "../config/apps.ts";
-import { developmentToml } from "../config/development.ts";
+import { developmentToml, referencePage, toFile, warningsOf } from "../dialects/configuration.ts";
 import { formatPath } from "../config/problem.ts";
 import { productionToml } from "../config/production.ts";
-import { referencePage } from "../config/reference.ts";
-import { toFile } from "../config/schema.ts";
-import { warningsOf } from "../config/warnings.ts";
 import { configCommand, readConfig, type ConfigOption } from "./options.ts";
 
 const SECRET_BYTES = 32;

@@ -1,10 +1,10 @@
+import { developmentToml, referencePage } from "../dialects/configuration.ts";
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "bun:test";
 import { decodeJwt, jwtVerify } from "jose";
 import { parse } from "smol-toml";
 import manifest from "../../package.json" with { type: "json" };
-import { developmentToml } from "../config/development.ts";
-import { referencePage } from "../config/reference.ts";
+
 import { carillon, write } from "./test-support.ts";
 
 test.each(["version", "--version", "-V"])("%s prints the package's version", async (arg) => {

@@ -1,8 +1,10 @@
 /** What several commands share: the configuration they work with, and where its server listens. */
 import { Command } from "commander";
 import { DEVELOPMENT_API_KEY_HASH, DEVELOPMENT_API_KEY } from "../config/development-guard.ts";
-import { loadConfig, type Flag } from "../config/load.ts";
-import type { App, Config } from "../config/schema.ts";
+import type { Flag } from "../config/load.ts";
+import { loadConfig } from "../dialects/configuration.ts";
+import type { App } from "../config/schema.ts";
+import type { Config } from "../dialects/configuration.ts";
 import { CommandError } from "./failure.ts";
 
 export interface ConfigOption {

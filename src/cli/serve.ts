@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { DEVELOPMENT_API_KEY } from "../config/development.ts";
 import type { Flag } from "../config/load.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config } from "../dialects/configuration.ts";
 import { createLogger, type Logger } from "../operations/log.ts";
 import { systemRuntime } from "../system-runtime.ts";
 import { configCommand, readConfig, type ConfigOption } from "./options.ts";

@@ -2,7 +2,8 @@
 import { createHmac } from "node:crypto";
 import type { Command } from "commander";
 import { z } from "zod";
-import type { App, Config } from "../config/schema.ts";
+import type { App } from "../config/schema.ts";
+import type { Config } from "../dialects/configuration.ts";
 import { CommandError } from "./failure.ts";
 import { post } from "./http.ts";
 import { configCommand, findApp, readConfig, urlOf, type AppOption } from "./options.ts";

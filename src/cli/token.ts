@@ -1,9 +1,10 @@
 /** `carillon token <dialect>`: mints what a dialect's client needs, with a secret of the configuration. Tasks' tokens are sealed by the server alone. */
 import { SignJWT, type JWTPayload } from "jose";
 import { Command } from "commander";
-import { DEVELOPMENT_ORGANISATION, DEVELOPMENT_USER } from "../config/development.ts";
+import { DEVELOPMENT_ORGANISATION, DEVELOPMENT_USER } from "../dialects/events/config.ts";
 import { parseDuration } from "../config/durations.ts";
-import type { App, Config, SigningKey } from "../config/schema.ts";
+import type { App, SigningKey } from "../config/schema.ts";
+import type { Config } from "../dialects/configuration.ts";
 import { CommandError } from "./failure.ts";
 import { configCommand, findApp, readConfig, type AppOption } from "./options.ts";
 import { tasksTokenCommand } from "./token-tasks.ts";

@@ -1,13 +1,18 @@
 /** Apps and the credentials that belong to them. */
 import { z } from "zod";
 
-/** First path segments that are mounted, or that a gusher route holds where an app id stands. */
-export const RESERVED_SEGMENTS: ReadonlySet<string> = new Set([
-  ...["push", "push_batch", "add", "reload", "decode", "ping", "user", "socket"],
-  ...["connection", "emulation", "api", "events", "webhooks", "organisations", "gusher"],
-  ...["signaling", "envoy", "tasks", "rpc", "messaging", "health", "ready", "metrics", "admin"],
-  "openapi.json",
-]);
+/** First path segments of the server's own, beside those of the dialects; and of protocols that are planned. */
+const OWN_SEGMENTS = [
+  ...["connection", "emulation", "signaling", "messaging"],
+  ...["health", "ready", "metrics", "admin", "openapi.json"],
+];
+
+/** Lower case. */
+export function reservedSegments(
+  parts: readonly { readonly reservedSegments: readonly string[] }[],
+): ReadonlySet<string> {
+  return new Set([...OWN_SEGMENTS, ...parts.flatMap((part) => part.reservedSegments)]);
+}
 
 export const HMAC_ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
 const KEY_PAIR_ALGORITHMS = [
@@ -20,47 +25,48 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 
 const text = () => z.string().min(1);
 
-export const app = z.strictObject({
-  id: z
-    .string()
-    .regex(
-      /^[A-Za-z0-9][-A-Za-z0-9_.]{0,63}$/,
-      "must be 1 to 64 letters, digits, `-`, `_` and `.`, beginning with a letter or digit",
-    )
-    .refine((id) => !RESERVED_SEGMENTS.has(id.toLowerCase()), {
-      error: (issue) => `"${String(issue.input)}" is a path of the server's own`,
-    })
-    .describe(
-      "Names the app to keys and tokens. A first path segment of the server's own is refused.",
-    ),
-  hosts: z
-    .array(
-      z
-        .string()
-        .toLowerCase()
-        .regex(/^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/, "must be a host name without a port"),
-    )
-    .default([])
-    .describe(
-      "Host names whose requests belong to this app, on both listeners and in every dialect: a request there that names another app in its path, key or token is refused. They decide before `path_prefix`.",
-    ),
-  path_prefix: z
-    .string()
-    .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it')
-    .refine((prefix) => !RESERVED_SEGMENTS.has((prefix.split("/")[1] ?? "").toLowerCase()), {
-      error: (issue) => `"${String(issue.input)}" begins with a path of the server's own`,
-    })
-    .optional()
-    .describe(
-      "Requests below this path belong to this app, likewise: with `/shop` its clients connect to `/shop/connection/websocket`.",
-    ),
-  allowed_origins: z
-    .array(text().toLowerCase())
-    .default([])
-    .describe(
-      "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header; tasks' clients from anywhere, since their token says enough.",
-    ),
-});
+export const appOf = (reserved: ReadonlySet<string>) =>
+  z.strictObject({
+    id: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9][-A-Za-z0-9_.]{0,63}$/,
+        "must be 1 to 64 letters, digits, `-`, `_` and `.`, beginning with a letter or digit",
+      )
+      .refine((id) => !reserved.has(id.toLowerCase()), {
+        error: (issue) => `"${String(issue.input)}" is a path of the server's own`,
+      })
+      .describe(
+        "Names the app to keys and tokens. A first path segment of the server's own is refused.",
+      ),
+    hosts: z
+      .array(
+        z
+          .string()
+          .toLowerCase()
+          .regex(/^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/, "must be a host name without a port"),
+      )
+      .default([])
+      .describe(
+        "Host names whose requests belong to this app, on both listeners and in every dialect: a request there that names another app in its path, key or token is refused. They decide before `path_prefix`.",
+      ),
+    path_prefix: z
+      .string()
+      .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it')
+      .refine((prefix) => !reserved.has((prefix.split("/")[1] ?? "").toLowerCase()), {
+        error: (issue) => `"${String(issue.input)}" begins with a path of the server's own`,
+      })
+      .optional()
+      .describe(
+        "Requests below this path belong to this app, likewise: with `/shop` its clients connect to `/shop/connection/websocket`.",
+      ),
+    allowed_origins: z
+      .array(text().toLowerCase())
+      .default([])
+      .describe(
+        "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header; tasks' clients from anywhere, since their token says enough.",
+      ),
+  });
 
 const belongsTo = () =>
   text().optional().describe("The app it belongs to. May be left out when there is only one.");
@@ -113,52 +119,55 @@ const instant = z
   })
   .meta({ type: "date-time" });
 
-export const signingKey = z.strictObject({
-  use: z
-    .enum(["streaming", "gusher", "tasks", "events-access", "events-client"])
-    .describe(
-      "Whose tokens it verifies; of `tasks`, the backends' signatures. `events-client` also signs: the first whose `until` has not come.",
-    ),
-  app: belongsTo(),
-  tokens: z
-    .array(z.enum(["connection", "subscription"]))
-    .min(1)
-    .default(["connection", "subscription"])
-    .describe("Which of streaming's tokens it verifies; nothing to other uses."),
-  algorithms: z
-    .array(z.enum(ALGORITHMS))
-    .min(1)
-    .optional()
-    .describe(
-      '`["HS256"]` unless said otherwise for an HMAC secret; must be said for public keys. HMAC never goes with a public key.',
-    ),
-  hmac_secret: text()
-    .optional()
-    .describe(
-      "The shared secret. Exactly one of `hmac_secret`, `public_key`, `private_key` and `jwks_url` is given.",
-    ),
-  public_key: text()
-    .optional()
-    .describe("A public key in PEM, or the path of a file that holds one."),
-  private_key: text()
-    .optional()
-    .describe(
-      "A private key in PEM, or the path of a file that holds one. For `events-client` alone.",
-    ),
-  jwks_url: z
-    .url({ protocol: /^https?$/, error: "must be an http or https address" })
-    .optional()
-    .describe("Address of a JSON Web Key Set."),
-  kid: text().optional().describe("Verifies only tokens whose header has this key id."),
-  issuer: text()
-    .optional()
-    .describe("Verifies only tokens with this `iss` claim. `events-access` needs it."),
-  audience: text()
-    .optional()
-    .describe("Verifies only tokens with this `aud` claim. `events-access` needs it."),
-  until: instant
-    .optional()
-    .describe(
-      "From this date and time on the key verifies nothing: for a former key while its tokens run out.",
-    ),
-});
+export type ParsedSigningKey = z.output<ReturnType<typeof signingKeyOf>>;
+
+export const signingKeyOf = (uses: readonly string[]) =>
+  z.strictObject({
+    use: z
+      .enum(uses)
+      .describe(
+        "Whose tokens it verifies; of `tasks`, the backends' signatures. `events-client` also signs: the first whose `until` has not come.",
+      ),
+    app: belongsTo(),
+    tokens: z
+      .array(z.enum(["connection", "subscription"]))
+      .min(1)
+      .default(["connection", "subscription"])
+      .describe("Which of streaming's tokens it verifies; nothing to other uses."),
+    algorithms: z
+      .array(z.enum(ALGORITHMS))
+      .min(1)
+      .optional()
+      .describe(
+        '`["HS256"]` unless said otherwise for an HMAC secret; must be said for public keys. HMAC never goes with a public key.',
+      ),
+    hmac_secret: text()
+      .optional()
+      .describe(
+        "The shared secret. Exactly one of `hmac_secret`, `public_key`, `private_key` and `jwks_url` is given.",
+      ),
+    public_key: text()
+      .optional()
+      .describe("A public key in PEM, or the path of a file that holds one."),
+    private_key: text()
+      .optional()
+      .describe(
+        "A private key in PEM, or the path of a file that holds one. For `events-client` alone.",
+      ),
+    jwks_url: z
+      .url({ protocol: /^https?$/, error: "must be an http or https address" })
+      .optional()
+      .describe("Address of a JSON Web Key Set."),
+    kid: text().optional().describe("Verifies only tokens whose header has this key id."),
+    issuer: text()
+      .optional()
+      .describe("Verifies only tokens with this `iss` claim. `events-access` needs it."),
+    audience: text()
+      .optional()
+      .describe("Verifies only tokens with this `aud` claim. `events-access` needs it."),
+    until: instant
+      .optional()
+      .describe(
+        "From this date and time on the key verifies nothing: for a former key while its tokens run out.",
+      ),
+  });

@@ -3,9 +3,6 @@ import { RE2JS } from "re2js";
 import { z } from "zod";
 import { duration } from "./durations.ts";
 
-/** The dialects that this build serves. */
-export const DIALECTS = ["streaming", "gusher"] as const;
-
 /** Longer expressions are a mistake, and cost memory per namespace. */
 const CHANNEL_REGEX_CHARACTERS_MAX = 1024;
 
@@ -23,9 +20,10 @@ const regex = z
     }
   });
 
-const options = {
+/** `joining`: names of the dialects that may be admitted. */
+const optionsOf = (joining: readonly string[]) => ({
   dialects: z
-    .array(z.enum(DIALECTS))
+    .array(z.enum(joining))
     .min(1)
     .refine((names) => new Set(names).size === names.length, "must name each dialect once")
     .optional()
@@ -81,19 +79,21 @@ const options = {
     .describe(
       "What a publication's data must be. Empty: any JSON or, from Protobuf clients and `b64data`, any bytes but none; clients whose protocol is JSON are disconnected by bytes that are not. `json`: any JSON. `json_object`: a JSON object. `binary`: any bytes and none at all, only where streaming alone may join.",
     ),
-} as const;
-
-export const withoutNamespace = z.strictObject(options);
-
-export const namespace = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[-a-zA-Z0-9_.]{2,}$/, "must be two or more of letters, digits, `-`, `_` and `.`")
-    .describe("The part of a channel's name before the first `:`."),
-  ...options,
 });
 
-export type ChannelSettings = z.output<typeof withoutNamespace>;
+export const withoutNamespaceOf = (joining: readonly string[]) =>
+  z.strictObject(optionsOf(joining));
+
+export const namespaceOf = (joining: readonly string[]) =>
+  z.strictObject({
+    name: z
+      .string()
+      .regex(/^[-a-zA-Z0-9_.]{2,}$/, "must be two or more of letters, digits, `-`, `_` and `.`")
+      .describe("The part of a channel's name before the first `:`."),
+    ...optionsOf(joining),
+  });
+
+export type ChannelSettings = z.output<ReturnType<typeof withoutNamespaceOf>>;
 
 /**
  * The dialects that may join, said or implied. `named`: a namespace of its own, not `without_namespace`, whose list has to be

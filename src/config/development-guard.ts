@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { BlockList, isIP } from "node:net";
 import type { Problem } from "./problem.ts";
-import type { ParsedConfig } from "./schema.ts";
+import type { ParsedBase } from "./schema.ts";
 
 export const DEVELOPMENT_API_KEY = "dev-api-key";
 export const DEVELOPMENT_TOKEN_SECRET = "dev-token-secret-do-not-use-in-production";
@@ -11,7 +11,7 @@ export const DEVELOPMENT_API_KEY_HASH = createHash("sha256")
   .digest("hex");
 
 /** Everybody can read these credentials in the documentation, so only this machine may be asked with them. */
-export function developmentProblems(config: ParsedConfig): Problem[] {
+export function developmentProblems(config: ParsedBase): Problem[] {
   if (!config.development && !holdsDevelopmentCredentials(config)) return [];
   return (["clients", "api"] as const)
     .filter((listener) => !isLoopback(config[listener].host))
@@ -21,7 +21,7 @@ export function developmentProblems(config: ParsedConfig): Problem[] {
     }));
 }
 
-function holdsDevelopmentCredentials(config: ParsedConfig): boolean {
+function holdsDevelopmentCredentials(config: ParsedBase): boolean {
   return [...config.api_keys, ...config.signing_keys].some(usesDevelopmentCredential);
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { MODEL } from "../dialects/configuration.ts";
 import { readEnvironment } from "./environment.ts";
 
 const NOTHING = { overrides: [], problems: [] };
@@ -23,9 +24,9 @@ test("what Kubernetes and Docker's links set is not meant for the server", () =>
     CARILLON_NAME: "/web/carillon",
     CARILLON_ENV_NODE_VERSION: "22.1.0",
   };
-  expect(readEnvironment(env)).toEqual(NOTHING);
+  expect(readEnvironment(MODEL, env)).toEqual(NOTHING);
   const own = { ...env, CARILLON_API_PORT: "9001", CARILLON_CLIENTS_PORT: "0" };
-  expect(readEnvironment(own).overrides.map(({ name, value }) => [name, value])).toEqual([
+  expect(readEnvironment(MODEL, own).overrides.map(({ name, value }) => [name, value])).toEqual([
     ["CARILLON_API_PORT", 9001],
     ["CARILLON_CLIENTS_PORT", 0],
   ]);
@@ -37,7 +38,7 @@ test("what only looks like it is a problem", () => {
     CARILLON_CLIENTS_PORT: "http://10.96.0.7",
     CARILLON_SERVICE: "10.96.0.7",
   };
-  expect(readEnvironment(env).problems).toEqual([
+  expect(readEnvironment(MODEL, env).problems).toEqual([
     "CARILLON_HOSTING_NAME: unknown variable",
     "CARILLON_CLIENTS_PORT: must be an integer",
     "CARILLON_SERVICE: unknown variable",
@@ -45,9 +46,9 @@ test("what only looks like it is a problem", () => {
 });
 
 test("the port of a protocol to come is accepted", () => {
-  expect(readEnvironment({ CARILLON_SORA_PORT: "0" })).toEqual(NOTHING);
+  expect(readEnvironment(MODEL, { CARILLON_SORA_PORT: "0" })).toEqual(NOTHING);
   const env = { CARILLON_SORA_PORT: "any", CARILLON_SORA_PROT: "1" };
-  expect(readEnvironment(env).problems).toEqual([
+  expect(readEnvironment(MODEL, env).problems).toEqual([
     "CARILLON_SORA_PORT: must be an integer",
     'CARILLON_SORA_PROT: unknown variable, did you mean "CARILLON_SORA_PORT"?',
   ]);

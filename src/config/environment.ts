@@ -1,7 +1,7 @@
 /** Environment variables that override single values of the file. Their names come from the schema. */
 import { sectionsOf, type Field } from "./fields.ts";
 import { hintOf, nearest } from "./nearest.ts";
-import { configSchema } from "./schema.ts";
+import type { Model } from "./model.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,12 +27,15 @@ interface Override {
 }
 
 /** Variables that are set but empty count as absent. Each problem is a line that begins with the variable's name. */
-export function readEnvironment(env: Environment): {
+export function readEnvironment(
+  { schema }: Model,
+  env: Environment,
+): {
   readonly overrides: readonly Override[];
   readonly problems: readonly string[];
 } {
   const known = new Map<string, Field>();
-  for (const { fields } of sectionsOf(configSchema)) {
+  for (const { fields } of sectionsOf(schema)) {
     for (const field of fields) if (field.env !== undefined) known.set(field.env, field);
   }
   const overrides: Override[] = [];

@@ -1,11 +1,11 @@
+import { developmentToml, loadConfig, type Config } from "../dialects/configuration.ts";
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "bun:test";
-import { developmentToml } from "./development.ts";
-import { loadConfig, type Flag } from "./load.ts";
+
+import { type Flag } from "./load.ts";
 import { ConfigError } from "./problem.ts";
-import type { Config } from "./schema.ts";
 
 interface Setup {
   readonly files?: Readonly<Record<string, string>>;

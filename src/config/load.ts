@@ -7,7 +7,8 @@ import { developmentFileWithDialects } from "./development.ts";
 import { CONFIG_VARIABLE, readEnvironment, type Environment } from "./environment.ts";
 import { ConfigError, formatPath, type Path, type Problem } from "./problem.ts";
 import { certificateProblem, privateKeyProblem, publicKeyProblem } from "./rules.ts";
-import type { Config } from "./schema.ts";
+import type { Model } from "./model.ts";
+import type { BaseConfig } from "./schema.ts";
 import { deepCopy, validate } from "./validate.ts";
 
 const DEFAULT_PATHS = ["toml", "yaml", "yml", "json"].map((extension) => `carillon.${extension}`);
@@ -37,9 +38,9 @@ export interface Flag {
  * The public keys' and certificates' files are read too, so that a missing one shows now.
  * Throws ConfigError with every problem found.
  */
-export function loadConfig(options: LoadOptions): Config {
+export function loadConfig(model: Model, options: LoadOptions): BaseConfig {
   const { path, env, flags = [], readFile = readTextFile } = options;
-  const { overrides: variables, problems: lines } = readEnvironment(env);
+  const { overrides: variables, problems: lines } = readEnvironment(model, env);
   const problems = lines.map((line) => `environment: ${line}`);
   const overrides = [
     ...variables.map((variable) => ({ ...variable, name: `environment: ${variable.name}` })),
@@ -47,7 +48,7 @@ export function loadConfig(options: LoadOptions): Config {
   ];
   const file = findFile(path ?? (env[CONFIG_VARIABLE] || undefined), readFile);
   const live = overrides.some(({ path: [key], value }) => key === "development" && value === false);
-  let raw: unknown = live ? {} : developmentFileWithDialects();
+  let raw: unknown = live ? {} : developmentFileWithDialects(model);
   if (file !== undefined) {
     const parsed = parseFile(file);
     if ("line" in parsed) throw new ConfigError([...problems, parsed.line]);
@@ -63,7 +64,7 @@ export function loadConfig(options: LoadOptions): Config {
     if (override !== undefined) return `${override}: ${message}`;
     return key === "" ? `${source}: ${message}` : `${source}: ${key}: ${message}`;
   };
-  const checked = validate(raw);
+  const checked = validate(model, raw);
   if ("problems" in checked) {
     throw new ConfigError([...problems, ...checked.problems.map(lineOf)]);
   }
@@ -146,9 +147,9 @@ function assign(raw: unknown, path: readonly string[], value: unknown): void {
 }
 
 function readNamedFiles(
-  config: Config,
+  config: BaseConfig,
   readFile: ReadFile,
-): { readonly config: Config; readonly problems: readonly Problem[] } {
+): { readonly config: BaseConfig; readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const read = (file: string, path: Path): string | undefined => {
     try {

@@ -1,15 +1,15 @@
+import { validate, MODEL } from "../dialects/configuration.ts";
 import { expect, test } from "bun:test";
 import { joinableOptions } from "../core/namespaces.ts";
 import { createNamespaces } from "./namespaces.ts";
-import { validate } from "./validate.ts";
 
 function namespacesOf(channel: object) {
   const checked = validate({ channel });
   if ("problems" in checked) throw new Error(JSON.stringify(checked.problems));
-  return createNamespaces(checked.config);
+  return createNamespaces(MODEL.parts, checked.config);
 }
 
-test("createNamespaces() says what the core needs, times in milliseconds", () => {
+test("createNamespaces(MODEL.parts, ) says what the core needs, times in milliseconds", () => {
   const { named, withoutNamespace } = namespacesOf({
     history_meta_ttl: "10h",
     without_namespace: { history_size: 2, history_ttl: "1s", history_meta_ttl: "2s" },
@@ -59,7 +59,9 @@ test("what gusher may join: everything it is said to, and in development mode fr
   const joins = (raw: object, name: string) => {
     const checked = validate(raw);
     if ("problems" in checked) throw new Error(JSON.stringify(checked.problems));
-    return joinableOptions(createNamespaces(checked.config), name, "gusher") !== undefined;
+    return (
+      joinableOptions(createNamespaces(MODEL.parts, checked.config), name, "gusher") !== undefined
+    );
   };
   const channel = { namespaces: [{ name: "both", dialects: ["streaming", "gusher"] }] };
   expect(joins({ channel }, "both:a#b")).toBe(true);

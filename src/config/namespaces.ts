@@ -1,28 +1,30 @@
 /** The configured channel options in the core's words. */
 import { RE2JS } from "re2js";
 import type { ChannelOptions, Namespaces } from "../core/namespaces.ts";
-import { dialectsOf, withoutNamespace, type ChannelSettings } from "./channel-options.ts";
-import { eventsNamespaces, type EventsNamespace } from "./events.ts";
-import { enabledDialects, servesEvents, type Config } from "./schema.ts";
+import { dialectsOf, type ChannelSettings } from "./channel-options.ts";
+import { isServed, type ConfigPart } from "./part.ts";
+import { joiningDialects } from "./rules.ts";
+import type { BaseConfig } from "./schema.ts";
 
-export function createNamespaces(config: Config): Namespaces {
+export function createNamespaces(parts: readonly ConfigPart[], config: BaseConfig): Namespaces {
   const { channel } = config;
-  const shared = { metaTtlMs: channel.history_meta_ttl, enabled: enabledDialects(config) };
-  const named = new Map<string, ChannelOptions>();
-  for (const entry of servesEvents(config) ? eventsNamespaces(config.events.namespaces) : []) {
-    named.set(entry.name, eventsOptionsOf(entry, channel.history_meta_ttl));
-  }
+  const joining = joiningDialects(parts, config);
+  const brought = parts.flatMap((part) =>
+    isServed(part, config) ? [...(part.namespaces?.(config) ?? [])] : [],
+  );
+  const shared = { metaTtlMs: channel.history_meta_ttl, enabled: joining };
+  const named = new Map(brought);
   // After those, so that a public one has the options that it is given here.
   for (const settings of channel.namespaces) {
-    named.set(settings.name, optionsOf(settings, { namespace: settings.name, ...shared }));
+    named.set(settings.name, channelOptionsOf(settings, { namespace: settings.name, ...shared }));
   }
   return {
-    withoutNamespace: optionsOf(channel.without_namespace, { namespace: "", ...shared }),
+    withoutNamespace: channelOptionsOf(channel.without_namespace, { namespace: "", ...shared }),
     named,
   };
 }
 
-function optionsOf(
+export function channelOptionsOf(
   settings: ChannelSettings,
   {
     namespace,
@@ -65,22 +67,4 @@ function optionsOf(
       : { channelRegex: { test: (name) => regex.matcher(name).find() } }),
     publicationDataFormat: settings.publication_data_format,
   };
-}
-
-/** event-streaming.md §8, §10.2: private ones open to a token alone, nobody publishes, presence is off. */
-function eventsOptionsOf(entry: EventsNamespace, metaTtlMs: number): ChannelOptions {
-  const { name, visibility, history_size: size, history_ttl_s: ttlS, recover } = entry;
-  const open = visibility === "public";
-  const closed = withoutNamespace.parse({
-    dialects: ["streaming"],
-    ...{ allow_subscribe_for_client: open, allow_subscribe_for_anonymous: open },
-    ...(size > 0 ? { history_size: size, history_ttl: ttlS } : {}),
-    force_recovery: recover && size > 0,
-  });
-  const options = optionsOf(closed, {
-    namespace: name,
-    enabled: ["streaming"],
-    metaTtlMs: Math.max(metaTtlMs, ttlS * 1000),
-  });
-  return { ...options, owner: "events" };
 }

@@ -1,9 +1,8 @@
+import { MODEL, referencePage } from "../dialects/configuration.ts";
 import { expect, test } from "bun:test";
 import { sectionsOf } from "./fields.ts";
-import { referencePage } from "./reference.ts";
-import { configSchema } from "./schema.ts";
 
-const fields = sectionsOf(configSchema).flatMap((section) => section.fields);
+const fields = sectionsOf(MODEL.schema).flatMap((section) => section.fields);
 
 test("docs/configuration.md is what `carillon config --reference` prints", async () => {
   const page = await Bun.file(new URL("../../docs/configuration.md", import.meta.url)).text();

@@ -1,6 +1,6 @@
 /** Writes the reference page of the configuration, `docs/configuration.md`, from the schema. */
 import { sectionsOf, type Field, type Section } from "./fields.ts";
-import { configSchema } from "./schema.ts";
+import type { Model } from "./model.ts";
 
 const INTRODUCTION = `# Configuration
 
@@ -21,8 +21,8 @@ Carillon reads one file: the one that \`--config\` or \`CARILLON_CONFIG\` names,
 `;
 
 /** Ends with a line feed. */
-export function referencePage(): string {
-  return [INTRODUCTION, ...sectionsOf(configSchema).map(sectionText)].join("\n");
+export function referencePage({ schema }: Model): string {
+  return [INTRODUCTION, ...sectionsOf(schema).map(sectionText)].join("\n");
 }
 
 function sectionText(section: Section): string {

@@ -1,32 +1,27 @@
 /** What has to fit together between keys. Each rule sees values that the schema has accepted. */
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
-import { HMAC_ALGORITHMS, type Algorithm } from "./apps.ts";
+import { HMAC_ALGORITHMS, type Algorithm, type ParsedSigningKey } from "./apps.ts";
 import { dialectsOf, type ChannelSettings } from "./channel-options.ts";
 import { formatDuration } from "./durations.ts";
-import { AUTOMATIC_CHANNELS_MAX, automaticChannels, eventsNamespaces } from "./events.ts";
 import type { Path, Problem } from "./problem.ts";
-import { enabledDialects, servesEvents, type ParsedConfig } from "./schema.ts";
+import { isServed, type ConfigPart, type KeyUse } from "./part.ts";
+import type { Model } from "./model.ts";
+import type { ParsedBase } from "./schema.ts";
 
 const KEY_SOURCES = ["hmac_secret", "public_key", "private_key", "jwks_url"] as const;
 
-/** gusher.md §4: RSA; HMAC only where the app's owner configured a secret. */
-const GUSHER_ALGORITHMS = /^[RH]S/;
-
-export function checkRules(config: ParsedConfig): Problem[] {
+export function checkRules({ parts }: Model, config: ParsedBase): Problem[] {
   return [
     ...listenerProblems(config),
     ...engineProblems(config),
     ...appProblems(config),
-    ...credentialProblems(config),
-    ...channelProblems(config),
-    ...streamingProblems(config),
-    ...gusherProblems(config),
-    ...tasksProblems(config),
-    ...eventsProblems(config),
+    ...credentialProblems(parts, config),
+    ...channelProblems(parts, config),
+    ...parts.flatMap((part) => [...(part.problems?.(config) ?? [])]),
   ];
 }
 
-function* listenerProblems(config: ParsedConfig): Iterable<Problem> {
+function* listenerProblems(config: ParsedBase): Iterable<Problem> {
   for (const name of ["clients", "api"] as const) {
     const { cert, key } = config[name].tls;
     if (cert !== undefined && key === undefined) {
@@ -42,7 +37,7 @@ function* listenerProblems(config: ParsedConfig): Iterable<Problem> {
   }
 }
 
-function* engineProblems({ engine, workers, redis, master_key }: ParsedConfig): Iterable<Problem> {
+function* engineProblems({ engine, workers, redis, master_key }: ParsedBase): Iterable<Problem> {
   if (engine === "redis") {
     const message = 'is required with engine = "redis"';
     if (redis.url === undefined) yield { path: ["redis", "url"], message };
@@ -53,7 +48,7 @@ function* engineProblems({ engine, workers, redis, master_key }: ParsedConfig): 
   }
 }
 
-function* appProblems({ apps }: ParsedConfig): Iterable<Problem> {
+function* appProblems({ apps }: ParsedBase): Iterable<Problem> {
   yield* duplicates(apps, "id", ["apps"]);
   for (const [index, app] of apps.entries()) {
     const rival = apps.slice(0, index).find((earlier) => {
@@ -68,7 +63,7 @@ function* appProblems({ apps }: ParsedConfig): Iterable<Problem> {
   }
 }
 
-function* credentialProblems(config: ParsedConfig): Iterable<Problem> {
+function* credentialProblems(parts: readonly ConfigPart[], config: ParsedBase): Iterable<Problem> {
   yield* duplicates(config.api_keys, "id", ["api_keys"]);
   yield* duplicates(config.api_keys, "hash", ["api_keys"]);
   const apps = config.apps.map((app) => app.id);
@@ -82,30 +77,28 @@ function* credentialProblems(config: ParsedConfig): Iterable<Problem> {
       }
     }
   }
+  const uses = new Map(parts.flatMap(({ keyUses }) => keyUses.map((use) => [use.use, use])));
   for (const [index, key] of config.signing_keys.entries()) {
-    yield* signingKeyProblems(key, ["signing_keys", index]);
+    yield* signingKeyProblems(key, ["signing_keys", index], uses);
   }
 }
 
 function* signingKeyProblems(
-  key: ParsedConfig["signing_keys"][number],
+  key: ParsedSigningKey,
   path: Path,
+  uses: ReadonlyMap<string, KeyUse>,
 ): Iterable<Problem> {
+  const use = uses.get(key.use);
   const sources = KEY_SOURCES.filter((source) => key[source] !== undefined);
   if (sources.length !== 1) {
     const message = `needs exactly one of ${KEY_SOURCES.map((source) => `"${source}"`).join(", ")}`;
     yield { path, message };
     return;
   }
-  if (key.use === "tasks") {
-    yield* tasksSecretProblems(key, path);
-    return;
-  }
-  yield* eventsKeyProblems(key, path);
-  for (const algorithm of key.algorithms ?? []) {
-    if (key.use !== "gusher" || GUSHER_ALGORITHMS.test(algorithm)) continue;
-    const message = `"${algorithm}" is none of gusher's: RS256, RS384, RS512, or HMAC`;
-    yield { path: [...path, "algorithms"], message };
+  yield* use?.problems?.(key, path) ?? [];
+  if (use?.plainSecret === true) return;
+  if (key.private_key !== undefined && use?.signs !== true) {
+    yield { path: [...path, "private_key"], message: `is for ${signingUses(uses)} alone` };
   }
   const symmetric = key.hmac_secret !== undefined;
   if (key.algorithms === undefined) {
@@ -124,21 +117,9 @@ function* signingKeyProblems(
   }
 }
 
-/** task-tokens.md §4.2: a secret and one algorithm, and nothing that tells one key from another. */
-function* tasksSecretProblems(
-  key: ParsedConfig["signing_keys"][number],
-  path: Path,
-): Iterable<Problem> {
-  if (key.hmac_secret === undefined) {
-    yield {
-      path,
-      message: 'needs an "hmac_secret": tasks\' calls are signed with a shared secret',
-    };
-  }
-  for (const name of ["algorithms", "kid", "issuer", "audience"] as const) {
-    if (key[name] === undefined) continue;
-    yield { path: [...path, name], message: "means nothing to the signatures of tasks' calls" };
-  }
+function signingUses(uses: ReadonlyMap<string, KeyUse>): string {
+  const signing = [...uses.values()].filter(({ signs }) => signs === true);
+  return signing.map(({ use }) => `"${use}"`).join(" and ");
 }
 
 /** What is wrong with a public key's text for these algorithms; undefined when nothing is. */
@@ -193,9 +174,9 @@ export function certificateProblem(
   }
 }
 
-function* channelProblems(config: ParsedConfig): Iterable<Problem> {
+function* channelProblems(parts: readonly ConfigPart[], config: ParsedBase): Iterable<Problem> {
   const { channel, development } = config;
-  const enabled = enabledDialects(config);
+  const enabled = joiningDialects(parts, config);
   const without: Path = ["channel", "without_namespace"];
   if (channel.without_namespace.dialects === undefined && !development && enabled.length > 1) {
     yield { path: [...without, "dialects"], message: "is required with several dialects" };
@@ -249,116 +230,7 @@ function* optionProblems(
   }
 }
 
-function* streamingProblems({ streaming, channel }: ParsedConfig): Iterable<Problem> {
-  if (streaming.ping_interval > 0 && streaming.pong_timeout >= streaming.ping_interval) {
-    yield {
-      path: ["streaming", "pong_timeout"],
-      message: `must be less than "ping_interval" (${formatDuration(streaming.ping_interval)})`,
-    };
-  }
-  const personal = streaming.subscribe_to_user_personal_channel;
-  const { personal_channel_namespace: name } = personal;
-  if (personal.enabled && name !== "" && !channel.namespaces.some((known) => known.name === name)) {
-    yield {
-      path: ["streaming", "subscribe_to_user_personal_channel", "personal_channel_namespace"],
-      message: `there is no namespace "${name}"`,
-    };
-  }
-}
-
-/** A key of another use cannot sign; one that signs says nothing that the dialect's own settings say. */
-function* eventsKeyProblems(
-  key: ParsedConfig["signing_keys"][number],
-  path: Path,
-): Iterable<Problem> {
-  const tokens = ["issuer", "audience"] as const;
-  if (key.use === "events-client") {
-    if (key.hmac_secret === undefined && key.private_key === undefined) {
-      yield { path, message: 'needs an "hmac_secret" or a "private_key": it signs' };
-    }
-    for (const name of tokens.filter((claim) => key[claim] !== undefined)) {
-      yield { path: [...path, name], message: `"events.${name}" says it` };
-    }
-  } else if (key.private_key !== undefined) {
-    yield { path: [...path, "private_key"], message: 'is for "events-client" alone' };
-  }
-  if (key.use !== "events-access") return;
-  for (const name of tokens.filter((claim) => key[claim] === undefined)) {
-    yield { path: [...path, name], message: 'is required with "events-access"' };
-  }
-}
-
-function* eventsProblems(config: ParsedConfig): Iterable<Problem> {
-  const { events, channel, signing_keys } = config;
-  if (!servesEvents(config)) return;
-  const path = ["events", "namespaces"];
-  yield* duplicates(events.namespaces, "name", path);
-  yield* duplicates(events.event_types, "name", ["events", "event_types"]);
-  const closed = eventsNamespaces(events.namespaces).filter(
-    ({ visibility }) => visibility === "private",
-  );
-  for (const [index, { name }] of channel.namespaces.entries()) {
-    if (!closed.some((entry) => entry.name === name)) continue;
-    const message = `"${name}" is a private namespace of "events"`;
-    yield { path: ["channel", "namespaces", index, "name"], message };
-  }
-  for (const [index, entry] of events.namespaces.entries()) {
-    if (entry.history_size > 0 !== entry.history_ttl_s > 0) {
-      const message = 'goes with "history_ttl_s": both are 0, or neither';
-      yield { path: [...path, index, "history_size"], message };
-    }
-  }
-  const automatic = automaticChannels(events.namespaces);
-  // In development mode, where nobody asked for the catalogue, a lower limit is for trying the limit out.
-  const most = config.development ? AUTOMATIC_CHANNELS_MAX : config.streaming.channel_limit;
-  if (automatic > Math.min(AUTOMATIC_CHANNELS_MAX, most)) {
-    const message = `one token could open ${automatic} channels by itself, more than a connection may hold`;
-    yield { path, message };
-  }
-  const { operator_url: url, operator_secret: secret } = config.webhooks;
-  if ((url === undefined) !== (secret === undefined)) {
-    const name = url === undefined ? "operator_url" : "operator_secret";
-    yield { path: ["webhooks", name], message: "goes with the other of the two" };
-  }
-  if (!events.enabled) return;
-  if (events.issuer === undefined) {
-    yield { path: ["events", "issuer"], message: 'is required with "enabled"' };
-  }
-  if (!signing_keys.some(({ use }) => use === "events-client")) {
-    yield { path: ["events"], message: 'needs a signing key with use = "events-client"' };
-  }
-}
-
-function* gusherProblems({ engine, gusher }: ParsedConfig): Iterable<Problem> {
-  if (gusher.remote_jobs === "redis_list" && engine !== "redis") {
-    yield { path: ["gusher", "remote_jobs"], message: '"redis_list" needs engine = "redis"' };
-  }
-  if (gusher.pong_timeout <= gusher.ping_interval) {
-    yield {
-      path: ["gusher", "pong_timeout"],
-      message: `must be more than "ping_interval" (${formatDuration(gusher.ping_interval)})`,
-    };
-  }
-}
-
-function* tasksProblems({ tasks, streaming, apps }: ParsedConfig): Iterable<Problem> {
-  const path: Path = ["tasks", "apps"];
-  if (tasks.rpc_path === streaming.api_path) {
-    yield { path: ["tasks", "rpc_path"], message: 'must differ from "streaming.api_path"' };
-  }
-  const socket = tasks.websocket_paths.indexOf(streaming.websocket_path);
-  if (socket >= 0) {
-    const message = 'must differ from "streaming.websocket_path"';
-    yield { path: ["tasks", "websocket_paths", socket], message };
-  }
-  yield* duplicates(tasks.apps, "id", path);
-  for (const [index, { id }] of tasks.apps.entries()) {
-    if (apps.some((app) => app.id === id)) continue;
-    yield { path: [...path, index, "id"], message: `there is no app "${id}"` };
-  }
-}
-
-function* duplicates<Key extends string>(
+export function* duplicates<Key extends string>(
   entries: readonly Readonly<Record<Key, string>>[],
   key: Key,
   path: Path,
@@ -380,4 +252,14 @@ function describe(path: Path): string {
 
 function isHmac(algorithm: Algorithm): boolean {
   return HMAC_ALGORITHMS.some((hmac) => hmac === algorithm);
+}
+
+/** Served dialects whose connections join channels. */
+export function joiningDialects(
+  parts: readonly ConfigPart[],
+  config: Pick<ParsedBase, "development">,
+): readonly string[] {
+  return parts
+    .filter((part) => part.joinsChannels && isServed(part, config))
+    .map(({ name }) => name);
 }

@@ -1,5 +1,6 @@
+import { toFile } from "../dialects/configuration.ts";
 import { describe, expect, test } from "bun:test";
-import { toFile } from "./schema.ts";
+
 import { configOf, linesOf } from "./test-support.ts";
 
 const REDIS_URL_FORMS =

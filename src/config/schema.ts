@@ -4,15 +4,10 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { apiKey, app, HMAC_ALGORITHMS, signingKey, type Algorithm } from "./apps.ts";
-import { DIALECTS, namespace, withoutNamespace } from "./channel-options.ts";
+import { apiKey, appOf, HMAC_ALGORITHMS, signingKeyOf, type Algorithm } from "./apps.ts";
+import { namespaceOf, withoutNamespaceOf } from "./channel-options.ts";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
-import { events } from "./events.ts";
-import { gusher } from "./gusher.ts";
-import { redactUrls, redis } from "./redis.ts";
-import { streaming } from "./streaming.ts";
-import { tasks } from "./tasks.ts";
-import { webhooks } from "./webhooks.ts";
+import { redis } from "./redis.ts";
 
 const PORT_MAX = 65_535;
 /** Longer names would be a cost in every index that holds them. */
@@ -56,167 +51,160 @@ const address = (port: number) =>
 /** Above the 60 s for which common balancers keep a connection, so that it is they who close it. */
 const KEEP_ALIVE = "75s";
 
-export const configSchema = z.strictObject({
-  development: z
-    .boolean()
-    .default(false)
-    .describe("Development mode: on loopback addresses only. `carillon config --dev` prints one."),
-  data_dir: z
-    .string()
-    .min(1)
-    .default("./data")
-    .describe("Directory of the embedded engine's database and of keys that the server makes."),
-  master_key: masterKey()
-    .optional()
-    .describe(
-      '32 bytes in hexadecimal or base64, from which the server\'s sealing and id keys are derived. Required with `engine = "redis"`, the same on every node; otherwise made once and kept in `data_dir`.',
-    ),
-  previous_master_keys: z
-    .array(masterKey())
-    .default([])
-    .describe(
-      "Former values of `master_key`, newest first: what they sealed is still opened, and the oldest goes on making ids.",
-    ),
-  engine: z
-    .enum(["embedded", "redis"])
-    .default("embedded")
-    .describe("Where state is kept: `embedded` serves one process, `redis` any number."),
-  workers: z
-    .int()
-    .min(1)
-    .max(WORKERS_MAX)
-    .default(1)
-    .describe(
-      'Processes that share the ports, one per core to use. More than one needs `engine = "redis"`.',
-    ),
-  embedded: z
-    .strictObject({
-      durability: z
-        .enum(["normal", "full"])
-        .default("normal")
-        .describe(
-          "`normal`: what was acknowledged survives a kill of the process. `full`: also a loss of power, at about a fifth of the throughput.",
-        ),
-    })
-    .prefault({})
-    .describe("The engine of one process: live state in memory, the rest in one SQLite file."),
-  redis: redis
-    .prefault({})
-    .describe("The engine of many processes and machines: Redis 7 or later, or Valkey."),
-  clients: address(8000)
-    .extend({
-      trusted_proxies: z
-        .array(z.string().refine(isNetwork, "must be an IP address or a range such as 10.0.0.0/8"))
-        .default([])
-        .describe("Addresses and ranges of proxies whose `X-Forwarded-For` is believed."),
-    })
-    .prefault({})
-    .describe("What browsers and devices open."),
-  api: address(9000)
-    .extend({
-      keep_alive_timeout: duration({ minMs: 1000, maxMs: TIMER_MS_MAX })
-        .prefault(KEEP_ALIVE)
-        .describe(
-          "Time that a connection may idle between two requests; longer than the balancers in front of it keep theirs.",
-        ),
-    })
-    .prefault({})
-    .describe("What servers and operators call; keep it private."),
-  log: z
-    .strictObject({
-      level: z
-        .enum(["trace", "debug", "info", "warn", "error", "fatal"])
-        .default("info")
-        .describe("The least level that is logged."),
-      format: z
-        .enum(["auto", "json", "pretty"])
-        .default("auto")
-        .describe("`auto`: pretty on a terminal, JSON elsewhere."),
-    })
-    .prefault({})
-    .describe("Logs go to the standard output, one line per event."),
-  shutdown: z
-    .strictObject({
-      timeout: duration({ maxMs: TIMER_MS_MAX })
-        .prefault("30s")
-        .describe("Time that a stop gives to connections and queued work."),
-    })
-    .prefault({})
-    .describe("What happens on SIGTERM and SIGINT."),
-  apps: z
-    .array(app)
-    .min(1)
-    .prefault([{ id: "default" }])
-    .describe(
-      "Apps share nothing but the process. With several, `hosts` or `path_prefix` tell whose a request is; one may be without both. Default: one app, `default`.",
-    ),
-  api_keys: z.array(apiKey).default([]).describe("Keys of servers that call the API."),
-  signing_keys: z.array(signingKey).default([]).describe("Keys that verify clients' tokens."),
-  channel: z
-    .strictObject({
-      max_length: z
-        .int()
-        .min(1)
-        .max(CHANNEL_NAME_BYTES_MAX)
-        .default(255)
-        .describe("Bytes of a channel's name."),
-      history_meta_ttl: duration()
-        .prefault("720h")
-        .describe("How long a stream's epoch and top offset outlive its last publication."),
-      without_namespace: withoutNamespace
-        .prefault({})
-        .describe("Options of channels whose name has no namespace."),
-      namespaces: z
-        .array(namespace)
-        .default([])
-        .describe("Options of the channels `<name>:…`. Namespaces inherit nothing."),
-    })
-    .prefault({})
-    .describe("Channels."),
-  streaming: streaming.prefault({}).describe("The streaming dialect."),
-  events: events.prefault({}).describe("The events dialect: organisations, tokens, publishing."),
-  gusher: gusher.prefault({}).describe("The gusher dialect: gusher.cluster v1, slave and master."),
-  tasks: tasks.prefault({}).describe("The task-token dialect: `get_envoy_token`, `invoke_envoy`."),
-  webhooks: webhooks
-    .prefault({})
-    .describe("Outgoing webhooks of organisations, served with the events dialect."),
-});
+/** What the dialects' parts say beside their tables. */
+export interface Names {
+  readonly reserved: ReadonlySet<string>;
+  readonly uses: readonly string[];
+  readonly joining: readonly string[];
+}
+
+/** The tables that hold for all dialects. */
+export const baseOf = ({ reserved, uses, joining }: Names) =>
+  z.strictObject({
+    development: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Development mode: on loopback addresses only. `carillon config --dev` prints one.",
+      ),
+    data_dir: z
+      .string()
+      .min(1)
+      .default("./data")
+      .describe("Directory of the embedded engine's database and of keys that the server makes."),
+    master_key: masterKey()
+      .optional()
+      .describe(
+        '32 bytes in hexadecimal or base64, from which the server\'s sealing and id keys are derived. Required with `engine = "redis"`, the same on every node; otherwise made once and kept in `data_dir`.',
+      ),
+    previous_master_keys: z
+      .array(masterKey())
+      .default([])
+      .describe(
+        "Former values of `master_key`, newest first: what they sealed is still opened, and the oldest goes on making ids.",
+      ),
+    engine: z
+      .enum(["embedded", "redis"])
+      .default("embedded")
+      .describe("Where state is kept: `embedded` serves one process, `redis` any number."),
+    workers: z
+      .int()
+      .min(1)
+      .max(WORKERS_MAX)
+      .default(1)
+      .describe(
+        'Processes that share the ports, one per core to use. More than one needs `engine = "redis"`.',
+      ),
+    embedded: z
+      .strictObject({
+        durability: z
+          .enum(["normal", "full"])
+          .default("normal")
+          .describe(
+            "`normal`: what was acknowledged survives a kill of the process. `full`: also a loss of power, at about a fifth of the throughput.",
+          ),
+      })
+      .prefault({})
+      .describe("The engine of one process: live state in memory, the rest in one SQLite file."),
+    redis: redis
+      .prefault({})
+      .describe("The engine of many processes and machines: Redis 7 or later, or Valkey."),
+    clients: address(8000)
+      .extend({
+        trusted_proxies: z
+          .array(
+            z.string().refine(isNetwork, "must be an IP address or a range such as 10.0.0.0/8"),
+          )
+          .default([])
+          .describe("Addresses and ranges of proxies whose `X-Forwarded-For` is believed."),
+      })
+      .prefault({})
+      .describe("What browsers and devices open."),
+    api: address(9000)
+      .extend({
+        keep_alive_timeout: duration({ minMs: 1000, maxMs: TIMER_MS_MAX })
+          .prefault(KEEP_ALIVE)
+          .describe(
+            "Time that a connection may idle between two requests; longer than the balancers in front of it keep theirs.",
+          ),
+      })
+      .prefault({})
+      .describe("What servers and operators call; keep it private."),
+    log: z
+      .strictObject({
+        level: z
+          .enum(["trace", "debug", "info", "warn", "error", "fatal"])
+          .default("info")
+          .describe("The least level that is logged."),
+        format: z
+          .enum(["auto", "json", "pretty"])
+          .default("auto")
+          .describe("`auto`: pretty on a terminal, JSON elsewhere."),
+      })
+      .prefault({})
+      .describe("Logs go to the standard output, one line per event."),
+    shutdown: z
+      .strictObject({
+        timeout: duration({ maxMs: TIMER_MS_MAX })
+          .prefault("30s")
+          .describe("Time that a stop gives to connections and queued work."),
+      })
+      .prefault({})
+      .describe("What happens on SIGTERM and SIGINT."),
+    apps: z
+      .array(appOf(reserved))
+      .min(1)
+      .prefault([{ id: "default" }])
+      .describe(
+        "Apps share nothing but the process. With several, `hosts` or `path_prefix` tell whose a request is; one may be without both. Default: one app, `default`.",
+      ),
+    api_keys: z.array(apiKey).default([]).describe("Keys of servers that call the API."),
+    signing_keys: z
+      .array(signingKeyOf(uses))
+      .default([])
+      .describe("Keys that verify clients' tokens."),
+    channel: z
+      .strictObject({
+        max_length: z
+          .int()
+          .min(1)
+          .max(CHANNEL_NAME_BYTES_MAX)
+          .default(255)
+          .describe("Bytes of a channel's name."),
+        history_meta_ttl: duration()
+          .prefault("720h")
+          .describe("How long a stream's epoch and top offset outlive its last publication."),
+        without_namespace: withoutNamespaceOf(joining)
+          .prefault({})
+          .describe("Options of channels whose name has no namespace."),
+        namespaces: z
+          .array(namespaceOf(joining))
+          .default([])
+          .describe("Options of the channels `<name>:…`. Namespaces inherit nothing."),
+      })
+      .prefault({})
+      .describe("Channels."),
+  });
 
 /** As the schema gives it; `resolve` fills in what depends on other keys. */
-export type ParsedConfig = z.output<typeof configSchema>;
+export type ParsedBase = z.output<ReturnType<typeof baseOf>>;
 
-export type App = ParsedConfig["apps"][number];
-export type ApiKey = ParsedConfig["api_keys"][number] & { app: string };
+export type App = ParsedBase["apps"][number];
+export type ApiKey = ParsedBase["api_keys"][number] & { app: string };
 /** `until` is in milliseconds since the Unix epoch. `public_key` is PEM text once loaded. */
-export type SigningKey = ParsedConfig["signing_keys"][number] & {
+export type SigningKey = ParsedBase["signing_keys"][number] & {
   app: string;
   algorithms: Algorithm[];
 };
 
-/** A checked configuration in the file's own names. Durations are in milliseconds, sizes in bytes. */
-export type Config = Omit<ParsedConfig, "api_keys" | "signing_keys"> & {
+/** A checked configuration in the file's own names, less the dialects' tables. Durations are in milliseconds, sizes in bytes. */
+export type BaseConfig = Omit<ParsedBase, "api_keys" | "signing_keys"> & {
   api_keys: ApiKey[];
   signing_keys: SigningKey[];
 };
 
-/** Streaming always is; development mode enables all. */
-export function enabledDialects({
-  development,
-  gusher: { enabled },
-}: Pick<ParsedConfig, "development" | "gusher">): readonly string[] {
-  return DIALECTS.filter((name) => development || name === "streaming" || enabled);
-}
-
-/** Whether the events dialect is served. Its sockets are streaming's, so no channel names it. */
-export function servesEvents({
-  development,
-  events: { enabled },
-}: Pick<ParsedConfig, "development" | "events">): boolean {
-  return development || enabled;
-}
-
 /** Fills in the only app, and HMAC's default algorithm. Takes what passed the rules. */
-export function resolve(parsed: ParsedConfig): Config {
+export function resolve(parsed: ParsedBase): BaseConfig {
   const only = parsed.apps[0]?.id ?? "";
   return {
     ...parsed,
@@ -227,25 +215,6 @@ export function resolve(parsed: ParsedConfig): Config {
       algorithms: key.algorithms ?? [HMAC_ALGORITHMS[0]],
     })),
   };
-}
-
-/** The inverse of parsing: what a file would say. `redact` hides secrets. */
-export function toFile(config: Config, options: { readonly redact: boolean }): object {
-  const written = z.encode(configSchema, config);
-  if (options.redact) {
-    for (const key of written.signing_keys ?? []) {
-      for (const secret of ["hmac_secret", "private_key"] as const) {
-        if (key[secret] !== undefined) key[secret] = "<redacted>";
-      }
-    }
-    if (written.master_key !== undefined) written.master_key = "<redacted>";
-    written.previous_master_keys = written.previous_master_keys?.map(() => "<redacted>");
-    if (written.redis?.url !== undefined) written.redis.url = redactUrls(written.redis.url);
-    if (written.webhooks?.operator_secret !== undefined) {
-      written.webhooks.operator_secret = "<redacted>";
-    }
-  }
-  return written;
 }
 
 function isNetwork(value: string): boolean {

@@ -1,7 +1,6 @@
 /** Checks plain data as a file would hold it, for the tests of this folder. */
+import { type Config, validate } from "../dialects/configuration.ts";
 import { formatPath } from "./problem.ts";
-import type { Config } from "./schema.ts";
-import { validate } from "./validate.ts";
 
 /** Every problem as `path: message`; empty when there is none. */
 export function linesOf(raw: unknown): string[] {

@@ -5,21 +5,23 @@ import { keysAt } from "./fields.ts";
 import { hintOf, nearest } from "./nearest.ts";
 import { checkRules } from "./rules.ts";
 import type { Path, Problem } from "./problem.ts";
-import { configSchema, resolve, type Config, type ParsedConfig } from "./schema.ts";
+import type { Model } from "./model.ts";
+import { resolve, type BaseConfig, type ParsedBase } from "./schema.ts";
 
 /** Plain data as read from a file. A failure has at least one problem. */
 export function validate(
+  model: Model,
   raw: unknown,
-): { readonly config: Config } | { readonly problems: readonly Problem[] } {
-  const parsed = configSchema.safeParse(raw);
+): { readonly config: BaseConfig } | { readonly problems: readonly Problem[] } {
+  const parsed = model.schema.safeParse(raw);
   if (parsed.success) {
-    const problems = rulesOf(parsed.data);
-    return problems.length > 0 ? { problems } : { config: resolve(parsed.data) };
+    const problems = rulesOf(model, parsed.data as ParsedBase);
+    return problems.length > 0 ? { problems } : { config: resolve(parsed.data as ParsedBase) };
   }
   const { issues } = parsed.error;
-  const problems = issues.flatMap((issue) => problemsOf(issue, raw));
+  const problems = issues.flatMap((issue) => problemsOf(model, issue, raw));
   // What is left without the wrong keys still shows what does not fit together elsewhere.
-  const rest = configSchema.safeParse(without(raw, issues));
+  const rest = model.schema.safeParse(without(raw, issues));
   if (rest.success) {
     const wrong = new Set(
       issues.flatMap((issue) =>
@@ -28,24 +30,26 @@ export function validate(
     );
     const spoiled = ({ path }: Problem) =>
       wrong.has(table(path)) || wrong.has(JSON.stringify(path));
-    problems.push(...rulesOf(rest.data).filter((problem) => !spoiled(problem)));
+    problems.push(
+      ...rulesOf(model, rest.data as ParsedBase).filter((problem) => !spoiled(problem)),
+    );
   }
   return { problems };
 }
 
-function rulesOf(config: ParsedConfig): Problem[] {
-  return [...checkRules(config), ...developmentProblems(config)];
+function rulesOf(model: Model, config: ParsedBase): Problem[] {
+  return [...checkRules(model, config), ...developmentProblems(config)];
 }
 
 function table(path: Path): string {
   return JSON.stringify(path.slice(0, -1));
 }
 
-function problemsOf(issue: z.core.$ZodIssue, raw: unknown): Problem[] {
+function problemsOf(model: Model, issue: z.core.$ZodIssue, raw: unknown): Problem[] {
   const path = issue.path as Path;
   if (issue.code !== "unrecognized_keys") return [{ path, message: messageOf(issue, raw) }];
   return issue.keys.map((key) => {
-    const hint = hintOf(nearest(key, keysAt(configSchema, path) ?? []));
+    const hint = hintOf(nearest(key, keysAt(model.schema, path) ?? []));
     return { path: [...path, key], message: `unknown key${hint}` };
   });
 }

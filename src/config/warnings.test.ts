@@ -1,10 +1,10 @@
+import { warningsOf, MODEL } from "../dialects/configuration.ts";
 import { expect, test } from "bun:test";
 import { parse } from "smol-toml";
 import { developmentFileWithDialects } from "./development.ts";
 import { productionToml } from "./production.ts";
 import { formatPath } from "./problem.ts";
 import { configOf } from "./test-support.ts";
-import { warningsOf } from "./warnings.ts";
 
 const HASH = "0".repeat(64);
 const SECRET = "s".repeat(32);
@@ -39,7 +39,7 @@ test("the defaults and the production file are quiet", () => {
 });
 
 test("the development file without its mode is not", () => {
-  const { development: _mode, ...file } = developmentFileWithDialects();
+  const { development: _mode, ...file } = developmentFileWithDialects(MODEL);
   expect(places(file)).toEqual([
     ...["apps[0].allowed_origins", "api_keys[0].hash"],
     ...[0, 1, 2, 3, 4].map((index) => `signing_keys[${index}].hmac_secret`),

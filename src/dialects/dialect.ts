@@ -1,6 +1,16 @@
-/** What a dialect gives to the server: its HTTP routes on both listeners and its socket routes. */
+/** What a dialect is to the server: what it is lent, and what it serves by it. */
 import type { Hono } from "hono";
+import type { ApiCallers } from "../auth/api-callers.ts";
+import type { ApiKey } from "../auth/api-keys.ts";
+import type { AppKeys } from "../auth/app-keys.ts";
+import type { RegisteredAuthority } from "../auth/authorities.ts";
+import type { MasterKeys } from "../auth/master-key.ts";
+import type { ConfigPart } from "../config/part.ts";
+import type { App, BaseConfig } from "../config/schema.ts";
+import type { OwnedHub } from "../core/create-hub.ts";
+import type { AppEngine } from "../core/engine.ts";
 import type { Metrics } from "../core/metrics.ts";
+import type { ServerMetrics } from "../operations/metrics.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
 import type { Mount, ReadBody } from "../transports/request.ts";
@@ -81,14 +91,62 @@ export interface OpenApiPart {
   readonly paths: Readonly<Record<string, unknown>>;
 }
 
-export interface Dialect {
-  readonly name: string;
-  /** Mounted on the `clients` listener, under the dialect's prefix. Its own 404 and 405 are not used: unmatched paths fall through. */
+/** What an enabled dialect serves. Unmatched paths fall through: its own 404 and 405 are for the paths that are its own. */
+export interface Served {
+  /** Mounted on the `clients` listener. */
   readonly clients?: Hono<ClientsEnv>;
-  /** Mounted on the `api` listener, likewise. */
+  /** Mounted on the `api` listener. */
   readonly api?: Hono<ApiEnv>;
   readonly sockets: readonly SocketRoute[];
+  /** Where an app's clients connect, without its prefix: the index page's row. */
+  readonly socketPath?: (app: string) => string;
   readonly openapi?: OpenApiPart;
+  /** Commands for a terminal that show it at work in development mode. */
+  readonly tryIt?: (apiUrl: string) => readonly string[];
+  /** Before the listeners take anything. */
+  start?(): Promise<void>;
   /** The server stops, and waits for requests under way: those that wait for something are to be answered now. */
   stopping?(): void;
+  /** Ends work of its own, while connections drain; what is queued stays so. */
+  close?(): Promise<void>;
+}
+
+/** An app as a dialect is lent it. */
+export interface LentApp {
+  readonly config: App;
+  readonly hub: OwnedHub;
+  readonly engine: AppEngine;
+  readonly keys: AppKeys;
+  /** Who decides on tokens of this issuer and audience: registered by one dialect's setup, asked by the next ones. */
+  readonly authorities: RegisteredAuthority[];
+}
+
+/** What the server lends to a dialect. `Own`: the configuration as far as it looks at it. */
+export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServices {
+  readonly config: Own;
+  readonly version: string;
+  readonly apps: readonly LentApp[];
+  readonly metrics: ServerMetrics;
+  /** Made when they are first asked for. */
+  readonly masterKeys: () => MasterKeys;
+  readonly callers: ApiCallers;
+  readonly findApiKey: (key: string) => ApiKey | undefined;
+  /** First segments of all dialects' and the server's own paths, in lower case. */
+  readonly reservedSegments: ReadonlySet<string>;
+  /** The `api` listener is on a loopback address. */
+  readonly onLoopback: boolean;
+  /** Known once the listeners listen. */
+  readonly clientsUrl: () => string;
+  readonly onError: (error: unknown, about: Readonly<Record<string, string>>) => void;
+}
+
+/** A dialect as one value: what it adds to the configuration, and how it is served. The list in `list.ts` is all that knows it. */
+export interface Dialect<Own extends BaseConfig = BaseConfig> extends ConfigPart<Own> {
+  /** Loads what it needs. Undefined: no app has what it takes. */
+  setUp(lent: Lent<Own>): Promise<Served | undefined>;
+}
+
+/** Keeps the types of its tables, of which the whole configuration's is made. */
+export function defineDialect<Own extends BaseConfig>() {
+  return <Value extends Dialect<Own>>(dialect: Value): Value => dialect;
 }

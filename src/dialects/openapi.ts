@@ -1,8 +1,7 @@
 /** The OpenAPI 3.1 document of everything that the server answers over HTTP, put together from the dialects' parts. */
-import type { Dialect } from "./dialect.ts";
+import type { OpenApiPart } from "./dialect.ts";
 
-export function openApiDocument(dialects: readonly Dialect[], version: string): object {
-  const parts = dialects.flatMap(({ openapi }) => openapi ?? []);
+export function openApiDocument(parts: readonly OpenApiPart[], version: string): object {
   return {
     openapi: "3.1.0",
     info: {

@@ -1,13 +1,13 @@
 /** From the configuration to the engine it names. */
 import { readFileSync } from "node:fs";
-import type { Config } from "../config/schema.ts";
+import type { BaseConfig } from "../config/schema.ts";
 import type { Engine } from "../core/engine.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { createEmbeddedEngine } from "./embedded/index.ts";
 import type { Logger } from "pino";
 
 interface EngineOptions {
-  readonly config: Config;
+  readonly config: BaseConfig;
   readonly log: Logger;
   readonly runtime: Runtime;
   readonly onBug: (error: unknown) => void;

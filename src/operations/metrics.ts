@@ -32,12 +32,19 @@ export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 export interface ServerMetrics extends Metrics {
   /** Reads the hub's numbers at each scrape. */
   watch(hub: OwnedHub): void;
+  /** Reads the clients listener's numbers at each scrape. */
+  watchListener(listener: WatchedListener): void;
   /** Reads one number at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
   /** In Prometheus's text format. */
   scrape(): Promise<string>;
   /** Ends what measures the process. */
   close(): void;
+}
+
+export interface WatchedListener {
+  sockets(): number;
+  stats(): { readonly published: number; readonly lagging: number };
 }
 
 /** A registry of its own: two servers in one process do not add up. `worker` becomes a label of every series. */
@@ -70,6 +77,17 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
       },
     });
   }
+  function gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name: `carillon_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
   return {
     count(name, labels) {
       const key = `${name} ${Object.values(labels).join(" ")}`;
@@ -81,16 +99,14 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
       child?.inc();
     },
     watch: (hub) => void hubs.push(hub),
-    gauge(name, help, read) {
-      new Gauge({
-        name: `carillon_${name}`,
-        help,
-        registers: [registry],
-        collect() {
-          this.set(read());
-        },
-      });
+    watchListener(listener) {
+      const stats = () => listener.stats();
+      gauge("sockets", "Open sockets of clients", () => listener.sockets());
+      const published = "Frames given to native groups since the start";
+      gauge("group_publications", published, () => stats().published);
+      gauge("lagging_sockets", "Sockets served from their own queue", () => stats().lagging);
     },
+    gauge,
     scrape: () => registry.metrics(),
     close,
   };

@@ -89,8 +89,8 @@ export interface IndexPage {
     readonly dialect: string;
     readonly path: string;
   }[];
-  readonly apiUrl: string;
-  readonly apiPath: string;
+  /** Commands for a terminal, shown in development mode. */
+  readonly tryIt: readonly string[];
 }
 
 /** `/` on the `clients` listener. */
@@ -110,10 +110,7 @@ export function createIndex(page: IndexPage): Hono<ClientsEnv> {
     // Where the API listens is nobody's business outside of development.
     const tryIt = page.development
       ? html`<h2>Try it</h2>
-          <pre>npx carillon subscribe public:news</pre>
-          <pre>
-curl ${page.apiUrl}${page.apiPath}/publish -H 'X-API-Key: dev-api-key' \\
-  -d '{"channel":"public:news","data":{"text":"Hello"}}'</pre>`
+          ${page.tryIt.map((command) => html`<pre>${command}</pre>`)}`
       : "";
     return c.html(
       html`<!doctype html>

@@ -2,9 +2,10 @@
 import { randomBytes } from "node:crypto";
 import type { MasterKeys } from "../auth/master-key.ts";
 import { createSealing } from "../auth/sealing.ts";
-import type { Config } from "../config/schema.ts";
+import type { BaseConfig } from "../config/schema.ts";
+import type { WebhooksConfig } from "./config.ts";
 import type { OwnedHub } from "../core/create-hub.ts";
-import type { Engine } from "../core/engine.ts";
+import type { AppEngine } from "../core/engine.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { WebhookNotice } from "./contract.ts";
 import type { ServerMetrics } from "../operations/metrics.ts";
@@ -12,12 +13,15 @@ import { allowingNetworks } from "../outbound/addresses.ts";
 import { createWebhooks, type DeliveringWebhooks, type WebhookSettings } from "./index.ts";
 
 export interface WebhooksAppsOptions {
-  readonly config: Config;
-  readonly hubs: ReadonlyMap<string, OwnedHub>;
-  readonly engine: Engine;
+  readonly config: BaseConfig & WebhooksConfig;
+  readonly apps: readonly {
+    readonly config: { readonly id: string };
+    readonly hub: OwnedHub;
+    readonly engine: AppEngine;
+  }[];
   readonly runtime: Runtime;
   readonly metrics: ServerMetrics;
-  readonly masterKeys: MasterKeys;
+  readonly masterKeys: () => MasterKeys;
   readonly onNotice: (app: string, notice: WebhookNotice) => Promise<void>;
   readonly onError: (error: unknown, about: { readonly doing: string }) => void;
 }
@@ -31,21 +35,23 @@ export interface WebhooksApps {
 }
 
 export function createWebhooksApps(options: WebhooksAppsOptions): WebhooksApps {
-  const { config, hubs, engine, runtime, metrics, masterKeys, onNotice, onError } = options;
+  const { config, runtime, metrics, masterKeys, onNotice, onError } = options;
   const apps = new Map<string, DeliveringWebhooks>();
   const settings = settingsOf(config);
   const allowAddress = allowingNetworks(config.webhooks.allow_networks);
 
   function make(app: string): DeliveringWebhooks {
-    const { records, queue, control } = engine.app(app);
-    const hub = hubs.get(app);
+    const lent = options.apps.find(({ config: { id } }) => id === app);
+    if (lent === undefined) throw new Error(`No app "${app}"`);
+    const { hub, engine } = lent;
+    const { records, queue, control } = engine;
     return createWebhooks({
       ...{ records, queue, runtime, settings },
       policy: { allowAddress },
-      sealing: createSealing(masterKeys.derive(`webhooks/${app}`), randomBytes),
+      sealing: createSealing(masterKeys().derive(`webhooks/${app}`), randomBytes),
       cluster: {
         self: control.nodeId,
-        nodes: async () => (await hub?.nodes())?.map(({ id }) => id) ?? [],
+        nodes: async () => (await hub.nodes()).map(({ id }) => id),
       },
       onNotice: (notice) => onNotice(app, notice),
       observer: {
@@ -81,7 +87,7 @@ export function createWebhooksApps(options: WebhooksAppsOptions): WebhooksApps {
   };
 }
 
-function settingsOf({ webhooks, apps }: Config): WebhookSettings {
+function settingsOf({ webhooks, apps }: BaseConfig & WebhooksConfig): WebhookSettings {
   const { operator_url: url, operator_secret: secret } = webhooks;
   return {
     allowHttp: webhooks.allow_http,

@@ -1,6 +1,5 @@
+import { developmentFile, validate } from "../dialects/configuration.ts";
 import { expect, test } from "bun:test";
-import { developmentFile } from "../config/development.ts";
-import { validate } from "../config/validate.ts";
 
 test("a configuration reaches a worker as it is: its messages are JSON", () => {
   const until = "2027-01-31T12:00:00+02:00";

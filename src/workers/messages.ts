@@ -1,12 +1,12 @@
 /** What the supervisor and its workers say to each other, as plain data. */
-import type { Config } from "../config/schema.ts";
+import type { BaseConfig } from "../config/schema.ts";
 
 export type ToWorker =
   /** What to run, answering `hello`. The ports are those that all workers share; `alone`: no other worker answers on them. */
   | {
       readonly type: "start";
       readonly worker: number;
-      readonly config: Config;
+      readonly config: BaseConfig;
       readonly alone: boolean;
     }
   /** Drain and end. */

@@ -4,7 +4,7 @@
  */
 import cluster from "node:cluster";
 import { join } from "node:path";
-import type { Config } from "../config/schema.ts";
+import type { BaseConfig } from "../config/schema.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Logger } from "../operations/log.ts";
 import { probePorts } from "../transports/listen-failure.ts";
@@ -17,7 +17,7 @@ const STOP_GRACE_MS = 5_000;
 
 export interface WorkersOptions {
   /** With an engine that several processes can share. */
-  readonly config: Config;
+  readonly config: BaseConfig;
   readonly log: Logger;
   readonly runtime: Runtime;
 }
@@ -83,7 +83,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
 }
 
 /** With the ports that all workers will share, which nobody else may have. */
-async function withPorts(config: Config): Promise<Config> {
+async function withPorts(config: BaseConfig): Promise<BaseConfig> {
   const [clients = 0, api = 0] = await probePorts(
     [config.clients, config.api].map(({ host, port }) => ({ hostname: host, port })),
   );

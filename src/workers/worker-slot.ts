@@ -1,6 +1,6 @@
 /** One of the workers: a process, and another one in its place whenever it ends by itself. */
 import cluster, { type Worker } from "node:cluster";
-import type { Config } from "../config/schema.ts";
+import type { BaseConfig } from "../config/schema.ts";
 import type { Runtime, Timer } from "../core/runtime.ts";
 import type { Logger } from "../operations/log.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -14,7 +14,7 @@ export interface WorkerUrls {
 export interface WorkerSlotOptions {
   /** From 1: names it in logs and metrics. */
   readonly number: number;
-  readonly config: Config;
+  readonly config: BaseConfig;
   readonly log: Logger;
   readonly runtime: Runtime;
   /** No other slot's process answers on the ports. */

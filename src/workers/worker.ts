@@ -1,7 +1,8 @@
 /** A worker: one server in a process of its own, started by the supervisor, which tells it what to run. */
 import { createLogger } from "../operations/log.ts";
 import { createMetrics, type ServerMetrics } from "../operations/metrics.ts";
-import { startServer, type RunningServer, type StopOptions } from "../server.ts";
+import type { StopOptions } from "../operations/drain.ts";
+import { startServer, type RunningServer } from "../server.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 runWorker();

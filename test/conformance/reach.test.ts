@@ -1,6 +1,7 @@
 /** What a call reaches, whichever dialect's API is asked, and who opens a channel (DESIGN.md §3). */
+import { developmentFile } from "../../src/dialects/configuration.ts";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { developmentFile } from "../../src/config/development.ts";
+
 import { api_keys, master, OPEN, PRODUCTION, streamingApi } from "../support/callers.ts";
 import {
   askByKey,

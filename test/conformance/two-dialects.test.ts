@@ -1,70 +1,23 @@
-/** Two protocols on one core: one push reaches both, and neither can break what the other promises. */
+/** Two protocols on one core: one push reaches both, and neither can break what the other promises. The second is added as any is. */
 import { expect, test } from "bun:test";
-import { ApiRefusal } from "../../src/auth/api-callers.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { createHub } from "../../src/core/create-hub.ts";
-import { createSchedule } from "../../src/core/schedule.ts";
-import { createStreaming } from "../../src/dialects/streaming/index.ts";
-import { createTestEngine } from "../support/engine.ts";
-import { createMetrics } from "../../src/operations/metrics.ts";
-import { createStreamingApps } from "../../src/dialects/streaming/setup.ts";
-import { createClientsListener } from "../../src/transports/listener.ts";
-import { createLines } from "../support/lines-dialect.ts";
-import { namespaces } from "../support/recorder.ts";
-import { createTestRuntime } from "../support/runtime.ts";
-import { findMount } from "../support/websocket-listener.ts";
+import { lines as linesDialect } from "../support/lines-dialect.ts";
+import { bootServer } from "../support/server.ts";
 
-const HISTORY = { size: 10, ttlMs: 60_000, metaTtlMs: 600_000 };
-const BOTH = { names: ["streaming", "lines"], implied: true };
+const KEPT = { history_size: 10, history_ttl: "60s", force_recovery: true };
+const OPEN = { allow_subscribe_for_client: true, allow_subscribe_for_anonymous: true };
 
 async function boot() {
-  const runtime = createTestRuntime();
-  const engine = createTestEngine({ runtime });
-  await engine.start();
-  const bugs: unknown[] = [];
-  const onBug = (error: unknown): void => void bugs.push(error);
-  const hub = createHub({
-    ...{ app: "dev", engine: engine.app("dev"), runtime, onBug },
-    namespaces: namespaces(
-      { dialects: BOTH, history: HISTORY, forceRecovery: true },
-      { own: { dialects: { names: ["streaming"], implied: true } } },
-    ),
-  });
-  const config = loadConfig({ env: {}, readFile: () => undefined });
-  const schedule = createSchedule(runtime);
-  const apps = createStreamingApps({
-    ...{
-      config,
-      hubs: new Map([["dev", hub]]),
-      runtime,
-      schedule,
-      metrics: createMetrics(),
-      version: "test",
-      authorities: new Map(),
+  const server = await bootServer({
+    dialects: [linesDialect],
+    config: {
+      streaming: { websocket_path: "/streaming", allow_anonymous_connect_without_token: true },
+      channel: { without_namespace: { ...KEPT, ...OPEN }, namespaces: [{ name: "own", ...OPEN }] },
     },
-    onError: onBug,
-    onEvent: () => {},
-  });
-  const streaming = createStreaming({
-    ...{ apps, websocketPath: "/streaming", apiPath: "/api" },
-    authorize: () => new ApiRefusal(401, "Nobody calls here"),
-  });
-  const listener = createClientsListener({
-    ...{ hostname: "127.0.0.1", port: 0, trustedProxies: [], runtime, onBug },
-    findMount,
-    routes: [...streaming.sockets, ...createLines(hub, runtime).sockets],
-    fetch: () => new Response("", { status: 404 }),
   });
   return {
-    hub,
-    bugs,
-    url: listener.url.replace("http", "ws"),
-    async [Symbol.asyncDispose]() {
-      await listener.close();
-      schedule.close();
-      await hub.close();
-      await engine[Symbol.asyncDispose]();
-    },
+    ...server,
+    url: server.clientsUrl.replace("http", "ws"),
+    bugs: () => server.logged.filter(({ level }) => level === 50),
   };
 }
 
@@ -116,7 +69,7 @@ test("one publication reaches the clients of both, each in its own format and or
     });
   }
   expect(await lines.next()).toBe("OK");
-  expect(server.bugs).toEqual([]);
+  expect(server.bugs()).toEqual([]);
 });
 
 test("a push to a user reaches its connections over every protocol", async () => {

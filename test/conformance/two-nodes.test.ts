@@ -1,6 +1,7 @@
 /** Two whole servers on one real Redis: what is said on one reaches and counts what is connected to the other, in every dialect. */
+import { DEVELOPMENT_ORGANISATION, DEVELOPMENT_USER } from "../../src/dialects/events/config.ts";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { DEVELOPMENT_ORGANISATION, DEVELOPMENT_USER } from "../../src/config/development.ts";
+
 import { createRedisEngine } from "../../src/engines/redis/index.ts";
 import { systemRuntime } from "../../src/system-runtime.ts";
 import { createOfficial } from "../support/centrifuge-client.ts";

@@ -2,12 +2,13 @@
  * `compose.yaml` and `Dockerfile`, as far as they can be tried without an engine for containers: what they say to Carillon and
  * to Redis is understood by both, and what they name is there.
  */
+import { loadConfig } from "../../src/dialects/configuration.ts";
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import { loadConfig } from "../../src/config/load.ts";
+
 import { startRedis } from "../support/redis.ts";
 
 const ROOT = join(import.meta.dir, "../..");

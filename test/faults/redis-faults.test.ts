@@ -2,8 +2,9 @@
  * What may break below several processes on one Redis: official clients that recover see each publication once and in order, or
  * are told that they cannot. Real processes on real time, which is why this waits for what they say.
  */
+import { developmentFile } from "../../src/dialects/configuration.ts";
 import { afterEach, describe, expect, test } from "bun:test";
-import { developmentFile } from "../../src/config/development.ts";
+
 import { spawnServer, type ChildServer } from "../support/child-server.ts";
 import { loadCluster } from "../support/cluster-load.ts";
 import { startSentinels } from "../support/redis-sentinels.ts";

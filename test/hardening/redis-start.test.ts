@@ -1,8 +1,9 @@
 /** A server's start on Redis: one that is away is waited for, in the open; one that cannot be used ends it with one line. */
+import { developmentFile } from "../../src/dialects/configuration.ts";
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { developmentFile } from "../../src/config/development.ts";
+
 import { probePorts } from "../../src/transports/listen-failure.ts";
 import { runServe, spawnServer } from "../support/child-server.ts";
 import { startRedis, until } from "../support/redis.ts";

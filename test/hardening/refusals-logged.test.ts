@@ -1,8 +1,7 @@
 /** What docs/operations.md promises of the log: each refusal is provoked, in every dialect, and its line is found. */
 import { describe, expect, test } from "bun:test";
-import { developmentFile } from "../../src/config/development.ts";
+import { MODEL, developmentFile } from "../../src/dialects/configuration.ts";
 import { sectionsOf } from "../../src/config/fields.ts";
-import { configSchema } from "../../src/config/schema.ts";
 import { LIMIT_NAMES } from "../../src/dialects/dialect.ts";
 import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
 import { QUIET_MS } from "../../src/operations/told.ts";
@@ -371,7 +370,7 @@ test("an outage is one error, and a line when it is over, however many calls it 
 
 test("limits are counted by the names that the configuration has for them", () => {
   const names = new Set(
-    sectionsOf(configSchema).flatMap(({ path, fields }) =>
+    sectionsOf(MODEL.schema).flatMap(({ path, fields }) =>
       fields.map((field) => {
         const [key = ""] = field.path.slice(-1);
         return ["gusher", "streaming", "tasks", "events"].includes(path[0] ?? "")

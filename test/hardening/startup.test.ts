@@ -1,11 +1,12 @@
 /** A start that cannot be: one clear line on the standard error, a non-zero exit, no stack trace. And what TLS and proxies change. */
+import { developmentFile } from "../../src/dialects/configuration.ts";
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { developmentFile } from "../../src/config/development.ts";
+
 import { runServe, spawnServer } from "../support/child-server.ts";
 import { bootServer, temporaryDir } from "../support/server.ts";
 

@@ -1,4 +1,5 @@
 /** `--workers N`: several processes on one port, on a real Redis; what a kill, a signal and a bad start do to them. */
+import { developmentFile } from "../../src/dialects/configuration.ts";
 import {
   afterAll,
   afterEach,
@@ -11,7 +12,7 @@ import {
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { developmentFile } from "../../src/config/development.ts";
+
 import { runServe, spawnServer, type ChildServer } from "../support/child-server.ts";
 import { openClient, until } from "../support/hostile.ts";
 import { connectRaw, type RawWebSocket } from "../support/raw-websocket.ts";

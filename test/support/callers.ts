@@ -1,6 +1,7 @@
 /** API keys of several scopes, which are their own ids here, and calls of every dialect's API with them. */
+import { developmentFile } from "../../src/dialects/configuration.ts";
 import { hashApiKey } from "../../src/auth/api-keys.ts";
-import { developmentFile } from "../../src/config/development.ts";
+
 import { ORG, type Json } from "./events.ts";
 import type { StreamingServer } from "./streaming.ts";
 

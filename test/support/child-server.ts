@@ -1,7 +1,8 @@
 /** A server as a process of its own, with its configuration in a file: for what memory, signals and kills do to it. */
+import { developmentFile } from "../../src/dialects/configuration.ts";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { developmentFile } from "../../src/config/development.ts";
+
 import { temporaryDir, type ApiAnswer } from "./server.ts";
 
 export interface ChildOptions {

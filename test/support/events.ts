@@ -1,6 +1,9 @@
 /** A server of the events dialect for its tests: access tokens, calls to its REST API, and sockets with what it issues. */
+import { developmentFile } from "../../src/dialects/configuration.ts";
+import { DEVELOPMENT_USER } from "../../src/dialects/events/config.ts";
+export { DEVELOPMENT_ORGANISATION as ORG } from "../../src/dialects/events/config.ts";
 import { request as httpRequest } from "node:http";
-import { developmentFile, DEVELOPMENT_USER } from "../../src/config/development.ts";
+
 import type { BootOptions } from "./server.ts";
 import {
   bootStreaming,
@@ -14,7 +17,7 @@ import { hs256 } from "./tokens.ts";
 export type Json = Readonly<Record<string, unknown>>;
 
 /** Provisioned at the first start. */
-export { DEVELOPMENT_ORGANISATION as ORG } from "../../src/config/development.ts";
+
 export const USER = DEVELOPMENT_USER;
 export const OTHER_ORG = "org_2iFmwXASMpS3l4IZsauPs8I1eOv";
 export const OTHER_USER = "usr_2iBgUOHPuWh0Hvjc81euqKXTW5N";

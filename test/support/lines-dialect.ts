@@ -2,6 +2,8 @@
  * A second dialect, for tests only: lines of text without positions, to show that the seams carry more than one protocol.
  * `SUB c`, `UNSUB c`, `PUB c <json>`; answers `OK …` or `ERR <code>`; publications come as `MSG c <json>`, direct pushes as `YOU <json>`.
  */
+import { z } from "zod";
+import type { BaseConfig } from "../../src/config/schema.ts";
 import {
   HubError,
   type Disconnect,
@@ -10,9 +12,8 @@ import {
 } from "../../src/core/errors.ts";
 import type { Connection, Encoder, Hub, Subscriber, Subscription } from "../../src/core/hub.ts";
 import { joinableOptions } from "../../src/core/namespaces.ts";
-import type { Runtime } from "../../src/core/runtime.ts";
 import type { Frame } from "../../src/core/types.ts";
-import type { Dialect } from "../../src/dialects/dialect.ts";
+import { defineDialect } from "../../src/dialects/dialect.ts";
 import type { Session, Socket } from "../../src/transports/socket.ts";
 
 const CLOSE_CODES: Partial<Record<DisconnectCode, number>> = { shutdown: 4001, slow: 4002 };
@@ -28,27 +29,48 @@ const encoder: Encoder = {
   },
 };
 
-export function createLines(hub: Hub, runtime: Runtime): Dialect {
-  return {
-    name: "lines",
-    sockets: [
-      {
-        path: "/lines",
-        transports: ["websocket"],
-        messageBytesMax: 4096,
-        accept: ({ url }) => ({
-          open: (socket) =>
-            new LinesSession(hub, socket, {
-              connectionId: runtime.random.uuid(),
-              userId: url.searchParams.get("user") ?? "",
-            }),
-          messageBytesMax: 4096,
-          bufferedBytesMax: 65_536,
-        }),
-      },
-    ],
-  };
-}
+type LinesConfig = BaseConfig & { readonly lines: z.output<typeof section> };
+
+const section = z.strictObject({
+  enabled: z.boolean().default(false).describe("Serve it. In development mode every dialect is."),
+  path: z.string().default("/lines").describe("Where clients connect."),
+});
+
+export const lines = defineDialect<LinesConfig>()({
+  name: "lines",
+  joinsChannels: true,
+  sections: { lines: section.prefault({}).describe("The dialect of lines.") },
+  keyUses: [],
+  reservedSegments: ["lines"],
+  scopes: () => [],
+  async setUp({ config, apps, runtime }) {
+    const { path } = config.lines;
+    const messageBytesMax = 4096;
+    return {
+      socketPath: () => path,
+      sockets: [
+        {
+          path,
+          transports: ["websocket"],
+          messageBytesMax,
+          accept({ url, mount }) {
+            const app = apps.find(({ config: { id } }) => id === mount.app);
+            if (app === undefined) return new Response("No app answers here\n", { status: 404 });
+            return {
+              open: (socket) =>
+                new LinesSession(app.hub, socket, {
+                  connectionId: runtime.random.uuid(),
+                  userId: url.searchParams.get("user") ?? "",
+                }),
+              messageBytesMax,
+              bufferedBytesMax: 65_536,
+            };
+          },
+        },
+      ],
+    };
+  },
+});
 
 class LinesSession implements Session, Subscriber {
   readonly dialect = "lines";

@@ -2,11 +2,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { developmentFile } from "../../src/config/development.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { createModel } from "../../src/config/model.ts";
 import type { OwnedHub } from "../../src/core/create-hub.ts";
 import type { Engine } from "../../src/core/engine.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
+import type { Dialect } from "../../src/dialects/dialect.ts";
+import { DIALECTS } from "../../src/dialects/list.ts";
 import { createLogger } from "../../src/operations/log.ts";
 import { startServer, type RunningServer } from "../../src/server.ts";
 import { createTestEngine } from "./engine.ts";
@@ -19,6 +23,8 @@ export interface BootOptions {
   readonly runtime?: Runtime;
   /** Not yet started: for tests that look into it. Default: the one of `CARILLON_TEST_ENGINE`. */
   readonly engine?: Engine;
+  /** Spoken besides those of the build. */
+  readonly dialects?: readonly Dialect[];
   /** Kept after the server: for restarts. Default: a directory of its own, removed with it. */
   readonly dataDir?: string;
 }
@@ -50,14 +56,16 @@ export function temporaryDir(): string {
 export async function bootServer(options: BootOptions = {}): Promise<BootedServer> {
   const dataDir = options.dataDir ?? temporaryDir();
   const runtime = options.runtime ?? createTestRuntime();
+  const dialects = [...(options.dialects ?? []), ...DIALECTS];
+  const model = createModel(dialects);
   const file = {
-    ...developmentFile(),
+    ...developmentFile(model),
     clients: { port: 0 },
     api: { port: 0 },
     data_dir: dataDir,
     ...options.config,
   };
-  const config = loadConfig({
+  const config = loadConfig(model, {
     path: "carillon.json",
     env: {},
     readFile: (path) => {
@@ -71,7 +79,7 @@ export async function bootServer(options: BootOptions = {}): Promise<BootedServe
   };
   const log = createLogger({ level: "debug", format: "json", destination });
   const engine = options.engine ?? createTestEngine({ dataDir, runtime });
-  const server = await startServer({ config, log, runtime, engine });
+  const server = await startServer({ config, dialects, log, runtime, engine });
   const hub = [...server.hubs.values()][0];
   if (hub === undefined) throw new Error("The configuration has no app");
   return {

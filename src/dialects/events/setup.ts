@@ -1,95 +1,102 @@
-/** From the configuration to what the events dialect is told: settings, keys, catalogue and apps, and its authority over sockets. */
-import type { RegisteredAuthority } from "../../auth/authorities.ts";
+/** From the configuration to what the events dialect serves: its REST API, its authority over sockets, and the webhooks behind it. */
+import { randomBytes } from "node:crypto";
 import { createOriginCheck } from "../../auth/origins.ts";
-import { DEVELOPMENT_ORGANISATION } from "../../config/development.ts";
-import { eventsNamespaces } from "../../config/events.ts";
-import { servesEvents, type Config } from "../../config/schema.ts";
-import type { OwnedHub } from "../../core/create-hub.ts";
-import type { Engine } from "../../core/engine.ts";
-import type { Metrics } from "../../core/metrics.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import type { Webhooks } from "../../webhooks/contract.ts";
+import { createSealing, type Sealing } from "../../auth/sealing.ts";
+import type { App } from "../../config/schema.ts";
+import { createWebhooksApps, type WebhooksApps } from "../../webhooks/setup.ts";
+import { DEVELOPMENT_ORGANISATION, eventsNamespaces, type EventsConfig } from "./config.ts";
+import type { Lent, Served } from "../dialect.ts";
 import { createEventsAuthority } from "./authority.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { EventsContext, EventsSettings } from "./context.ts";
+import { publishNotice } from "./notices.ts";
 import { createOrganisationChannels } from "./organisation-channels.ts";
 import { createOrganisations } from "./organisations.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { createRevocations } from "./revocations.ts";
-import { createAppKeys, createAppSigner } from "../../auth/app-keys.ts";
+import { createRoutes } from "./routes.ts";
+import { createWebhookHandlers } from "./webhook-api/http.ts";
+import type { Vault } from "./webhook-api/idempotency.ts";
 
 /** §4.1: how far an issuer's clock may be off. Tokens issued here are judged by the clock that issued them. */
 const ACCESS_TOKEN_LEEWAY_MS = 30_000;
 
-export interface EventsAppsOptions {
-  readonly config: Config;
-  readonly hubs: ReadonlyMap<string, OwnedHub>;
-  readonly engine: Engine;
-  readonly runtime: Runtime;
-  readonly metrics: Metrics;
-  readonly webhooks: (app: string) => Webhooks;
-  /** Of this app's clients. */
-  readonly endpoint: (app: Config["apps"][number]) => string;
-  readonly onError: EventsContext["onError"];
-  readonly onEvent: EventsContext["onEvent"];
+/** Undefined: no app has a key that signs. */
+export function setUp(lent: Lent<EventsConfig>): Served | undefined {
+  const { config, runtime, metrics, findApiKey, onError, onEvent } = lent;
+  const webhooks = createWebhooksApps({
+    ...lent,
+    async onNotice(app, notice) {
+      const context = contexts.get(app);
+      if (context !== undefined) await publishNotice(context, notice);
+    },
+  });
+  const contexts = contextsOf(lent, webhooks);
+  if (contexts.size === 0) return undefined;
+  const answersKeys = lent.masterKeys().derive("events/answers");
+  return {
+    ...createRoutes({
+      ...{ contexts, findApiKey, runtime, metrics, onError, onEvent },
+      webhooks: createWebhookHandlers({
+        vault: vaultOf(createSealing(answersKeys, randomBytes)),
+        sourceAddresses: config.webhooks.source_addresses,
+        eventTypes: config.events.event_types,
+      }),
+    }),
+    async start() {
+      if (config.development) await provisionSample(contexts);
+      await webhooks.start();
+    },
+    close: () => webhooks.close(),
+  };
 }
 
-export interface EventsApps {
-  /** By app id: those with a key that signs. Empty when the dialect is not enabled. */
-  readonly contexts: ReadonlyMap<string, EventsContext>;
-  readonly authorities: ReadonlyMap<string, readonly RegisteredAuthority[]>;
-  /** Once the engine runs: in development mode the sample organisation is provisioned, unless it ever was. */
-  start(): Promise<void>;
-}
-
-export function createEventsApps(options: EventsAppsOptions): EventsApps {
-  const { config, hubs, engine, runtime, metrics, webhooks, endpoint, onError, onEvent } = options;
-  const contexts = new Map<string, EventsContext>();
-  const authorities = new Map<string, readonly RegisteredAuthority[]>();
+/** By app id: those with a key that signs. Each registers as the authority over the tokens that it issues. */
+function contextsOf(
+  lent: Lent<EventsConfig>,
+  webhooks: WebhooksApps,
+): ReadonlyMap<string, EventsContext> {
+  const { config, runtime, metrics, onError, onEvent } = lent;
   const settings = settingsOf(config);
   const catalogue = catalogueOf(config);
-  for (const app of servesEvents(config) ? config.apps : []) {
-    const hub = hubs.get(app.id);
-    const keys = { config, app: app.id, runtime };
-    const signer = createAppSigner(keys, "events-client");
-    if (hub === undefined || signer === undefined) continue;
-    const keySetFor = createAppKeys(keys);
-    const accessKeys = keySetFor("events-access", {
+  const contexts = new Map<string, EventsContext>();
+  for (const { config: app, hub, engine, keys, authorities } of lent.apps) {
+    const { issuer, audience } = settings;
+    const signer = keys.signer("events-client", { issuer, audience });
+    if (signer === undefined) continue;
+    const accessKeys = keys.set("events-access", {
       ...{ leewayMs: ACCESS_TOKEN_LEEWAY_MS, refuseFutureIat: true },
     });
-    const issuedKeys = keySetFor("events-client");
-    const { records, queue } = engine.app(app.id);
+    const issuedKeys = keys.set("events-client", { issuer, audience });
+    const { records, queue } = engine;
     const context: EventsContext = {
-      ...{ hub, settings, catalogue, records, queue, runtime, metrics, onError, onEvent },
+      ...{ hub, settings, catalogue, records, queue, runtime, metrics, onError, onEvent, signer },
       organisations: createOrganisations(records, runtime),
       organisationChannels: createOrganisationChannels({ records, hub, clock: runtime.clock }),
       revocations: createRevocations(records),
       rateLimits: createRateLimits(runtime, metrics),
-      webhooks: webhooks(app.id),
+      webhooks: webhooks.of(app.id),
       verifyAccess: (token) => accessKeys.verify(token),
-      signer,
       allowsOrigin: createOriginCheck(app.allowed_origins),
-      endpoint: () => endpoint(app),
+      endpoint: () => endpointOf(config, app, lent.clientsUrl()),
     };
     contexts.set(app.id, context);
     const verifyClient = (token: string) => issuedKeys.verify(token);
     const authority = createEventsAuthority({ ...context, verifyClient });
-    authorities.set(app.id, [{ issuer: settings.issuer, audience: settings.audience, authority }]);
+    authorities.push({ issuer, audience, authority });
   }
-  return {
-    contexts,
-    authorities,
-    async start() {
-      if (!config.development) return;
-      for (const { organisations } of contexts.values()) {
-        const known = await organisations.find(DEVELOPMENT_ORGANISATION);
-        if (known === undefined) await organisations.provision(DEVELOPMENT_ORGANISATION);
-      }
-    },
-  };
+  return contexts;
 }
 
-function catalogueOf({ events }: Config): Catalogue {
+/** Unless it ever was. */
+async function provisionSample(contexts: ReadonlyMap<string, EventsContext>): Promise<void> {
+  for (const { organisations } of contexts.values()) {
+    const known = await organisations.find(DEVELOPMENT_ORGANISATION);
+    if (known === undefined) await organisations.provision(DEVELOPMENT_ORGANISATION);
+  }
+}
+
+function catalogueOf({ events }: EventsConfig): Catalogue {
   return new Map(
     eventsNamespaces(events.namespaces).map((entry) => [
       entry.name,
@@ -108,7 +115,7 @@ function catalogueOf({ events }: Config): Catalogue {
   );
 }
 
-function settingsOf({ events }: Config): EventsSettings {
+function settingsOf({ events }: EventsConfig): EventsSettings {
   return {
     issuer: events.issuer ?? "",
     audience: events.audience,
@@ -121,4 +128,30 @@ function settingsOf({ events }: Config): EventsSettings {
     publishBodyBytesMax: events.body_size_limit,
     userConnectionLimit: events.user_connection_limit,
   };
+}
+
+/** What another key sealed is as good as gone. */
+function vaultOf(sealing: Sealing): Vault {
+  return {
+    seal: (text) => sealing.seal(text),
+    open(sealed) {
+      try {
+        return sealing.open(sealed);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** As configured; else where this app's clients find the `clients` listener. */
+function endpointOf(
+  { events, streaming }: EventsConfig,
+  { hosts: [host], path_prefix: prefix = "" }: App,
+  clientsUrl: string,
+): string {
+  if (events.endpoint !== undefined) return events.endpoint;
+  const url = new URL(clientsUrl.replace(/^http/, "ws"));
+  url.hostname = host ?? url.hostname;
+  return `${url.origin}${prefix}${streaming.websocket_path}`;
 }

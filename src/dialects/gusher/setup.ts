@@ -1,51 +1,56 @@
-/** From the configuration to what the gusher dialect is told: settings, keys and apps. */
-import type { Config } from "../../config/schema.ts";
-import { enabledDialects } from "../../config/schema.ts";
-import type { OwnedHub } from "../../core/create-hub.ts";
-import type { Engine } from "../../core/engine.ts";
-import type { SessionServices } from "../dialect.ts";
+/** From the configuration to what the gusher dialect serves. */
+import { ApiRefusal, reachOf } from "../../auth/api-callers.ts";
+import type { GusherConfig } from "./config.ts";
+import type { Lent, Served } from "../dialect.ts";
 import type { GusherContext, GusherSettings } from "./context.ts";
+import { createRoutes } from "./routes.ts";
 import { checkRegisteredClaims } from "./tokens.ts";
-import { createAppKeys } from "../../auth/app-keys.ts";
 
-export interface GusherAppsOptions extends SessionServices {
-  readonly config: Config;
-  readonly hubs: ReadonlyMap<string, OwnedHub>;
-  readonly engine: Engine;
+export function setUp(lent: Lent<GusherConfig>): Served {
+  const { config, callers, onLoopback, runtime, onEvent } = lent;
+  const { gusher, streaming } = config;
+  const open = onLoopback || gusher.http_auth === "none";
+  return createRoutes({
+    contexts: contextsOf(lent),
+    prefix: gusher.prefix,
+    bodyBytesMax: gusher.body_size_limit,
+    batchBytesMax: gusher.batch_size_limit,
+    sharedPrefix: streaming.api_path,
+    reserved: lent.reservedSegments,
+    ...{ runtime, onEvent },
+    authorize(request, app) {
+      const key = open
+        ? callers.admitOpen(request, app)
+        : callers.admit(request, { scope: "gusher", app });
+      return key instanceof ApiRefusal ? key : reachOf("gusher", key);
+    },
+  });
 }
 
-/** By app id, which is the app's `app_key`. Empty when the dialect is not enabled. */
-export function createGusherApps(options: GusherAppsOptions): Map<string, GusherContext> {
-  const { config, hubs, engine, runtime, schedule, metrics, onError, onEvent } = options;
-  const apps = new Map<string, GusherContext>();
-  if (!enabledDialects(config).includes("gusher")) return apps;
+/** By app id, which is the app's `app_key`. */
+function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext> {
+  const { config, runtime, schedule, metrics, onError, onEvent } = lent;
   const settings = settingsOf(config);
-  for (const [id, hub] of hubs) {
-    const { records, queue, lists } = engine.app(id);
-    const onLists = config.gusher.remote_jobs === "redis_list";
-    if (onLists && lists === undefined) {
-      throw new Error(`The engine "${engine.name}" has no lists for \`gusher.remote_jobs\``);
-    }
-    // Times are the dialect's own to judge: its `exp` is the last second inside (§4).
-    const keys = createAppKeys({ config, app: id, runtime })("gusher", { checkTimes: false });
-    apps.set(id, {
-      hub,
-      settings,
-      records,
-      queue,
-      ...(onLists && lists !== undefined ? { jobLists: lists } : {}),
-      verify: async (jwt) => checkRegisteredClaims(await keys.verify(jwt), runtime.clock),
-      runtime,
-      schedule,
-      metrics,
-      onError,
-      onEvent,
-    });
-  }
-  return apps;
+  const onLists = config.gusher.remote_jobs === "redis_list";
+  return new Map(
+    lent.apps.map(({ config: { id }, hub, engine, keys }) => {
+      const { records, queue, lists } = engine;
+      if (onLists && lists === undefined) {
+        throw new Error(`The engine "${config.engine}" has no lists for \`gusher.remote_jobs\``);
+      }
+      // Times are the dialect's own to judge: its `exp` is the last second inside (§4).
+      const set = keys.set("gusher", { checkTimes: false });
+      const context: GusherContext = {
+        ...{ hub, settings, records, queue, runtime, schedule, metrics, onError, onEvent },
+        ...(onLists && lists !== undefined ? { jobLists: lists } : {}),
+        verify: async (jwt) => checkRegisteredClaims(await set.verify(jwt), runtime.clock),
+      };
+      return [id, context];
+    }),
+  );
 }
 
-function settingsOf({ gusher, channel }: Config): GusherSettings {
+function settingsOf({ gusher, channel }: GusherConfig): GusherSettings {
   return {
     tokenTtlMs: gusher.token_ttl,
     messageBytesMax: gusher.message_size_limit,

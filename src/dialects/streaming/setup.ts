@@ -1,62 +1,70 @@
-/** From the configuration to what the streaming dialect is told: settings, keys and apps. */
-import { createAuthorities, type RegisteredAuthority } from "../../auth/authorities.ts";
-import type { Config } from "../../config/schema.ts";
-import type { OwnedHub } from "../../core/create-hub.ts";
-import type { Runtime } from "../../core/runtime.ts";
-import type { SessionServices } from "../dialect.ts";
+/** From the configuration to what the streaming dialect serves. */
+import { ApiRefusal, reachOf } from "../../auth/api-callers.ts";
+import { createAuthorities } from "../../auth/authorities.ts";
+import type { StreamingConfig } from "./config.ts";
+import type { Lent, LentApp, Served } from "../dialect.ts";
 import { createTokenAuthority, type VerifyToken } from "./authority.ts";
 import { createEncoders } from "./encoders.ts";
-import type { StreamingApp } from "./index.ts";
+import type { Authorize } from "./http.ts";
+import { createRoutes, type StreamingApp } from "./routes.ts";
 import type { StreamingSettings } from "./settings.ts";
-import { createAppKeys } from "../../auth/app-keys.ts";
 
-export interface StreamingAppsOptions extends SessionServices {
-  readonly config: Config;
-  readonly hubs: ReadonlyMap<string, OwnedHub>;
-  readonly version: string;
-  /** Of other dialects, by app id. */
-  readonly authorities: ReadonlyMap<string, readonly RegisteredAuthority[]>;
+export function setUp(lent: Lent<StreamingConfig>): Served {
+  const { config } = lent;
+  const apps = streamingApps(lent);
+  return createRoutes({
+    apps,
+    websocketPath: config.streaming.websocket_path,
+    apiPath: config.streaming.api_path,
+    authorize: authorizeBy(lent, apps),
+  });
 }
 
-export function createStreamingApps(options: StreamingAppsOptions): Map<string, StreamingApp> {
-  const { config, hubs, runtime, schedule, metrics, version, authorities, onError, onEvent } =
-    options;
+function streamingApps(lent: Lent<StreamingConfig>): ReadonlyMap<string, StreamingApp> {
+  const { config, runtime, schedule, metrics, version, onError, onEvent } = lent;
   const settings = settingsOf(config, version);
   const encoders = createEncoders();
-  const apps = new Map<string, StreamingApp>();
-  for (const app of config.apps) {
-    const hub = hubs.get(app.id);
-    if (hub === undefined) continue;
-    const verify = verifierOf(config, app.id, runtime);
-    const ownRules = createTokenAuthority({ verify, userIdClaim: config.streaming.user_id_claim });
-    const authority = createAuthorities(ownRules, authorities.get(app.id) ?? []);
-    apps.set(app.id, {
-      hub,
-      settings,
-      authority,
-      encoders,
-      runtime,
-      schedule,
-      metrics,
-      onError,
-      onEvent,
-      allowedOrigins: app.allowed_origins,
-    });
-  }
-  return apps;
+  const services = { runtime, schedule, metrics, onError, onEvent };
+  return new Map(
+    lent.apps.map((app) => {
+      const { id, allowed_origins: allowedOrigins } = app.config;
+      const ownRules = createTokenAuthority({
+        verify: verifierOf(app),
+        userIdClaim: config.streaming.user_id_claim,
+      });
+      const authority = createAuthorities(ownRules, app.authorities);
+      const context = { ...services, hub: app.hub, settings, encoders, authority, allowedOrigins };
+      return [id, context];
+    }),
+  );
 }
 
-function verifierOf(config: Config, app: string, runtime: Runtime): VerifyToken {
-  const keySet = createAppKeys({ config, app, runtime });
+function verifierOf({ keys }: LentApp): VerifyToken {
   const sets = {
-    connection: keySet("streaming", { kind: "connection" }),
-    subscription: keySet("streaming", { kind: "subscription" }),
+    connection: keys.set("streaming", { kind: "connection" }),
+    subscription: keys.set("streaming", { kind: "subscription" }),
   };
   return (token, kind) => sets[kind].open(token);
 }
 
+function authorizeBy(
+  { callers, onEvent }: Lent<StreamingConfig>,
+  apps: ReadonlyMap<string, StreamingApp>,
+): Authorize {
+  return (request) => {
+    const key = callers.admit(request, { scope: "streaming" });
+    if (key instanceof ApiRefusal) {
+      onEvent("API call refused", { status: key.status, detail: key.detail });
+      return key;
+    }
+    const app = apps.get(key.app);
+    if (app === undefined) throw new Error(`No app "${key.app}"`);
+    return { ...app, reach: reachOf("streaming", key) };
+  };
+}
+
 function settingsOf(
-  { streaming, channel, development }: Config,
+  { streaming, channel, development }: StreamingConfig,
   serverVersion: string,
 ): StreamingSettings {
   const { subscribe_to_user_personal_channel: personal, rpc_ping: rpcPing } = streaming;

@@ -1,46 +1,24 @@
-/** The task-token dialect: JSON-RPC for backends, and the sockets of those who wait for a task's results (task-tokens.md). */
-import type { SocketRoute } from "../../transports/socket.ts";
-import type { Dialect } from "../dialect.ts";
-import { createRpcRoutes, type RpcRoutesOptions } from "./http.ts";
-import { SOCKET_MESSAGE_BYTES_MAX } from "./limits.ts";
-import { tasksOpenApi } from "./openapi.ts";
-import { TasksSession } from "./session.ts";
+/** Task tokens: a client's token for a unit of work, its results and timeouts (task-tokens.md). */
+import { DEVELOPMENT_API_KEY } from "../../config/development-guard.ts";
+import { defineDialect } from "../dialect.ts";
+import { tasksKeyProblems, tasksProblems, tasksSection, type TasksConfig } from "./config.ts";
 
-export interface TasksOptions extends RpcRoutesOptions {
-  readonly websocketPaths: readonly string[];
-}
-
-/** Its `api` is to be mounted before the APIs that share `/` and `/api` with it. */
-export function createTasks(options: TasksOptions): Dialect {
-  const { websocketPaths } = options;
-  return {
-    name: "tasks",
-    api: createRpcRoutes(options),
-    sockets: websocketPaths.map((path) => socketRoute(path, options)),
-    openapi: tasksOpenApi(options.path),
-  };
-}
-
-/** Who connects is known with the first frame only (§5.1), so that nothing but the app is looked at here. */
-function socketRoute(path: string, { contexts, onEvent }: TasksOptions): SocketRoute {
-  return {
-    path,
-    transports: ["websocket"],
-    messageBytesMax: SOCKET_MESSAGE_BYTES_MAX,
-    accept({ mount, headers, address }) {
-      const context = contexts.get(mount.app ?? "");
-      if (context === undefined) {
-        const detail = "No app answers on this host";
-        onEvent("Connect refused", { address, status: 404, detail });
-        return new Response(`${detail}\n`, { status: 404 });
-      }
-      return {
-        open: (socket) => {
-          return new TasksSession(context, socket, { origin: headers.get("origin"), address });
-        },
-        messageBytesMax: SOCKET_MESSAGE_BYTES_MAX,
-        bufferedBytesMax: context.settings.bufferedBytesMax,
-      };
-    },
-  };
-}
+export const tasks = defineDialect<TasksConfig>()({
+  name: "tasks",
+  joinsChannels: false,
+  sections: {
+    tasks: tasksSection
+      .prefault({})
+      .describe("The task-token dialect: `get_envoy_token`, `invoke_envoy`."),
+  },
+  keyUses: [{ use: "tasks", plainSecret: true, problems: tasksKeyProblems }],
+  reservedSegments: ["envoy", "tasks", "rpc"],
+  scopes: () => [
+    ...["tasks", "tasks:get_envoy_token", "tasks:invoke_envoy"],
+    ...["tasks:close_envoy", "tasks:get_envoy_status"],
+  ],
+  problems: tasksProblems,
+  // A backend's secret, as its API key is.
+  developmentKeys: [{ use: "tasks", hmac_secret: DEVELOPMENT_API_KEY }],
+  setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
+});

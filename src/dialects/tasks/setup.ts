@@ -1,87 +1,61 @@
-/** From the configuration to what the task-token dialect is told: settings, keys, secrets and apps. */
+/** From the configuration to what the task-token dialect serves. */
 import { randomBytes } from "node:crypto";
-import type { ApiCallers } from "../../auth/api-callers.ts";
-import type { MasterKeys } from "../../auth/master-key.ts";
 import { createOriginCheck } from "../../auth/origins.ts";
-import type { Config } from "../../config/schema.ts";
-import type { OwnedHub } from "../../core/create-hub.ts";
-import type { Engine } from "../../core/engine.ts";
-import type { SessionServices } from "../dialect.ts";
+import type { TasksConfig } from "./config.ts";
+import type { Lent, Served } from "../dialect.ts";
 import { createAuthentication } from "./authentication.ts";
 import { createClientTokens, TOKEN_PURPOSE } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
+import { createRoutes } from "./routes.ts";
 import type { TasksSettings } from "./settings.ts";
-import type { TasksOptions } from "./index.ts";
 import { createTaskSockets } from "./sockets.ts";
-import type { SigningSecrets } from "./sign.ts";
 import { createTaskIds, idPurpose } from "./task-id.ts";
 import { createTaskStore } from "./task-store.ts";
 
 /** Development mode's app, which takes calls without a credential (DESIGN.md §5). */
 const DEVELOPMENT_APP = "dev";
 
-export interface TasksAppsOptions extends SessionServices {
-  readonly config: Config;
-  readonly masterKeys: MasterKeys;
-  readonly hubs: ReadonlyMap<string, OwnedHub>;
-  readonly engine: Engine;
-  readonly callers: ApiCallers;
-}
-
-export function createTasksApps(options: TasksAppsOptions): TasksOptions {
-  const { config, masterKeys, hubs, engine } = options;
-  const { runtime, schedule, metrics, callers, onError, onEvent } = options;
-  const tokens = createClientTokens({ keys: masterKeys.derive(TOKEN_PURPOSE), randomBytes });
-  const contexts = new Map<string, TasksContext>();
-  for (const app of config.apps) {
-    const hub = hubs.get(app.id);
-    if (hub === undefined) continue;
-    const settings = settingsOf(config, app.id);
-    const { records } = engine.app(app.id);
-    // Ids are for ever (§3.1), so they are made with the oldest key there is.
-    const [newest, ...older] = masterKeys.derive(idPurpose(app.id));
-    const { allowed_origins: origins } = app;
-    contexts.set(app.id, {
-      ...{ publicId: app.id, hub, settings, records, tokens, runtime, schedule, metrics },
-      ...{ onError, onEvent },
-      ids: createTaskIds(older.at(-1) ?? newest),
-      tasks: createTaskStore({ hub, records, settings, runtime, onError }),
-      sockets: createTaskSockets(settings),
-      // §5.1: no list means any origin.
-      allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
-    });
-  }
-  const openTo = config.development ? DEVELOPMENT_APP : undefined;
-  const { clock } = runtime;
-  return {
-    contexts,
+export function setUp(lent: Lent<TasksConfig>): Served {
+  const { config, callers, runtime, onError, onEvent } = lent;
+  const contexts = contextsOf(lent);
+  const { clock, random } = runtime;
+  return createRoutes({
+    ...{ contexts, random, randomBytes, onError, onEvent },
     authenticate: createAuthentication({
-      ...{ contexts, callers, openTo, clock },
-      secrets: secretsOf(config),
+      ...{ contexts, callers, clock },
+      openTo: config.development ? DEVELOPMENT_APP : undefined,
+      secrets: new Map(lent.apps.map(({ config: { id }, keys }) => [id, keys.secrets("tasks")])),
     }),
     path: config.tasks.rpc_path,
-    randomBytes,
-    random: runtime.random,
-    onError,
-    onEvent,
     websocketPaths: config.tasks.websocket_paths,
-  };
+  });
 }
 
-function secretsOf({ apps, signing_keys: keys }: Config): SigningSecrets {
+/** By app id, which is the app's `public-id`. */
+function contextsOf(lent: Lent<TasksConfig>): ReadonlyMap<string, TasksContext> {
+  const { config, runtime, schedule, metrics, onError, onEvent } = lent;
+  const masterKeys = lent.masterKeys();
+  const tokens = createClientTokens({ keys: masterKeys.derive(TOKEN_PURPOSE), randomBytes });
   return new Map(
-    apps.map(({ id }) => [
-      id,
-      keys
-        .filter(({ app, use }) => app === id && use === "tasks")
-        .map(({ hmac_secret: secret = "", until }) => {
-          return { secret, ...(until === undefined ? {} : { untilMs: until }) };
-        }),
-    ]),
+    lent.apps.map(({ config: { id, allowed_origins: origins }, hub, engine: { records } }) => {
+      const settings = settingsOf(config, id);
+      // Ids are for ever (§3.1), so they are made with the oldest key there is.
+      const [newest, ...older] = masterKeys.derive(idPurpose(id));
+      const context: TasksContext = {
+        ...{ publicId: id, hub, settings, records, tokens, runtime, schedule, metrics },
+        ...{ onError, onEvent },
+        ids: createTaskIds(older.at(-1) ?? newest),
+        tasks: createTaskStore({ hub, records, settings, runtime, onError }),
+        sockets: createTaskSockets(settings),
+        // §5.1: no list means any origin.
+        allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
+      };
+      return [id, context];
+    }),
   );
 }
 
-function settingsOf({ tasks }: Config, app: string): TasksSettings {
+function settingsOf({ tasks }: TasksConfig, app: string): TasksSettings {
   const own = tasks.apps.find(({ id }) => id === app);
   return {
     strict: own?.strict ?? tasks.strict,

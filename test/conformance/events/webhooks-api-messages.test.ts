@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { Webhook } from "standardwebhooks";
-import { SERVER_EVENT_TYPES } from "../../../src/config/events.ts";
+import { SERVER_EVENT_TYPES } from "../../../src/dialects/events/config.ts";
 import { bootEvents, codeOf, publish } from "../../support/events.ts";
 import type { Json } from "../../support/events.ts";
 import type { StreamingServer } from "../../support/streaming.ts";

@@ -1,6 +1,7 @@
 /** What the OpenAPI document says of the webhook API is what it really answers, at both places where it is mounted. */
+import { developmentFile } from "../../../src/dialects/configuration.ts";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { developmentFile } from "../../../src/config/development.ts";
+
 import { WEBHOOK_ROUTES } from "../../../src/dialects/events/webhook-api/routes.ts";
 import { access, bootEvents, codeOf, publish, type Json } from "../../support/events.ts";
 import type { StreamingServer } from "../../support/streaming.ts";

@@ -1,10 +1,11 @@
 /** What tokens say (centrifugo-protocol.md §1.3, §11), as their issuers write them: every digit, fractions, nulls, and whose they are. */
+import { developmentFile } from "../../../src/dialects/configuration.ts";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "bun:test";
 import { CompactSign } from "jose";
 import packageJson from "../../../package.json" with { type: "json" };
 import { TOKEN_BYTES_MAX } from "../../../src/auth/key-set.ts";
-import { developmentFile } from "../../../src/config/development.ts";
+
 import {
   apiResult,
   bootStreaming,

@@ -1,7 +1,16 @@
 /** The events dialect's settings: event-streaming.md §3 in its own names, §4.1 and §10.4 with their defaults. */
 import { z } from "zod";
-import { duration } from "./durations.ts";
-import { bodySizeLimit } from "./sizes.ts";
+import type { ParsedSigningKey } from "../../config/apps.ts";
+import { withoutNamespaceOf } from "../../config/channel-options.ts";
+import { duration } from "../../config/durations.ts";
+import { channelOptionsOf } from "../../config/namespaces.ts";
+import type { Parsed } from "../../config/part.ts";
+import type { Path, Problem } from "../../config/problem.ts";
+import { duplicates } from "../../config/rules.ts";
+import type { BaseConfig } from "../../config/schema.ts";
+import type { ChannelOptions } from "../../core/namespaces.ts";
+import type { WebhooksConfig } from "../../webhooks/config.ts";
+import { bodySizeLimit } from "../../config/sizes.ts";
 
 /** Of one token: a connection may not hold more channels than these (event-streaming.md §3). */
 export const AUTOMATIC_CHANNELS_MAX = 128;
@@ -93,7 +102,7 @@ const eventType = z.strictObject({
     ),
 });
 
-export const events = z.strictObject({
+export const eventsSection = z.strictObject({
   enabled: flag(false, "Serve it. In development mode every dialect is."),
   issuer: text()
     .optional()
@@ -166,3 +175,131 @@ export function automaticChannels(namespaces: readonly Configured[]): number {
       0,
     );
 }
+
+/** The configuration as far as this dialect and its webhooks look at it. */
+export type EventsConfig = BaseConfig &
+  WebhooksConfig & {
+    readonly events: z.output<typeof eventsSection>;
+    /** Its sockets are streaming's. */
+    readonly streaming: { readonly websocket_path: string; readonly channel_limit: number };
+  };
+
+export function* eventsProblems(config: Parsed<EventsConfig>): Iterable<Problem> {
+  const { events, channel, signing_keys } = config;
+  if (!events.enabled && !config.development) return;
+  const path = ["events", "namespaces"];
+  yield* duplicates(events.namespaces, "name", path);
+  yield* duplicates(events.event_types, "name", ["events", "event_types"]);
+  const closed = eventsNamespaces(events.namespaces).filter(
+    ({ visibility }) => visibility === "private",
+  );
+  for (const [index, { name }] of channel.namespaces.entries()) {
+    if (!closed.some((entry) => entry.name === name)) continue;
+    const message = `"${name}" is a private namespace of "events"`;
+    yield { path: ["channel", "namespaces", index, "name"], message };
+  }
+  for (const [index, entry] of events.namespaces.entries()) {
+    if (entry.history_size > 0 !== entry.history_ttl_s > 0) {
+      const message = 'goes with "history_ttl_s": both are 0, or neither';
+      yield { path: [...path, index, "history_size"], message };
+    }
+  }
+  const automatic = automaticChannels(events.namespaces);
+  // In development mode, where nobody asked for the catalogue, a lower limit is for trying the limit out.
+  const most = config.development ? AUTOMATIC_CHANNELS_MAX : config.streaming.channel_limit;
+  if (automatic > Math.min(AUTOMATIC_CHANNELS_MAX, most)) {
+    const message = `one token could open ${automatic} channels by itself, more than a connection may hold`;
+    yield { path, message };
+  }
+  const { operator_url: url, operator_secret: secret } = config.webhooks;
+  if ((url === undefined) !== (secret === undefined)) {
+    const name = url === undefined ? "operator_url" : "operator_secret";
+    yield { path: ["webhooks", name], message: "goes with the other of the two" };
+  }
+  if (!events.enabled) return;
+  if (events.issuer === undefined) {
+    yield { path: ["events", "issuer"], message: 'is required with "enabled"' };
+  }
+  if (!signing_keys.some(({ use }) => use === "events-client")) {
+    yield { path: ["events"], message: 'needs a signing key with use = "events-client"' };
+  }
+}
+
+/** One that signs says nothing that the dialect's own settings say. */
+export function* eventsKeyProblems(key: ParsedSigningKey, path: Path): Iterable<Problem> {
+  const tokens = ["issuer", "audience"] as const;
+  if (key.use === "events-client") {
+    if (key.hmac_secret === undefined && key.private_key === undefined) {
+      yield { path, message: 'needs an "hmac_secret" or a "private_key": it signs' };
+    }
+    for (const name of tokens.filter((claim) => key[claim] !== undefined)) {
+      yield { path: [...path, name], message: `"events.${name}" says it` };
+    }
+  }
+  if (key.use !== "events-access") return;
+  for (const name of tokens.filter((claim) => key[claim] === undefined)) {
+    yield { path: [...path, name], message: 'is required with "events-access"' };
+  }
+}
+
+/** API keys' scopes: those that calls ask for, and those of the catalogue. */
+export function eventsScopes({ events }: EventsConfig): readonly string[] {
+  return [
+    ...["events:publish", "events:provision", "events:revoke", "events:impersonate"],
+    ...eventsNamespaces(events.namespaces).flatMap(({ scopes }) => scopes),
+  ];
+}
+
+export function eventsChannelOptions({
+  events,
+  channel,
+}: EventsConfig): ReadonlyMap<string, ChannelOptions> {
+  return new Map(
+    eventsNamespaces(events.namespaces).map((entry) => [
+      entry.name,
+      eventsOptionsOf(entry, channel.history_meta_ttl),
+    ]),
+  );
+}
+
+/** event-streaming.md §8, §10.2: private ones open to a token alone, nobody publishes, presence is off. */
+function eventsOptionsOf(entry: EventsNamespace, metaTtlMs: number): ChannelOptions {
+  const { name, visibility, history_size: size, history_ttl_s: ttlS, recover } = entry;
+  const open = visibility === "public";
+  const closed = withoutNamespaceOf(["streaming"]).parse({
+    dialects: ["streaming"],
+    ...{ allow_subscribe_for_client: open, allow_subscribe_for_anonymous: open },
+    ...(size > 0 ? { history_size: size, history_ttl: ttlS } : {}),
+    force_recovery: recover && size > 0,
+  });
+  const options = channelOptionsOf(closed, {
+    namespace: name,
+    enabled: ["streaming"],
+    metaTtlMs: Math.max(metaTtlMs, ttlS * 1000),
+  });
+  return { ...options, owner: "events" };
+}
+
+/** Of the tokens that are issued in development mode, and of the access tokens that they are issued for. */
+const DEVELOPMENT_TOKENS = { issuer: "http://127.0.0.1:9000", audience: "events" };
+
+/** Provisioned at the first start in development mode, and whom `carillon token access` makes a token for. */
+export const DEVELOPMENT_ORGANISATION = "org_26ZZVNs2QURl4yY6owPARekUbMa";
+export const DEVELOPMENT_USER = "usr_26ZZVRrmnPTXTcZIuzXLZdnigLW";
+
+export const EVENTS_DEVELOPMENT = {
+  events: {
+    ...DEVELOPMENT_TOKENS,
+    namespaces: [
+      { name: "shipments" },
+      { name: "orders" },
+      { name: "public", visibility: "public" as const },
+    ],
+  },
+  webhooks: {
+    ...{ allow_http: true, allow_hosts: ["localhost"] },
+    allow_networks: ["127.0.0.0/8", "::1"],
+  },
+};
+
+export const EVENTS_DEVELOPMENT_KEYS = [{ use: "events-access", ...DEVELOPMENT_TOKENS }];

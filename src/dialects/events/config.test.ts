@@ -1,12 +1,13 @@
 /** What the events dialect and its webhooks ask of the configuration. */
+import { loadConfig, toFile, MODEL } from "../configuration.ts";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "bun:test";
-import { automaticChannels, eventsNamespaces } from "./events.ts";
-import { loadConfig } from "./load.ts";
-import { createNamespaces } from "./namespaces.ts";
-import { ConfigError } from "./problem.ts";
-import { toFile } from "./schema.ts";
-import { configOf, linesOf } from "./test-support.ts";
+import { automaticChannels, eventsNamespaces } from "./config.ts";
+
+import { createNamespaces } from "../../config/namespaces.ts";
+import { ConfigError } from "../../config/problem.ts";
+
+import { configOf, linesOf } from "../../config/test-support.ts";
 
 const key = { use: "events-client", hmac_secret: "s" };
 const issuer = "https://api.example.com";
@@ -149,7 +150,7 @@ describe("the catalogue", () => {
       { name: "bb", visibility: "public", recover: false },
       { name: "cc", history_size: 0, history_ttl_s: 0 },
     ];
-    const { named } = createNamespaces(configOf(enabled({ namespaces })));
+    const { named } = createNamespaces(MODEL.parts, configOf(enabled({ namespaces })));
     const closed = {
       ...{ allowPublishForClient: false, allowPublishForSubscriber: false, presence: false },
       ...{ joinLeave: false, allowUserLimitedChannels: false, namespace: expect.any(String) },
@@ -166,7 +167,7 @@ describe("the catalogue", () => {
     expect(named.get("cc")).toMatchObject({ ...closed, forceRecovery: false });
     expect(named.get("cc")).not.toHaveProperty("history");
     expect(named.get("webhooks")).toMatchObject({ ...closed, allowSubscribeForClient: false });
-    expect(createNamespaces(configOf({ events: { namespaces } })).named.size).toBe(0);
+    expect(createNamespaces(MODEL.parts, configOf({ events: { namespaces } })).named.size).toBe(0);
   });
 });
 

@@ -1,7 +1,12 @@
 /** The gusher dialect's settings: gusher.md §10 where it names them, and a switch for each strict behaviour of §15.3. */
 import { z } from "zod";
-import { duration, TIMER_MS_MAX } from "./durations.ts";
-import { BODY_BYTES_MAX, bodySizeLimit } from "./sizes.ts";
+import type { ParsedSigningKey } from "../../config/apps.ts";
+import { isLoopback } from "../../config/development-guard.ts";
+import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
+import type { Parsed } from "../../config/part.ts";
+import type { Path, Problem } from "../../config/problem.ts";
+import type { BaseConfig } from "../../config/schema.ts";
+import { BODY_BYTES_MAX, bodySizeLimit } from "../../config/sizes.ts";
 
 const count = (fallback: number, description: string) =>
   z.int().min(0).default(fallback).describe(description);
@@ -11,7 +16,7 @@ const positive = (fallback: number, description: string) =>
 const timer = (fallback: string, description: string) =>
   duration({ minMs: 1, maxMs: TIMER_MS_MAX }).prefault(fallback).describe(description);
 
-export const gusher = z.strictObject({
+export const gusherSection = z.strictObject({
   enabled: flag("Serve it. In development mode every dialect is."),
   prefix: z
     .string()
@@ -84,3 +89,41 @@ export const gusher = z.strictObject({
   strict_binary: flag("Ignore binary messages instead of reading them as UTF-16."),
   strict_close: flag("Drop the TCP connection where otherwise a close frame says why."),
 });
+
+/** The configuration as far as this dialect looks at it. */
+export type GusherConfig = BaseConfig & {
+  readonly gusher: z.output<typeof gusherSection>;
+  /** Its master's routes lie below streaming's as well. */
+  readonly streaming: { readonly api_path: string };
+};
+
+export function* gusherProblems({ engine, gusher }: Parsed<GusherConfig>): Iterable<Problem> {
+  if (gusher.remote_jobs === "redis_list" && engine !== "redis") {
+    yield { path: ["gusher", "remote_jobs"], message: '"redis_list" needs engine = "redis"' };
+  }
+  if (gusher.pong_timeout <= gusher.ping_interval) {
+    yield {
+      path: ["gusher", "pong_timeout"],
+      message: `must be more than "ping_interval" (${formatDuration(gusher.ping_interval)})`,
+    };
+  }
+}
+
+export function* gusherWarnings(config: GusherConfig): Iterable<Problem> {
+  const { gusher, api, development } = config;
+  if ((gusher.enabled || development) && gusher.http_auth === "none" && !isLoopback(api.host)) {
+    const message = `lets everybody push who reaches "${api.host}"`;
+    yield { path: ["gusher", "http_auth"], message };
+  }
+}
+
+/** gusher.md §4: RSA; HMAC only where the app's owner configured a secret. */
+const ALGORITHMS = /^[RH]S/;
+
+export function* gusherKeyProblems(key: ParsedSigningKey, path: Path): Iterable<Problem> {
+  for (const algorithm of key.algorithms ?? []) {
+    if (ALGORITHMS.test(algorithm)) continue;
+    const message = `"${algorithm}" is none of gusher's: RS256, RS384, RS512, or HMAC`;
+    yield { path: [...path, "algorithms"], message };
+  }
+}

@@ -1,7 +1,10 @@
 /** The webhooks' settings: webhooks.md §5, §7, §9 with their defaults. They are served with the events dialect. */
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { z } from "zod";
-import { duration } from "./durations.ts";
+import { isLoopback } from "../config/development-guard.ts";
+import { duration } from "../config/durations.ts";
+import type { Problem } from "../config/problem.ts";
+import type { BaseConfig } from "../config/schema.ts";
 
 const RETRY_DELAYS_MAX = 15;
 const DELAY_SECONDS_MAX = 172_800;
@@ -10,7 +13,7 @@ const DAY_MS = 86_400_000;
 const hosts = (description: string) =>
   z.array(z.string().min(1).toLowerCase()).default([]).describe(description);
 
-export const webhooks = z.strictObject({
+export const webhooksSection = z.strictObject({
   allow_http: z.boolean().default(false).describe("Endpoints may be `http` addresses."),
   allow_networks: z
     .array(z.string().refine(isNetwork, "must be an IP address or a range such as 10.0.0.0/8"))
@@ -64,4 +67,30 @@ function isNetwork(value: string): boolean {
   return (
     bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
   );
+}
+
+export interface WebhooksConfig {
+  readonly webhooks: z.output<typeof webhooksSection>;
+}
+
+export function* webhookWarnings({ webhooks }: BaseConfig & WebhooksConfig): Iterable<Problem> {
+  const inside = "lets organisations call what listens on this machine";
+  for (const [index, range] of webhooks.allow_networks.entries()) {
+    if (!reachesLoopback(range)) continue;
+    yield { path: ["webhooks", "allow_networks", index], message: `"${range}" ${inside}` };
+  }
+  for (const [index, host] of webhooks.allow_hosts.entries()) {
+    if (!/^(?:.+\.)?localhost$/.test(host)) continue;
+    yield { path: ["webhooks", "allow_hosts", index], message: `"${host}" ${inside}` };
+  }
+}
+
+function reachesLoopback(range: string): boolean {
+  const [address = "", bits] = range.split("/");
+  if (isLoopback(address)) return true;
+  if (bits === undefined) return false;
+  const family = isIP(address) === 4 ? "ipv4" : "ipv6";
+  const network = new BlockList();
+  network.addSubnet(address, Number(bits), family);
+  return network.check(family === "ipv4" ? "127.0.0.1" : "::1", family);
 }

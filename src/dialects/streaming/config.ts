@@ -1,7 +1,10 @@
 /** The streaming dialect's settings: Centrifugo's `client.*` in its own names and with its defaults (centrifugo-protocol.md §3, §16). */
 import { z } from "zod";
-import { duration, TIMER_MS_MAX } from "./durations.ts";
-import { bodySizeLimit } from "./sizes.ts";
+import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
+import type { Parsed } from "../../config/part.ts";
+import type { Problem } from "../../config/problem.ts";
+import type { BaseConfig } from "../../config/schema.ts";
+import { bodySizeLimit } from "../../config/sizes.ts";
 
 const flag = (description: string) => z.boolean().default(false).describe(description);
 const count = (fallback: number, description: string) =>
@@ -17,7 +20,7 @@ const mount = (fallback: string, description: string) =>
     .default(fallback)
     .describe(description);
 
-export const streaming = z.strictObject({
+export const streamingSection = z.strictObject({
   websocket_path: mount("/connection/websocket", "Where websockets connect, on `clients`."),
   api_path: mount("/api", "Where the HTTP API's methods lie, on `api`."),
   allow_anonymous_connect_without_token: flag(
@@ -94,3 +97,39 @@ export const streaming = z.strictObject({
     .prefault({})
     .describe("An RPC method for measuring round trips."),
 });
+
+/** The configuration as far as this dialect looks at it. */
+export type StreamingConfig = BaseConfig & {
+  readonly streaming: z.output<typeof streamingSection>;
+};
+
+export function* streamingProblems({
+  streaming,
+  channel,
+}: Parsed<StreamingConfig>): Iterable<Problem> {
+  if (streaming.ping_interval > 0 && streaming.pong_timeout >= streaming.ping_interval) {
+    yield {
+      path: ["streaming", "pong_timeout"],
+      message: `must be less than "ping_interval" (${formatDuration(streaming.ping_interval)})`,
+    };
+  }
+  const personal = streaming.subscribe_to_user_personal_channel;
+  const { personal_channel_namespace: name } = personal;
+  if (personal.enabled && name !== "" && !channel.namespaces.some((known) => known.name === name)) {
+    yield {
+      path: ["streaming", "subscribe_to_user_personal_channel", "personal_channel_namespace"],
+      message: `there is no namespace "${name}"`,
+    };
+  }
+}
+
+export function* streamingWarnings({ streaming }: StreamingConfig): Iterable<Problem> {
+  if (streaming.allow_anonymous_connect_without_token) {
+    const message = "lets everybody connect, without a token";
+    yield { path: ["streaming", "allow_anonymous_connect_without_token"], message };
+  }
+  if (streaming.insecure) {
+    const message = "gives every permission to everybody: for trying things out alone";
+    yield { path: ["streaming", "insecure"], message };
+  }
+}

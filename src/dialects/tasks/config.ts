@@ -1,6 +1,11 @@
 /** The task-token dialect's settings: the defaults of task-tokens.md, and a switch for each choice that it leaves to an app. */
 import { z } from "zod";
-import { duration } from "./durations.ts";
+import type { ParsedSigningKey } from "../../config/apps.ts";
+import { duration } from "../../config/durations.ts";
+import type { Parsed } from "../../config/part.ts";
+import type { Path, Problem } from "../../config/problem.ts";
+import { duplicates } from "../../config/rules.ts";
+import type { BaseConfig } from "../../config/schema.ts";
 
 const HOUR_MS = 3_600_000;
 /** Clients that know nothing else close a link which is silent for 5 seconds (§5.5). */
@@ -29,7 +34,7 @@ const tasksApp = z.strictObject({
     .describe("In place of `tasks.persist_timeout_displaces`."),
 });
 
-export const tasks = z.strictObject({
+export const tasksSection = z.strictObject({
   enabled: flag(false, "Serve it. In development mode every dialect is."),
   rpc_path: z
     .string()
@@ -104,3 +109,41 @@ export const tasks = z.strictObject({
   ),
   apps: z.array(tasksApp).default([]).describe("What differs for single apps."),
 });
+
+/** The configuration as far as this dialect looks at it. */
+export type TasksConfig = BaseConfig & {
+  readonly tasks: z.output<typeof tasksSection>;
+  /** It takes calls and connects at places where streaming could be. */
+  readonly streaming: { readonly api_path: string; readonly websocket_path: string };
+};
+
+export function* tasksProblems({ tasks, streaming, apps }: Parsed<TasksConfig>): Iterable<Problem> {
+  const path: Path = ["tasks", "apps"];
+  if (tasks.rpc_path === streaming.api_path) {
+    yield { path: ["tasks", "rpc_path"], message: 'must differ from "streaming.api_path"' };
+  }
+  const socket = tasks.websocket_paths.indexOf(streaming.websocket_path);
+  if (socket >= 0) {
+    const message = 'must differ from "streaming.websocket_path"';
+    yield { path: ["tasks", "websocket_paths", socket], message };
+  }
+  yield* duplicates(tasks.apps, "id", path);
+  for (const [index, { id }] of tasks.apps.entries()) {
+    if (apps.some((app) => app.id === id)) continue;
+    yield { path: [...path, index, "id"], message: `there is no app "${id}"` };
+  }
+}
+
+/** task-tokens.md §4.2: a secret and one algorithm, and nothing that tells one key from another. */
+export function* tasksKeyProblems(key: ParsedSigningKey, path: Path): Iterable<Problem> {
+  if (key.hmac_secret === undefined) {
+    yield {
+      path,
+      message: 'needs an "hmac_secret": tasks\' calls are signed with a shared secret',
+    };
+  }
+  for (const name of ["algorithms", "kid", "issuer", "audience"] as const) {
+    if (key[name] === undefined) continue;
+    yield { path: [...path, name], message: "means nothing to the signatures of tasks' calls" };
+  }
+}

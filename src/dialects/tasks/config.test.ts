@@ -1,6 +1,7 @@
+import { toFile } from "../configuration.ts";
 import { describe, expect, test } from "bun:test";
-import { toFile } from "./schema.ts";
-import { configOf, linesOf } from "./test-support.ts";
+
+import { configOf, linesOf } from "../../config/test-support.ts";
 
 describe("secrets", () => {
   const signing = (key: object) => linesOf({ signing_keys: [{ use: "tasks", ...key }] });

@@ -1,0 +1,54 @@
+/** Where the events dialect is served: REST on both listeners (event-streaming.md §2). */
+import { Hono } from "hono";
+import { servedAt, type Mount, type ReadBody } from "../../transports/request.ts";
+import type { ApiEnv, ClientsEnv, Served } from "../dialect.ts";
+import { EventsError } from "./errors.ts";
+import { createWebhookRoutes, type EventsEnv } from "./webhook-api/mount.ts";
+import {
+  answerEvents,
+  answerKeys,
+  BROWSER_ENDPOINTS,
+  ENDPOINTS,
+  type EventsHttpOptions,
+} from "./http.ts";
+import { eventsOpenApi } from "./openapi.ts";
+
+export interface EventsOptions extends EventsHttpOptions {
+  /** The webhooks' management API; see `createWebhookRoutes`. */
+  readonly webhooks: Hono<EventsEnv>;
+}
+
+const KEYS_PATH = "/.well-known/jwks.json";
+
+export function createRoutes(options: EventsOptions): Served {
+  const webhooks = createWebhookRoutes(options, options.webhooks);
+  const at = (mount: Mount) => ({ ...options, contexts: servedAt(options.contexts, mount) });
+  const api = new Hono<ApiEnv>();
+  api.all("/events/*", ({ req: { raw }, env }) =>
+    answerEvents(at(env.mount), ENDPOINTS, raw, env.readBody),
+  );
+  // Apps of their own, so that errors and unknown paths are answered in this dialect's form.
+  for (const path of ["/webhooks/*", "/organisations/*"]) {
+    api.all(path, ({ req: { raw }, env }) => webhooks.fetch(raw, env));
+  }
+  api.all(KEYS_PATH, ({ req: { raw }, env }) => answerKeys(at(env.mount), raw));
+
+  const clients = new Hono<ClientsEnv>();
+  clients.all("/events/*", ({ req: { raw }, env }) =>
+    answerEvents(at(env.mount), BROWSER_ENDPOINTS, raw, clientsBody(raw, env.readBody)),
+  );
+  clients.all(KEYS_PATH, ({ req: { raw }, env }) => answerKeys(at(env.mount), raw));
+  return { clients, api, sockets: [], openapi: eventsOpenApi() };
+}
+
+/** This listener drops the body of a GET, so that one is refused rather than overlooked (DESIGN.md §5). */
+function clientsBody({ method, headers }: Request, readBody: ReadBody): ReadBody {
+  const announced = Number(headers.get("content-length") ?? 0) > 0;
+  if (method !== "GET" || !(announced || headers.has("transfer-encoding"))) return readBody;
+  return () => {
+    throw new EventsError(
+      "invalid_request",
+      "A GET has no body here: use the query (?channel=, with %23 for #), or POST the body.",
+    );
+  };
+}

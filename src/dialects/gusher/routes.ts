@@ -1,0 +1,138 @@
+/** Where the gusher dialect is served: the slave's routes and sockets, and the master's (gusher.md §2, §3). */
+import { Hono } from "hono";
+import { HubError } from "../../core/errors.ts";
+import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
+import { servedAt } from "../../transports/request.ts";
+import { limitHit, type ClientsEnv, type OnEvent, type Served } from "../dialect.ts";
+import type { GusherClaims, GusherContext } from "./context.ts";
+import { createMasterRoutes, type MasterOptions } from "./master/http.ts";
+import { gusherOpenApi } from "./openapi.ts";
+import { plainError } from "./plain.ts";
+import { GusherSession } from "./session.ts";
+import { createSlaveRoutes } from "./slave-http.ts";
+import { findLoginToken } from "./tokens.ts";
+
+export interface GusherOptions {
+  /** By app id, which is the `app_key` of §1. */
+  readonly contexts: ReadonlyMap<string, GusherContext>;
+  /** `{S}` and `{M}` of §2, without a trailing slash. */
+  readonly prefix: string;
+  /** Where the master's routes lie as well: the streaming API's. */
+  readonly sharedPrefix: string;
+  /** First segments of the server's own paths, which are no apps. */
+  readonly reserved: ReadonlySet<string>;
+  readonly bodyBytesMax: MasterOptions["bodyBytesMax"];
+  readonly batchBytesMax: MasterOptions["batchBytesMax"];
+  readonly runtime: MasterOptions["runtime"];
+  readonly authorize: MasterOptions["authorize"];
+  readonly onEvent: OnEvent;
+}
+
+/** §3.2, and its undocumented alias of §3.3. */
+const SOCKET_PATHS = ["/ws/:app_key", "/wtf/:app_key"];
+
+/** Its `api` is to be mounted before the API that shares its prefix. */
+export function createRoutes(options: GusherOptions): Served {
+  const { contexts, prefix, onEvent } = options;
+  const clients = new Hono<ClientsEnv>();
+  const stop = new AbortController();
+  clients.route(prefix, createSlaveRoutes({ contexts, socketPaths: SOCKET_PATHS, onEvent }));
+  return {
+    clients,
+    socketPath: (app) => `${prefix}/ws/${app}`,
+    api: createMasterRoutes({ ...options, stopping: stop.signal }),
+    stopping: () => stop.abort(),
+    openapi: gusherOpenApi(prefix),
+    sockets: SOCKET_PATHS.map((path) => socketRoute(prefix + path, options)),
+  };
+}
+
+function socketRoute(path: string, { contexts, onEvent }: GusherOptions): SocketRoute {
+  return {
+    path,
+    transports: ["websocket"],
+    messageBytesMax: Math.max(
+      ...[...contexts.values()].map(({ settings }) => settings.messageBytesMax),
+    ),
+    async accept(request) {
+      const { address, params } = request;
+      const admitted = await admit(request, servedAt(contexts, request.mount));
+      if ("status" in admitted) {
+        const { status, text } = admitted;
+        const context = contexts.get(params["app_key"] ?? "");
+        context?.metrics.count("connections_refused", { dialect: "gusher" });
+        onEvent("Connect refused", { address, status, detail: text });
+        return plainError(status, `${text}\n`);
+      }
+      const { context, claims } = admitted;
+      const { messageBytesMax, bufferedBytesMax } = context.settings;
+      return {
+        open: (socket) => openSession(context, claims, { socket, address }),
+        messageBytesMax,
+        bufferedBytesMax,
+      };
+    },
+    badHandshake: () => plainError(400, "Bad Request\n", { "Sec-Websocket-Version": "13" }),
+  };
+}
+
+function openSession(
+  context: GusherContext,
+  claims: GusherClaims,
+  { socket, address }: { readonly socket: Socket; readonly address: string },
+): GusherSession {
+  const { hub, settings, metrics, onEvent } = context;
+  const session = new GusherSession(context, socket, claims);
+  const { connectionId: connection, userId } = session;
+  onEvent("Connection opened", { connection, address });
+  const limit = settings.userConnectionLimit;
+  // Not before the upgrade: several that are under way at the same time would not see each other.
+  if (limit > 0 && userId !== "" && hub.connectionsOf(userId) > limit) {
+    limitHit(metrics, "user_connection_limit");
+    session.disconnect({ disconnect: "connection_limit" });
+  }
+  return session;
+}
+
+interface Refused {
+  readonly status: 401 | 503;
+  readonly text: string;
+}
+
+/** The checks of §3.2 in their order. Origins are not looked at: what opens a socket is in its URL, never in a cookie. */
+async function admit(
+  { url, params }: SocketRequest,
+  contexts: ReadonlyMap<string, GusherContext>,
+): Promise<Refused | { readonly context: GusherContext; readonly claims: GusherClaims }> {
+  const { app_key: appKey = "" } = params;
+  const token = url.searchParams.get("token") ?? "";
+  if (token === "") return { status: 401, text: "app_key is nil" };
+  const context = contexts.get(appKey);
+  try {
+    const claims = context && (await findLoginToken(context.records, token));
+    if (context === undefined || claims?.appKey !== appKey) {
+      // Tokens are kept by app, so one for another app is found there.
+      const known = claims !== undefined || (await isKnown(token, contexts));
+      return { status: 401, text: known ? "appkey error" : "token error" };
+    }
+    const { hub, settings, metrics } = context;
+    const limit = settings.connectionLimit;
+    if (limit === 0 || hub.stats().connections < limit) return { context, claims };
+    limitHit(metrics, "connection_limit");
+    return { status: 503, text: "connection limit" };
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    context?.onError(error, { connection: "", doing: "reading a login token" });
+    return { status: 503, text: "unavailable" };
+  }
+}
+
+async function isKnown(
+  token: string,
+  contexts: ReadonlyMap<string, GusherContext>,
+): Promise<boolean> {
+  for (const { records } of contexts.values()) {
+    if ((await findLoginToken(records, token)) !== undefined) return true;
+  }
+  return false;
+}

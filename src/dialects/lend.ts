@@ -1,0 +1,93 @@
+/** What the server lends to each dialect, and the setting up of all that are enabled. */
+import { createApiCallers } from "../auth/api-callers.ts";
+import { createApiKeys } from "../auth/api-keys.ts";
+import { createAppKeys } from "../auth/app-keys.ts";
+import { loadMasterKeys } from "../auth/load-master-keys.ts";
+import type { MasterKeys } from "../auth/master-key.ts";
+import { DEVELOPMENT_API_KEY_HASH, isLoopback } from "../config/development-guard.ts";
+import { createNamespaces } from "../config/namespaces.ts";
+import { reservedSegments } from "../config/apps.ts";
+import { isServed } from "../config/part.ts";
+import type { BaseConfig } from "../config/schema.ts";
+import { createHub } from "../core/create-hub.ts";
+import type { Engine } from "../core/engine.ts";
+import type { Runtime } from "../core/runtime.ts";
+import type { Schedule } from "../core/schedule.ts";
+import type { ServerMetrics } from "../operations/metrics.ts";
+import type { Told } from "../operations/told.ts";
+import type { Dialect, Lent, LentApp, Served } from "./dialect.ts";
+
+export interface LendOptions {
+  readonly config: BaseConfig;
+  /** All that the build speaks. */
+  readonly dialects: readonly Dialect[];
+  readonly version: string;
+  readonly told: Told;
+  readonly engine: Engine;
+  readonly runtime: Runtime;
+  readonly schedule: Schedule;
+  readonly metrics: ServerMetrics;
+  /** An exception that nobody awaits. */
+  readonly onBug: (error: unknown) => void;
+  readonly clientsUrl: () => string;
+}
+
+/** All but what names the dialect in the log. */
+export type LentToAll = Omit<Lent, "onError" | "onEvent">;
+
+export function lend(options: LendOptions): LentToAll {
+  const { config, version, runtime, schedule, metrics, clientsUrl } = options;
+  const apiKeys = createApiKeys(config.api_keys);
+  let masterKeys: MasterKeys | undefined;
+  return {
+    ...{ config, version, runtime, schedule, metrics, clientsUrl },
+    apps: lentApps(options),
+    masterKeys: () => (masterKeys ??= loadMasterKeys(config)),
+    callers: createApiCallers({
+      ...{ keys: apiKeys, apps: config.apps, publicHash: DEVELOPMENT_API_KEY_HASH },
+      onForeignPage: options.told.originRefused,
+    }),
+    reservedSegments: reservedSegments(options.dialects),
+    findApiKey: (key) => apiKeys.find(key),
+    onLoopback: isLoopback(config.api.host),
+  };
+}
+
+function lentApps(options: LendOptions): readonly LentApp[] {
+  const { config, dialects, engine, runtime, metrics, onBug } = options;
+  const namespaces = createNamespaces(dialects, config);
+  const uses = dialects.flatMap(({ keyUses }) => keyUses);
+  return config.apps.map((app) => {
+    const { id } = app;
+    const own = engine.app(id);
+    const hub = createHub({ app: id, namespaces, engine: own, runtime, onBug });
+    metrics.watch(hub);
+    const keys = createAppKeys({ config, app: id, runtime, uses });
+    return { config: app, hub, engine: own, keys, authorities: [] };
+  });
+}
+
+export interface ServedDialect extends Served {
+  readonly name: string;
+}
+
+/** One after the other: a later one may build on what an earlier one registered. */
+export async function setUpEach(
+  dialects: readonly Dialect[],
+  lent: LentToAll,
+  told: Told,
+): Promise<readonly ServedDialect[]> {
+  const all: ServedDialect[] = [];
+  for (const dialect of dialects) {
+    if (!isServed(dialect, lent.config)) continue;
+    const { name } = dialect;
+    const served = await dialect.setUp({
+      ...lent,
+      onError: (error, about) =>
+        told.failed(error, { dialect: name, ...about }, "A command failed"),
+      onEvent: told.onEvent(name),
+    });
+    if (served !== undefined) all.push({ ...served, name });
+  }
+  return all;
+}
