@@ -125,6 +125,7 @@ export interface LentApp {
 export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServices {
   readonly config: Own;
   readonly version: string;
+  readonly engineName: string;
   readonly apps: readonly LentApp[];
   readonly metrics: ServerMetrics;
   /** Made when they are first asked for. */

@@ -36,11 +36,12 @@ export interface LendOptions {
 export type LentToAll = Omit<Lent, "onError" | "onEvent">;
 
 export function lend(options: LendOptions): LentToAll {
-  const { config, version, runtime, schedule, metrics, clientsUrl } = options;
+  const { config, version, engine, runtime, schedule, metrics, clientsUrl } = options;
   const apiKeys = createApiKeys(config.api_keys);
   let masterKeys: MasterKeys | undefined;
   return {
     ...{ config, version, runtime, schedule, metrics, clientsUrl },
+    engineName: engine.name,
     apps: lentApps(options),
     masterKeys: () => (masterKeys ??= loadMasterKeys(config)),
     callers: createApiCallers({

@@ -36,7 +36,7 @@ function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext
     lent.apps.map(({ config: { id }, hub, engine, keys }) => {
       const { records, queue, lists } = engine;
       if (onLists && lists === undefined) {
-        throw new Error(`The engine "${config.engine}" has no lists for \`gusher.remote_jobs\``);
+        throw new Error(`The engine "${lent.engineName}" has no lists for \`gusher.remote_jobs\``);
       }
       // Times are the dialect's own to judge: its `exp` is the last second inside (§4).
       const set = keys.set("gusher", { checkTimes: false });
