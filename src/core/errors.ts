@@ -1,21 +1,13 @@
 /** What can go wrong, in the core's own stable words. Each dialect translates them by one total table. */
 
 export type HubErrorCode =
-  | "internal"
-  | "unauthorized"
-  | "unknown_channel"
-  | "permission_denied"
-  | "method_not_found"
   | "already_subscribed"
   | "limit_exceeded"
   | "bad_request"
   | "not_available"
   | "token_expired"
   | "token_invalid"
-  | "expired"
-  | "too_many_requests"
   | "unrecoverable_position"
-  | "conflict"
   /** The engine cannot do it now; the same call may succeed later. */
   | "unavailable";
 
@@ -30,32 +22,26 @@ export class HubError extends Error {
   }
 }
 
-/** Why the server ends a connection, and whether its client should come back. */
-export const DISCONNECT_RECONNECTS = {
-  connection_closed: true,
-  shutdown: true,
-  internal_error: true,
-  connection_expired: true,
-  subscription_expired: true,
-  slow: true,
-  write_error: true,
-  insufficient_state: true,
-  force_reconnect: true,
-  no_pong: true,
-  too_many_requests: true,
-  invalid_token: false,
-  bad_request: false,
-  stale: false,
-  force_disconnect: false,
-  connection_limit: false,
-  channel_limit: false,
-  inappropriate_protocol: false,
-  permission_denied: false,
-  not_available: false,
-  too_many_errors: false,
-} as const satisfies Record<string, boolean>;
-
-export type DisconnectCode = keyof typeof DISCONNECT_RECONNECTS;
+/** Why the server ends a connection. What one dialect alone has reasons for is that dialect's own. */
+export type DisconnectCode =
+  | "shutdown"
+  /** A bug, or an engine that is away. */
+  | "internal_error"
+  /** It takes what it is sent too slowly. */
+  | "slow"
+  | "no_pong"
+  | "too_many_requests"
+  /** A frame that the dialect does not know. */
+  | "bad_request"
+  /** Publications that cannot be had any more passed it by. */
+  | "missed"
+  /** Its wire format cannot carry a payload. */
+  | "uncarriable"
+  | "connection_limit"
+  /** The application wants it gone, and not back. */
+  | "ended"
+  /** The application wants it to come back anew. */
+  | "sent_back";
 
 /** Closing a connection is not an error. Dialects map the code to their close codes. */
 export interface Disconnect {
@@ -64,17 +50,12 @@ export interface Disconnect {
   readonly wire?: { readonly code: number; readonly reason: string };
 }
 
-/** Thrown where a command is to end its connection rather than be answered. */
+/** Thrown where the connection is to end rather than be answered. */
 export class DisconnectError extends Error {
   readonly disconnect: Disconnect;
-  /** For the log: what the reason leaves open. */
-  readonly detail: string | undefined;
 
-  /** `because`: the detail, or the error that says it. */
-  constructor(reason: DisconnectCode | Disconnect, because?: string | Error) {
-    const disconnect = typeof reason === "string" ? { disconnect: reason } : reason;
-    super(disconnect.wire?.reason ?? disconnect.disconnect, { cause: because });
+  constructor(disconnect: Disconnect) {
+    super(disconnect.wire?.reason ?? disconnect.disconnect);
     this.disconnect = disconnect;
-    this.detail = typeof because === "string" ? because : because?.message;
   }
 }

@@ -101,7 +101,7 @@ describe("publish()", () => {
     await using server = await embeddedHub();
     const picky: Encoder = {
       name: "test.picky",
-      encode: () => ({ disconnect: "inappropriate_protocol" }),
+      encode: () => ({ disconnect: "uncarriable" }),
     };
     const [fine, ended] = [new Recorder("fine"), new Recorder("ended")];
     await subscribeTo(fine, server.hub.connect(fine), "c");
@@ -110,7 +110,7 @@ describe("publish()", () => {
     expect(pushes(fine).at(-1)).toEqual({ json: "1" });
     expect(ended.recorded.at(-1)).toEqual({
       got: "disconnect",
-      reason: { disconnect: "inappropriate_protocol" },
+      reason: { disconnect: "uncarriable" },
     });
   });
 });

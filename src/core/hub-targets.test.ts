@@ -49,7 +49,7 @@ describe("targets", () => {
     expect(await Promise.all([["one"], ["one", "two"], [], "all" as const].map(matched))).toEqual([
       ...[1, 2, 0, 2],
     ]);
-    await hub.disconnect({ user: "u", reach: ["two"] }, { disconnect: "force_disconnect" });
+    await hub.disconnect({ user: "u", reach: ["two"] }, { disconnect: "ended" });
     const ended = recorders.map(({ recorded }) => recorded.some(({ got }) => got === "disconnect"));
     expect(ended).toEqual([false, true]);
   });

@@ -79,7 +79,7 @@ describe("a failure that goes on", () => {
 
   test("is no bug, of which each is told", () => {
     const { told, runtime, at } = setUp();
-    for (const error of [new Error("a"), new Error("a"), new HubError("internal", "a"), "a"]) {
+    for (const error of [new Error("a"), new Error("a"), new HubError("bad_request", "a"), "a"]) {
       told.failed(error, {}, "Unexpected error");
     }
     expect(at(ERROR)).toHaveLength(4);

@@ -24,7 +24,7 @@ const encoder: Encoder = {
     if (push.type === "direct") return "json" in push.data ? `YOU ${push.data.json}` : undefined;
     if (push.type !== "publication") return undefined;
     const { data } = push.publication;
-    if ("bytes" in data) return { disconnect: "inappropriate_protocol" };
+    if ("bytes" in data) return { disconnect: "uncarriable" };
     return `MSG ${push.channel.name} ${data.json}`;
   },
 };
@@ -102,7 +102,8 @@ class LinesSession implements Session, Subscriber {
   async #run(verb: string, name: string, text: string): Promise<void> {
     const channel = { space: "channels", name };
     if (joinableOptions(this.#hub.namespaces, name, "lines") === undefined) {
-      throw new HubError("unknown_channel", "Not for this dialect");
+      this.#socket.send("ERR unknown_channel");
+      return;
     }
     if (verb === "SUB") {
       const { member } = this.#socket;

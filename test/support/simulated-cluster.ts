@@ -11,7 +11,6 @@ import type {
   PutOptions,
   StoredRecord,
 } from "../../src/core/engine.ts";
-import { HubError } from "../../src/core/errors.ts";
 import type { Clock, Random } from "../../src/core/runtime.ts";
 import type { Channel, NewPublication, Publication, StreamPosition } from "../../src/core/types.ts";
 
@@ -245,7 +244,7 @@ class SimulatedNode {
   readonly listeners = new Map<string, ChannelListener>();
   readonly inbox: { channel: string; listener: ChannelListener; event: ChannelEvent }[] = [];
   handler: (request: unknown) => unknown = () => {
-    throw new HubError("internal", "No handler");
+    throw new Error("No handler");
   };
 
   deliverOne(): void {

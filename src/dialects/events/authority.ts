@@ -17,7 +17,7 @@ const DIALECT = "events";
 
 /** §6.2: a code of the range after which client libraries stay away. */
 export const ORGANISATION_DEPROVISIONED: Disconnect = {
-  disconnect: "force_disconnect",
+  disconnect: "ended",
   wire: { code: 4501, reason: "org deprovisioned" },
 };
 

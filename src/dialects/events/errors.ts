@@ -72,22 +72,14 @@ const RETRY_SECONDS = "1";
 
 /** Of what the core throws here. Total: a new core code does not compile until it has an answer. */
 const HUB_ERRORS = {
-  internal: "internal_error",
   unavailable: "unavailable",
-  unauthorized: "invalid_token",
-  unknown_channel: "channel_forbidden",
-  permission_denied: "channel_forbidden",
-  method_not_found: "not_found",
   already_subscribed: "internal_error",
   limit_exceeded: "unavailable",
   bad_request: "invalid_request",
   not_available: "internal_error",
   token_expired: "invalid_token",
   token_invalid: "invalid_token",
-  expired: "invalid_token",
-  too_many_requests: "rate_limited",
   unrecoverable_position: "internal_error",
-  conflict: "unavailable",
 } as const satisfies Record<HubErrorCode, EventsErrorCode>;
 
 /** The answer to an expected failure, of whoever's; undefined: it is a bug. */

@@ -40,7 +40,7 @@ export async function revoke(call: EventsCall): Promise<Answer> {
   const signal: Revocation = {
     ...{ do: "revoke", issuedBeforeMs },
     reason: {
-      disconnect: "force_reconnect",
+      disconnect: "sent_back",
       wire: { code: 3014, reason: "state invalidated" },
     },
   };

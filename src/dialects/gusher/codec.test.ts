@@ -39,7 +39,7 @@ describe("encoder", () => {
 
   test("other bytes end a channel's connections, joins and leaves are none of its pushes", () => {
     const data = { bytes: new Uint8Array([1]) };
-    expect(encoder.encode(published({ data }))).toEqual({ disconnect: "inappropriate_protocol" });
+    expect(encoder.encode(published({ data }))).toEqual({ disconnect: "uncarriable" });
     expect(encoder.encode({ type: "direct", data })).toBeUndefined();
     const client = { connectionId: "c", userId: "u" };
     expect(encoder.encode({ type: "join", channel, client })).toBeUndefined();

@@ -99,7 +99,7 @@ export const encoder: Encoder = {
       case "publication": {
         const { data, tags } = push.publication;
         const json = jsonOfPayload(data);
-        if (json === undefined) return { disconnect: "inappropriate_protocol" };
+        if (json === undefined) return { disconnect: "uncarriable" };
         return encodeChannelPush(push.channel.name, tags, json);
       }
       case "direct":

@@ -19,7 +19,7 @@ import {
 } from "./codec.ts";
 import { runCommand } from "./commands.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
-import { CLOSES } from "./errors.ts";
+import { CLOSES, IDLE } from "./errors.ts";
 import { applySignal, type GusherSignal } from "./signals.ts";
 
 /** RFC 6455 §7.4.2: close codes that an application may choose. */
@@ -100,7 +100,7 @@ export class GusherSession
 
   dropped(_subscription: Subscription, _code: HubErrorCode): void {
     // There is no frame that says so: after a reconnect the client subscribes again.
-    this.disconnect({ disconnect: "insufficient_state" });
+    this.disconnect({ disconnect: "missed" });
   }
 
   /** One after the other, so that the last notification a client sees tells of its grants as they are. */
@@ -126,7 +126,7 @@ export class GusherSession
     // After a standstill one ping is enough.
     if (this.#pingAtMs <= nowMs) this.#pingAtMs = nowMs + settings.pingIntervalMs;
     if (settings.dropIdle && this.connection.subscriptionCount === 0) {
-      this.disconnect({ disconnect: "stale" });
+      this.end(this.#unsaid(IDLE));
     }
   }
 
@@ -135,10 +135,14 @@ export class GusherSession
     return Math.min(this.#pingAtMs, this.socket.lastReceivedMs + pongTimeoutMs);
   }
 
-  /** D7, D9: the original drops the TCP connection; only a stop is told of, since clients are to come back elsewhere. */
   protected closeOf({ wire, disconnect }: Disconnect): Close {
     const own = wire !== undefined && isApplicationClose(wire.code) ? wire : CLOSES[disconnect];
-    return { ...own, cut: this.context.settings.strictClose && disconnect !== "shutdown" };
+    return disconnect === "shutdown" ? own : this.#unsaid(own);
+  }
+
+  /** D7, D9: the original drops the TCP connection; only a stop is told of, since clients are to come back elsewhere. */
+  #unsaid(close: Close): Close {
+    return { ...close, cut: this.context.settings.strictClose };
   }
 
   protected leave(): Promise<void> {

@@ -4,6 +4,7 @@ import { jsonViews, type JsonView } from "../../core/json-text.ts";
 import { Slices } from "../../core/slices.ts";
 import { apiErrorOf, isApiMethod, runApiMethod, type ApiContext } from "./api-methods.ts";
 import { API_METHODS, RAW_MEMBERS, type ApiMethod } from "./api-schema.ts";
+import { isRefusal, StreamingError, type Refusal } from "./errors.ts";
 import type { WireError } from "./protocol.ts";
 
 /** Commands of one batch, or of one row: bounds what one request sets off. */
@@ -12,7 +13,7 @@ export const BATCH_COMMANDS_MAX = 10_000;
 /** Of any other list or object in a request; a broadcast names as many channels. */
 const ITEMS_MAX = 10_000;
 
-/** The result as JSON text, or the error. Rejects with what is no HubError. */
+/** The result as JSON text, or the error. Rejects with what is no Refusal. */
 export type Outcome = { readonly result: string } | { readonly error: WireError };
 
 interface Call {
@@ -44,7 +45,7 @@ async function outcomeOf(
     count(0);
     return { result };
   } catch (error) {
-    if (!(error instanceof HubError)) throw error;
+    if (!isRefusal(error)) throw error;
     const wire = apiErrorOf(error, context.settings);
     count(wire.code);
     context.onEvent("API call refused", { method, code: wire.code, detail: error.message });
@@ -69,7 +70,7 @@ async function replies(context: ApiContext, body: JsonView): Promise<string> {
   if (items.length > BATCH_COMMANDS_MAX) throw bad("More commands than one batch may have");
   const outcomes = await runAll(context, items.map(commandOf), { parallel });
   const texts = outcomes.map(({ call, outcome }) =>
-    "error" in outcome || call instanceof HubError
+    "error" in outcome || isRefusal(call)
       ? textOf(outcome)
       : `{"${call.method}":${outcome.result}}`,
   );
@@ -79,14 +80,14 @@ async function replies(context: ApiContext, body: JsonView): Promise<string> {
 const METHODS = Object.keys(API_METHODS).filter(isApiMethod);
 
 /** The first of the methods that is a member; the rest is ignored. */
-function commandOf(view: JsonView): Call | HubError {
+function commandOf(view: JsonView): Call | Refusal {
   if (view.kind !== "object") return bad("The command is no object");
   const members = view.members(ITEMS_MAX);
   for (const method of METHODS) {
     const params = members.get(method);
     if (params !== undefined && params.kind !== "null") return { method, params };
   }
-  return new HubError("method_not_found", "No such method");
+  return new StreamingError("method_not_found", "No such method");
 }
 
 /**
@@ -96,7 +97,7 @@ function commandOf(view: JsonView): Call | HubError {
 export async function runRow(context: ApiContext, text: string): Promise<string | undefined> {
   const views = jsonViews(text, BATCH_COMMANDS_MAX);
   if (views.length === 0 || views.length > BATCH_COMMANDS_MAX) return undefined;
-  const calls: (Call | HubError)[] = [];
+  const calls: (Call | Refusal)[] = [];
   for (const view of views) {
     const call = rowCallOf(view);
     if (call === undefined) return undefined;
@@ -112,7 +113,7 @@ export async function runRow(context: ApiContext, text: string): Promise<string 
     .join("\n");
 }
 
-function rowCallOf(view: JsonView): Call | HubError | undefined {
+function rowCallOf(view: JsonView): Call | Refusal | undefined {
   if (view.kind !== "object" && view.kind !== "null") return undefined;
   const named = view.member("method");
   if (named === undefined || named.kind === "null") return bad('"method" is missing');
@@ -121,7 +122,7 @@ function rowCallOf(view: JsonView): Call | HubError | undefined {
 }
 
 interface Ran {
-  readonly call: Call | HubError;
+  readonly call: Call | Refusal;
   readonly outcome: Outcome;
 }
 
@@ -131,7 +132,7 @@ interface Ran {
  */
 async function runAll(
   context: ApiContext,
-  calls: readonly (Call | HubError)[],
+  calls: readonly (Call | Refusal)[],
   { parallel }: { readonly parallel: boolean },
 ): Promise<readonly Ran[]> {
   const all: Promise<Ran>[] = [];
@@ -140,7 +141,7 @@ async function runAll(
   const slices = new Slices(context.runtime);
   for (const call of calls) {
     await slices.turn();
-    const publishes = !(call instanceof HubError) && call.method === "publish";
+    const publishes = !isRefusal(call) && call.method === "publish";
     if (!parallel && !(publishing && publishes)) {
       await Promise.all(pending);
       pending = [];
@@ -155,11 +156,10 @@ async function runAll(
   return Promise.all(all);
 }
 
-async function runOne(context: ApiContext, call: Call | HubError): Promise<Ran> {
-  const outcome =
-    call instanceof HubError
-      ? await outcomeOf(context, "unknown", Promise.reject(call))
-      : await runCall(context, call);
+async function runOne(context: ApiContext, call: Call | Refusal): Promise<Ran> {
+  const outcome = isRefusal(call)
+    ? await outcomeOf(context, "unknown", Promise.reject(call))
+    : await runCall(context, call);
   return { call, outcome };
 }
 

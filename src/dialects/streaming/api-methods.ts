@@ -12,7 +12,7 @@ import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
 import { epochMsOf, overrideFrom } from "./authority.ts";
 import { serverChannelOptions } from "./channel-rules.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
-import { DISCONNECTS, wireErrorOf } from "./errors.ts";
+import { CLOSES, isRefusal, StreamingError, wireErrorOf, type Refusal } from "./errors.ts";
 import { encodeJsonResult } from "./json-encode.ts";
 import type { WireClientInfo } from "./protocol.ts";
 import type { StreamingContext } from "./settings.ts";
@@ -40,7 +40,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
       try {
         return `{"result":${positionText(await publish(context, name, request))}}`;
       } catch (error) {
-        if (!(error instanceof HubError)) throw error;
+        if (!isRefusal(error)) throw error;
         return `{"error":${JSON.stringify(apiErrorOf(error, context.settings))}}`;
       }
     });
@@ -54,7 +54,10 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     const options = serverChannelOptions(hub.namespaces, name);
     // Not even by a key with every scope: what ends the dialect's own grants would not end this.
     if (!isOpenedBy(options, undefined)) {
-      throw new HubError("permission_denied", `The authority of "${options.owner}" alone opens it`);
+      throw new StreamingError(
+        "permission_denied",
+        `The authority of "${options.owner}" alone opens it`,
+      );
     }
     const { recover_since: recoverSince, expire_at: expireAt, override } = request;
     if (expireAt && expireAt * 1000 <= runtime.clock.epochMs()) {
@@ -85,7 +88,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     if (target === undefined) return EMPTY;
     await hub.disconnect(
       { ...target, reach },
-      { disconnect: "force_disconnect", ...(wire === undefined ? {} : { wire: withReason(wire) }) },
+      { disconnect: "ended", ...(wire === undefined ? {} : { wire: withReason(wire) }) },
       whitelist === undefined ? {} : { exceptConnections: whitelist },
     );
     return EMPTY;
@@ -159,7 +162,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
 
   async rpc() {
     // Upstream's server-side RPC is an extension point of its Go library; nothing can register one here.
-    throw new HubError("method_not_found", "No such RPC method");
+    throw new StreamingError("method_not_found", "No such RPC method");
   },
 };
 
@@ -167,7 +170,7 @@ export function isApiMethod(name: string): name is ApiMethod {
   return Object.hasOwn(API_METHODS, name);
 }
 
-/** The result as JSON text. Throws HubError; `bad_request` when the members are not of their types. */
+/** The result as JSON text. Throws a Refusal; `bad_request` when the members are not of their types. */
 export function runApiMethod<Method extends ApiMethod>(
   context: ApiContext,
   method: Method,
@@ -192,11 +195,10 @@ function problemOf(issue: z.core.$ZodIssue | undefined): string {
 
 /** The API's error object: the client protocol's codes with two texts of its own (§17). */
 export function apiErrorOf(
-  error: HubError,
+  error: Refusal,
   settings: StreamingContext["settings"],
 ): { readonly code: number; readonly message: string } {
   if (error.code === "method_not_found") return { code: 104, message: "not found" };
-  if (error.code === "conflict") return { code: 113, message: "conflict" };
   const { code, message } = wireErrorOf(error, settings);
   return { code, message };
 }
@@ -241,17 +243,20 @@ function known({ hub, reach }: ApiContext, name: string): Channel {
   if (name === "") throw new HubError("bad_request", '"channel" is empty');
   requireUnicode(name, "channel's name");
   if (optionsOf(hub.namespaces, name) === undefined) {
-    throw new HubError("unknown_channel", "Unknown channel namespace");
+    throw new StreamingError("unknown_channel", "Unknown channel namespace");
   }
   if (!isReachable(hub.namespaces, name, reach)) {
-    throw new HubError("permission_denied", "The API key lacks the scope of the channel's dialect");
+    throw new StreamingError(
+      "permission_denied",
+      "The API key lacks the scope of the channel's dialect",
+    );
   }
   return channelOf(name);
 }
 
 /** §3.5: with an empty reason centrifuge-js would reconnect whatever the code. */
 function withReason({ code, reason }: { readonly code: number; readonly reason: string }) {
-  return { code, reason: reason === "" ? DISCONNECTS.force_disconnect.reason : reason };
+  return { code, reason: reason === "" ? CLOSES.ended.reason : reason };
 }
 
 interface UserTarget {

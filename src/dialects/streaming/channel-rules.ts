@@ -8,6 +8,7 @@ import {
   type ChannelOptions,
   type Namespaces,
 } from "../../core/namespaces.ts";
+import { StreamingError } from "./errors.ts";
 
 const USER_SEPARATOR = ",";
 
@@ -20,7 +21,8 @@ export interface Asker {
 /** For what the server subscribes to, and tokens name: any name that streaming may join. Throws `unknown_channel`. */
 export function serverChannelOptions(namespaces: Namespaces, name: string): ChannelOptions {
   const options = joinableOptions(namespaces, name, "streaming");
-  if (options === undefined) throw new HubError("unknown_channel", "Unknown channel namespace");
+  if (options === undefined)
+    throw new StreamingError("unknown_channel", "Unknown channel namespace");
   return options;
 }
 

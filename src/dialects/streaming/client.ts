@@ -1,10 +1,11 @@
 /** A session as its commands see it. */
 import type { ConnectGrant, HeldGrant } from "../../core/authority.ts";
 import type { Deadline } from "../../core/deadline.ts";
-import type { Disconnect, HubError } from "../../core/errors.ts";
+import type { Disconnect } from "../../core/errors.ts";
 import type { Connection } from "../../core/hub.ts";
 import type { ClientInfo, Payload } from "../../core/types.ts";
 import type { EventName, LimitName } from "../dialect.ts";
+import type { CloseName, Refusal } from "./errors.ts";
 import type { Result, WirePush } from "./protocol.ts";
 import type { StreamingContext } from "./settings.ts";
 import type { SubscribingSession } from "./subscribe.ts";
@@ -31,8 +32,9 @@ export interface StreamingClient extends SubscribingSession {
   tell(event: EventName, about: Readonly<Record<string, unknown>>): void;
   report(error: unknown, doing: string): void;
   aside(doing: string, work: Promise<unknown> | undefined): void;
+  disconnect(reason: Disconnect): void;
   /** `detail` is for the log. */
-  disconnect(reason: Disconnect, detail?: string): void;
+  closeAs(close: CloseName, detail?: string): void;
 }
 
 /** As the connect command sees it. */
@@ -45,5 +47,5 @@ export interface ConnectingClient extends StreamingClient {
   /** From here on the hub reaches it, under the grant's labels. */
   enter(held: HeldGrant | undefined): void;
   accept(id: number, result: Result): void;
-  refuse(id: number, error: HubError): void;
+  refuse(id: number, error: Refusal): void;
 }

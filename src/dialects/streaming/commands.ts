@@ -1,6 +1,6 @@
 /** What each command does once a session is connected (centrifugo-protocol.md §4, §6). */
 import type { ConnectGrant } from "../../core/authority.ts";
-import { DisconnectError, HubError } from "../../core/errors.ts";
+import { HubError } from "../../core/errors.ts";
 import { requireUnicode } from "../../core/names.ts";
 import type { StreamPosition } from "../../core/types.ts";
 import {
@@ -12,6 +12,7 @@ import {
 } from "./channel-rules.ts";
 import { granted } from "./connect.ts";
 import { wireInfo, wirePublication } from "./encoders.ts";
+import { CloseError, isRefusal, StreamingError } from "./errors.ts";
 import type {
   HistoryRequest,
   PublishRequest,
@@ -35,7 +36,7 @@ import {
 
 type Runnable = Exclude<Request, { readonly method: "connect" | "send" | "ping" }>;
 
-/** The answer, or undefined when the command answered by itself. Rejects with HubError or DisconnectError. */
+/** The answer, or undefined when the command answered by itself. Rejects with a Refusal, CloseError or DisconnectError. */
 export async function runCommand(
   session: StreamingClient,
   id: number,
@@ -66,7 +67,7 @@ export async function runCommand(
 
 /** §3.2: a missing channel is the client's fault, not the channel's. Throws `bad_request` for a name that is none. */
 function required(channel: string): string {
-  if (channel === "") throw new DisconnectError("bad_request", "The channel is missing");
+  if (channel === "") throw new CloseError("bad_request", "The channel is missing");
   requireUnicode(channel, "channel's name");
   return channel;
 }
@@ -114,7 +115,7 @@ async function publish(session: StreamingClient, request: PublishRequest): Promi
     throw new HubError("bad_request", "A publication needs data");
   }
   if (!mayPublish(options, askerOf(session, channel.name))) {
-    throw new HubError("permission_denied", "Publishing is not allowed");
+    throw new StreamingError("permission_denied", "Publishing is not allowed");
   }
   const channelInfo = session.connection?.subscription(channel)?.options.channelInfo;
   const publisher = channelInfo === undefined ? session.client : { ...session.client, channelInfo };
@@ -143,7 +144,7 @@ function readablePresence(session: StreamingClient, name: string) {
   const options = channelOptions(session.context.hub.namespaces, name);
   if (!options.presence) throw new HubError("not_available", "The channel keeps no presence");
   if (!mayReadPresence(options, askerOf(session, name))) {
-    throw new HubError("permission_denied", "Reading presence is not allowed");
+    throw new StreamingError("permission_denied", "Reading presence is not allowed");
   }
   return channelOf(name);
 }
@@ -156,7 +157,7 @@ async function history(session: StreamingClient, request: HistoryRequest): Promi
     throw new HubError("not_available", "The channel keeps no history");
   }
   if (!mayReadHistory(options, askerOf(session, name))) {
-    throw new HubError("permission_denied", "Reading history is not allowed");
+    throw new StreamingError("permission_denied", "Reading history is not allowed");
   }
   const max = settings.historyPublicationsMax;
   const limit = request.limit < 0 || request.limit > max ? max : request.limit;
@@ -180,20 +181,20 @@ async function rpc(session: StreamingClient, method: string): Promise<Result> {
   if (rpcPingMethod !== "" && method === rpcPingMethod) return { rpc: {} };
   // §6: an RPC namespace that nobody configured is unknown; a plain method has nothing that answers it.
   const code = method.includes(":") ? "method_not_found" : "not_available";
-  throw new HubError(code, "No handler for this method");
+  throw new StreamingError(code, "No handler for this method");
 }
 
 async function refresh(session: StreamingClient, id: number, token: string): Promise<undefined> {
   const { authority, runtime, settings } = session.context;
-  if (token === "") throw new DisconnectError("bad_request", "A refresh needs a token");
+  if (token === "") throw new CloseError("bad_request", "A refresh needs a token");
   const nowMs = runtime.clock.epochMs();
   const refreshing = authority.refresh({ token, connection: session });
   const grant = await expiredCloses(granted(refreshing), nowMs);
   if (grant.userId !== session.userId) {
-    throw new DisconnectError("invalid_token", "The token is another user's");
+    throw new CloseError("invalid_token", "The token is another user's");
   }
   if (grant.held === undefined && !sameChannels(session, grant)) {
-    throw new DisconnectError("insufficient_state", "The new token has other channels");
+    throw new CloseError("other_channels", "The new token has other channels");
   }
   session.hold(grant.held);
   if (grant.confirm !== undefined) await granted(grant.confirm());
@@ -211,8 +212,8 @@ async function expiredCloses(granting: Promise<ConnectGrant>, nowMs: number) {
     return unexpired(await granting, nowMs);
   } catch (error) {
     const expired =
-      error instanceof HubError && (error.code === "token_expired" || error.code === "expired");
-    throw expired ? new DisconnectError("connection_expired", error) : error;
+      isRefusal(error) && (error.code === "token_expired" || error.code === "expired");
+    throw expired ? new CloseError("connection_expired", error) : error;
   }
 }
 
@@ -223,7 +224,7 @@ async function subRefresh(
   const { authority, runtime } = session.context;
   const name = required(request.channel);
   const subscription = session.connection?.subscription(channelOf(name));
-  if (subscription === undefined) throw new HubError("permission_denied", "Not subscribed");
+  if (subscription === undefined) throw new StreamingError("permission_denied", "Not subscribed");
   if (request.token === "") throw new HubError("bad_request", "A refresh needs a token");
   const nowMs = runtime.clock.epochMs();
   const given = authority.subscribe({ token: request.token, connection: session });

@@ -1,17 +1,17 @@
 /** The connect command: who this is, what it is subscribed to from the start, and one answer for all of it (centrifugo-protocol.md §3.1, §14). */
 import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
-import { DisconnectError, HubError } from "../../core/errors.ts";
 import {
   channelOptions,
   maySubscribe,
   personalChannel,
   serverChannelOptions,
 } from "./channel-rules.ts";
+import { CloseError, isRefusal } from "./errors.ts";
 import type { ConnectRequest, ConnectResult, SubscribeResult } from "./protocol.ts";
 import type { ConnectingClient } from "./client.ts";
 import { expiry, plan, subscribeResult, unexpired, type SubscribePlan } from "./subscribe.ts";
 
-/** Runs the command to its answer. Rejects with DisconnectError; a HubError is answered here, since it ends the session. */
+/** Runs the command to its answer. Rejects with CloseError or DisconnectError; a Refusal is answered here, since it ends the session. */
 export async function connect(
   session: ConnectingClient,
   id: number,
@@ -30,7 +30,7 @@ export async function connect(
     if (!session.connecting) return;
     session.accept(id, { connect: connectResult(session, subs) });
   } catch (error) {
-    if (!(error instanceof HubError)) throw error;
+    if (!isRefusal(error)) throw error;
     session.refuse(id, error);
   }
 }
@@ -61,14 +61,14 @@ async function authenticate(
   if (request.token !== "") {
     const grant = await granted(authority.connect({ token: request.token }));
     if (grant.userId === "" && settings.disallowAnonymousConnectionTokens) {
-      throw new DisconnectError("permission_denied", "The token names no user");
+      throw new CloseError("permission_denied", "The token names no user");
     }
     return settings.insecure ? withoutExpiry(grant) : unexpired(grant, runtime.clock.epochMs());
   }
   const anonymous = settings.allowAnonymousConnectWithoutToken || settings.insecure;
   const { userId: headerUserId } = session;
   if (!anonymous && headerUserId === "") {
-    throw new DisconnectError("bad_request", "The connect has no token");
+    throw new CloseError("bad_request", "The connect has no token");
   }
   return { userId: anonymous ? "" : headerUserId, subscriptions: new Map() };
 }
@@ -83,8 +83,8 @@ export async function granted<Grant>(granting: Promise<Grant>): Promise<Grant> {
   try {
     return await granting;
   } catch (error) {
-    const invalid = error instanceof HubError && error.code === "token_invalid";
-    throw invalid ? new DisconnectError("invalid_token", error) : error;
+    const invalid = isRefusal(error) && error.code === "token_invalid";
+    throw invalid ? new CloseError("invalid_token", error) : error;
   }
 }
 
@@ -132,10 +132,10 @@ function mayAskFor({ context, userId }: ConnectingClient, name: string): boolean
     const asker = { userId, subscribed: true, insecure: settings.insecure };
     return maySubscribe(name, options, asker);
   } catch (error) {
-    if (error instanceof HubError && error.code === "unknown_channel") {
-      throw new DisconnectError("bad_request", error);
+    if (isRefusal(error) && error.code === "unknown_channel") {
+      throw new CloseError("bad_request", error);
     }
-    if (error instanceof HubError) return false;
+    if (isRefusal(error)) return false;
     throw error;
   }
 }
@@ -149,12 +149,12 @@ function limitConnections(
   const { hub, settings } = context;
   if (channels > settings.channelLimit) {
     session.limitHit("channel_limit");
-    throw new DisconnectError("channel_limit");
+    throw new CloseError("channel_limit");
   }
   const limit = userConnectionsMax ?? settings.userConnectionLimit;
   if (limit > 0 && userId !== "" && hub.connectionsOf(userId) >= limit) {
     session.limitHit("user_connection_limit");
-    throw new DisconnectError("connection_limit");
+    throw new CloseError("connection_limit");
   }
 }
 

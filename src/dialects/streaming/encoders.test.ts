@@ -75,7 +75,7 @@ describe("publication", () => {
       channel,
       publication: { ...publication, data: { bytes: Uint8Array.of(0xff) } },
     };
-    expect(encoders.json.encode(push)).toEqual({ disconnect: "inappropriate_protocol" });
+    expect(encoders.json.encode(push)).toEqual({ disconnect: "uncarriable" });
     expect(encoders.protobuf.encode(push)).toBeInstanceOf(Uint8Array);
   });
 });

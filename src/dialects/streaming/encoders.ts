@@ -78,7 +78,7 @@ function encode(codec: Codec, push: Push): Frame | Disconnect | undefined {
     return codec.encodePush(wirePush(push));
   } catch (error) {
     // §1.3: a payload that is not JSON closes JSON clients, with 3506.
-    if (error instanceof UncarriablePayload) return { disconnect: "inappropriate_protocol" };
+    if (error instanceof UncarriablePayload) return { disconnect: "uncarriable" };
     throw error;
   }
 }

@@ -1,12 +1,11 @@
-/** The protocol's error and close codes for the core's words (centrifugo-protocol.md §8). */
-import type { DisconnectCode, HubError, HubErrorCode } from "../../core/errors.ts";
+/** The protocol's error and close codes: for the core's words, and for those that this dialect adds (centrifugo-protocol.md §8). */
+import { HubError, type DisconnectCode, type HubErrorCode } from "../../core/errors.ts";
+import type { Close } from "../session.ts";
 import type { WireError } from "./protocol.ts";
 
 /** §8.1. Total: a new core code does not compile until it has an answer here. */
 export const WIRE_ERRORS = {
-  internal: { code: 100, message: "internal server error", temporary: true },
   unavailable: { code: 100, message: "internal server error", temporary: true },
-  unauthorized: { code: 101, message: "unauthorized" },
   unknown_channel: { code: 102, message: "unknown channel" },
   permission_denied: { code: 103, message: "permission denied" },
   token_invalid: { code: 103, message: "permission denied" },
@@ -16,36 +15,73 @@ export const WIRE_ERRORS = {
   bad_request: { code: 107, message: "bad request" },
   not_available: { code: 108, message: "not available" },
   token_expired: { code: 109, message: "token expired" },
+  /** A valid token grants what has ended already. */
   expired: { code: 110, message: "expired" },
   too_many_requests: { code: 111, message: "too many requests", temporary: true },
   unrecoverable_position: { code: 112, message: "unrecoverable position" },
-  conflict: { code: 113, message: "concurrent pagination", temporary: true },
-} as const satisfies Record<HubErrorCode, WireError>;
+} as const satisfies Record<HubErrorCode, WireError> & Record<string, WireError>;
 
-/** §8.2. Reasons are not empty and not JSON: centrifuge-js tries to parse them first (§3.5). */
-export const DISCONNECTS = {
+/** An expected failure that this dialect itself has a code for. */
+export class StreamingError extends Error {
+  readonly code: keyof typeof WIRE_ERRORS;
+
+  constructor(code: keyof typeof WIRE_ERRORS, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What a command is answered with an error for. */
+export type Refusal = HubError | StreamingError;
+
+export function isRefusal(error: unknown): error is Refusal {
+  return error instanceof HubError || error instanceof StreamingError;
+}
+
+/**
+ * §8.2, total like the errors. Clients come back after 3000 to 3499. Reasons are not empty and not JSON: centrifuge-js tries to
+ * parse them first (§3.5).
+ */
+export const CLOSES = {
+  /** Its connect was refused. */
   connection_closed: { code: 3000, reason: "connection closed" },
   shutdown: { code: 3001, reason: "shutdown" },
   internal_error: { code: 3004, reason: "internal server error" },
   connection_expired: { code: 3005, reason: "connection expired" },
   subscription_expired: { code: 3006, reason: "subscription expired" },
   slow: { code: 3008, reason: "slow" },
-  write_error: { code: 3009, reason: "write error" },
-  insufficient_state: { code: 3010, reason: "insufficient state" },
-  force_reconnect: { code: 3011, reason: "force reconnect" },
+  missed: { code: 3010, reason: "insufficient state" },
+  /** A new token's channels cannot become the connection's. */
+  other_channels: { code: 3010, reason: "insufficient state" },
+  sent_back: { code: 3011, reason: "force reconnect" },
   no_pong: { code: 3012, reason: "no pong" },
   too_many_requests: { code: 3013, reason: "too many requests" },
   invalid_token: { code: 3500, reason: "invalid token" },
   bad_request: { code: 3501, reason: "bad request" },
   stale: { code: 3502, reason: "stale" },
-  force_disconnect: { code: 3503, reason: "force disconnect" },
+  ended: { code: 3503, reason: "force disconnect" },
   connection_limit: { code: 3504, reason: "connection limit" },
   channel_limit: { code: 3505, reason: "channel limit" },
-  inappropriate_protocol: { code: 3506, reason: "inappropriate protocol" },
+  uncarriable: { code: 3506, reason: "inappropriate protocol" },
   permission_denied: { code: 3507, reason: "permission denied" },
   not_available: { code: 3508, reason: "not available" },
-  too_many_errors: { code: 3509, reason: "too many errors" },
-} as const satisfies Record<DisconnectCode, { code: number; reason: string }>;
+} as const satisfies Record<DisconnectCode, Close> & Record<string, Close>;
+
+export type CloseName = keyof typeof CLOSES;
+
+/** Thrown where a command is to end its connection rather than be answered. */
+export class CloseError extends Error {
+  readonly close: CloseName;
+  /** For the log: what the close's reason leaves open. */
+  readonly detail: string | undefined;
+
+  /** `because`: the detail, or the error that says it. */
+  constructor(close: CloseName, because?: string | Error) {
+    super(CLOSES[close].reason, { cause: because });
+    this.close = close;
+    this.detail = typeof because === "string" ? because : because?.message;
+  }
+}
 
 /** §8.3. */
 export const UNSUBSCRIBE_CODES = {
@@ -56,7 +92,7 @@ export const UNSUBSCRIBE_CODES = {
 
 /** `explainsBadRequests`: 107 says what is bad. */
 export function wireErrorOf(
-  error: HubError,
+  error: Refusal,
   { explainsBadRequests }: { readonly explainsBadRequests: boolean },
 ): WireError {
   const wire = WIRE_ERRORS[error.code];

@@ -9,7 +9,7 @@ import { BODY_REFUSALS, serves } from "../../transports/request.ts";
 import { limitHit, type ApiEnv } from "../dialect.ts";
 
 /** Status of each error in the `transport` error mode. */
-const TRANSPORT_STATUS: Readonly<Record<number, 400 | 403 | 404 | 409 | 416 | 500>> = {
+const TRANSPORT_STATUS: Readonly<Record<number, 400 | 403 | 404 | 416 | 500>> = {
   100: 500,
   102: 404,
   103: 403,
@@ -17,7 +17,6 @@ const TRANSPORT_STATUS: Readonly<Record<number, 400 | 403 | 404 | 409 | 416 | 50
   107: 400,
   108: 400,
   112: 416,
-  113: 409,
 };
 
 /** The app that a request's credential belongs to, and what it reaches there. */
@@ -91,6 +90,6 @@ function bodyText(bytes: Uint8Array): string {
   }
 }
 
-function answer(c: Context<ApiEnv>, json: string, status: 200 | 400 | 403 | 404 | 409 | 416 | 500) {
+function answer(c: Context<ApiEnv>, json: string, status: 200 | 400 | 403 | 404 | 416 | 500) {
   return c.body(json, status, { "Content-Type": "application/json" });
 }

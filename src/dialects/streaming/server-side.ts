@@ -1,9 +1,8 @@
 /** Subscriptions that the server makes and ends once a client is connected (centrifugo-protocol.md §14, §3.4). */
 import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
-import { DisconnectError, HubError } from "../../core/errors.ts";
 import type { StreamPosition } from "../../core/types.ts";
 import { serverChannelOptions } from "./channel-rules.ts";
-import { UNSUBSCRIBE_CODES } from "./errors.ts";
+import { CloseError, isRefusal, UNSUBSCRIBE_CODES } from "./errors.ts";
 import type { SubscribeRequest } from "./protocol.ts";
 import type { StreamingClient } from "./client.ts";
 import { channelOf, detailOf, plan, subscribeResult } from "./subscribe.ts";
@@ -44,7 +43,7 @@ export async function subscribeFromServer(
     });
   } catch (error) {
     // The client was faster.
-    if (error instanceof HubError && error.code === "already_subscribed") return false;
+    if (isRefusal(error) && error.code === "already_subscribed") return false;
     throw error;
   }
   return true;
@@ -71,7 +70,7 @@ export function sameChannels(
 
 /**
  * Leaves the channels that a new token no longer names, and joins those that only it names (event-streaming.md §9.5). Where that
- * cannot be done the connection is to end, so that it comes back to the right ones: throws DisconnectError.
+ * cannot be done the connection is to end, so that it comes back to the right ones: throws CloseError.
  */
 export async function changeChannels(
   session: StreamingClient,
@@ -85,9 +84,9 @@ export async function changeChannels(
       await subscribeFromServer(session, { name, grant, fromToken: true });
     }
   } catch (error) {
-    if (!(error instanceof HubError)) throw error;
+    if (!isRefusal(error)) throw error;
     session.report(error, "changing channels at a refresh");
-    throw new DisconnectError("insufficient_state", error);
+    throw new CloseError("other_channels", error);
   }
 }
 

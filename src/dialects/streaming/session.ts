@@ -3,21 +3,25 @@
  * What single commands do is in connect.ts, subscribe.ts and commands.ts.
  */
 import type { ConnectGrant, HeldGrant } from "../../core/authority.ts";
-import {
-  DisconnectError,
-  HubError,
-  type Disconnect,
-  type HubErrorCode,
-} from "../../core/errors.ts";
+import { DisconnectError, type Disconnect, type HubErrorCode } from "../../core/errors.ts";
 import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
 import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
 import type { ClientInfo, Frame, Payload } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
-import { ClientSession } from "../session.ts";
+import { ClientSession, type Close } from "../session.ts";
 import type { ConnectingClient } from "./client.ts";
 import { runCommand } from "./commands.ts";
 import { connect } from "./connect.ts";
-import { DISCONNECTS, UNSUBSCRIBE_CODES, wireErrorOf } from "./errors.ts";
+import {
+  CloseError,
+  CLOSES,
+  isRefusal,
+  StreamingError,
+  UNSUBSCRIBE_CODES,
+  wireErrorOf,
+  type CloseName,
+  type Refusal,
+} from "./errors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import {
   MalformedFrame,
@@ -132,17 +136,17 @@ export class StreamingSession
     if (request === undefined) {
       // §1.4: neither id nor request is a pong; an id alone is nothing.
       const expected = id === 0 && this.connected && this.#heartbeat.pong();
-      if (!expected) throw new DisconnectError("bad_request", "A pong to no ping");
+      if (!expected) throw new CloseError("bad_request", "A pong to no ping");
       this.reschedule();
       return undefined;
     }
     this.count("commands", { method: request.method });
     if (!this.connected && request.method !== "connect") {
-      throw new DisconnectError("bad_request", "The first command is no connect");
+      throw new CloseError("bad_request", "The first command is no connect");
     }
-    if (request.method === "send") throw new DisconnectError("not_available");
+    if (request.method === "send") throw new CloseError("not_available");
     if (id === 0 || request.method === "ping") {
-      throw new DisconnectError("bad_request", "The command has no id, or is the server's own");
+      throw new CloseError("bad_request", "The command has no id, or is the server's own");
     }
     this.#limitRate();
     if (request.method !== "connect") return this.#answer(id, runCommand(this, id, request));
@@ -150,7 +154,7 @@ export class StreamingSession
   }
 
   #connect(id: number, request: ConnectRequest): Promise<void> {
-    if (this.#state !== "new") throw new DisconnectError("bad_request", "A second connect");
+    if (this.#state !== "new") throw new CloseError("bad_request", "A second connect");
     this.#state = "connecting";
     // What the server sends unasked waits behind the answer; behind a refusal it never comes.
     this.member.hold();
@@ -160,8 +164,8 @@ export class StreamingSession
   #limitRate(): void {
     const verdict = this.takeCommand();
     if (verdict === "taken") return;
-    if (verdict === "flooded") throw new DisconnectError("too_many_requests");
-    throw new HubError("too_many_requests", "More commands than a connection may send");
+    if (verdict === "flooded") throw new CloseError("too_many_requests");
+    throw new StreamingError("too_many_requests", "More commands than a connection may send");
   }
 
   async #answer(id: number, running: Promise<Result | undefined>): Promise<void> {
@@ -172,17 +176,14 @@ export class StreamingSession
 
   /** One place for everything that a command throws. */
   #fail(error: unknown, id: number): void {
-    if (error instanceof DisconnectError) {
-      return this.disconnect(error.disconnect, error.detail);
-    }
+    if (error instanceof DisconnectError) return this.disconnect(error.disconnect);
+    if (error instanceof CloseError) return this.closeAs(error.close, error.detail);
     if (error instanceof MalformedFrame) {
       this.tell("Frame refused", { detail: error.message });
-      return this.disconnect({ disconnect: "bad_request" });
+      return this.closeAs("bad_request");
     }
-    if (error instanceof UncarriablePayload) {
-      return this.disconnect({ disconnect: "inappropriate_protocol" });
-    }
-    if (!(error instanceof HubError)) throw error;
+    if (error instanceof UncarriablePayload) return this.closeAs("uncarriable");
+    if (!isRefusal(error)) throw error;
     const wire = wireErrorOf(error, this.context.settings);
     this.count("command_errors", { code: `${wire.code}` });
     if (error.code === "unavailable") this.report(error, "a command");
@@ -236,7 +237,7 @@ export class StreamingSession
   }
 
   /** The connect was answered with an error: nothing more is heard (§3.2). */
-  refuse(id: number, error: HubError): void {
+  refuse(id: number, error: Refusal): void {
     if (error.code === "unavailable") this.report(error, "connect");
     this.aside("leaving its channels", this.connection?.close());
     this.count("connections_refused");
@@ -250,11 +251,10 @@ export class StreamingSession
 
   protected onDue(nowMs: number): void {
     if (nowMs >= this.#closeAtMs) {
-      this.disconnect({ disconnect: this.#state === "refused" ? "connection_closed" : "stale" });
-      return;
+      return this.closeAs(this.#state === "refused" ? "connection_closed" : "stale");
     }
     const beat = this.#heartbeat.beat(nowMs, this.socket.lastReceivedMs);
-    if (beat === "dead") return this.disconnect({ disconnect: "no_pong" });
+    if (beat === "dead") return this.closeAs("no_pong");
     if (beat === "ping") this.#ping();
     this.#expire();
   }
@@ -267,12 +267,12 @@ export class StreamingSession
   #expire(): void {
     const { settings } = this.context;
     if (this.#leftMs(this.#expires) + settings.expiredCloseDelayMs <= 0) {
-      return this.disconnect({ disconnect: "connection_expired" });
+      return this.closeAs("connection_expired");
     }
     for (const subscription of this.connection?.subscriptions() ?? []) {
       const { expires, serverSide } = detailOf(subscription);
       if (this.#leftMs(expires) + settings.expiredSubCloseDelayMs > 0) continue;
-      if (serverSide) return this.disconnect({ disconnect: "subscription_expired" });
+      if (serverSide) return this.closeAs("subscription_expired");
       this.endSubscription(subscription.channel.name, UNSUBSCRIBE_CODES.expired);
     }
   }
@@ -314,7 +314,7 @@ export class StreamingSession
 
   dropped(subscription: Subscription, _code: HubErrorCode): void {
     // §4.5: a server-side subscription cannot be asked for again, so its connection is.
-    if (detailOf(subscription).serverSide) this.disconnect({ disconnect: "insufficient_state" });
+    if (detailOf(subscription).serverSide) this.closeAs("missed");
     else {
       const { name } = subscription.channel;
       this.push({ channel: name, unsubscribe: UNSUBSCRIBE_CODES.insufficientState });
@@ -325,8 +325,12 @@ export class StreamingSession
     return handleSignal(this, body as Signal);
   }
 
-  protected closeOf({ wire, disconnect }: Disconnect): { code: number; reason: string } {
-    return wire ?? DISCONNECTS[disconnect];
+  protected closeOf({ wire, disconnect }: Disconnect): Close {
+    return wire ?? CLOSES[disconnect];
+  }
+
+  closeAs(close: CloseName, detail?: string): void {
+    this.end(CLOSES[close], detail);
   }
 
   protected leave(): Promise<void> | undefined {

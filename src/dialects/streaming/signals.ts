@@ -91,7 +91,7 @@ function refresh(session: StreamingClient, signal: Extract<Signal, { do: "refres
   const nowMs = session.context.runtime.clock.epochMs();
   const { expired, expiresAtMs = Infinity } = signal;
   if (expired || expiresAtMs <= nowMs) {
-    return session.disconnect({ disconnect: "connection_expired" });
+    return session.closeAs("connection_expired");
   }
   session.expireAt(signal.expiresAtMs);
   if (signal.info !== undefined) session.info = payloadFrom(signal.info);

@@ -1,7 +1,7 @@
 /** From a request or a grant to a subscription: what is allowed, which options hold, and the answer (centrifugo-protocol.md §4, §14). */
 import type { ChannelGrant, HeldGrant, SubscriptionGrant } from "../../core/authority.ts";
 import { deadlineAt, type Deadline } from "../../core/deadline.ts";
-import { DisconnectError, HubError } from "../../core/errors.ts";
+import { HubError } from "../../core/errors.ts";
 import type { Encoder, SubscribeOptions, Subscribed, Subscription } from "../../core/hub.ts";
 import { isOpenedBy, type ChannelOptions } from "../../core/namespaces.ts";
 import type { GroupMember } from "../../core/fanout.ts";
@@ -16,6 +16,7 @@ import {
   type Asker,
 } from "./channel-rules.ts";
 import { wirePublication } from "./encoders.ts";
+import { CloseError, StreamingError } from "./errors.ts";
 import type { SubscribeRequest, SubscribeResult } from "./protocol.ts";
 import type { StreamingContext } from "./settings.ts";
 
@@ -61,7 +62,7 @@ export function detailOf(subscription: Subscription): SubscriptionDetail {
   return subscription.options.detail as SubscriptionDetail;
 }
 
-/** Checks 4 to 15 of §4.1; 1 to 3 are the session's. Throws the HubError to answer, or DisconnectError. */
+/** Checks 4 to 15 of §4.1; 1 to 3 are the session's. Throws the Refusal to answer, CloseError or DisconnectError. */
 export async function planSubscribe(
   context: StreamingContext,
   session: SubscribingSession,
@@ -72,7 +73,7 @@ export async function planSubscribe(
   const options = channelOptions(hub.namespaces, name);
   if (request.type !== 0) {
     const code = request.type === TYPE_SHARED_POLL ? "not_available" : "permission_denied";
-    throw new HubError(code, "The namespace has stream subscriptions only");
+    throw new StreamingError(code, "The namespace has stream subscriptions only");
   }
   const { userId } = session;
   const asker: Asker = { userId, subscribed: true, insecure: settings.insecure };
@@ -83,16 +84,16 @@ export async function planSubscribe(
     const given = await authority.subscribe({ token, connection: session });
     grant = await theirs(unexpired(given, runtime.clock.epochMs()), name, session);
   } else if (isPrivate(name) || !maySubscribe(name, options, asker)) {
-    throw new HubError("permission_denied", "Subscribing is not allowed");
+    throw new StreamingError("permission_denied", "Subscribing is not allowed");
   }
   if (!DELTA_NAMES.includes(request.delta))
-    throw new DisconnectError("bad_request", "There is no such delta");
+    throw new CloseError("bad_request", "There is no such delta");
   if (request.filtered) throw new HubError("bad_request", "The namespace has no tags filter");
   return plan(context, session, { name, options, grant, request, serverSide: false });
 }
 
 /**
- * What a token grants, as far as it is for this channel and connection. Throws DisconnectError: a token that is somebody else's
+ * What a token grants, as far as it is for this channel and connection. Throws CloseError: a token that is somebody else's
  * is no mistake of this channel's but of this client (§4.1 rule 9).
  */
 export async function theirs(
@@ -103,7 +104,7 @@ export async function theirs(
   const otherConnection = grant.connectionId !== undefined && grant.connectionId !== connectionId;
   if (grant.channel !== channel || grant.userId !== userId || otherConnection) {
     const detail = "The subscription token is another channel's, user's or connection's";
-    throw new DisconnectError("invalid_token", detail);
+    throw new CloseError("invalid_token", detail);
   }
   await grant.confirm?.();
   return grant;
@@ -127,7 +128,7 @@ export function plan(
 ): SubscribePlan {
   if (!isOpenedBy(options, grant.grantedBy)) {
     const message = `The authority of "${options.owner}" alone opens the channel "${name}"`;
-    throw new HubError("permission_denied", message);
+    throw new StreamingError("permission_denied", message);
   }
   const asker: Asker = { userId: session.userId, subscribed: true, insecure: settings.insecure };
   const { override = {} } = grant;
@@ -206,7 +207,7 @@ export function unexpired<Grant extends { readonly expiresAtMs?: number }>(
   nowMs: number,
 ): Grant {
   if (grant.expiresAtMs === undefined || grant.expiresAtMs > nowMs) return grant;
-  throw new HubError("expired", "What the token grants has ended already");
+  throw new StreamingError("expired", "What the token grants has ended already");
 }
 
 export function expiresOf(

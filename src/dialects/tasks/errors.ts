@@ -26,22 +26,14 @@ export type RpcErrorName = keyof typeof RPC_ERRORS;
 
 /** Total: a new core code does not compile until it has an answer here. */
 export const HUB_ERRORS = {
-  internal: "internal",
   unavailable: "internal",
-  unauthorized: "unauthorized",
-  unknown_channel: "task_not_found",
-  permission_denied: "forbidden",
-  method_not_found: "method_not_found",
   already_subscribed: "internal",
   limit_exceeded: "limit_exceeded",
   bad_request: "invalid_params",
   not_available: "internal",
   token_expired: "unauthorized",
   token_invalid: "unauthorized",
-  expired: "internal",
-  too_many_requests: "too_many_requests",
   unrecoverable_position: "internal",
-  conflict: "internal",
 } as const satisfies Record<HubErrorCode, RpcErrorName>;
 
 /** §4.4: why a parameter is refused. */

@@ -100,7 +100,7 @@ test("49: a user's push in an envelope reaches the channel's callback, a bare on
   expect(official.events).toHaveLength(before);
 });
 
-test.each(["internal_error", "slow", "no_pong", "insufficient_state", "force_disconnect"] as const)(
+test.each(["internal_error", "slow", "no_pong", "missed", "ended"] as const)(
   "50: closed by the server as %s it comes back, subscribed, and pushes flow again",
   async (disconnect) => {
     await using server = await bootGusher();

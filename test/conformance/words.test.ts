@@ -1,0 +1,37 @@
+/** Every word for an end or a refusal is said somewhere: a word that nothing says is an answer that no client ever gets. */
+import { expect, test } from "bun:test";
+import { CLOSES as GUSHER_CLOSES, SUBSCRIBE_FAILURES } from "../../src/dialects/gusher/errors.ts";
+import { CLOSES, WIRE_ERRORS } from "../../src/dialects/streaming/errors.ts";
+import { DISCONNECT_ENDS } from "../../src/dialects/tasks/ends.ts";
+
+/** Tables only translate. */
+const TABLES = /\.test\.ts$|errors\.ts$|ends\.ts$/;
+/** A line that raises or passes on a reason, rather than one that asks which it is. */
+const SAYS = /new \w*Error\(|disconnect: "|closeAs\(|\bcode = |super\(/;
+
+const lines: string[] = [];
+for await (const path of new Bun.Glob("src/**/*.ts").scan()) {
+  if (TABLES.test(path)) continue;
+  lines.push(...(await Bun.file(path).text()).split("\n").filter((line) => SAYS.test(line)));
+}
+
+const isSaid = (word: string) => lines.some((line) => line.includes(`"${word}"`));
+
+// The tables are total over the core's words and, by `satisfies`, have no other.
+const core = [...Object.keys(GUSHER_CLOSES), ...Object.keys(SUBSCRIBE_FAILURES)];
+
+test.each(core)("the core's word %s is said", (word) => {
+  expect(isSaid(word)).toBe(true);
+});
+
+test.each([...Object.keys(CLOSES), ...Object.keys(WIRE_ERRORS)])(
+  "streaming's word %s is said",
+  (word) => {
+    expect(isSaid(word)).toBe(true);
+  },
+);
+
+test("a word that nothing says is found", () => {
+  expect(["write_error", "conflict"].map(isSaid)).toEqual([false, false]);
+  expect(Object.keys(DISCONNECT_ENDS).toSorted()).toEqual(Object.keys(GUSHER_CLOSES).toSorted());
+});
