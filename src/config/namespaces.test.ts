@@ -1,6 +1,7 @@
 import { validate, MODEL } from "../dialects/configuration.ts";
 import { expect, test } from "bun:test";
 import { joinableOptions } from "../core/namespaces.ts";
+import { rulesOf } from "../dialects/streaming/channel-rules.ts";
 import { createNamespaces } from "./namespaces.ts";
 
 function namespacesOf(channel: object) {
@@ -26,10 +27,10 @@ test("createNamespaces(MODEL.parts, ) says what the core needs, times in millise
   expect(withoutNamespace.history).toEqual({ size: 2, ttlMs: 1000, metaTtlMs: 2000 });
   expect(named.get("news")).toMatchObject({
     namespace: "news",
-    dialects: { names: ["streaming"], implied: true },
+    dialects: ["streaming"],
+    openingRules: "streaming",
     history: { size: 5, ttlMs: 300_000, metaTtlMs: 36_000_000 },
-    allowHistoryForSubscriber: true,
-    allowHistoryForClient: false,
+    own: { streaming: { allowHistoryForSubscriber: true, allowHistoryForClient: false } },
     publicationDataFormat: "binary",
   });
 });
@@ -38,21 +39,30 @@ test("nothing configured: no history, no regex", () => {
   const { withoutNamespace, named } = namespacesOf({});
   expect(named.size).toBe(0);
   expect(withoutNamespace).not.toHaveProperty("history");
-  expect(withoutNamespace).not.toHaveProperty("channelRegex");
+  expect(rulesOf(withoutNamespace)).not.toHaveProperty("channelRegex");
 });
 
 test("channel_regex may match anywhere", () => {
   const { named } = namespacesOf({ namespaces: [{ name: "news", channel_regex: "b+$" }] });
-  const regex = named.get("news")?.channelRegex;
+  const news = named.get("news");
+  const { channelRegex: regex } = news === undefined ? {} : rulesOf(news);
   expect(regex?.test("abb")).toBe(true);
   expect(regex?.test("bba")).toBe(false);
 });
 
 test("what streaming may join", () => {
   const namespaces = namespacesOf({ namespaces: [{ name: "news", dialects: ["streaming"] }] });
-  expect(joinableOptions(namespaces, "news:a", "streaming")?.dialects.implied).toBe(false);
+  const news = joinableOptions(namespaces, "news:a", "streaming");
+  expect(news?.dialects).toEqual(["streaming"]);
+  expect(news).not.toHaveProperty("openingRules");
   expect(joinableOptions(namespaces, "plain", "streaming")?.namespace).toBe("");
   expect(joinableOptions(namespaces, "news:a", "gusher")).toBeUndefined();
+});
+
+test("where streaming may not join, a $ or # is a letter like others", () => {
+  const { withoutNamespace } = namespacesOf({ without_namespace: { dialects: ["gusher"] } });
+  expect(withoutNamespace).not.toHaveProperty("openingRules");
+  expect(namespacesOf({}).withoutNamespace.openingRules).toBe("streaming");
 });
 
 test("what gusher may join: everything it is said to, and in development mode free names", () => {

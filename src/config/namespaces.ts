@@ -1,6 +1,7 @@
-/** The configured channel options in the core's words. */
+/** The configured channel options in the core's words, and streaming's. */
 import { RE2JS } from "re2js";
 import type { ChannelOptions, Namespaces } from "../core/namespaces.ts";
+import type { ChannelRules } from "../dialects/streaming/channel-rules.ts";
 import { dialectsOf, type ChannelSettings } from "./channel-options.ts";
 import { isServed, type ConfigPart } from "./part.ts";
 import { joiningDialects } from "./rules.ts";
@@ -21,6 +22,7 @@ export function createNamespaces(parts: readonly ConfigPart[], config: BaseConfi
   return {
     withoutNamespace: channelOptionsOf(channel.without_namespace, { namespace: "", ...shared }),
     named,
+    knowPrefixes: ["streaming"],
   };
 }
 
@@ -38,17 +40,28 @@ export function channelOptionsOf(
 ): ChannelOptions {
   const { history_size: size, history_ttl: ttlMs } = settings;
   const history = { size, ttlMs, metaTtlMs: settings.history_meta_ttl ?? metaTtlMs };
-  const regex = settings.channel_regex === "" ? undefined : RE2JS.compile(settings.channel_regex);
+  const { names, implied } = dialectsOf(settings, { named: namespace !== "", enabled });
   return {
     namespace,
-    dialects: dialectsOf(settings, { named: namespace !== "", enabled }),
+    dialects: names,
+    // Listed for a namespace by name, a dialect may join whatever the name says.
+    ...(implied && names.includes("streaming") ? { openingRules: "streaming" } : {}),
     ...(size > 0 ? { history } : {}),
+    presence: settings.presence,
+    joinLeave: settings.join_leave,
+    publicationDataFormat: settings.publication_data_format,
+    own: { streaming: rulesOf(settings) },
+  };
+}
+
+function rulesOf(settings: ChannelSettings): ChannelRules {
+  const { channel_regex: pattern } = settings;
+  const regex = pattern === "" ? undefined : RE2JS.compile(pattern);
+  return {
     forcePositioning: settings.force_positioning,
     allowPositioning: settings.allow_positioning,
     forceRecovery: settings.force_recovery,
     allowRecovery: settings.allow_recovery,
-    presence: settings.presence,
-    joinLeave: settings.join_leave,
     forcePushJoinLeave: settings.force_push_join_leave,
     allowSubscribeForClient: settings.allow_subscribe_for_client,
     allowSubscribeForAnonymous: settings.allow_subscribe_for_anonymous,
@@ -65,6 +78,5 @@ export function channelOptionsOf(
     ...(regex === undefined
       ? {}
       : { channelRegex: { test: (name) => regex.matcher(name).find() } }),
-    publicationDataFormat: settings.publication_data_format,
   };
 }

@@ -65,16 +65,6 @@ export interface SubscriptionGrant {
   readonly channelInfo?: Payload;
   /** Given to the subscriber with the answer. */
   readonly data?: Payload;
-  /** Replace the channel's own options, each if present. */
-  readonly override?: SubscriptionOverride;
-}
-
-export interface SubscriptionOverride {
-  readonly presence?: boolean;
-  readonly joinLeave?: boolean;
-  readonly forcePushJoinLeave?: boolean;
-  readonly forcePositioning?: boolean;
-  readonly forceRecovery?: boolean;
 }
 
 export interface ChannelGrant extends SubscriptionGrant {

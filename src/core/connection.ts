@@ -236,7 +236,7 @@ export class HubConnection implements Connection {
   drop(subscription: HubSubscription): void {
     if (subscription.cancelled) return;
     this.#end(subscription).catch((error: unknown) => this.#host.onBug(error));
-    this.subscriber.dropped(subscription, "unrecoverable_position");
+    this.subscriber.dropped(subscription);
   }
 
   label(label: string): void {

@@ -1,4 +1,4 @@
-/** Globs, as lists of origins and streaming's channel patterns use them (centrifugo-protocol.md §15, §17). */
+/** Globs, as lists of origins and channel patterns use them (centrifugo-protocol.md §15, §17). */
 import { RE2JS } from "re2js";
 
 /** The RE2 expression, anchored, of a glob: `*` any characters, `?` one, `[a-z]` and `[!a-z]` one of or not of, `{a,b}` either, `\` escapes. */

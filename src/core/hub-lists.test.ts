@@ -148,7 +148,7 @@ describe("channels()", () => {
 
 describe("publishMatching()", () => {
   test("publishes to each channel found, and not to those of other dialects", async () => {
-    const own = { dialects: { names: ["streaming"], implied: true } };
+    const own = { dialects: ["streaming"] };
     const objects = { publicationDataFormat: "json_object" } as const;
     await using server = await embeddedHub({ namespaces: namespaces({}, { own, objects }) });
     const { hub } = server;

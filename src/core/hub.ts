@@ -1,6 +1,6 @@
 /** The hub: one app's connections, channels and subscriptions on this node, and what reaches them from any node. */
 import type { HistoryLimits, HistoryPage } from "./engine.ts";
-import type { Disconnect, HubErrorCode } from "./errors.ts";
+import type { Disconnect } from "./errors.ts";
 import type { GroupMember } from "./fanout.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type {
@@ -205,8 +205,8 @@ export interface Subscriber extends ClientInfo {
   readonly encoder: Encoder;
   /** Pushes outside channels, and those of subscriptions without a member. `push`: what the frame encodes, for those who complete it with what is their own. */
   send(frame: Frame, push: Push): void;
-  /** The hub ended a subscription: `unrecoverable_position` after a gap that could not be filled. Nothing more of it is sent. */
-  dropped(subscription: Subscription, code: HubErrorCode): void;
+  /** The hub ended a subscription after a gap that could not be filled. Nothing more of it is sent. */
+  dropped(subscription: Subscription): void;
   /** Whether it concerned this session; a promise settles once it took effect, and does not reject. */
   signal(body: unknown): boolean | Promise<boolean>;
   disconnect(reason: Disconnect): void;

@@ -1,7 +1,7 @@
 /** Ordering promises under random interleavings, on a simulated network engine: nothing lost in silence, nothing twice. */
 import { describe, expect, test } from "bun:test";
 import {
-  channelOptions,
+  namespaces,
   Recorder,
   recordingEncoder,
   RecordingFanout,
@@ -40,7 +40,7 @@ async function runCase(seed: number, scenario: Scenario): Promise<void> {
   const hubs: OwnedHub[] = [0, 1].map(() =>
     createHub({
       app: "app",
-      namespaces: { withoutNamespace: channelOptions({ history: HISTORY }), named: new Map() },
+      namespaces: namespaces({ history: HISTORY }),
       engine: cluster.node(),
       runtime,
       onBug: (error) => bugs.push(error),

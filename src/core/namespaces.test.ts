@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { namespaces } from "../../test/support/recorder.ts";
+import { channelOptions, namespaces } from "../../test/support/recorder.ts";
 import { isOpenedBy, isReachable, joinableOptions, namespaceOf, optionsOf } from "./namespaces.ts";
 
 test("a namespace is what stands before the first colon, behind a leading $", () => {
@@ -9,13 +9,14 @@ test("a namespace is what stands before the first colon, behind a leading $", ()
   }
 });
 
-const both = { names: ["streaming", "gusher"], implied: false };
-const implied = { names: ["streaming", "gusher"], implied: true };
-const streamingOnly = { names: ["streaming"], implied: true };
-const table = namespaces(
-  { dialects: implied },
-  { open: { dialects: both }, own: { dialects: streamingOnly } },
-);
+const both = ["streaming", "gusher"];
+const streamingOnly = ["streaming"];
+const open = (dialects: readonly string[]) => {
+  const { openingRules: _, ...options } = channelOptions({ namespace: "open", dialects });
+  return options;
+};
+const ruled = namespaces({ dialects: both }, { own: { dialects: streamingOnly } });
+const table = { ...ruled, named: new Map([...ruled.named, ["open", open(both)]]) };
 
 test("an unknown prefix does not exist to streaming and is free text to the others", () => {
   expect(optionsOf(table, "nowhere:x")).toBeUndefined();
@@ -38,17 +39,17 @@ test("names with a leading $ or a # are streaming's unless the dialect is listed
   }
 });
 
-test("where streaming may not join there is nothing in them to protect", () => {
-  const gusherAlone = namespaces({ dialects: { names: ["gusher"], implied: true } });
+test("without a dialect whose they are, they are names like others", () => {
+  const gusherAlone = { ...ruled, withoutNamespace: open(["gusher"]) };
   expect(joinableOptions(gusherAlone, "a#1", "gusher")).toBeDefined();
   expect(joinableOptions(gusherAlone, "a#1", "streaming")).toBeUndefined();
 });
 
 const owned = namespaces(
-  { dialects: implied },
+  { dialects: both },
   {
     own: { dialects: streamingOnly },
-    private: { dialects: streamingOnly, owner: "events", allowSubscribeForClient: false },
+    private: { dialects: streamingOnly, owner: "events", openedBy: "events" },
     public: { dialects: streamingOnly, owner: "events" },
   },
 );

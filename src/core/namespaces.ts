@@ -1,51 +1,37 @@
 /**
  * Namespaces: which options a channel has and which dialects may join it, both decided by its name alone.
- * The permissions among the options are for dialects to apply; the hub applies history, presence and join/leave.
+ * What only one dialect has a use for is in `own`, and that dialect's.
  */
 import type { HistoryLimits } from "./engine.ts";
 import type { Reach } from "./types.ts";
 
-/** Named as in Centrifugo's configuration (centrifugo-protocol.md §13), in this code's spelling. */
+/** What holds in a channel for every dialect. */
 export interface ChannelOptions {
   /** The namespace's own name; `""` for channels without one. */
   readonly namespace: string;
-  /**
-   * Dialects whose connections may join. `implied`: not listed for these channels in particular, so that names with a
-   * leading `$` or any `#` stay streaming's, where it is among them.
-   */
-  readonly dialects: { readonly names: readonly string[]; readonly implied: boolean };
-  /** The dialect whose calls alone reach the channel and, unless any client may subscribe, whose authority alone opens it. */
+  /** Dialects whose connections may join. */
+  readonly dialects: readonly string[];
+  /** The dialect whose alone the names with a leading `$` or any `#` are. Absent: they are names like others. */
+  readonly openingRules?: string;
+  /** The dialect whose calls alone reach the channel. */
   readonly owner?: string;
+  /** The dialect whose authority alone opens the channel. */
+  readonly openedBy?: string;
   /** Absent: the channel keeps no history. */
   readonly history?: HistoryLimits;
-  readonly forcePositioning: boolean;
-  readonly allowPositioning: boolean;
-  readonly forceRecovery: boolean;
-  readonly allowRecovery: boolean;
   readonly presence: boolean;
   readonly joinLeave: boolean;
-  readonly forcePushJoinLeave: boolean;
-  readonly allowSubscribeForClient: boolean;
-  readonly allowSubscribeForAnonymous: boolean;
-  readonly allowPublishForClient: boolean;
-  readonly allowPublishForSubscriber: boolean;
-  readonly allowPublishForAnonymous: boolean;
-  readonly allowPresenceForClient: boolean;
-  readonly allowPresenceForSubscriber: boolean;
-  readonly allowPresenceForAnonymous: boolean;
-  readonly allowHistoryForClient: boolean;
-  readonly allowHistoryForSubscriber: boolean;
-  readonly allowHistoryForAnonymous: boolean;
-  readonly allowUserLimitedChannels: boolean;
-  /** Must match somewhere in the name's part behind the namespace; absent: that part is ASCII. */
-  readonly channelRegex?: { test(name: string): boolean };
   /** `""`: JSON, and from Protobuf clients and servers bytes of any kind, save none at all; `binary` takes these too. */
   readonly publicationDataFormat: "" | "json" | "json_object" | "binary";
+  /** What one dialect alone asks for, by its name. */
+  readonly own: Readonly<Record<string, unknown>>;
 }
 
 export interface Namespaces {
   readonly withoutNamespace: ChannelOptions;
   readonly named: ReadonlyMap<string, ChannelOptions>;
+  /** Dialects to which an unknown prefix is no channel; to the others it is part of a free name. */
+  readonly knowPrefixes: readonly string[];
 }
 
 /** Marks a channel that only a subscription token opens. */
@@ -67,24 +53,21 @@ export function optionsOf(namespaces: Namespaces, name: string): ChannelOptions 
   return namespace === undefined ? namespaces.withoutNamespace : namespaces.named.get(namespace);
 }
 
-/**
- * The options under which connections of `dialect` may join the channel; undefined when they may not.
- * Only streaming knows prefixes: to the other dialects an unknown one is part of a free name.
- */
+/** The options under which connections of `dialect` may join the channel; undefined when they may not. */
 export function joinableOptions(
   namespaces: Namespaces,
   name: string,
   dialect: string,
 ): ChannelOptions | undefined {
-  const named = optionsOf(namespaces, name);
-  const options = named ?? (dialect === "streaming" ? undefined : namespaces.withoutNamespace);
-  if (options === undefined || !options.dialects.names.includes(dialect)) return undefined;
-  const { names, implied } = options.dialects;
-  const isStreamings = implied && names.includes("streaming") && hasOpeningRule(name);
-  return isStreamings && dialect !== "streaming" ? undefined : options;
+  const { knowPrefixes, withoutNamespace } = namespaces;
+  const free = knowPrefixes.includes(dialect) ? undefined : withoutNamespace;
+  const options = optionsOf(namespaces, name) ?? free;
+  if (options === undefined || !options.dialects.includes(dialect)) return undefined;
+  const { openingRules = dialect } = options;
+  return openingRules !== dialect && hasOpeningRule(name) ? undefined : options;
 }
 
-/** A token opens `$…`, and the users named behind a `#` may join: what streaming's clients count on. */
+/** A token opens `$…`, and the users named behind a `#` may join. */
 function hasOpeningRule(name: string): boolean {
   return name.startsWith(PRIVATE_PREFIX) || name.includes(USER_BOUNDARY);
 }
@@ -98,9 +81,6 @@ export function isReachable(namespaces: Namespaces, name: string, reach: Reach):
 }
 
 /** Whether a grant of this authority, or none, may open the channel. */
-export function isOpenedBy(
-  { owner, allowSubscribeForClient }: ChannelOptions,
-  authority: string | undefined,
-): boolean {
-  return owner === undefined || allowSubscribeForClient || owner === authority;
+export function isOpenedBy({ openedBy }: ChannelOptions, authority: string | undefined): boolean {
+  return openedBy === undefined || openedBy === authority;
 }

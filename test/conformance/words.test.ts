@@ -31,6 +31,17 @@ test.each([...Object.keys(CLOSES), ...Object.keys(WIRE_ERRORS)])(
   },
 );
 
+test("the core names no dialect", async () => {
+  const names = ["streaming", "gusher", "tasks", "events"];
+  const named: string[] = [];
+  for await (const path of new Bun.Glob("src/core/**/*.ts").scan()) {
+    if (path.endsWith(".test.ts")) continue;
+    const text = await Bun.file(path).text();
+    named.push(...names.filter((name) => text.includes(`"${name}"`)).map((name) => path + name));
+  }
+  expect(named).toEqual([]);
+});
+
 test("a word that nothing says is found", () => {
   expect(["write_error", "conflict"].map(isSaid)).toEqual([false, false]);
   expect(Object.keys(DISCONNECT_ENDS).toSorted()).toEqual(Object.keys(GUSHER_CLOSES).toSorted());

@@ -4,13 +4,8 @@
  */
 import { z } from "zod";
 import type { BaseConfig } from "../../src/config/schema.ts";
-import {
-  HubError,
-  type Disconnect,
-  type DisconnectCode,
-  type HubErrorCode,
-} from "../../src/core/errors.ts";
-import type { Connection, Encoder, Hub, Subscriber, Subscription } from "../../src/core/hub.ts";
+import { HubError, type Disconnect, type DisconnectCode } from "../../src/core/errors.ts";
+import type { Connection, Encoder, Hub, Subscriber } from "../../src/core/hub.ts";
 import { joinableOptions } from "../../src/core/namespaces.ts";
 import type { Frame } from "../../src/core/types.ts";
 import { defineDialect } from "../../src/dialects/dialect.ts";
@@ -122,8 +117,8 @@ class LinesSession implements Session, Subscriber {
     this.#socket.send(frame);
   }
 
-  dropped(_subscription: Subscription, code: HubErrorCode): void {
-    this.#socket.close(4003, code);
+  dropped(): void {
+    this.#socket.close(4003, "missed");
   }
 
   signal(): boolean {

@@ -1,14 +1,14 @@
 /** A subscriber that records what it is given, alone or as a member of groups, for tests of the hub without sockets. */
-import type { Disconnect, HubErrorCode } from "../../src/core/errors.ts";
+import type { Disconnect } from "../../src/core/errors.ts";
 import type { Fanout, GroupMember } from "../../src/core/fanout.ts";
-import type { Encoder, Subscribed, Subscriber, Subscription } from "../../src/core/hub.ts";
+import type { Encoder, Subscribed, Subscriber } from "../../src/core/hub.ts";
 import type { ChannelOptions, Namespaces } from "../../src/core/namespaces.ts";
 import type { Frame, Push } from "../../src/core/types.ts";
 
 export type Recorded =
   | { readonly got: "push"; readonly push: Push }
   | { readonly got: "reply"; readonly subscribed: Subscribed }
-  | { readonly got: "dropped"; readonly code: HubErrorCode }
+  | { readonly got: "dropped" }
   | { readonly got: "disconnect"; readonly reason: Disconnect };
 
 /** Frames are the pushes themselves, as text. */
@@ -102,8 +102,8 @@ export class Recorder implements Subscriber {
     this.recorded.push({ got: "reply", subscribed });
   }
 
-  dropped(_subscription: Subscription, code: HubErrorCode): void {
-    this.recorded.push({ got: "dropped", code });
+  dropped(): void {
+    this.recorded.push({ got: "dropped" });
   }
 
   signal(body: unknown): boolean {
@@ -120,26 +120,11 @@ export class Recorder implements Subscriber {
 export function channelOptions(options: Partial<ChannelOptions> = {}): ChannelOptions {
   return {
     namespace: "",
-    dialects: { names: ["test", "streaming"], implied: true },
-    forcePositioning: false,
-    allowPositioning: false,
-    forceRecovery: false,
-    allowRecovery: false,
+    dialects: ["test", "streaming"],
+    openingRules: "streaming",
     presence: false,
     joinLeave: false,
-    forcePushJoinLeave: false,
-    allowSubscribeForClient: true,
-    allowSubscribeForAnonymous: true,
-    allowPublishForClient: false,
-    allowPublishForSubscriber: false,
-    allowPublishForAnonymous: false,
-    allowPresenceForClient: false,
-    allowPresenceForSubscriber: false,
-    allowPresenceForAnonymous: false,
-    allowHistoryForClient: false,
-    allowHistoryForSubscriber: false,
-    allowHistoryForAnonymous: false,
-    allowUserLimitedChannels: false,
+    own: {},
     publicationDataFormat: "json",
     ...options,
   };
@@ -152,5 +137,9 @@ export function namespaces(
   const entries = Object.entries(named).map(
     ([namespace, options]) => [namespace, channelOptions({ namespace, ...options })] as const,
   );
-  return { withoutNamespace: channelOptions(withoutNamespace), named: new Map(entries) };
+  return {
+    withoutNamespace: channelOptions(withoutNamespace),
+    named: new Map(entries),
+    knowPrefixes: ["streaming"],
+  };
 }

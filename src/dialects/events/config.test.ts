@@ -151,22 +151,26 @@ describe("the catalogue", () => {
       { name: "cc", history_size: 0, history_ttl_s: 0 },
     ];
     const { named } = createNamespaces(MODEL.parts, configOf(enabled({ namespaces })));
-    const closed = {
-      ...{ allowPublishForClient: false, allowPublishForSubscriber: false, presence: false },
-      ...{ joinLeave: false, allowUserLimitedChannels: false, namespace: expect.any(String) },
-      dialects: { names: ["streaming"], implied: false },
-    };
+    const closed = (rules: object) => ({
+      ...{ presence: false, joinLeave: false, dialects: ["streaming"] },
+      namespace: expect.any(String),
+      own: {
+        streaming: {
+          ...{ allowPublishForClient: false, allowPublishForSubscriber: false },
+          ...{ allowUserLimitedChannels: false, ...rules },
+        },
+      },
+    });
     expect(named.get("aa")).toMatchObject({
-      ...{ ...closed, allowSubscribeForClient: false, forceRecovery: true },
-      history: { size: 5, ttlMs: 60_000 },
+      ...closed({ allowSubscribeForClient: false, forceRecovery: true }),
+      ...{ owner: "events", openedBy: "events", history: { size: 5, ttlMs: 60_000 } },
     });
-    expect(named.get("bb")).toMatchObject({
-      ...{ ...closed, forceRecovery: false },
-      ...{ allowSubscribeForClient: true, allowSubscribeForAnonymous: true },
-    });
-    expect(named.get("cc")).toMatchObject({ ...closed, forceRecovery: false });
+    const open = { allowSubscribeForClient: true, allowSubscribeForAnonymous: true };
+    expect(named.get("bb")).toMatchObject(closed({ ...open, forceRecovery: false }));
+    expect(named.get("bb")).not.toHaveProperty("openedBy");
+    expect(named.get("cc")).toMatchObject(closed({ forceRecovery: false }));
     expect(named.get("cc")).not.toHaveProperty("history");
-    expect(named.get("webhooks")).toMatchObject({ ...closed, allowSubscribeForClient: false });
+    expect(named.get("webhooks")).toMatchObject(closed({ allowSubscribeForClient: false }));
     expect(createNamespaces(MODEL.parts, configOf({ events: { namespaces } })).named.size).toBe(0);
   });
 });

@@ -277,7 +277,7 @@ function eventsOptionsOf(entry: EventsNamespace, metaTtlMs: number): ChannelOpti
     enabled: ["streaming"],
     metaTtlMs: Math.max(metaTtlMs, ttlS * 1000),
   });
-  return { ...options, owner: "events" };
+  return { ...options, owner: "events", ...(open ? {} : { openedBy: "events" }) };
 }
 
 /** Of the tokens that are issued in development mode, and of the access tokens that they are issued for. */

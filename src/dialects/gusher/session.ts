@@ -2,8 +2,8 @@
  * One client's connection: the order of its commands, its heartbeat and its end (§5.1, §5.9).
  * What single commands do is in commands.ts, what the master API asks of it in signals.ts.
  */
-import { HubError, type Disconnect, type HubErrorCode } from "../../core/errors.ts";
-import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
+import { HubError, type Disconnect } from "../../core/errors.ts";
+import type { Connection, Encoder, Subscriber } from "../../core/hub.ts";
 import type { Frame } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
 import { ClientSession, type Close } from "../session.ts";
@@ -98,7 +98,7 @@ export class GusherSession
     if (!this.over) this.member.push(frame);
   }
 
-  dropped(_subscription: Subscription, _code: HubErrorCode): void {
+  dropped(): void {
     // There is no frame that says so: after a reconnect the client subscribes again.
     this.disconnect({ disconnect: "missed" });
   }

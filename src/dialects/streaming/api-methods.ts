@@ -56,7 +56,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     if (!isOpenedBy(options, undefined)) {
       throw new StreamingError(
         "permission_denied",
-        `The authority of "${options.owner}" alone opens it`,
+        `The authority of "${options.openedBy}" alone opens it`,
       );
     }
     const { recover_since: recoverSince, expire_at: expireAt, override } = request;

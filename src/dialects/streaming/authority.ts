@@ -7,7 +7,6 @@ import type {
   ChannelGrant,
   ConnectGrant,
   SubscriptionGrant,
-  SubscriptionOverride,
 } from "../../core/authority.ts";
 import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
@@ -23,6 +22,20 @@ export interface AuthorityOptions {
   readonly verify: VerifyToken;
   /** The claim that names the user, `sub` unless configured. */
   readonly userIdClaim: string;
+}
+
+/** Replace the channel's own options, each if present. */
+export interface SubscriptionOverride {
+  readonly presence?: boolean;
+  readonly joinLeave?: boolean;
+  readonly forcePushJoinLeave?: boolean;
+  readonly forcePositioning?: boolean;
+  readonly forceRecovery?: boolean;
+}
+
+/** A grant of this dialect's own tokens or API. */
+export interface OverridingGrant extends SubscriptionGrant {
+  readonly override?: SubscriptionOverride;
 }
 
 const flag = z.object({ value: z.boolean() }).nullish();
@@ -141,7 +154,7 @@ export function epochMsOf(unixSeconds: number): number {
   return Math.round(unixSeconds * 1000);
 }
 
-function grantFrom(view: JsonView, within: string): SubscriptionGrant {
+function grantFrom(view: JsonView, within: string): OverridingGrant {
   const members = membersOf(view, within);
   const names = Object.keys(grantClaims.shape);
   const given = names.map((name) => [name, members.get(name)?.value] as const);

@@ -12,6 +12,34 @@ import { StreamingError } from "./errors.ts";
 
 const USER_SEPARATOR = ",";
 
+/** A channel's options that this dialect alone has, named as in Centrifugo's configuration (§13), in this code's spelling. */
+export interface ChannelRules {
+  readonly forcePositioning: boolean;
+  readonly allowPositioning: boolean;
+  readonly forceRecovery: boolean;
+  readonly allowRecovery: boolean;
+  readonly forcePushJoinLeave: boolean;
+  readonly allowSubscribeForClient: boolean;
+  readonly allowSubscribeForAnonymous: boolean;
+  readonly allowPublishForClient: boolean;
+  readonly allowPublishForSubscriber: boolean;
+  readonly allowPublishForAnonymous: boolean;
+  readonly allowPresenceForClient: boolean;
+  readonly allowPresenceForSubscriber: boolean;
+  readonly allowPresenceForAnonymous: boolean;
+  readonly allowHistoryForClient: boolean;
+  readonly allowHistoryForSubscriber: boolean;
+  readonly allowHistoryForAnonymous: boolean;
+  readonly allowUserLimitedChannels: boolean;
+  /** Must match somewhere in the name's part behind the namespace; absent: that part is ASCII. */
+  readonly channelRegex?: { test(name: string): boolean };
+}
+
+/** Every channel that this dialect may join has them (src/config/namespaces.ts). */
+export function rulesOf({ own }: ChannelOptions): ChannelRules {
+  return own["streaming"] as ChannelRules;
+}
+
 export interface Asker {
   readonly userId: string;
   readonly subscribed: boolean;
@@ -31,7 +59,7 @@ export function channelOptions(namespaces: Namespaces, name: string): ChannelOpt
   const options = serverChannelOptions(namespaces, name);
   const start = (isPrivate(name) ? PRIVATE_PREFIX.length : 0) + prefixLength(options);
   const rest = name.slice(start);
-  const { channelRegex } = options;
+  const { channelRegex } = rulesOf(options);
   if (channelRegex === undefined ? !isAscii(rest) : !channelRegex.test(rest)) {
     throw new HubError("bad_request", "The namespace does not take this channel name");
   }
@@ -56,7 +84,7 @@ export function isPrivate(name: string): boolean {
  * nobody: the anonymous are no user, and who wrote `#alice,` meant somebody else too.
  */
 export function channelUsers(name: string, options: ChannelOptions): readonly string[] | undefined {
-  if (!options.allowUserLimitedChannels) return undefined;
+  if (!rulesOf(options).allowUserLimitedChannels) return undefined;
   const boundary = name.lastIndexOf(USER_BOUNDARY);
   if (boundary < 0) return undefined;
   const users = name.slice(boundary + 1).split(USER_SEPARATOR);
@@ -74,33 +102,37 @@ export function maySubscribe(name: string, options: ChannelOptions, asker: Asker
   if (isPrivate(name) || !isOpenedBy(options, undefined)) return false;
   const users = channelUsers(name, options);
   if (users !== undefined) return users.includes(asker.userId) || asker.insecure;
+  const { allowSubscribeForClient, allowSubscribeForAnonymous } = rulesOf(options);
   return (
     asker.insecure ||
-    (options.allowSubscribeForClient && (asker.userId !== "" || options.allowSubscribeForAnonymous))
+    (allowSubscribeForClient && (asker.userId !== "" || allowSubscribeForAnonymous))
   );
 }
 
 export function mayPublish(options: ChannelOptions, asker: Asker): boolean {
+  const rules = rulesOf(options);
   return may(options, asker, {
-    client: options.allowPublishForClient,
-    subscriber: options.allowPublishForSubscriber,
-    anonymous: options.allowPublishForAnonymous,
+    client: rules.allowPublishForClient,
+    subscriber: rules.allowPublishForSubscriber,
+    anonymous: rules.allowPublishForAnonymous,
   });
 }
 
 export function mayReadPresence(options: ChannelOptions, asker: Asker): boolean {
+  const rules = rulesOf(options);
   return may(options, asker, {
-    client: options.allowPresenceForClient,
-    subscriber: options.allowPresenceForSubscriber,
-    anonymous: options.allowPresenceForAnonymous,
+    client: rules.allowPresenceForClient,
+    subscriber: rules.allowPresenceForSubscriber,
+    anonymous: rules.allowPresenceForAnonymous,
   });
 }
 
 export function mayReadHistory(options: ChannelOptions, asker: Asker): boolean {
+  const rules = rulesOf(options);
   return may(options, asker, {
-    client: options.allowHistoryForClient,
-    subscriber: options.allowHistoryForSubscriber,
-    anonymous: options.allowHistoryForAnonymous,
+    client: rules.allowHistoryForClient,
+    subscriber: rules.allowHistoryForSubscriber,
+    anonymous: rules.allowHistoryForAnonymous,
   });
 }
 

@@ -1,6 +1,7 @@
 /** Subscriptions that the server makes and ends once a client is connected (centrifugo-protocol.md §14, §3.4). */
-import type { ConnectGrant, SubscriptionGrant } from "../../core/authority.ts";
+import type { ConnectGrant } from "../../core/authority.ts";
 import type { StreamPosition } from "../../core/types.ts";
+import type { OverridingGrant } from "./authority.ts";
 import { serverChannelOptions } from "./channel-rules.ts";
 import { CloseError, isRefusal, UNSUBSCRIBE_CODES } from "./errors.ts";
 import type { SubscribeRequest } from "./protocol.ts";
@@ -9,7 +10,7 @@ import { channelOf, detailOf, plan, subscribeResult } from "./subscribe.ts";
 
 export interface ServerSubscription {
   readonly name: string;
-  readonly grant: SubscriptionGrant;
+  readonly grant: OverridingGrant;
   readonly recoverSince?: StreamPosition | undefined;
   readonly fromToken: boolean;
 }

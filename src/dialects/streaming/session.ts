@@ -3,7 +3,7 @@
  * What single commands do is in connect.ts, subscribe.ts and commands.ts.
  */
 import type { ConnectGrant, HeldGrant } from "../../core/authority.ts";
-import { DisconnectError, type Disconnect, type HubErrorCode } from "../../core/errors.ts";
+import { DisconnectError, type Disconnect } from "../../core/errors.ts";
 import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
 import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
 import type { ClientInfo, Frame, Payload } from "../../core/types.ts";
@@ -312,7 +312,7 @@ export class StreamingSession
     this.push({ channel: name, unsubscribe });
   }
 
-  dropped(subscription: Subscription, _code: HubErrorCode): void {
+  dropped(subscription: Subscription): void {
     // §4.5: a server-side subscription cannot be asked for again, so its connection is.
     if (detailOf(subscription).serverSide) this.closeAs("missed");
     else {

@@ -1,6 +1,7 @@
 /** What the server API asks of sessions, wherever they are (centrifugo-protocol.md §17): `hub.signal` bodies, plain JSON data. */
-import type { Revocation, SubscriptionGrant, SubscriptionOverride } from "../../core/authority.ts";
+import type { Revocation } from "../../core/authority.ts";
 import type { Payload, StreamPosition } from "../../core/types.ts";
+import type { OverridingGrant, SubscriptionOverride } from "./authority.ts";
 import { subscribeFromServer, unsubscribeFromServer } from "./server-side.ts";
 import type { StreamingClient } from "./client.ts";
 import { expiry } from "./subscribe.ts";
@@ -68,7 +69,7 @@ function subscribe(
     recoverSince,
   }: Extract<Signal, { do: "subscribe" }>,
 ): Promise<boolean> {
-  const grant: SubscriptionGrant = {
+  const grant: OverridingGrant = {
     ...(info === undefined ? {} : { channelInfo: payloadFrom(info) }),
     ...(data === undefined ? {} : { data: payloadFrom(data) }),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),

@@ -7,12 +7,14 @@ import { isOpenedBy, type ChannelOptions } from "../../core/namespaces.ts";
 import type { GroupMember } from "../../core/fanout.ts";
 import type { Clock } from "../../core/runtime.ts";
 import { CHANNELS, type Channel, type Payload } from "../../core/types.ts";
+import type { OverridingGrant } from "./authority.ts";
 import {
   channelOptions,
   isPrivate,
   mayReadHistory,
   mayReadPresence,
   maySubscribe,
+  rulesOf,
   type Asker,
 } from "./channel-rules.ts";
 import { wirePublication } from "./encoders.ts";
@@ -77,7 +79,7 @@ export async function planSubscribe(
   }
   const { userId } = session;
   const asker: Asker = { userId, subscribed: true, insecure: settings.insecure };
-  let grant: SubscriptionGrant = {};
+  let grant: OverridingGrant = {};
   if (request.token !== "") {
     const { authority, runtime } = context;
     const { token } = request;
@@ -113,7 +115,7 @@ export async function theirs(
 export interface PlanInput {
   readonly name: string;
   readonly options: ChannelOptions;
-  readonly grant: SubscriptionGrant;
+  readonly grant: OverridingGrant;
   /** Absent for a subscription that no client asked for. */
   readonly request?: SubscribeRequest | undefined;
   readonly serverSide: boolean;
@@ -132,21 +134,22 @@ export function plan(
   }
   const asker: Asker = { userId: session.userId, subscribed: true, insecure: settings.insecure };
   const { override = {} } = grant;
+  const rules = rulesOf(options);
   const keepsHistory = options.history !== undefined;
   const readsHistory = mayReadHistory(options, asker);
   const recoverable =
     keepsHistory &&
-    ((override.forceRecovery ?? options.forceRecovery) ||
-      (request?.recoverable === true && (options.allowRecovery || readsHistory)));
+    ((override.forceRecovery ?? rules.forceRecovery) ||
+      (request?.recoverable === true && (rules.allowRecovery || readsHistory)));
   const positioned =
     recoverable ||
     (keepsHistory &&
-      ((override.forcePositioning ?? options.forcePositioning) ||
-        (request?.positioned === true && (options.allowPositioning || readsHistory))));
+      ((override.forcePositioning ?? rules.forcePositioning) ||
+        (request?.positioned === true && (rules.allowPositioning || readsHistory))));
   const joinLeave = override.joinLeave ?? options.joinLeave;
   const joinLeavePushed =
     joinLeave &&
-    ((override.forcePushJoinLeave ?? options.forcePushJoinLeave) ||
+    ((override.forcePushJoinLeave ?? rules.forcePushJoinLeave) ||
       (request?.join_leave === true && mayReadPresence(options, asker)));
   const recover = recoverable && request?.recover === true;
   return {

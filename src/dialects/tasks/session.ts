@@ -3,8 +3,8 @@
  * ticks and end. What it is sent before it has joined its task's stream waits, so that the replayed message comes first.
  */
 import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
-import { HubError, type Disconnect, type HubErrorCode } from "../../core/errors.ts";
-import type { Connection, Encoder, Subscribed, Subscriber, Subscription } from "../../core/hub.ts";
+import { HubError, type Disconnect } from "../../core/errors.ts";
+import type { Connection, Encoder, Subscribed, Subscriber } from "../../core/hub.ts";
 import { MinuteBound } from "../../core/rates.ts";
 import type { Frame, Push } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
@@ -297,7 +297,7 @@ export class TasksSession
     return this.#timetable === undefined ? "" : formatTicks(this.#remainingMs());
   }
 
-  dropped(_subscription: Subscription, _code: HubErrorCode): void {
+  dropped(): void {
     // What was missed is gone but for what is kept, which it is given when it comes back.
     this.endAs("internal");
   }
