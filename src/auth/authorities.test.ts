@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { hs256 } from "../../test/support/tokens.ts";
-import type { Authority, ConnectGrant, HeldGrant } from "../core/authority.ts";
+import type { Authority, ConnectGrant, Standing } from "../core/authority.ts";
 import { TOKEN_BYTES_MAX } from "./key-set.ts";
 import { createAuthorities } from "./authorities.ts";
 
@@ -30,17 +30,17 @@ test.each([
   ["fallback", "a token that is too long", `${theirs}${"x".repeat(TOKEN_BYTES_MAX)}`],
 ])("%s decides on %s", async (expected, _name, token) => {
   expect((await authorities.connect({ token })).userId).toBe(expected);
-  const connection = { held: undefined };
+  const connection = { standing: undefined };
   expect((await authorities.refresh({ token, connection })).userId).toBe(expected);
   expect((await authorities.subscribe({ token, connection })).userId).toBe(expected);
 });
 
 test("who let a connection in decides on its later tokens, whatever they say", async () => {
-  const held: HeldGrant = {
+  const standing: Standing = {
     ...{ authority: named("holder"), labels: [], issuedAtMs: 0, detail: undefined },
   };
   for (const token of [theirs, hs256({})]) {
-    const request = { token, connection: { held } };
+    const request = { token, connection: { standing } };
     expect((await authorities.refresh(request)).userId).toBe("holder");
     expect((await authorities.subscribe(request)).userId).toBe("holder");
   }

@@ -22,7 +22,7 @@ export function createAuthorities(
     return found?.authority ?? fallback;
   };
   const later = ({ token, connection }: TokenOfConnection): Authority =>
-    connection.held?.authority ?? of(token);
+    connection.standing?.authority ?? of(token);
   return {
     connect: (request) => of(request.token).connect(request),
     refresh: (request) => later(request).refresh(request),

@@ -17,11 +17,11 @@ export interface Authority {
 
 export interface TokenOfConnection {
   readonly token: string;
-  readonly connection: { readonly held: HeldGrant | undefined };
+  readonly connection: { readonly standing: Standing | undefined };
 }
 
 /** What a connection keeps of the grant that opened it. */
-export interface HeldGrant {
+export interface Standing {
   /** It alone decides on the connection's later tokens. */
   readonly authority: Authority;
   /** The connection is a target under these. */
@@ -51,7 +51,7 @@ export interface ConnectGrant {
   /** Channels that the server subscribes the connection to. */
   readonly subscriptions: ReadonlyMap<string, SubscriptionGrant>;
   /** Present: a refresh with other channels changes the connection's, where otherwise it ends the connection. */
-  readonly held?: HeldGrant;
+  readonly standing?: Standing;
   /** Connections of this user on this node. Absent: as the settings say. */
   readonly userConnectionsMax?: number;
   /** Asked before the answer, and only once the connection bears its labels, so that nothing that ends it can miss it. */

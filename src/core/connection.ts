@@ -68,7 +68,7 @@ export class HubSubscription implements ActiveSubscription {
 
 export class HubConnection implements Connection {
   readonly subscriber: Subscriber;
-  /** One is held as it is: most connections of a large server have no more, and a map costs more than all else here. */
+  /** One is kept as it is: most connections of a large server have no more, and a map costs more than all else here. */
   #subscriptions: HubSubscription | Map<LiveChannel, HubSubscription> | undefined;
   #labels: Set<string> | undefined;
   #closed = false;
@@ -80,9 +80,9 @@ export class HubConnection implements Connection {
   }
 
   get subscriptionCount(): number {
-    const held = this.#subscriptions;
-    if (held === undefined) return 0;
-    return held instanceof Map ? held.size : 1;
+    const kept = this.#subscriptions;
+    if (kept === undefined) return 0;
+    return kept instanceof Map ? kept.size : 1;
   }
 
   get labels(): Iterable<string> {
@@ -95,22 +95,22 @@ export class HubConnection implements Connection {
   }
 
   subscriptions(): Iterable<HubSubscription> {
-    const held = this.#subscriptions;
-    if (held === undefined) return [];
-    return held instanceof Map ? held.values() : [held];
+    const kept = this.#subscriptions;
+    if (kept === undefined) return [];
+    return kept instanceof Map ? kept.values() : [kept];
   }
 
   #get(live: LiveChannel): HubSubscription | undefined {
-    const held = this.#subscriptions;
-    if (held instanceof Map) return held.get(live);
-    return held?.live === live ? held : undefined;
+    const kept = this.#subscriptions;
+    if (kept instanceof Map) return kept.get(live);
+    return kept?.live === live ? kept : undefined;
   }
 
   #add(subscription: HubSubscription): void {
-    const held = this.#subscriptions;
-    if (held === undefined) this.#subscriptions = subscription;
-    else if (held instanceof Map) held.set(subscription.live, subscription);
-    else this.#subscriptions = new Map([held, subscription].map((each) => [each.live, each]));
+    const kept = this.#subscriptions;
+    if (kept === undefined) this.#subscriptions = subscription;
+    else if (kept instanceof Map) kept.set(subscription.live, subscription);
+    else this.#subscriptions = new Map([kept, subscription].map((each) => [each.live, each]));
   }
 
   async subscribe(

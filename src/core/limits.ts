@@ -19,7 +19,7 @@ export const REFILL_PAGE_PUBLICATIONS_MAX = 1_000;
 export const BUS_LAG_MS = 500;
 
 /** Events held while a node fills a gap; beyond it the channel's subscriptions are told instead. */
-export const REFILL_HELD_EVENTS_MAX = 10_000;
+export const REFILL_WAITING_EVENTS_MAX = 10_000;
 
 /** Milliseconds that a stream outside the namespaces lives when nothing is published to it: a subscribe makes one. */
 export const OWN_SPACE_META_TTL_MS = 604_800_000;

@@ -8,7 +8,7 @@ import { Group, type ActiveSubscription } from "./group.ts";
 import {
   BUS_LAG_MS,
   JOIN_BUFFER_PUBLICATIONS_MAX,
-  REFILL_HELD_EVENTS_MAX,
+  REFILL_WAITING_EVENTS_MAX,
   REFILL_PAGE_PUBLICATIONS_MAX,
 } from "./limits.ts";
 import type { Timers } from "./runtime.ts";
@@ -49,7 +49,7 @@ export class LiveChannel implements ChannelListener {
   /** Of the last publication handed to the groups; undefined until something told. */
   #top: StreamPosition | undefined;
   /** Events that wait while a gap is being filled. */
-  #held: ChannelEvent[] | undefined;
+  #waiting: ChannelEvent[] | undefined;
   #refilled: Promise<void> | undefined;
   /** Those that wait for the groups to stand further on. */
   #advance: { readonly promise: Promise<void>; readonly settle: () => void } | undefined;
@@ -130,7 +130,7 @@ export class LiveChannel implements ChannelListener {
    * through them, and nothing beyond it has gone by. With nobody listening yet the joiner's position becomes the channel's.
    */
   reached(end: StreamPosition): "yes" | "ahead" | "behind" {
-    if (this.#held !== undefined) return "ahead";
+    if (this.#waiting !== undefined) return "ahead";
     const top = this.#top;
     if (top === undefined || (this.#groups.length === 0 && this.#isBeyond(end, top))) {
       this.#top = end;
@@ -175,7 +175,7 @@ export class LiveChannel implements ChannelListener {
 
   /** Compares positions with the engine, for engines that may lose an event with none behind it. */
   async checkPosition(): Promise<void> {
-    if (this.#top === undefined || this.#held !== undefined || this.size === 0) return;
+    if (this.#top === undefined || this.#waiting !== undefined || this.size === 0) return;
     const { position } = await this.#host.broker.history(
       this.channel,
       { limit: 0 },
@@ -185,10 +185,10 @@ export class LiveChannel implements ChannelListener {
   }
 
   onEvent(event: ChannelEvent): void {
-    if (this.#held === undefined) return this.#dispatch(event);
-    if (this.#held.length < REFILL_HELD_EVENTS_MAX) this.#held.push(event);
+    if (this.#waiting === undefined) return this.#dispatch(event);
+    if (this.#waiting.length < REFILL_WAITING_EVENTS_MAX) this.#waiting.push(event);
     else {
-      this.#held.length = 0;
+      this.#waiting.length = 0;
       this.#lose(true);
     }
   }
@@ -264,13 +264,13 @@ export class LiveChannel implements ChannelListener {
 
   #catchUpAside(event?: ChannelEvent): void {
     const done = this.catchUp();
-    if (event !== undefined) this.#held?.push(event);
+    if (event !== undefined) this.#waiting?.push(event);
     done.catch(this.#host.onBug);
   }
 
   async #refill(): Promise<void> {
-    const held: ChannelEvent[] = [];
-    this.#held = held;
+    const waiting: ChannelEvent[] = [];
+    this.#waiting = waiting;
     let lost = false;
     try {
       while (!lost && (await this.#refillPage()) === "more");
@@ -278,15 +278,15 @@ export class LiveChannel implements ChannelListener {
       // The engine is away: what was missed cannot be had, and is not waited for.
       lost = true;
     }
-    this.#held = undefined;
+    this.#waiting = undefined;
     this.#refilled = undefined;
     this.#advance?.settle();
     if (lost) this.#lose(true);
-    for (const [index, event] of held.entries()) {
+    for (const [index, event] of waiting.entries()) {
       this.onEvent(event);
-      // A further gap among the held events: the rest waits for that one's refill.
-      if (this.#held !== undefined) {
-        for (const later of held.slice(index + 1)) this.onEvent(later);
+      // A further gap among the waiting events: the rest waits for that one's refill.
+      if (this.#waiting !== undefined) {
+        for (const later of waiting.slice(index + 1)) this.onEvent(later);
         return;
       }
     }
@@ -321,15 +321,15 @@ export class LiveChannel implements ChannelListener {
 
   /** Whether the first event that waits is the publication of this offset. Announcements that are due ahead of it are made. */
   #isHeldNext(offset: number): boolean {
-    const held = this.#held ?? [];
-    for (let event = held[0]; event !== undefined && event.type !== "gap"; event = held[0]) {
+    const waiting = this.#waiting ?? [];
+    for (let event = waiting[0]; event !== undefined && event.type !== "gap"; event = waiting[0]) {
       if (event.type === "publication") {
         const { position } = event.publication;
         if (position === undefined || position.epoch !== this.#top?.epoch) return false;
         if (position.offset >= offset) return position.offset === offset;
       } else if (this.#isDue(event)) this.#announce(event);
       else return false;
-      held.shift();
+      waiting.shift();
     }
     return false;
   }

@@ -12,31 +12,31 @@ export class MultiMap<Value extends object> {
   }
 
   add(key: string, value: Value): void {
-    const held = this.#entries.get(key);
-    if (held === undefined) this.#entries.set(key, value);
-    else if (held instanceof Set) held.add(value);
-    else if (held !== value) this.#entries.set(key, new Set([held, value]));
+    const kept = this.#entries.get(key);
+    if (kept === undefined) this.#entries.set(key, value);
+    else if (kept instanceof Set) kept.add(value);
+    else if (kept !== value) this.#entries.set(key, new Set([kept, value]));
   }
 
   delete(key: string, value: Value): void {
-    const held = this.#entries.get(key);
-    if (held === value) this.#entries.delete(key);
-    else if (held instanceof Set) {
-      held.delete(value);
-      if (held.size === 0) this.#entries.delete(key);
+    const kept = this.#entries.get(key);
+    if (kept === value) this.#entries.delete(key);
+    else if (kept instanceof Set) {
+      kept.delete(value);
+      if (kept.size === 0) this.#entries.delete(key);
     }
   }
 
   count(key: string): number {
-    const held = this.#entries.get(key);
-    if (held === undefined) return 0;
-    return held instanceof Set ? held.size : 1;
+    const kept = this.#entries.get(key);
+    if (kept === undefined) return 0;
+    return kept instanceof Set ? kept.size : 1;
   }
 
   /** A copy: callers may add and delete while they walk it. */
   get(key: string): readonly Value[] {
-    const held = this.#entries.get(key);
-    if (held === undefined) return [];
-    return held instanceof Set ? [...held] : [held];
+    const kept = this.#entries.get(key);
+    if (kept === undefined) return [];
+    return kept instanceof Set ? [...kept] : [kept];
   }
 }

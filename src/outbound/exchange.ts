@@ -5,8 +5,13 @@ import { request as requestHttps } from "node:https";
 import { isIP } from "node:net";
 import type { Timers } from "../core/runtime.ts";
 import type { Connections, PooledOptions } from "./connections.ts";
-import { OutboundError, timedOut, tooLarge } from "./outbound-error.ts";
-import type { OutboundRequest, OutboundResponse } from "./outbound-request.ts";
+import {
+  OutboundError,
+  timedOut,
+  tooLarge,
+  type OutboundRequest,
+  type OutboundResponse,
+} from "./contract.ts";
 
 /** Of the whole deadline, what one address may use until it is connected, TLS included (`webhooks.md` §6). */
 export const CONNECT_TIMEOUT_MS = 5000;

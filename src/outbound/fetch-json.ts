@@ -1,7 +1,6 @@
 /** A JSON document from a URL, such as a key set: one checked GET, bounded in time and size. */
 
-import { OutboundError } from "./outbound-error.ts";
-import type { OutboundRequest } from "./outbound-request.ts";
+import { OutboundError, type OutboundRequest } from "./contract.ts";
 import { request } from "./request.ts";
 
 export type JsonRequest = Omit<OutboundRequest, "method" | "body">;

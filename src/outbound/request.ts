@@ -8,13 +8,14 @@ import { dns } from "bun";
 import type { Timers } from "../core/runtime.ts";
 import { normaliseAddress } from "./addresses.ts";
 import { bareHost, exchange, StaleConnection } from "./exchange.ts";
-import { OutboundError, timedOut } from "./outbound-error.ts";
-import type {
-  Lookup,
-  OutboundPolicy,
-  OutboundRequest,
-  OutboundResponse,
-} from "./outbound-request.ts";
+import {
+  OutboundError,
+  timedOut,
+  type Lookup,
+  type OutboundPolicy,
+  type OutboundRequest,
+  type OutboundResponse,
+} from "./contract.ts";
 
 /** Protects the deadline from a host with many dead addresses: the others are checked, but not tried. */
 const ADDRESSES_TRIED_MAX = 4;

@@ -1,6 +1,5 @@
 /** Requests with options that suit most tests, and what came of them. */
-import { OutboundError, type OutboundErrorReason } from "./outbound-error.ts";
-import type { OutboundRequest } from "./outbound-request.ts";
+import { OutboundError, type OutboundErrorReason, type OutboundRequest } from "./contract.ts";
 import { request } from "./request.ts";
 
 export const defaults = {

@@ -3,7 +3,7 @@ import type { TakenJob } from "../core/engine.ts";
 import type { Timer } from "../core/runtime.ts";
 import { DAY_MS, type WebhooksContext } from "./context.ts";
 import { prefixesOf, TASK_QUEUE } from "./keys.ts";
-import type { StoredTask, TaskStore } from "./task-store.ts";
+import type { StoredTask, ReplayStore } from "./replay-store.ts";
 
 type Chore =
   | { readonly task: string; readonly application: string }
@@ -20,7 +20,7 @@ const RETRY_MS = 1_000;
 const ERASED_AT_ONCE = 250;
 
 export interface ChoresParts {
-  readonly tasks: TaskStore;
+  readonly tasks: ReplayStore;
   readonly step: (task: StoredTask) => Promise<StoredTask>;
 }
 

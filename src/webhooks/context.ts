@@ -8,7 +8,7 @@ import type {
   WebhookDisabledReason,
   WebhookNotice,
 } from "./contract.ts";
-import type { OutboundPolicy } from "../outbound/outbound-request.ts";
+import type { OutboundPolicy } from "../outbound/contract.ts";
 import { createMoments, type Moment } from "./keys.ts";
 import type { RandomBytes } from "./signature.ts";
 import type { TargetRules } from "./target.ts";

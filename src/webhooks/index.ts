@@ -22,7 +22,7 @@ import { createRemoving } from "./removing.ts";
 import { createDeadLetters, createReplays } from "./replays.ts";
 import { createReplaySteps } from "./replay-steps.ts";
 import { createSender } from "./sender.ts";
-import { createTaskStore } from "./task-store.ts";
+import { createReplayStore } from "./replay-store.ts";
 
 export type { Sealing, WebhookSettings, WebhooksOptions } from "./context.ts";
 
@@ -46,7 +46,7 @@ export function createWebhooks(options: WebhooksOptions): DeliveringWebhooks {
   const attempts = createAttemptLog(context);
   const deadLetters = createDeadLetterStore(context);
   const health = createHealthStore(context);
-  const tasks = createTaskStore(context);
+  const tasks = createReplayStore(context);
   const stores = { endpoints, messages, deliveries, attempts, deadLetters, health, tasks };
 
   const added = (endpoint: StoredEndpoint) => lanes.ensure(endpoint);

@@ -13,7 +13,7 @@ import { deadKey, logKey } from "./keys.ts";
 import { logged, type MessageStore, type StoredMessage } from "./message-store.ts";
 import type { Outbox } from "./outbox.ts";
 import { listPage } from "./paging.ts";
-import type { Item, StoredTask, TaskStore } from "./task-store.ts";
+import type { Item, StoredTask, ReplayStore } from "./replay-store.ts";
 
 export interface ReplayParts {
   readonly endpoints: EndpointStore;
@@ -21,7 +21,7 @@ export interface ReplayParts {
   readonly deliveries: DeliveryStore;
   readonly deadLetters: DeadLetterStore;
   readonly outbox: Outbox;
-  readonly tasks: TaskStore;
+  readonly tasks: ReplayStore;
 }
 
 /** Messages of one step: what a kill may repeat, and for how long other work waits. */

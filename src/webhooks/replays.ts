@@ -16,7 +16,7 @@ import { deadKey } from "./keys.ts";
 import { requireBody } from "./messages.ts";
 import { listPage } from "./paging.ts";
 import type { ReplayParts } from "./replay-steps.ts";
-import { requireTask, shownTask, type Item, type StoredTask } from "./task-store.ts";
+import { requireTask, shownTask, type Item, type StoredTask } from "./replay-store.ts";
 
 export interface ReplaysParts extends ReplayParts {
   readonly chores: Chores;

@@ -1,8 +1,11 @@
 /** One request to an endpoint: its bytes, headers and signatures (webhooks.md §6), and what came of it. */
 import type { WebhookAttemptError } from "./contract.ts";
 import { createConnections } from "../outbound/connections.ts";
-import { OutboundError, type OutboundErrorReason } from "../outbound/outbound-error.ts";
-import type { OutboundResponse } from "../outbound/outbound-request.ts";
+import {
+  OutboundError,
+  type OutboundErrorReason,
+  type OutboundResponse,
+} from "../outbound/contract.ts";
 import { request } from "../outbound/request.ts";
 import type { WebhooksContext } from "./context.ts";
 import type { EndpointSecrets } from "./endpoint-store.ts";

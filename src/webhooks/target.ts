@@ -2,8 +2,7 @@
 import { isIP } from "node:net";
 import type { Timers } from "../core/runtime.ts";
 import { WEBHOOK_LIMITS, WebhookError } from "./contract.ts";
-import { OutboundError } from "../outbound/outbound-error.ts";
-import type { OutboundPolicy } from "../outbound/outbound-request.ts";
+import { OutboundError, type OutboundPolicy } from "../outbound/contract.ts";
 import { resolveChecked } from "../outbound/request.ts";
 
 export interface TargetRules {

@@ -12,7 +12,7 @@ import {
 } from "../../src/webhooks/contract.ts";
 import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
 import { allowingNetworks } from "../../src/outbound/addresses.ts";
-import type { OutboundPolicy } from "../../src/outbound/outbound-request.ts";
+import type { OutboundPolicy } from "../../src/outbound/contract.ts";
 import {
   createWebhooks,
   type DeliveringWebhooks,

@@ -1,12 +1,7 @@
 /** Who may connect, subscribe and refresh with the tokens issued here (event-streaming.md §9.3 to §9.5). */
 import { z } from "zod";
 import type { Claims } from "../../auth/key-set.ts";
-import type {
-  Authority,
-  ConnectGrant,
-  HeldGrant,
-  TokenOfConnection,
-} from "../../core/authority.ts";
+import type { Authority, ConnectGrant, Standing, TokenOfConnection } from "../../core/authority.ts";
 import { DisconnectError, HubError, type Disconnect } from "../../core/errors.ts";
 import { isKnownChannel } from "./channels.ts";
 import type { EventsContext } from "./context.ts";
@@ -67,7 +62,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
       userId,
       expiresAtMs: exp * 1000,
       subscriptions: new Map(known.map((name) => [name, { grantedBy: DIALECT }])),
-      held: heldOf(claims),
+      standing: standingOf(claims),
       ...(settings.userConnectionLimit === 0
         ? {}
         : { userConnectionsMax: settings.userConnectionLimit }),
@@ -75,7 +70,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     };
   }
 
-  function heldOf(claims: TokenClaims): HeldGrant {
+  function standingOf(claims: TokenClaims): Standing {
     const { sub: userId, jti, meta } = claims;
     return {
       authority,
@@ -109,7 +104,8 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
 
     async refresh({ token, connection }) {
       const grant = await connect({ token });
-      if (grant.held?.detail !== organisationOf(connection)) throw invalid("Another organisation");
+      if (grant.standing?.detail !== organisationOf(connection))
+        throw invalid("Another organisation");
       return grant;
     },
 
@@ -131,8 +127,8 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
 }
 
 /** Undefined: another authority, or none, let the connection in. */
-function organisationOf({ held }: TokenOfConnection["connection"]): unknown {
-  return held?.detail;
+function organisationOf({ standing }: TokenOfConnection["connection"]): unknown {
+  return standing?.detail;
 }
 
 function issuedAtMs({ iat, meta }: TokenClaims): number {

@@ -1,5 +1,5 @@
 /** A session as its commands see it. */
-import type { ConnectGrant, HeldGrant } from "../../core/authority.ts";
+import type { ConnectGrant, Standing } from "../../core/authority.ts";
 import type { Deadline } from "../../core/deadline.ts";
 import type { Disconnect } from "../../core/errors.ts";
 import type { Connection } from "../../core/hub.ts";
@@ -21,7 +21,7 @@ export interface StreamingClient extends SubscribingSession {
   /** Never before the connect answer. */
   push(push: WirePush): void;
   /** From now on the connection stands under this grant's labels; undefined: of an authority that has none. */
-  hold(held: HeldGrant | undefined): void;
+  standOn(standing: Standing | undefined): void;
   /** The end of the credentials; undefined: never. */
   readonly expires: Deadline | undefined;
   /** Epoch milliseconds; undefined: they do not end. */
@@ -45,7 +45,7 @@ export interface ConnectingClient extends StreamingClient {
   readonly framePings: boolean;
   identify(grant: ConnectGrant): void;
   /** From here on the hub reaches it, under the grant's labels. */
-  enter(held: HeldGrant | undefined): void;
+  enter(standing: Standing | undefined): void;
   accept(id: number, result: Result): void;
   refuse(id: number, error: Refusal): void;
 }

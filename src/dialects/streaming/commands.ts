@@ -193,16 +193,16 @@ async function refresh(session: StreamingClient, id: number, token: string): Pro
   if (grant.userId !== session.userId) {
     throw new CloseError("invalid_token", "The token is another user's");
   }
-  if (grant.held === undefined && !sameChannels(session, grant)) {
+  if (grant.standing === undefined && !sameChannels(session, grant)) {
     throw new CloseError("other_channels", "The new token has other channels");
   }
-  session.hold(grant.held);
+  session.standOn(grant.standing);
   if (grant.confirm !== undefined) await granted(grant.confirm());
   session.expireAt(grant.expiresAtMs);
   const { connectionId: client } = session;
   const left = expiry(grant.expiresAtMs, nowMs);
   session.reply(id, { refresh: { client, version: settings.serverVersion, ...left } });
-  if (grant.held !== undefined) await changeChannels(session, grant);
+  if (grant.standing !== undefined) await changeChannels(session, grant);
   return undefined;
 }
 

@@ -23,7 +23,7 @@ export async function connect(
     session.identify(grant);
     const plans = planSubscriptions(session, grant, request);
     limitConnections(session, plans.length, grant.userConnectionsMax);
-    session.enter(grant.held);
+    session.enter(grant.standing);
     if (grant.confirm !== undefined) await granted(grant.confirm());
     endOthers(session);
     const subs = await subscribeAll(session, plans);

@@ -65,8 +65,8 @@ export function sameChannels(
   session: StreamingClient,
   { subscriptions }: Pick<ConnectGrant, "subscriptions">,
 ): boolean {
-  const held = channelsFromTokens(session);
-  return held.length === subscriptions.size && held.every((name) => subscriptions.has(name));
+  const named = channelsFromTokens(session);
+  return named.length === subscriptions.size && named.every((name) => subscriptions.has(name));
 }
 
 /**

@@ -2,7 +2,7 @@
  * One client's connection: the order of commands, answers and closes (centrifugo-protocol.md §3).
  * What single commands do is in connect.ts, subscribe.ts and commands.ts.
  */
-import type { ConnectGrant, HeldGrant } from "../../core/authority.ts";
+import type { ConnectGrant, Standing } from "../../core/authority.ts";
 import { DisconnectError, type Disconnect } from "../../core/errors.ts";
 import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
 import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
@@ -57,7 +57,7 @@ export class StreamingSession
   userId: string;
   info?: Payload;
   connection: Connection | undefined;
-  held: HeldGrant | undefined;
+  standing: Standing | undefined;
   readonly #heartbeat: Heartbeat;
   #state: "new" | "connecting" | "connected" | "refused" = "new";
   #expires: Deadline | undefined;
@@ -210,9 +210,9 @@ export class StreamingSession
     this.#expires = this.#deadlineAt(expiresAtMs);
   }
 
-  enter(held: HeldGrant | undefined): void {
+  enter(standing: Standing | undefined): void {
     this.connection = this.context.hub.connect(this);
-    this.hold(held);
+    this.standOn(standing);
   }
 
   expireAt(epochMs: number | undefined): void {
@@ -294,13 +294,13 @@ export class StreamingSession
   }
 
   /** From now on the connection stands under this grant's labels; undefined: of an authority that has none. */
-  hold(held: HeldGrant | undefined): void {
-    const labels = held?.labels ?? [];
-    for (const former of this.held?.labels ?? []) {
+  standOn(standing: Standing | undefined): void {
+    const labels = standing?.labels ?? [];
+    for (const former of this.standing?.labels ?? []) {
       if (!labels.includes(former)) this.connection?.unlabel(former);
     }
     for (const label of labels) this.connection?.label(label);
-    this.held = held;
+    this.standing = standing;
   }
 
   /** Ends a client-side subscription and says so. */

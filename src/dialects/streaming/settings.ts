@@ -47,7 +47,7 @@ export interface StreamingSettings {
   readonly serverVersion: string;
 }
 
-/** One per app; shared by its sessions, which hold nothing that can be held here. */
+/** One per app; shared by its sessions, which keep nothing that can be kept here. */
 export interface StreamingContext extends SessionServices {
   readonly hub: Hub;
   readonly settings: StreamingSettings;

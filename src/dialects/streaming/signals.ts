@@ -100,7 +100,7 @@ function refresh(session: StreamingClient, signal: Extract<Signal, { do: "refres
 }
 
 function revoke(session: StreamingClient, { issuedBeforeMs, reason }: Revocation): boolean {
-  if (session.held === undefined || session.held.issuedAtMs > issuedBeforeMs) return false;
+  if (session.standing === undefined || session.standing.issuedAtMs > issuedBeforeMs) return false;
   session.disconnect(reason);
   return true;
 }

@@ -1,5 +1,5 @@
 /** From a request or a grant to a subscription: what is allowed, which options hold, and the answer (centrifugo-protocol.md §4, §14). */
-import type { ChannelGrant, HeldGrant, SubscriptionGrant } from "../../core/authority.ts";
+import type { ChannelGrant, Standing, SubscriptionGrant } from "../../core/authority.ts";
 import { deadlineAt, type Deadline } from "../../core/deadline.ts";
 import { HubError } from "../../core/errors.ts";
 import type { Encoder, SubscribeOptions, Subscribed, Subscription } from "../../core/hub.ts";
@@ -53,7 +53,7 @@ export interface SubscribingSession {
   readonly member: GroupMember;
   readonly encoder: Encoder;
   readonly joinLeaveEncoder: Encoder;
-  readonly held: HeldGrant | undefined;
+  readonly standing: Standing | undefined;
 }
 
 export function channelOf(name: string): Channel {

@@ -6,7 +6,7 @@ import { schemaOf, type Schema } from "../../openapi-schema.ts";
 import { jsonContent, refusals, TEXT } from "../openapi-errors.ts";
 import { scopesOf } from "./http.ts";
 import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from "./idempotency.ts";
-import { WEBHOOK_OPERATIONS, type WebhookOperation } from "./operations.ts";
+import { WEBHOOK_OPERATIONS, type WebhookOperation } from "./openapi-calls.ts";
 import { WEBHOOK_ROUTES, type Handler } from "./routes.ts";
 
 interface Mount {

@@ -9,7 +9,7 @@ import { Slices } from "../../../core/slices.ts";
 import { CHANNELS, type NewPublication, type Reach } from "../../../core/types.ts";
 import { limitHit } from "../../dialect.ts";
 import type { GusherContext } from "../context.ts";
-import { jsonOfField } from "../data-field.ts";
+import { jsonOfField } from "../fields.ts";
 import { fieldsOf, json, LimitError, MasterError, orFail, type MasterCall } from "./call.ts";
 
 /** Items of one batch: bounds what one request sets off. */

@@ -2,7 +2,7 @@
 import { HubError } from "../../../core/errors.ts";
 import { jsonView } from "../../../core/json-text.ts";
 import type { Target } from "../../../core/types.ts";
-import { jsonOfField } from "../data-field.ts";
+import { jsonOfField } from "../fields.ts";
 import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./call.ts";
 import type { GusherSignal } from "../signals.ts";
 

@@ -37,7 +37,7 @@ const LOCK_MS = 600_000;
 /** Their numbers count down, so that what was found last comes first. */
 const CHUNKS_MAX = 999_999;
 
-export function createTaskStore({ records }: WebhooksContext) {
+export function createReplayStore({ records }: WebhooksContext) {
   const ttl = { ttlMs: ATTEMPT_RETENTION_MS };
   const keyOf = ({ applicationId, id }: Pick<StoredTask, "applicationId" | "id">) =>
     tasksKey(applicationId) + id;
@@ -120,7 +120,7 @@ export function createTaskStore({ records }: WebhooksContext) {
   };
 }
 
-export type TaskStore = ReturnType<typeof createTaskStore>;
+export type ReplayStore = ReturnType<typeof createReplayStore>;
 
 export function requireTask(task: StoredTask | undefined): StoredTask {
   if (task === undefined) throw new WebhookError("not_found", "There is no such task.");

@@ -1,4 +1,4 @@
-/** What a request is, and what it gives. */
+/** What a request is, what it gives, and why it got no answer. */
 import type { Timers } from "../core/runtime.ts";
 import type { Connections } from "./connections.ts";
 
@@ -43,4 +43,33 @@ export interface OutboundResponse {
   readonly body: Uint8Array;
   /** The body went on. */
   readonly cut: boolean;
+}
+
+export type OutboundErrorReason =
+  | "invalid_url"
+  | "blocked_address"
+  | "dns"
+  | "connect"
+  | "tls"
+  | "timeout"
+  | "too_large"
+  | "protocol";
+
+/** Messages name the host only: paths and queries carry secrets, and a blocked address must not leak. */
+export class OutboundError extends Error {
+  readonly reason: OutboundErrorReason;
+
+  constructor(reason: OutboundErrorReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "OutboundError";
+    this.reason = reason;
+  }
+}
+
+export function tooLarge(url: URL, what: string): OutboundError {
+  return new OutboundError("too_large", `Host "${url.hostname}" answered with ${what}`);
+}
+
+export function timedOut(url: URL): OutboundError {
+  return new OutboundError("timeout", `Host "${url.hostname}" did not answer in time`);
 }
