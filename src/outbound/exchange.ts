@@ -35,11 +35,13 @@ export function exchange(asked: Exchange): Promise<OutboundResponse> {
   return new Promise((resolve, reject) => {
     let stage: "connect" | "tls" | "protocol" = "connect";
     let answered = false;
+    const malformed = (cause: unknown) =>
+      new OutboundError("protocol", `Request to "${url.hostname}" is malformed`, { cause });
     let outgoing: ClientRequest;
     try {
       outgoing = open(asked);
     } catch (cause) {
-      reject(new OutboundError("protocol", `Request to "${url.hostname}" is malformed`, { cause }));
+      reject(malformed(cause));
       return;
     }
     const settle = () => {
@@ -87,8 +89,13 @@ export function exchange(asked: Exchange): Promise<OutboundResponse> {
     // Whatever ended it without one of the above: the first outcome counts.
     outgoing.on("close", () => fail(new Error("Connection closed without a response")));
     deadline.addEventListener("abort", expire, { once: true });
-    if (deadline.aborted) expire();
-    else outgoing.end(options.body);
+    if (deadline.aborted) return expire();
+    try {
+      // Where headers are put together, which also finds fault with them.
+      outgoing.end(options.body);
+    } catch (cause) {
+      refuse(malformed(cause));
+    }
   });
 }
 

@@ -67,6 +67,13 @@ describe("a request", () => {
     expect(`${error.message}${String(error.cause)}`).not.toContain("s3cret");
   });
 
+  test("with a header that its framing rules out fails before anything is sent", async () => {
+    const before = connections();
+    const options = { method: "POST", headers: { trailer: "x-a" }, body: "four" };
+    expect((await failureOf(ask(`http://a.test:${http}/`, options))).reason).toBe("protocol");
+    expect(connections()).toBe(before);
+  });
+
   test.each([
     ["user:pass", "user:pass"],
     ["user", "user:"],

@@ -43,7 +43,8 @@ const EARLY_MS = 1_000;
 
 interface Work {
   readonly endpoint: StoredEndpoint;
-  readonly secrets: EndpointSecrets;
+  /** Undefined: they were sealed under a key that is gone. */
+  readonly secrets: EndpointSecrets | undefined;
   readonly found: FoundMessage & { readonly body: string };
   readonly before: StoredDelivery;
   /** 0: it has no record. */
@@ -52,7 +53,7 @@ interface Work {
 }
 
 export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
-  const { runtime, settings, moment, newId, observer } = context;
+  const { runtime, settings, moment, newId, observer, onError } = context;
   const { endpoints, messages, deliveries, attempts, deadLetters, health } = parts;
   const { outbox, notices, disable, sender } = parts;
   const { clock, random } = runtime;
@@ -80,7 +81,7 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
     }
     const { verdict, shown } = await attempt({
       ...{ endpoint, before, waiting, version: known?.version ?? 0 },
-      secrets: await endpoints.open(endpoint),
+      secrets: await open(endpoint),
       found: { ...found, body: found.body },
     });
     if (verdict.state === "retry" && !waiting.manual) {
@@ -88,6 +89,16 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
     } else await outbox.done(target, job, waiting);
     observer?.attempted?.(shown);
     return shown.status;
+  }
+
+  /** A worker that gave up on these would leave the delivery to the next one, and so on. */
+  async function open(endpoint: StoredEndpoint): Promise<EndpointSecrets | undefined> {
+    try {
+      return await endpoints.open(endpoint);
+    } catch (error) {
+      onError(error, "an endpoint's secrets");
+      return undefined;
+    }
   }
 
   async function end(
@@ -149,7 +160,7 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
       ...{ id: newId("atmpt"), messageId: message.id, endpointId: id, number: after.attempts },
       trigger: waiting.manual ? ("manual" as const) : ("scheduled" as const),
       status: isSuccess(outcome) ? ("succeeded" as const) : ("failed" as const),
-      ...{ url: maskedUrl(secrets.url), responseStatus: status, responseTruncated, error },
+      ...{ url: maskedUrl(secrets?.url ?? ""), responseStatus: status, responseTruncated, error },
       ...{ durationMs, atMs, nextAttemptAtMs: retries ? verdict.atMs : null },
     };
     await Promise.all([
@@ -216,7 +227,7 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
 
     /** A request beside every queue, whose outcome disables nothing and is told to nobody else. */
     async test(endpoint: StoredEndpoint, found: FoundMessage & { readonly body: string }) {
-      const secrets = await endpoints.open(endpoint);
+      const secrets = await open(endpoint);
       const outcome = await sender.send(secrets, { id: found.message.id, body: found.body });
       const { order } = moment();
       const state = isSuccess(outcome) ? "succeeded" : "failed";

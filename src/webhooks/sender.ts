@@ -26,7 +26,7 @@ export interface Sending {
   readonly body: string;
 }
 
-export function createSender({ policy, settings, runtime, ca }: WebhooksContext) {
+export function createSender({ policy, settings, runtime, ca, onError }: WebhooksContext) {
   const connections = createConnections(CONNECTIONS);
   const { clock, timers } = runtime;
 
@@ -53,21 +53,21 @@ export function createSender({ policy, settings, runtime, ca }: WebhooksContext)
   }
 
   return {
-    /** Does not reject for anything that the other side does. */
-    async send(secrets: EndpointSecrets, sending: Sending): Promise<Outcome> {
+    /** Never rejects: what fails before a byte is sent is an attempt that failed. Undefined: the secrets cannot be read. */
+    async send(secrets: EndpointSecrets | undefined, sending: Sending): Promise<Outcome> {
       const atMs = clock.epochMs();
       const startMs = clock.monotonicMs();
       const about = () => ({ atMs, durationMs: Math.round(clock.monotonicMs() - startMs) });
-      // The rules may have changed since the URL was taken.
-      if (targetProblem(secrets.url, settings) !== undefined) {
-        return { ...NO_RESPONSE, ...about(), error: "blocked_address" };
-      }
+      const failed = (error: WebhookAttemptError) => ({ ...NO_RESPONSE, ...about(), error });
+      if (secrets === undefined) return failed("connect");
       try {
-        const response = await exchange(secrets, sending, atMs);
-        return { ...outcomeOf(response), ...about() };
+        // The rules may have changed since the URL was taken.
+        if (targetProblem(secrets.url, settings) !== undefined) return failed("blocked_address");
+        return { ...outcomeOf(await exchange(secrets, sending, atMs)), ...about() };
       } catch (error) {
-        if (!(error instanceof OutboundError)) throw error;
-        return { ...NO_RESPONSE, ...about(), error: ERRORS[error.reason] };
+        if (error instanceof OutboundError) return failed(ERRORS[error.reason]);
+        onError(error, "a request to an endpoint");
+        return failed("connect");
       }
     },
 

@@ -1,8 +1,12 @@
 /** Receivers that do everything but answer well: each is a failure with its name, and none costs more than its time or memory. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { RECEIVER_CERT, startReceiver, status } from "../support/webhook-receiver.ts";
 import { HubError } from "../../src/core/errors.ts";
+import { WEBHOOK_LIMITS } from "../../src/core/webhooks.ts";
 import { bootWebhooks, DAY_MS, type WebhooksUnderTest } from "../support/webhooks.ts";
 
 /** Answers each connection as `answer` says, once its request began to arrive. */
@@ -32,6 +36,8 @@ async function firstAttempt(under: WebhooksUnderTest, url: string) {
   return under.attempted(1);
 }
 
+/** From one message to the next, by the rate of an endpoint that names none. */
+const RATE_MS = 1000 / WEBHOOK_LIMITS.rateLimitDefault;
 const GOOD = "HTTP/1.1 204 No Content\r\n\r\n";
 
 test.each([
@@ -89,6 +95,52 @@ test("a certificate that nobody trusts is a tls failure; a trusted one is good",
   }
   await using under = await bootWebhooks({ policy: { lookup }, ca: RECEIVER_CERT });
   expect((await firstAttempt(under, url)).status).toBe("succeeded");
+});
+
+describe("what fails before a byte is sent is an attempt, and an ordered endpoint goes on behind it:", () => {
+  test("a header that cannot be sent", async () => {
+    await using receiver = await startReceiver();
+    await using under = await bootWebhooks();
+    const endpoint = { url: receiver.url, ordered: true, retryScheduleS: [1] };
+    const { id } = await under.endpoint({ ...endpoint, headers: { Trailer: "X-A" } });
+    await under.accept();
+    await under.accept();
+    const first = await under.attempted(1);
+    expect(first).toMatchObject({ status: "failed", error: "connect", number: 1 });
+    await under.advanceTo(first.nextAttemptAtMs ?? 0);
+    expect(await under.attempted(2)).toMatchObject({ messageId: first.messageId, number: 2 });
+    await under.runtime.advance(RATE_MS);
+    const behind = await under.attempted(3);
+    expect(behind).toMatchObject({ status: "failed", number: 1 });
+    expect(behind.messageId).not.toBe(first.messageId);
+    const page = { limit: 10 };
+    expect((await under.webhooks.messages.attemptsOf(under.owner, id, {}, page)).data).toHaveLength(
+      3,
+    );
+    expect(receiver.received).toHaveLength(0);
+  });
+
+  test("secrets that were sealed under a key which is gone", async () => {
+    await using receiver = await startReceiver();
+    const dataDir = mkdtempSync(join(tmpdir(), "carillon-webhooks-"));
+    using _ = { [Symbol.dispose]: () => rmSync(dataDir, { recursive: true }) };
+    {
+      await using under = await bootWebhooks({ dataDir });
+      await under.endpoint({ url: receiver.url, ordered: true, retryScheduleS: [] });
+    }
+    // Another key is made with each start.
+    await using under = await bootWebhooks({ dataDir });
+    const ids = [await under.accept(), await under.accept()];
+    await under.attempted(1);
+    await under.runtime.advance(RATE_MS);
+    await under.attempted(2);
+    expect(under.attempts.map(({ messageId, status: state }) => [messageId, state])).toEqual(
+      ids.map((id) => [id, "failed"]),
+    );
+    expect(under.errors.splice(0).map(String)).toEqual(
+      Array(2).fill(expect.stringContaining("unable to authenticate")),
+    );
+  });
 });
 
 test("no answer within 15 seconds is a timeout", async () => {

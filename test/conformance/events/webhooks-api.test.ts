@@ -16,6 +16,12 @@ import { startReceiver, type Receiver } from "../../support/webhook-receiver.ts"
 /** Nobody listens there; a literal, so that no name is looked up. */
 const LOCAL = "http://127.0.0.1:9999/in";
 
+/** Of one connection, or else of the request's framing. */
+const UNSENDABLE = [
+  ...["Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Trailer", "TE"],
+  ...["Upgrade", "Expect", "HTTP2-Settings", "Proxy-Authorization", "Proxy-Connection"],
+];
+
 let server: StreamingServer;
 let receiver: Receiver;
 
@@ -276,6 +282,9 @@ describe("endpoints", () => {
     ["a line end in a header", { headers: { a: "b\r\nc: d" } }, "headers.a"],
     ["Host", { headers: { Host: "a" } }, "headers.Host"],
     ["Webhook-Id", { headers: { "Webhook-Id": "a" } }, "headers.Webhook-Id"],
+    ...UNSENDABLE.map(
+      (name) => [name, { headers: { [name]: "a" } }, `headers.${name}`] as [string, Json, string],
+    ),
     ["one header twice", { headers: { a: "1", A: "2" } }, "headers"],
     ["a rate of 0", { rate_limit: 0 }, "rate_limit"],
     ["a rate of 1001", { rate_limit: 1001 }, "rate_limit"],
@@ -292,6 +301,15 @@ describe("endpoints", () => {
     const { details } = answer.body["error"] as { details?: Json };
     expect(details?.["member"] ?? "").toBe(member);
     await server.advance(1_000);
+  });
+
+  test("refuses a change to a header that cannot be sent, and keeps those of before", async () => {
+    const { id } = await createEndpoint(server, { url: LOCAL, headers: { "X-A": "1" } });
+    const call = `PATCH /endpoints/${String(id)}`;
+    const answer = await callWebhooks(server, call, { body: { headers: { trailer: "X-B" } } });
+    expect([answer.status, codeOf(answer)]).toEqual([400, "invalid_request"]);
+    const shown = await webhooksDo(server, `GET /endpoints/${String(id)}`);
+    expect(shown["headers"]).toEqual({ "X-A": "***" });
   });
 
   test.each([

@@ -32,9 +32,9 @@ const time = z.iso
   .datetime({ offset: true, error: "must be an ISO 8601 time" })
   .transform((text) => Date.parse(text));
 
-/** What would break the request, and what the delivery itself says. */
+/** What the delivery itself says, and what belongs to one connection (RFC 9110 §7.6.1) and would break the request. */
 const OWN_HEADERS =
-  /^(host|content-length|content-type|transfer-encoding|connection|user-agent|webhook-.*)$/i;
+  /^(host|content-length|content-type|user-agent|webhook-.*|transfer-encoding|connection|keep-alive|proxy-.*|te|trailer|upgrade|http2-settings|expect)$/i;
 const headers = z
   .record(
     z
@@ -58,7 +58,8 @@ const headers = z
   )
   .meta({
     maxProperties: WEBHOOK_LIMITS.headers,
-    description: "Not those that the server sets: host, content-*, user-agent, webhook-* and such.",
+    description:
+      "Not those that the server sets (host, content-length, content-type, user-agent, webhook-*), nor those of the connection (transfer-encoding, connection, keep-alive, proxy-*, te, trailer, upgrade, http2-settings, expect).",
   });
 const metadata = z
   .record(
