@@ -71,9 +71,9 @@ export interface WebhookEndpoint extends WebhookEndpointSettings, WebhookOwner {
   readonly updatedAtMs: number;
 }
 
-/** §7.3. `failing`: the clock of failures has run for a day. */
+/** §7.3. `failing`: the clock of failures has run for a day. `unproven`: there were requests, and none ever succeeded. */
 export interface WebhookHealth {
-  readonly state: "healthy" | "failing";
+  readonly state: "healthy" | "unproven" | "failing";
   readonly failingSinceMs: number | null;
   /** Since the last success. */
   readonly consecutiveFailures: number;

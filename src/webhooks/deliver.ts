@@ -196,7 +196,7 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
 
   async function judgeHealth(endpoint: StoredEndpoint, succeeded: boolean): Promise<void> {
     const { applicationId, id } = endpoint;
-    if (succeeded) return health.forget(applicationId, id);
+    if (succeeded) return health.succeeded(applicationId, id);
     const { notice, disable: over } = await health.failed(applicationId, id);
     if (over) await disable(endpoint, "failing");
     if (notice === undefined) return;

@@ -9,7 +9,7 @@ import {
   type WebhookSignature,
 } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
-import { healthOf, type Failures } from "./failure-clock.ts";
+import { healthOf, type Health } from "./failure-clock.ts";
 import { changedKey, endpointKey, ENDPOINTS, endpointsKey } from "./keys.ts";
 import { maskedUrl } from "./target.ts";
 
@@ -164,13 +164,13 @@ export type EndpointStore = ReturnType<typeof createEndpointStore>;
 export function shownEndpoint(
   endpoint: StoredEndpoint,
   { url, headers }: EndpointSecrets,
-  failures: Failures | undefined,
+  health: Health,
 ): WebhookEndpoint {
   const { order: _, sealed: __, cancelledOrder: ___, enabledAgainAtMs: ____, ...shown } = endpoint;
   return {
     ...shown,
     ...{ url: maskedUrl(url), headers },
     disabled: endpoint.disabledReason !== null,
-    health: healthOf(failures),
+    health: healthOf(health),
   };
 }

@@ -55,8 +55,8 @@ export function createEndpoints(context: WebhooksContext, parts: EndpointsParts)
   const check = (url: string) => checkTarget(url, settings, policy, runtime.timers);
 
   async function show(endpoint: StoredEndpoint): Promise<WebhookEndpoint> {
-    const failures = await health.find(endpoint.applicationId, endpoint.id);
-    return shownEndpoint(endpoint, await endpoints.open(endpoint), failures);
+    const found = await health.find(endpoint.applicationId, endpoint.id);
+    return shownEndpoint(endpoint, await endpoints.open(endpoint), found);
   }
 
   async function make(owner: WebhookOwner, given: NewWebhookEndpoint, secrets: EndpointSecrets) {
@@ -124,7 +124,7 @@ export function createEndpoints(context: WebhooksContext, parts: EndpointsParts)
       if (after === undefined) return show(await endpoints.require(owner, id));
       if (!isChanged) return show(after);
       if (before.disabledReason !== null && after.disabledReason === null) {
-        await health.forget(owner.applicationId, id);
+        await health.clear(owner.applicationId, id);
       }
       lanes.wake(after);
       await notices.tell(after, "endpoint.updated");

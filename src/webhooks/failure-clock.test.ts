@@ -19,13 +19,13 @@ test("one failure never disables, nor do many within 12 hours", () => {
   expect(failing(0).disable).toBe(false);
   const { disable, notice, failures } = failing(0, 1, 5, 11.99);
   expect([disable, notice]).toEqual([false, undefined]);
-  expect(healthOf(failures)).toEqual({
+  expect(healthOf({ failures, succeeded: true })).toEqual({
     ...{ state: "healthy", failingSinceMs: null, consecutiveFailures: 4 },
   });
 });
 
 test("the clock counts from the first of two failures 12 hours apart", () => {
-  expect(healthOf(failing(0, 12).failures)).toEqual({
+  expect(healthOf({ failures: failing(0, 12).failures, succeeded: true })).toEqual({
     ...{ state: "healthy", failingSinceMs: START_MS, consecutiveFailures: 2 },
   });
 });
@@ -34,7 +34,7 @@ test("a notice at 24 and at 96 hours, each once, and the end at 120", () => {
   expect(failing(0, 12, 23.9).notice).toBeUndefined();
   const first = failing(0, 12, 24);
   expect(first.notice).toEqual({ disableAtMs: START_MS + 120 * 3_600_000 });
-  expect(healthOf(first.failures).state).toBe("failing");
+  expect(healthOf({ failures: first.failures, succeeded: false }).state).toBe("failing");
   expect(failing(0, 12, 24, 25, 95).notice).toBeUndefined();
   expect(failing(0, 12, 24, 96).notice).toBeDefined();
   expect(failing(0, 12, 24, 96, 97).notice).toBeUndefined();
@@ -57,7 +57,15 @@ test("240 hours without an attempt forget what was", () => {
 });
 
 test("an endpoint without failures is healthy", () => {
-  expect(healthOf(undefined)).toEqual({
-    ...{ state: "healthy", failingSinceMs: null, consecutiveFailures: 0 },
+  for (const succeeded of [true, false]) {
+    expect(healthOf({ failures: undefined, succeeded })).toEqual({
+      ...{ state: "healthy", failingSinceMs: null, consecutiveFailures: 0 },
+    });
+  }
+});
+
+test("an endpoint that failed and never succeeded is unproven", () => {
+  expect(healthOf({ failures: failing(0).failures, succeeded: false })).toEqual({
+    ...{ state: "unproven", failingSinceMs: null, consecutiveFailures: 1 },
   });
 });

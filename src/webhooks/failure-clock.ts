@@ -9,7 +9,13 @@ const FORGET_MS = 240 * HOUR_MS;
 const NOTICES_MS = [24 * HOUR_MS, 96 * HOUR_MS];
 const DISABLE_MS = 120 * HOUR_MS;
 
-/** What is kept of an endpoint's failures; none is kept of one that does well. */
+export interface Health {
+  /** Undefined: the last request succeeded, or there was none. */
+  readonly failures: Failures | undefined;
+  /** Whether any request ever did. */
+  readonly succeeded: boolean;
+}
+
 export interface Failures {
   readonly firstMs: number;
   readonly lastMs: number;
@@ -39,15 +45,16 @@ export function afterFailure(before: Failures | undefined, nowMs: number): Failu
   };
 }
 
-export function healthOf(failures: Failures | undefined): WebhookHealth {
+export function healthOf({ failures, succeeded }: Health): WebhookHealth {
   if (failures === undefined) {
     return { state: "healthy", failingSinceMs: null, consecutiveFailures: 0 };
   }
   const { firstMs, lastMs, count } = failures;
-  const runs = lastMs - firstMs >= APART_MS;
+  const forMs = lastMs - firstMs;
+  const state = succeeded ? "healthy" : "unproven";
   return {
-    state: lastMs - firstMs >= (NOTICES_MS[0] ?? 0) ? "failing" : "healthy",
-    failingSinceMs: runs ? firstMs : null,
+    state: forMs >= (NOTICES_MS[0] ?? 0) ? "failing" : state,
+    failingSinceMs: forMs >= APART_MS ? firstMs : null,
     consecutiveFailures: count,
   };
 }

@@ -32,7 +32,7 @@ export interface DeliveringWebhooks extends OwnedWebhooks {
     readonly lanes: number;
     readonly inFlight: number;
     readonly openBreakers: number;
-    /** How long the endpoint that is behind most has had something due, milliseconds. */
+    /** How long the endpoint that is behind most has had something due, milliseconds; those with an open breaker wait on purpose. */
     readonly behindMs: number;
   };
 }

@@ -136,7 +136,7 @@ export function createLanes(context: WebhooksContext, parts: LanesParts) {
       let behindMs = 0;
       for (const { lane } of lanes.values()) {
         if (lane.breakerIsOpen) openBreakers += 1;
-        behindMs = Math.max(behindMs, nowMs - (lane.behindSinceMs ?? nowMs));
+        else behindMs = Math.max(behindMs, nowMs - (lane.behindSinceMs ?? nowMs));
       }
       return { lanes: lanes.size, inFlight: slots.used, openBreakers, behindMs };
     },

@@ -38,5 +38,5 @@ export async function setOperatorHook(
     sealed: await endpoints.seal({ url, headers: {}, keys: [{ key: secret }] }),
   });
   // Whoever starts the server has looked at it.
-  await health.forget(applicationId, ENDPOINT_ID);
+  await health.clear(applicationId, ENDPOINT_ID);
 }

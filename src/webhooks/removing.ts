@@ -25,7 +25,7 @@ export function createRemoving({ endpoints, health, outbox, lanes }: RemovingPar
     const before = await outbox.cancel(endpoint);
     const removed = await endpoints.remove(applicationId, id);
     const behind = await outbox.cancel(endpoint);
-    await health.forget(applicationId, id);
+    await health.remove(applicationId, id);
     return { removed, cancelled: before + behind };
   };
 }

@@ -68,8 +68,10 @@ export function createWebhooksApps(options: WebhooksAppsOptions): WebhooksApps {
   metrics.gauge("webhook_lanes", "Endpoints that this node delivers to", sum("lanes"));
   metrics.gauge("webhook_requests", "Requests to endpoints in flight", sum("inFlight"));
   metrics.gauge("webhook_open_breakers", "Endpoints that get no requests now", sum("openBreakers"));
-  metrics.gauge("webhook_behind_ms", "How long the oldest delivery has been due", () =>
-    Math.max(0, ...[...apps.values()].map((webhooks) => webhooks.stats().behindMs)),
+  metrics.gauge(
+    "webhook_behind_ms",
+    "How long the oldest delivery has been due, without the endpoints of webhook_open_breakers",
+    () => Math.max(0, ...[...apps.values()].map((webhooks) => webhooks.stats().behindMs)),
   );
 
   return {

@@ -198,6 +198,35 @@ describe("the failure clock", () => {
     expect((await webhooks.endpoints.get(owner, id)).disabled).toBe(false);
   }, 30_000);
 
+  test("an endpoint that never succeeded is unproven, until it does, and again healthy while it fails later", async () => {
+    await using receiver = await startReceiver({ answer: status(500) });
+    await using under = await bootWebhooks();
+    const { owner, webhooks } = under;
+    const { id, health } = await under.endpoint({ url: receiver.url, retryScheduleS: [] });
+    const state = async () => (await webhooks.endpoints.get(owner, id)).health.state;
+    expect(health.state).toBe("healthy");
+    await failHours(under, 1);
+    expect(await state()).toBe("unproven");
+    await webhooks.endpoints.update(owner, id, { disabled: true });
+    await webhooks.endpoints.update(owner, id, { disabled: false });
+    await failHours(under, 24);
+    expect(await state()).toBe("unproven");
+    await failHours(under, 1);
+    expect(await state()).toBe("failing");
+    receiver.answer = status(200);
+    await failHours(under, 1);
+    expect(await state()).toBe("healthy");
+    receiver.answer = status(500);
+    await failHours(under, 1);
+    expect(await state()).toBe("healthy");
+    await webhooks.endpoints.update(owner, id, { disabled: true });
+    await webhooks.endpoints.update(owner, id, { disabled: false });
+    await failHours(under, 1);
+    expect((await webhooks.endpoints.get(owner, id)).health).toEqual({
+      ...{ state: "healthy", failingSinceMs: null, consecutiveFailures: 1 },
+    });
+  });
+
   test("after the disable: enabled again, replay-missing brings exactly the gap", async () => {
     await using receiver = await startReceiver({ answer: status(410) });
     await using under = await bootWebhooks();
@@ -318,6 +347,8 @@ describe("what limits an endpoint", () => {
     const waiting = await under.accept();
     await runtime.advance(59_000);
     expect(receiver.received).toHaveLength(10);
+    // It waits on purpose; one that is slow by itself would be behind.
+    expect(webhooks.stats()).toMatchObject({ openBreakers: 1, behindMs: 0 });
     await runtime.advance(1_000);
     await under.attempted(11);
     expect(under.attempts[10]?.messageId).toBe(waiting);

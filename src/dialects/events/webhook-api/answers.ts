@@ -24,7 +24,7 @@ export const endpointAnswer = z.strictObject({
   disabled_reason: z.enum(["manual", "gone", "receiver", "failing"]).nullable(),
   disabled_at: time.nullable(),
   health: z.strictObject({
-    state: z.enum(["healthy", "failing"]),
+    state: z.enum(["healthy", "unproven", "failing"]),
     failing_since: time.nullable(),
     consecutive_failures: count,
   }),
