@@ -159,6 +159,8 @@ export interface PutOptions {
   readonly ttlMs?: number;
   /** Put only if the record's version is this; 0: only if there is none. */
   readonly ifVersion?: number;
+  /** Stands for a process that is at work: an engine of one process forgets it at its start. */
+  readonly claim?: boolean;
 }
 
 /** One record of a change of several. Without `put` and `delete` its version is compared, and nothing else. */
@@ -201,7 +203,7 @@ export interface NewJob {
   readonly payload: string;
   /** Unique among the jobs that are in the queue. Absent: made up. */
   readonly id?: string;
-  /** Epoch milliseconds before which it is not given out. Absent: now. */
+  /** Epoch milliseconds before which it is not given out: as far off as it is by the clock of now, even if that is set. Absent: now. */
   readonly notBeforeMs?: number;
   /** Jobs of one key are given out one at a time, in the order they were added: one that waits or is leased holds back those behind it until it is done. */
   readonly orderKey?: string;

@@ -3,6 +3,7 @@ import { createPublicKey, verify } from "node:crypto";
 import { join } from "node:path";
 import { describe, expect, setSystemTime, test } from "bun:test";
 import { Webhook } from "standardwebhooks";
+import { steadyClock } from "../../src/core/runtime.ts";
 import { createTestRuntime } from "../support/runtime.ts";
 import { temporaryDir } from "../support/server.ts";
 import { startReceiver, status, type Received } from "../support/webhook-receiver.ts";
@@ -21,7 +22,7 @@ function runtimeOfToday() {
   const startMs = Date.now() - moved.clock.monotonicMs();
   const monotonicMs = () => moved.clock.monotonicMs();
   const epochMs = () => startMs + monotonicMs();
-  return { ...moved, clock: { epochMs, monotonicMs } };
+  return { ...moved, clock: steadyClock({ epochMs, monotonicMs }) };
 }
 
 function at<Item>(items: readonly Item[], index: number): Item {

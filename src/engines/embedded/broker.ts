@@ -7,7 +7,7 @@ import {
   type HistoryLimits,
   type PublishOptions,
 } from "../../core/engine.ts";
-import type { Random } from "../../core/runtime.ts";
+import type { Random, Runtime } from "../../core/runtime.ts";
 import type { Channel, Publication, StreamPosition } from "../../core/types.ts";
 import { ChannelMap } from "./channel-map.ts";
 import { expiryMs, type CommitQueue } from "./commit-queue.ts";
@@ -17,10 +17,11 @@ export interface BrokerOptions {
   readonly app: string;
   readonly store: Store;
   readonly queue: CommitQueue;
-  readonly random: Random;
+  readonly runtime: Pick<Runtime, "clock" | "random">;
 }
 
-export function createBroker({ app, store, queue, random }: BrokerOptions): Broker {
+export function createBroker({ app, store, queue, runtime }: BrokerOptions): Broker {
+  const { clock, random } = runtime;
   const listeners = new ChannelMap<ChannelListener>();
 
   function deliver(channel: Channel, event: ChannelEvent): void {
@@ -45,9 +46,9 @@ export function createBroker({ app, store, queue, random }: BrokerOptions): Brok
     channel: Channel,
     publication: Publication,
     limits: HistoryLimits,
-    { versionEpoch = "" }: PublishOptions,
+    { versionEpoch = "", nowMs }: PublishOptions & { readonly nowMs: number },
   ): { readonly position: StreamPosition; readonly stored: boolean } {
-    const { timeMs: nowMs, version } = publication;
+    const { version } = publication;
     const stream = ensureStream(channel, limits.metaTtlMs, nowMs);
     const { epoch } = stream;
     if (version !== undefined && isOutdated(stream, version, versionEpoch)) {
@@ -74,9 +75,9 @@ export function createBroker({ app, store, queue, random }: BrokerOptions): Brok
       let position: StreamPosition | undefined;
 
       return queue.submit({
-        writes(nowMs) {
+        writes() {
           if (history !== undefined || key !== undefined) return true;
-          outgoing = { ...publication, timeMs: nowMs };
+          outgoing = { ...publication, timeMs: clock.steadyMs() };
           return false;
         },
         write(nowMs) {
@@ -87,9 +88,9 @@ export function createBroker({ app, store, queue, random }: BrokerOptions): Brok
               return;
             }
           }
-          outgoing = { ...publication, timeMs: nowMs };
+          outgoing = { ...publication, timeMs: clock.steadyMs() };
           if (history !== undefined) {
-            const appended = append(channel, outgoing, history, options);
+            const appended = append(channel, outgoing, history, { ...options, nowMs });
             position = appended.position;
             outgoing = appended.stored ? { ...outgoing, position } : undefined;
           }

@@ -7,7 +7,8 @@
  * or reads from within the fan-out lands in the next turn's batch, behind what it has yet to be handed.
  */
 import { HubError } from "../../core/errors.ts";
-import type { Runtime } from "../../core/runtime.ts";
+import type { Timers } from "../../core/runtime.ts";
+import { isDamage } from "./data-file.ts";
 import { isRefusal, type Store } from "./store.ts";
 
 /** The steps of one call, in this order; every job of the batch does one step before any does the next. */
@@ -24,7 +25,7 @@ export interface Job<Result> {
 
 export interface CommitQueueOptions {
   readonly store: Store;
-  readonly runtime: Runtime;
+  readonly timers: Pick<Timers, "soon">;
   /** What a listener threw, while the others were served all the same; and errors of our own making in a write. */
   readonly onBug: (error: unknown) => void;
 }
@@ -42,14 +43,20 @@ export class CommitQueue {
   #entries: Entry[] = [];
   #closed = false;
   #failure: HubError | undefined;
+  #damaged = false;
 
   constructor(options: CommitQueueOptions) {
     this.#options = options;
   }
 
-  /** Why the last transaction failed; undefined when it did not. */
+  /** Why the database was last refused; undefined once a transaction got through. */
   get failure(): HubError | undefined {
     return this.#failure;
+  }
+
+  /** Something was read that is not what was written. It stays. */
+  get damaged(): boolean {
+    return this.#damaged;
   }
 
   /** Rejects with HubError `unavailable` when the transaction failed or the queue is closed. */
@@ -58,8 +65,18 @@ export class CommitQueue {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const settle = resolve as (result: unknown) => void;
     this.#entries.push({ job, resolve: settle, reject, writes: false, failure: undefined });
-    if (this.#entries.length === 1) this.#options.runtime.timers.soon(() => this.#flush());
+    if (this.#entries.length === 1) this.#options.timers.soon(() => this.#flush());
     return promise;
+  }
+
+  /** At once, for what need not agree with the fan-out. Throws HubError `unavailable`. */
+  read<Result>(look: (store: Store) => Result): Result {
+    this.requireOpen();
+    try {
+      return look(this.#options.store);
+    } catch (error) {
+      throw this.#refused("Cannot read from the database", error);
+    }
   }
 
   /** Throws HubError `unavailable` after `close`: for calls that need no job. */
@@ -77,7 +94,7 @@ export class CommitQueue {
     const entries = this.#entries;
     if (entries.length === 0) return;
     this.#entries = [];
-    const nowMs = this.#options.runtime.clock.epochMs();
+    const nowMs = this.#options.store.database.nowMs();
     this.#commit(entries, nowMs);
     for (const { job, failure } of entries) {
       if (failure !== undefined) continue;
@@ -100,7 +117,7 @@ export class CommitQueue {
         entry.writes = entry.job.writes(nowMs);
         if (entry.writes) writing += 1;
       } catch (error) {
-        entry.failure = unavailable("Cannot read from the database", error);
+        entry.failure = this.#refused("Cannot read from the database", error);
       }
     }
     if (writing === 0) return;
@@ -113,9 +130,8 @@ export class CommitQueue {
       });
       this.#failure = undefined;
     } catch (error) {
-      if (!isRefusal(error)) this.#options.onBug(error);
-      this.#failure = unavailable("Cannot write to the database", error);
-      for (const entry of entries) if (entry.writes) entry.failure = this.#failure;
+      const failure = this.#refused("Cannot write to the database", error);
+      for (const entry of entries) if (entry.writes) entry.failure = failure;
     }
   }
 
@@ -124,10 +140,17 @@ export class CommitQueue {
     try {
       result = job.result(nowMs);
     } catch (error) {
-      reject(unavailable("Cannot read from the database", error));
+      reject(this.#refused("Cannot read from the database", error));
       return;
     }
     resolve(result);
+  }
+
+  #refused(message: string, cause: unknown): HubError {
+    if (!isRefusal(cause)) this.#options.onBug(cause);
+    this.#damaged ||= isDamage(cause);
+    this.#failure = new HubError("unavailable", message, { cause });
+    return this.#failure;
   }
 }
 
@@ -138,8 +161,4 @@ export function expiryMs(nowMs: number, ttlMs: number): number {
 
 export function closedError(): HubError {
   return new HubError("unavailable", "The engine is closed");
-}
-
-function unavailable(message: string, cause: unknown): HubError {
-  return new HubError("unavailable", message, { cause });
 }

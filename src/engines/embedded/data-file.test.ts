@@ -95,7 +95,7 @@ describe("a start", () => {
     [
       "a newer version's",
       (path: string) => changeWith(path, "PRAGMA user_version = 99"),
-      "a newer version wrote it (schema 99, this one reads up to 3)",
+      "a newer version wrote it (schema 99, this one reads up to 4)",
     ],
     [
       "another program's",

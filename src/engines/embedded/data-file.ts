@@ -1,5 +1,5 @@
 /** The database file's place on the disk, and why it cannot be opened, in one sentence. */
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /** Creates what is missing, readable by the owner alone: the file holds every payload of every app. */
@@ -15,9 +15,52 @@ export function prepareDataFile(dataDir: string): string {
   return path;
 }
 
-export function fileIdentity(path: string): string {
-  const { dev, ino } = statSync(path, { bigint: true });
-  return `${dev}:${ino}`;
+export interface WatchedFile {
+  readonly path: string;
+  /** Device and inode. */
+  readonly identity: string;
+  readonly descriptor: number;
+  /** Only behind the database's own close: it drops this process's locks on the file. */
+  close(): void;
+}
+
+export function watchFile(path: string): WatchedFile {
+  const descriptor = openSync(path, "r");
+  const { dev, ino } = fstatSync(descriptor, { bigint: true });
+  const identity = `${dev}:${ino}`;
+  return { path, identity, descriptor, close: () => closeSync(descriptor) };
+}
+
+/** SQLite file format, §1.3: the first 16 bytes. */
+const MAGIC = "SQLite format 3\0";
+
+/** What was done to it behind the back of the database, which reads from its cache and does not see that. */
+export function fileFault({ path, identity, descriptor }: WatchedFile): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (found === undefined || `${found.dev}:${found.ino}` !== identity) {
+    return `The database "${path}" was removed or replaced while the server runs; what is stored now is lost when it ends`;
+  }
+  const head = Buffer.alloc(MAGIC.length);
+  readSync(descriptor, head, 0, head.length, 0);
+  return head.toString("latin1") === MAGIC ? undefined : damaged(path);
+}
+
+export function damaged(path: string): string {
+  return `The database "${path}" is damaged; stop the server and restore a backup or remove it`;
+}
+
+export function writeFailure(path: string, cause: unknown): string {
+  return `Cannot write to the database "${path}": ${reasonOf(cause)}`;
+}
+
+/** The disk is full, or takes no writes for another reason. */
+export function isUnwritable(error: unknown): boolean {
+  return ["SQLITE_FULL", "SQLITE_IOERR_WRITE"].includes(codeOf(error));
+}
+
+/** What the disk gave is not what was written. */
+export function isDamage(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB|IOERR_(SHORT_)?READ|IOERR_CORRUPTFS)/.test(codeOf(error));
 }
 
 export function openFailure(path: string, cause: unknown): Error {
@@ -48,6 +91,8 @@ function reasonOf(cause: unknown): string {
     case "SQLITE_FULL":
     case "ENOSPC":
       return "the disk is full";
+    case "SQLITE_IOERR":
+      return "the disk reports an error";
     default:
       return cause instanceof Error ? cause.message : String(cause);
   }

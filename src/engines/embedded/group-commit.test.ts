@@ -1,4 +1,5 @@
 /** One transaction for all writes of a turn: what a failed one takes with it, and what it does not. */
+import { join } from "node:path";
 import { describe, expect, test } from "bun:test";
 import type { ChannelEvent } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
@@ -53,7 +54,8 @@ describe("the group commit", () => {
   });
 
   test("that failed shows in health() until the disk takes a write again", async () => {
-    await using run = await start({ dataDir: newDir(), fileBytesMax: FILE_BYTES_MAX });
+    const dataDir = newDir();
+    await using run = await start({ dataDir, fileBytesMax: FILE_BYTES_MAX });
     await run.broker.publish(ROOM, data(LARGE), { history: LIMITS }).catch(() => {});
     expect(await run.engine.health()).toEqual({ ready: true });
     let keys = 0;
@@ -67,7 +69,7 @@ describe("the group commit", () => {
     expect(full).toMatchObject({ code: "unavailable" });
     expect(await run.engine.health()).toEqual({
       ready: false,
-      reason: "Cannot write to the database: database or disk is full",
+      reason: `Cannot write to the database "${join(dataDir, "carillon.db")}": the disk is full`,
     });
     for (const { key } of await run.records.list("", { limit: 1000 }))
       await run.records.delete(key);

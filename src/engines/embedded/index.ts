@@ -1,16 +1,17 @@
 /** The engine of one process: live state in memory, one SQLite file for what must outlive it. */
 import type { AppEngine, Engine } from "../../core/engine.ts";
-import type { Runtime, Timer } from "../../core/runtime.ts";
+import type { Runtime } from "../../core/runtime.ts";
 import { createBroker, newEpoch } from "./broker.ts";
 import { closedError, CommitQueue } from "./commit-queue.ts";
 import { createControl } from "./control.ts";
-import { prepareDataFile } from "./data-file.ts";
+import { damaged, prepareDataFile, writeFailure } from "./data-file.ts";
 import { createPresence } from "./presence.ts";
 import { createJobQueue } from "./queue.ts";
 import { QueueWatchers } from "./queue-watchers.ts";
 import { createRecords } from "./records.ts";
 import { systemBootId, type Durability } from "./run-mark.ts";
 import { openStore, type Store } from "./store.ts";
+import { startSweeper, type Sweeper } from "./sweeper.ts";
 
 export interface EmbeddedEngineOptions {
   /** Holds `carillon.db`, made when missing. Undefined: nothing outlives the engine. */
@@ -26,10 +27,6 @@ export interface EmbeddedEngineOptions {
   readonly onBug?: (error: unknown) => void;
 }
 
-const SWEEP_INTERVAL_MS = 10_000;
-/** Per table and sweep: keeps a sweep to a few milliseconds, in which nothing else runs. */
-const SWEEP_ROWS_MAX = 5000;
-
 /** `start` rejects with one sentence naming the file when another process uses it, it is damaged, or a newer version wrote it. */
 export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
   const { runtime } = options;
@@ -42,26 +39,13 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
       runtime.timers.soon(() => {
         throw error;
       }));
-  let open: { readonly store: Store; readonly queue: CommitQueue } | undefined;
-  let sweep: Timer | undefined;
+  let open:
+    | { readonly store: Store; readonly queue: CommitQueue; readonly sweeper: Sweeper }
+    | undefined;
 
   function requireStarted() {
     if (open === undefined) throw closedError();
     return open;
-  }
-
-  function scheduleSweep(): void {
-    sweep = runtime.timers.after(SWEEP_INTERVAL_MS, () => {
-      const { store, queue } = requireStarted();
-      const job = {
-        writes: () => true,
-        write: (nowMs: number) => store.sweep(nowMs, SWEEP_ROWS_MAX),
-        result() {},
-      };
-      // A failure is the queue's to remember, for `health`; the next sweep tries again.
-      queue.submit(job).catch(() => {});
-      scheduleSweep();
-    });
   }
 
   return {
@@ -74,10 +58,11 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
         durability,
         fileBytesMax,
         bootId: (options.bootId ?? systemBootId)(),
+        nowMs: () => runtime.clock.steadyMs(),
         newEpoch: () => newEpoch(runtime.random),
       });
-      open = { store, queue: new CommitQueue({ store, runtime, onBug }) };
-      scheduleSweep();
+      const queue = new CommitQueue({ store, timers: runtime.timers, onBug });
+      open = { store, queue, sweeper: startSweeper({ store, queue, runtime }) };
     },
 
     app(id) {
@@ -85,13 +70,13 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
       const known = apps.get(id);
       if (known !== undefined) return known;
       const requireOpen = () => queue.requireOpen();
-      const watching = new QueueWatchers({ app: id, store, runtime, onBug });
+      const watching = new QueueWatchers({ app: id, store, timers: runtime.timers, onBug });
       watchers.push(watching);
       const app: AppEngine = {
-        broker: createBroker({ app: id, store, queue, random: runtime.random }),
+        broker: createBroker({ app: id, store, queue, runtime }),
         presence: createPresence(requireOpen),
         control: createControl({ nodeId, timers: runtime.timers, requireOpen, onBug }),
-        records: createRecords({ app: id, store, queue, clock: runtime.clock }),
+        records: createRecords({ app: id, store, queue }),
         queue: createJobQueue({ app: id, store, commits: queue, watchers: watching, runtime }),
       };
       apps.set(id, app);
@@ -101,22 +86,24 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
     async health() {
       if (open === undefined) return { ready: false, reason: closedError().message };
       const { store, queue } = open;
-      if (queue.failure === undefined) return { ready: true };
+      const { path, database } = store;
+      const fault = queue.damaged ? damaged(path) : database.fault();
+      if (fault !== undefined) return { ready: false, reason: fault };
+      if (database.isMarked && queue.failure === undefined) return { ready: true };
       // An unready server is sent nothing to write, so it has to find out by itself that the disk takes writes again.
       try {
         store.probe();
         return { ready: true };
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return { ready: false, reason: `${queue.failure.message}: ${reason}` };
+        return { ready: false, reason: writeFailure(path, error) };
       }
     },
 
     async [Symbol.asyncDispose]() {
       if (open === undefined) return;
-      const { store, queue } = open;
+      const { store, queue, sweeper } = open;
       open = undefined;
-      sweep?.cancel();
+      sweeper.close();
       queue.close();
       for (const watching of watchers) watching.close();
       store.close();

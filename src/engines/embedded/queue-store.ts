@@ -32,6 +32,14 @@ export interface Removed {
 
 type Bind = string | number | null;
 
+/** Gives all leased jobs back. Their workers may still say that they are done. */
+export function endLeases(db: Database): void {
+  db.run(
+    `UPDATE job SET state = ${READY}, due_ms = not_before_ms
+     WHERE queue IN (SELECT id FROM job_queue) AND state = ${LEASED}`,
+  );
+}
+
 export function prepareQueues(db: Database) {
   const get = <Row>(sql: string) => db.prepare<Row, Bind[]>(sql);
   const run = (sql: string) => db.prepare<unknown, Bind[]>(sql);
@@ -177,9 +185,9 @@ export function prepareQueues(db: Database) {
       return Math.min(next?.ready ?? Infinity, next?.leased ?? Infinity);
     },
 
-    /** Queues come back with their next job. */
-    deleteEmptyQueues(rowsMax: number): void {
-      queuesTidy.run(rowsMax);
+    /** Queues come back with their next job. Answers how many it deleted. */
+    deleteEmptyQueues(rowsMax: number): number {
+      return queuesTidy.run(rowsMax).changes;
     },
   };
 }

@@ -1,11 +1,11 @@
 /** Who on this node wants to know that a queue of one app may have something due, and the timers that find out. */
-import type { Runtime, Timer } from "../../core/runtime.ts";
+import type { Timer, Timers } from "../../core/runtime.ts";
 import { isRefusal, type Store } from "./store.ts";
 
 export interface QueueWatchersOptions {
   readonly app: string;
   readonly store: Store;
-  readonly runtime: Pick<Runtime, "clock" | "timers">;
+  readonly timers: Pick<Timers, "after">;
   /** What a watcher threw, while the others were called all the same. */
   readonly onBug: (error: unknown) => void;
 }
@@ -21,7 +21,7 @@ interface Watched {
   timer: Timer | undefined;
 }
 
-/** Due times are the clock's, which may jump, and a timer does not see that. */
+/** The clock may jump forward, and a timer does not see that. */
 const TIMER_MS_MAX = 60_000;
 
 export class QueueWatchers {
@@ -39,7 +39,7 @@ export class QueueWatchers {
     const watcher: Watcher = { onDue };
     const known = this.#queues.get(queue);
     if (known === undefined) {
-      const checkedMs = this.#options.runtime.clock.epochMs();
+      const checkedMs = this.#options.store.database.nowMs();
       const watched: Watched = { watchers: new Set([watcher]), checkedMs, timer: undefined };
       this.#queues.set(queue, watched);
       this.#check(queue, false);
@@ -76,10 +76,9 @@ export class QueueWatchers {
   #check(queue: string, due: boolean): void {
     const watched = this.#queues.get(queue);
     if (watched === undefined) return;
-    const { clock, timers } = this.#options.runtime;
-    const nowMs = clock.epochMs();
-    // The clock may have gone back.
-    const missedMs = this.#nextDueMs(queue, Math.min(watched.checkedMs, nowMs));
+    const { store, timers } = this.#options;
+    const nowMs = store.database.nowMs();
+    const missedMs = this.#nextDueMs(queue, watched.checkedMs);
     const becameDue = missedMs <= nowMs;
     const nextMs = becameDue ? this.#nextDueMs(queue, nowMs) : missedMs;
     watched.checkedMs = nowMs;

@@ -18,7 +18,7 @@ export interface JobQueueOptions {
 
 export function createJobQueue(options: JobQueueOptions): JobQueue {
   const { app, commits, watchers } = options;
-  const { queues } = options.store;
+  const { queues, database } = options.store;
   const { clock, random } = options.runtime;
 
   /** Also past the chance that an id was made up before: simulated chance repeats itself over a restart. */
@@ -26,6 +26,11 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
     let id = random.uuid();
     while (queues.hasJob(queueId, id)) id = random.uuid();
     return id;
+  }
+
+  /** A moment of the clock's as one of the engine's time; the database keeps whole numbers. */
+  function momentMs(epochMs: number): number {
+    return Math.max(0, expiryMs(database.nowMs(), epochMs - clock.epochMs()));
   }
 
   /** `change` acts on the job that this lease proves, and tells whether there is one and whether another may now be due. */
@@ -52,6 +57,7 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
       if (Buffer.byteLength(payload) > JOB_PAYLOAD_BYTES_MAX) {
         throw tooMuch(`Cannot add a job: its payload exceeds ${JOB_PAYLOAD_BYTES_MAX} bytes`);
       }
+      const laterMs = notBeforeMs === undefined ? undefined : momentMs(notBeforeMs);
       let addedId: string | undefined;
       let due: boolean | undefined;
       await commits.submit<void>({
@@ -64,7 +70,7 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
           }
           if (row.jobs >= QUEUE_JOBS_MAX) return;
           addedId = id ?? freshId(row.id);
-          const dueMs = notBeforeMs === undefined ? nowMs : wholeMs(notBeforeMs);
+          const dueMs = laterMs ?? nowMs;
           due = dueMs <= nowMs;
           queues.addJob(row.id, {
             id: addedId,
@@ -111,7 +117,7 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
     },
 
     retry(queue, { id, lease }: JobLease, atMs) {
-      const dueMs = wholeMs(atMs);
+      const dueMs = momentMs(atMs);
       return settle(queue, (queueId, nowMs) => {
         const held = queues.putBack(queueId, id, lease, dueMs);
         return { held, due: dueMs <= nowMs };
@@ -147,11 +153,12 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
     },
 
     async counts(queue) {
-      commits.requireOpen();
-      const row = queues.queue(app, queue);
-      if (row === undefined) return { waiting: 0, leased: 0 };
-      const leased = queues.leased(row.id, clock.epochMs());
-      return { waiting: row.jobs - leased, leased };
+      return commits.read(() => {
+        const row = queues.queue(app, queue);
+        if (row === undefined) return { waiting: 0, leased: 0 };
+        const leased = queues.leased(row.id, database.nowMs());
+        return { waiting: row.jobs - leased, leased };
+      });
     },
   };
 }
@@ -165,11 +172,6 @@ function jobOf(row: JobRow, lease: string): TakenJob {
     attempt: row.attempt + 1,
     addedMs: row.added_ms,
   };
-}
-
-/** The database keeps whole numbers. */
-function wholeMs(epochMs: number): number {
-  return Math.max(0, expiryMs(epochMs, 0));
 }
 
 function tooMuch(message: string): HubError {

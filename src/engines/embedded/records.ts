@@ -1,6 +1,5 @@
 /** One app's small durable records. Conditions are decided when a write's turn comes, in the order of the calls. */
 import { requireFewChanges, type RecordChange, type Records } from "../../core/engine.ts";
-import type { Clock } from "../../core/runtime.ts";
 import { expiryMs, type CommitQueue } from "./commit-queue.ts";
 import type { Store } from "./store.ts";
 
@@ -8,10 +7,9 @@ export interface RecordsOptions {
   readonly app: string;
   readonly store: Store;
   readonly queue: CommitQueue;
-  readonly clock: Clock;
 }
 
-export function createRecords({ app, store, queue, clock }: RecordsOptions): Records {
+export function createRecords({ app, store, queue }: RecordsOptions): Records {
   async function change(changes: readonly RecordChange[]): Promise<readonly number[] | undefined> {
     let done: number[] | undefined;
     requireFewChanges(changes);
@@ -26,9 +24,9 @@ export function createRecords({ app, store, queue, clock }: RecordsOptions): Rec
         done = changes.map((change, index) => {
           const { key } = change;
           if ("put" in change) {
-            const { put, ttlMs } = change;
+            const { put: value, ttlMs, claim = false } = change;
             const expiresMs = ttlMs === undefined ? undefined : expiryMs(nowMs, ttlMs);
-            return store.putRecord(app, key, put, expiresMs);
+            return store.putRecord(app, key, { value, expiresMs, claim });
           }
           if (!("delete" in change) || versions[index] === 0) return 0;
           store.deleteRecord(app, key);
@@ -41,8 +39,7 @@ export function createRecords({ app, store, queue, clock }: RecordsOptions): Rec
 
   return {
     async get(key) {
-      queue.requireOpen();
-      return store.record(app, key, clock.epochMs());
+      return queue.read(({ database }) => store.record(app, key, database.nowMs()));
     },
 
     put: async (key, value, options) => (await change([{ key, put: value, ...options }]))?.[0],
@@ -52,8 +49,9 @@ export function createRecords({ app, store, queue, clock }: RecordsOptions): Rec
     change,
 
     async list(prefix, { after, limit }) {
-      queue.requireOpen();
-      return store.records(app, { prefix, after, limit }, clock.epochMs());
+      return queue.read(({ database }) =>
+        store.records(app, { prefix, after, limit }, database.nowMs()),
+      );
     },
   };
 }

@@ -11,13 +11,15 @@ export interface RunMark {
   readonly durability: Durability;
   /** Set by a close that brought everything to the disk. */
   readonly clean: boolean;
+  /** The engine's time when it was written, milliseconds. Absent in files of before. */
+  readonly timeMs?: number;
 }
 
 /**
  * Whether every publication that the last run fanned out is surely in this file. A killed process loses nothing, since what
  * it committed is in the page cache; that cache lives as long as the boot, unless each commit was synced anyway.
  */
-export function keepsEveryCommit(last: RunMark, now: Omit<RunMark, "clean">): boolean {
+export function keepsEveryCommit(last: RunMark, now: Omit<RunMark, "clean" | "timeMs">): boolean {
   if (last.file !== now.file) return false;
   if (last.clean || last.durability === "full") return true;
   return last.bootId !== undefined && last.bootId === now.bootId;

@@ -1,27 +1,14 @@
 /**
- * The SQL of the embedded engine: how the file is opened, one prepared statement per question, and the transaction. The
- * tables are `schema.ts`'s, the statements of the job queues `queue-store.ts`'s.
+ * The SQL of the embedded engine: one prepared statement per question, and the transaction. The file is `database.ts`'s, its
+ * tables `schema.ts`'s, the statements of the job queues `queue-store.ts`'s.
  * It decides nothing about channels or records; expiry is a comparison with the `nowMs` it is given.
  */
-import { Database, SQLiteError } from "bun:sqlite";
-
+import { SQLiteError } from "bun:sqlite";
 import type { HistoryQuery, StoredRecord } from "../../core/engine.ts";
 import type { Channel, Publication, StreamPosition } from "../../core/types.ts";
-import { fileIdentity, openFailure } from "./data-file.ts";
+import { openDatabase, type DatabaseOptions, type OpenDatabase } from "./database.ts";
 import { publicationOf, rowOf, type PublicationRow } from "./publication-row.ts";
 import { prepareQueues } from "./queue-store.ts";
-import { keepsEveryCommit, type Durability, type RunMark } from "./run-mark.ts";
-import { upgrade, versionOf } from "./schema.ts";
-
-export interface StoreOptions {
-  /** Undefined: in memory only. */
-  readonly path: string | undefined;
-  readonly durability: Durability;
-  readonly bootId: string | undefined;
-  /** Bound of the database file; absent: the disk's. */
-  readonly fileBytesMax?: number | undefined;
-  readonly newEpoch: () => string;
-}
 
 export interface Stream {
   readonly id: number;
@@ -42,73 +29,29 @@ export type Store = ReturnType<typeof openStore>;
  */
 export const EMPTY_STREAMS_MAX = 100_000;
 
+/** Of a sweep's step: small, since a row may be as large as the largest publication. */
+const SWEEP_ROWS = 10;
+/** Streams that a step looks through; few of them have expired. */
+const WALKED_STREAMS = 2_000;
+const PAGES_GIVEN_BACK = 64;
+/** What is kept for the next writes, so that a file whose size swings does not grow and shrink all the time. */
+const FREE_PAGES_KEPT = 64;
+const FREE_SHARE_KEPT = 0.1;
+
 /** Whether the database refused (disk full, damaged file); any other error of a write is a bug. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof SQLiteError;
 }
 
 /** Throws an Error with one sentence naming the path when the file cannot be used. */
-export function openStore(options: StoreOptions) {
-  const path = options.path ?? ":memory:";
-  let db: Database | undefined;
-  try {
-    db = new Database(path, { readwrite: true, create: true });
-    begin(db, options);
-    return statements(db, options);
-  } catch (error) {
-    db?.close(true);
-    throw openFailure(path, error);
-  }
-}
-
-function begin(db: Database, options: StoreOptions): void {
-  // The lock is held until the file is closed, or the process is gone: the kernel then drops it. It also keeps the
-  // write-ahead log's index in memory, so no -shm file is left behind.
-  db.run("PRAGMA locking_mode = EXCLUSIVE");
-  db.run("BEGIN EXCLUSIVE");
-  const version = versionOf(db);
-  db.run("COMMIT");
-  db.run("PRAGMA journal_mode = WAL");
-  // Synced whatever the durability: were the mark of this run lost with the power while publications had gone out, the
-  // next run would read the clean mark of the run before.
-  db.run("PRAGMA synchronous = FULL");
-  db.run("PRAGMA fullfsync = ON");
-  db.transaction(() => {
-    upgrade(db, version);
-    markRun(db, options);
-  })();
-  if (options.durability === "normal") db.run("PRAGMA synchronous = NORMAL");
-  if (options.fileBytesMax !== undefined) {
-    const page = db.query<{ page_size: number }, []>("PRAGMA page_size").get();
-    db.run(
-      `PRAGMA max_page_count = ${Math.floor(options.fileBytesMax / (page?.page_size ?? 4096))}`,
-    );
-  }
-}
-
-/** Renews all epochs when the last run may have fanned out what this file does not hold. */
-function markRun(db: Database, { path, bootId, durability, newEpoch }: StoreOptions): void {
-  if (path === undefined) return;
-  const now = { bootId, file: fileIdentity(path), durability };
-  const last = db.query<{ value: string }, []>("SELECT value FROM meta WHERE key = 'run'").get();
-  if (last !== null && !keepsEveryCommit(JSON.parse(last.value) as RunMark, now)) {
-    // Anything may have happened to the file meanwhile; on the ordinary way a check of every page would cost too much.
-    const check = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
-    if (check?.quick_check !== "ok")
-      throw new Error("it is damaged; restore a backup or remove it");
-    db.run("UPDATE stream SET epoch = ?", [newEpoch()]);
-  }
-  writeMark(db, { ...now, clean: false });
-}
-
-function writeMark(db: Database, mark: RunMark): void {
-  db.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('run', ?)", [JSON.stringify(mark)]);
+export function openStore(options: DatabaseOptions) {
+  return { ...statements(openDatabase(options)), path: options.path ?? "in memory" };
 }
 
 type Bind = string | number | Uint8Array | null;
 
-function statements(db: Database, options: StoreOptions) {
-  const { path, durability, bootId } = options;
+function statements(database: OpenDatabase) {
+  const { db } = database;
   const get = <Row>(sql: string) => db.prepare<Row, Bind[]>(sql);
   const run = (sql: string) => db.prepare<unknown, Bind[]>(sql);
 
@@ -130,8 +73,12 @@ function statements(db: Database, options: StoreOptions) {
   const emptyStreamsBeyond = get<{ id: number }>(
     "SELECT id FROM stream WHERE top = 0 ORDER BY id DESC LIMIT ? OFFSET ?",
   );
-  const streamsAfter = get<{ id: number; meta_expires_ms: number }>(
-    "SELECT id, meta_expires_ms FROM stream WHERE id > ? ORDER BY id LIMIT ?",
+  // An index on their expiry would cost every publish more than the walk.
+  const streamsWalk = get<{ end: number | null }>(
+    "SELECT max(id) AS end FROM (SELECT id FROM stream WHERE id > ? ORDER BY id LIMIT ?)",
+  );
+  const streamsExpired = get<{ id: number }>(
+    "SELECT id FROM stream WHERE id > ? AND id <= ? AND meta_expires_ms <= ?",
   );
 
   const publicationAdd = run(
@@ -171,7 +118,7 @@ function statements(db: Database, options: StoreOptions) {
      WHERE app = ? AND key = ? AND (expires_ms IS NULL OR expires_ms > ?)`,
   );
   const recordPut = run(
-    "INSERT OR REPLACE INTO record (app, key, value, expires_ms) VALUES (?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO record (app, key, value, expires_ms, claim) VALUES (?, ?, ?, ?, ?)",
   );
   const recordDelete = run("DELETE FROM record WHERE app = ? AND key = ?");
   // Text compares by its UTF-8 bytes, and 0xFF is above every byte of UTF-8: the range is exactly the keys that begin
@@ -187,14 +134,20 @@ function statements(db: Database, options: StoreOptions) {
        (SELECT version FROM record WHERE expires_ms <= ? LIMIT ?)`,
   );
 
+  const freePages = get<{ free: number; pages: number }>(
+    "SELECT freelist_count AS free, page_count AS pages FROM pragma_freelist_count, pragma_page_count",
+  );
+  const giveBack = run(`PRAGMA incremental_vacuum(${PAGES_GIVEN_BACK})`);
+
   const queues = prepareQueues(db);
-  let sweptStream = 0;
 
   return {
     queues,
+    database,
 
     /** All of `work`, or nothing of it: then throws what went wrong. */
     transaction(work: () => void): void {
+      database.mark();
       beginWrite.run();
       try {
         work();
@@ -282,8 +235,18 @@ function statements(db: Database, options: StoreOptions) {
     },
 
     /** The new version. */
-    putRecord(app: string, key: string, value: string, expiresMs: number | undefined): number {
-      return Number(recordPut.run(app, key, value, expiresMs ?? null).lastInsertRowid);
+    putRecord(
+      app: string,
+      key: string,
+      record: {
+        readonly value: string;
+        readonly expiresMs: number | undefined;
+        readonly claim: boolean;
+      },
+    ): number {
+      const { value, expiresMs = null, claim } = record;
+      const put = recordPut.run(app, key, value, expiresMs, claim ? 1 : null);
+      return Number(put.lastInsertRowid);
     },
 
     deleteRecord(app: string, key: string): void {
@@ -303,23 +266,33 @@ function statements(db: Database, options: StoreOptions) {
     },
 
     /**
-     * Deletes what has expired, at most `rowsMax` rows of each table. Streams are walked a part per call: an index on
-     * their expiry would cost every publish more than the walk.
+     * Deletes what has expired and gives freed pages back to the disk, a small step each time it is asked for the next; the caller
+     * decides how many of them one transaction has.
      */
-    sweep(nowMs: number, rowsMax: number): void {
-      publicationsExpire.run(nowMs, rowsMax);
-      resultsExpire.run(nowMs, rowsMax);
-      recordsExpire.run(nowMs, rowsMax);
-      queues.deleteEmptyQueues(rowsMax);
-      const streams = streamsAfter.all(sweptStream, rowsMax);
-      for (const { id, meta_expires_ms } of streams) {
-        if (meta_expires_ms <= nowMs) this.deleteStream(id);
+    *sweep(nowMs: number): Generator<void, void> {
+      for (const expire of [publicationsExpire, resultsExpire, recordsExpire]) {
+        while (expire.run(nowMs, SWEEP_ROWS).changes === SWEEP_ROWS) yield;
+        yield;
       }
-      for (const { id } of emptyStreamsBeyond.all(rowsMax, EMPTY_STREAMS_MAX))
-        this.deleteStream(id);
-      sweptStream = streams.length < rowsMax ? 0 : (streams.at(-1)?.id ?? 0);
+      while (queues.deleteEmptyQueues(SWEEP_ROWS) === SWEEP_ROWS) yield;
+      for (;;) {
+        const beyond = emptyStreamsBeyond.all(SWEEP_ROWS, EMPTY_STREAMS_MAX);
+        for (const { id } of beyond) this.deleteStream(id);
+        if (beyond.length < SWEEP_ROWS) break;
+        yield;
+      }
+      for (let after = 0; ;) {
+        const end = streamsWalk.get(after, WALKED_STREAMS)?.end ?? null;
+        if (end === null) break;
+        for (const { id } of streamsExpired.all(after, end, nowMs)) this.deleteStream(id);
+        after = end;
+        yield;
+      }
+      while (hasPagesToGive()) {
+        giveBack.run();
+        yield;
+      }
     },
-
     /** Throws unless there is room for a write of ordinary size. Leaves nothing behind. */
     probe(): void {
       const text = "hex(zeroblob(16384))";
@@ -332,17 +305,11 @@ function statements(db: Database, options: StoreOptions) {
       });
     },
 
-    /** Everything is on the disk when it returns, and the file says so. */
-    close(): void {
-      try {
-        if (path !== undefined) {
-          writeMark(db, { bootId, file: fileIdentity(path), durability, clean: true });
-          // Syncs the log before it copies it, so the mark never gets to the disk ahead of what it vouches for.
-          db.run("PRAGMA wal_checkpoint(TRUNCATE)");
-        }
-      } finally {
-        db.close(true);
-      }
-    },
+    close: () => database.close(),
   };
+
+  function hasPagesToGive(): boolean {
+    const { free = 0, pages = 0 } = freePages.get() ?? {};
+    return free > Math.max(FREE_PAGES_KEPT, pages * FREE_SHARE_KEPT);
+  }
 }
