@@ -1,11 +1,11 @@
 /** The machine's own clock, timers and chance. */
-import { steadyClock, type Runtime, type Timer } from "./core/runtime.ts";
+import type { Runtime, Timer } from "./core/runtime.ts";
 
 /** `setTimeout` fires at once beyond this. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
 export const systemRuntime: Runtime = {
-  clock: steadyClock({ epochMs: () => Date.now(), monotonicMs: () => performance.now() }),
+  clock: { epochMs: () => Date.now(), monotonicMs: () => performance.now() },
   timers: {
     after,
     soon: (callback) => void setImmediate(callback),

@@ -222,11 +222,14 @@ export interface TakenJob extends JobLease {
   /** How often it was given out, this time included. */
   readonly attempt: number;
   readonly addedMs: number;
+  /** The moment it was due, by the engine's own time: another one once it is put back, the same when its lease merely ended. */
+  readonly dueMs: number;
 }
 
 /**
- * Durable delayed jobs in named queues, each given out at least once. A queue exists by having jobs. Jobs, and the leases on
- * them, survive a kill of the process: what resolved is kept, so a job whose worker is gone comes again when its lease ends.
+ * Durable delayed jobs in named queues, each given out at least once. A queue exists by having jobs. Jobs survive a kill of the
+ * process: what resolved is kept, and a job whose worker is gone comes again when its lease ends, or with the start of an
+ * engine of one process, which is the end of all leases. A clock that is set back delays no job and no lease's end.
  */
 export interface JobQueue {
   /**

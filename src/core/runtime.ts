@@ -1,29 +1,10 @@
 /** Time, timers and randomness as the core sees them: passed in, so that tests move time and replay chance from a seed. */
 
 export interface Clock {
-  /** Milliseconds since the Unix epoch: what others can compare with their own clocks, such as a token's `exp`. May jump. */
+  /** Milliseconds since the Unix epoch: expiry, publication times, jobs. May jump. */
   epochMs(): number;
-  /**
-   * The same, for what this server itself lets expire or happen later: a clock that is set back does not turn it back. It follows a
-   * jump forward, which is also what a machine that slept looks like.
-   */
-  steadyMs(): number;
   /** Milliseconds since an arbitrary moment: intervals and deadlines. Never goes back. */
   monotonicMs(): number;
-}
-
-/** The one place that decides what a clock that was set means for deadlines. */
-export function steadyClock({
-  epochMs,
-  monotonicMs,
-}: Pick<Clock, "epochMs" | "monotonicMs">): Clock {
-  let beganMs = -Infinity;
-  const steadyMs = () => {
-    const passedMs = monotonicMs();
-    beganMs = Math.max(beganMs, epochMs() - passedMs);
-    return Math.floor(beganMs + passedMs);
-  };
-  return { epochMs, monotonicMs, steadyMs };
 }
 
 export interface Timer {

@@ -38,8 +38,6 @@ export type Delivered = "succeeded" | "failed" | "skipped";
 
 /** The failure at which an organisation is told that a message keeps failing. */
 const FAILING_ATTEMPT = 4;
-/** Clocks of nodes differ a little, and a job that is due on one may have been put back by another. */
-const EARLY_MS = 1_000;
 
 interface Work {
   readonly endpoint: StoredEndpoint;
@@ -50,6 +48,8 @@ interface Work {
   /** 0: it has no record. */
   readonly version: number;
   readonly waiting: Pick<Waiting, "manual">;
+  /** The job's. */
+  readonly dueMs: number;
 }
 
 export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
@@ -74,13 +74,16 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
     if (!waiting.manual) {
       // A worker that was killed behind its record, before it told the queue.
       if (before.state !== "pending") return end(target, job, waiting);
-      if (before.run > 0 && before.nextAttemptAtMs > clock.epochMs() + EARLY_MS) {
-        await outbox.retry(target, job, before.nextAttemptAtMs);
+      if (before.last?.dueMs === job.dueMs) {
+        const { nextAttemptAtMs, last } = before;
+        // The clock may have been set back since.
+        const atMs = Math.min(nextAttemptAtMs, clock.epochMs() + last.waitMs);
+        await outbox.retry(target, job, atMs);
         return "skipped";
       }
     }
     const { verdict, shown } = await attempt({
-      ...{ endpoint, before, waiting, version: known?.version ?? 0 },
+      ...{ endpoint, before, waiting, version: known?.version ?? 0, dueMs: job.dueMs },
       secrets: await open(endpoint),
       found: { ...found, body: found.body },
     });
@@ -111,12 +114,13 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
   }
 
   async function attempt(work: Work) {
-    const { endpoint, secrets, found, before, waiting } = work;
+    const { endpoint, secrets, found, before, waiting, dueMs } = work;
     const outcome = await sender.send(secrets, { id: found.message.id, body: found.body });
     const run = before.run + (waiting.manual ? 0 : 1);
     const blocked = before.blocked + (outcome.error === "blocked_address" ? 1 : 0);
+    const nowMs = clock.epochMs();
     const verdict = judge(outcome, {
-      ...{ run, blocked, nowMs: clock.epochMs(), chance: random.fraction() },
+      ...{ run, blocked, nowMs, chance: random.fraction() },
       scheduleMs: endpoint.retryScheduleS?.map((s) => s * 1000) ?? settings.scheduleMs,
     });
     const state = stateAfter(work, outcome, verdict);
@@ -124,6 +128,9 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
     const after: StoredDelivery = {
       ...{ ...before, state, run, blocked, attempts: before.attempts + 1 },
       nextAttemptAtMs: verdict.state === "retry" ? verdict.atMs : before.nextAttemptAtMs,
+      ...(verdict.state === "retry" && !waiting.manual
+        ? { last: { dueMs, waitMs: verdict.atMs - nowMs } }
+        : {}),
       attemptOrders: [...before.attemptOrders, order].slice(-ATTEMPTS_LISTED_MAX),
       ...(run >= FAILING_ATTEMPT || state === "failed" ? { toldFailing: true } : {}),
     };
@@ -233,7 +240,15 @@ export function createDeliver(context: WebhooksContext, parts: DeliverParts) {
       const state = isSuccess(outcome) ? "succeeded" : "failed";
       const before: StoredDelivery = { ...newDelivery(found.message), state };
       const after: StoredDelivery = { ...before, attempts: 1, attemptOrders: [order] };
-      const work = { endpoint, secrets, found, before, version: 0, waiting: { manual: true } };
+      const work = {
+        endpoint,
+        secrets,
+        found,
+        before,
+        version: 0,
+        waiting: { manual: true },
+        dueMs: 0,
+      };
       return record(work, { outcome, verdict: { state: "succeeded" }, after, order });
     },
   };

@@ -21,6 +21,8 @@ export interface StoredDelivery {
   readonly queuedOrder: string;
   /** Of a pending one. */
   readonly nextAttemptAtMs: number;
+  /** The last scheduled attempt: when its job was due, and how long after it the next one is to be made. */
+  readonly last?: { readonly dueMs: number; readonly waitMs: number };
   /** The orders of its attempts among the endpoint's, the newest last; the last `ATTEMPTS_LISTED_MAX`. */
   readonly attemptOrders: readonly string[];
   /** It was told that it keeps failing. */

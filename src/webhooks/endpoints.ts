@@ -213,8 +213,10 @@ export function createEndpoints(context: WebhooksContext, parts: EndpointsParts)
     if (disabled) return { disabledReason: "manual" as const, disabledAtMs: nowMs };
     const enabled = { disabledReason: null, disabledAtMs: null };
     if (disabledReason === "manual") return enabled;
-    const leftMs = (enabledAgainAtMs ?? -Infinity) + WEBHOOK_LIMITS.enableIntervalMs - nowMs;
-    if (leftMs > 0) {
+    const sinceMs = nowMs - (enabledAgainAtMs ?? -Infinity);
+    const leftMs = WEBHOOK_LIMITS.enableIntervalMs - sinceMs;
+    // Not when it lies ahead: the clock was set back.
+    if (leftMs > 0 && sinceMs >= 0) {
       const message = "The endpoint was enabled a moment ago and disabled again.";
       throw new WebhookError("rate_limited", message, { retryAfterMs: leftMs });
     }

@@ -69,3 +69,10 @@ test("an endpoint that failed and never succeeded is unproven", () => {
     ...{ state: "unproven", failingSinceMs: null, consecutiveFailures: 1 },
   });
 });
+
+test("a clock that is set back two hours keeps what has run", () => {
+  const { failures } = failing(0, 12, 119);
+  const set = afterFailure(failures, START_MS + 117.5 * 3_600_000);
+  expect([set.disable, set.failures.firstMs]).toEqual([false, START_MS - 1.5 * 3_600_000]);
+  expect(afterFailure(set.failures, START_MS + 118.5 * 3_600_000).disable).toBe(true);
+});

@@ -34,7 +34,9 @@ export interface FailureVerdict {
 
 export function afterFailure(before: Failures | undefined, nowMs: number): FailureVerdict {
   const known = before === undefined || nowMs - before.lastMs >= FORGET_MS ? undefined : before;
-  const { firstMs, count, noticed } = known ?? { firstMs: nowMs, count: 0, noticed: 0 };
+  const { lastMs, count, noticed } = known ?? { lastMs: nowMs, count: 0, noticed: 0 };
+  // As long before the last one as it was, where the clock was set back behind that.
+  const firstMs = (known?.firstMs ?? nowMs) - Math.max(0, lastMs - nowMs);
   const runningMs = nowMs - firstMs >= APART_MS ? nowMs - firstMs : 0;
   const disable = runningMs >= DISABLE_MS;
   const due = NOTICES_MS.filter((ms) => runningMs >= ms).length;

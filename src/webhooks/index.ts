@@ -88,7 +88,10 @@ export function createWebhooks(options: WebhooksOptions): DeliveringWebhooks {
     deadLetters: createDeadLetters(context, replayParts),
 
     async start() {
-      await setOperatorHook(context, { endpoints, health, remove });
+      // On a full disk it stays as it was, and what can be read is served.
+      await setOperatorHook(context, { endpoints, health, remove }).catch((error: unknown) =>
+        context.onError(error, "setting the operator's hook"),
+      );
       await lanes.start();
       await chores.start();
     },

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RECEIVER_CERT, startReceiver, status } from "../support/webhook-receiver.ts";
 import { HubError } from "../../src/core/errors.ts";
-import { WEBHOOK_LIMITS } from "../../src/core/webhooks.ts";
+import { WEBHOOK_LIMITS } from "../../src/webhooks/contract.ts";
 import { bootWebhooks, DAY_MS, type WebhooksUnderTest } from "../support/webhooks.ts";
 
 /** Answers each connection as `answer` says, once its request began to arrive. */

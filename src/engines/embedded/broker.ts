@@ -77,7 +77,7 @@ export function createBroker({ app, store, queue, runtime }: BrokerOptions): Bro
       return queue.submit({
         writes() {
           if (history !== undefined || key !== undefined) return true;
-          outgoing = { ...publication, timeMs: clock.steadyMs() };
+          outgoing = { ...publication, timeMs: clock.epochMs() };
           return false;
         },
         write(nowMs) {
@@ -88,7 +88,7 @@ export function createBroker({ app, store, queue, runtime }: BrokerOptions): Bro
               return;
             }
           }
-          outgoing = { ...publication, timeMs: clock.steadyMs() };
+          outgoing = { ...publication, timeMs: clock.epochMs() };
           if (history !== undefined) {
             const appended = append(channel, outgoing, history, { ...options, nowMs });
             position = appended.position;

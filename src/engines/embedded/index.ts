@@ -1,4 +1,5 @@
 /** The engine of one process: live state in memory, one SQLite file for what must outlive it. */
+import { steadyTime } from "../../core/deadline.ts";
 import type { AppEngine, Engine } from "../../core/engine.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { createBroker, newEpoch } from "./broker.ts";
@@ -58,7 +59,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): Engine {
         durability,
         fileBytesMax,
         bootId: (options.bootId ?? systemBootId)(),
-        nowMs: () => runtime.clock.steadyMs(),
+        nowMs: steadyTime(runtime.clock),
         newEpoch: () => newEpoch(runtime.random),
       });
       const queue = new CommitQueue({ store, timers: runtime.timers, onBug });

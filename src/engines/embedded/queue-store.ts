@@ -16,6 +16,7 @@ export interface JobRow {
   /** How often it was given out before. */
   readonly attempt: number;
   readonly added_ms: number;
+  readonly due_ms: number;
   readonly payload: string;
 }
 
@@ -66,7 +67,7 @@ export function prepareQueues(db: Database) {
      WHERE queue = ? AND state = ${LEASED} AND due_ms <= ?`,
   );
   const jobsDue = get<JobRow>(
-    `SELECT seq, id, order_key, attempt, added_ms, payload FROM job
+    `SELECT seq, id, order_key, attempt, added_ms, due_ms, payload FROM job
      WHERE queue = ? AND state = ${READY} AND due_ms <= ? ORDER BY due_ms, seq LIMIT ?`,
   );
   const jobLease = run(

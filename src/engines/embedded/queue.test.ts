@@ -102,8 +102,8 @@ describe("a restart", () => {
     }
 
     // The rest comes when its time has come, leases and retries alike, and never what was done.
-    const steadyMs = () => systemRuntime.clock.steadyMs() + 2 * CHILD_LEASE_MS;
-    const clock = { ...systemRuntime.clock, steadyMs };
+    const epochMs = () => systemRuntime.clock.epochMs() + 2 * CHILD_LEASE_MS;
+    const clock = { ...systemRuntime.clock, epochMs };
     await run.engine[Symbol.asyncDispose]();
     await using late = await start({ dataDir, runtime: { ...systemRuntime, clock } });
     const left = new Set((await late.queue.take(Q, ALL_DUE)).map(({ payload }) => payload));
@@ -212,7 +212,7 @@ describe("a watch", () => {
     let calls = 0;
     await run.queue.watch(Q, () => (calls += 1));
     await run.queue.add(Q, { payload: "", notBeforeMs: runtime.clock.epochMs() + 2 * HOUR_MS });
-    runtime.set(HOUR_MS);
+    runtime.setClock(HOUR_MS);
     await runtime.advance(HOUR_MS - 1);
     expect(calls).toBe(0);
     await runtime.advance(60_000);

@@ -171,6 +171,7 @@ function jobOf(row: JobRow, lease: string): TakenJob {
     ...(row.order_key === null ? {} : { orderKey: row.order_key }),
     attempt: row.attempt + 1,
     addedMs: row.added_ms,
+    dueMs: row.due_ms,
   };
 }
 

@@ -50,6 +50,19 @@ describe("a restart", () => {
     expect(await run.records.put("gone", "again")).toBeGreaterThan((version ?? 0) + 1);
   });
 
+  test("forgets claims, whose process is gone, unless something was put in their place", async () => {
+    const dataDir = newDir();
+    {
+      await using run = await start({ dataDir });
+      await run.records.put("claimed", "", { claim: true, ttlMs: 60_000 });
+      const version = await run.records.put("finished", "", { claim: true });
+      await run.records.put("finished", "answer", { ifVersion: version ?? 0 });
+    }
+    await using run = await start({ dataDir });
+    expect(await run.records.get("claimed")).toBeUndefined();
+    expect((await run.records.get("finished"))?.value).toBe("answer");
+  });
+
   test("after a clean close keeps the epoch across boots", async () => {
     const dataDir = newDir();
     const epoch = await publishOnce({ dataDir, bootId: () => "one" });

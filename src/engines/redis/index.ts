@@ -70,7 +70,7 @@ export function createRedisEngine(options: RedisEngineOptions): Engine {
     onBeat: (shard) => presence.tend(shard),
   });
   const control = new Control(context, nodeId, () => nodes);
-  const watchers = new QueueWatchers({ servers, runtime, onBug });
+  const watchers = new QueueWatchers({ servers, runtime, now: context.now, onBug });
   const apps = new Map<string, AppEngine>();
 
   /** False when a server went away again meanwhile. */
@@ -104,7 +104,9 @@ export function createRedisEngine(options: RedisEngineOptions): Engine {
         presence: presence.store(id),
         control: control.bus(id),
         records: createRedisRecords({ app: id, prefix, servers, clock: runtime.clock }),
-        queue: createRedisJobQueue({ app: id, prefix, servers, watchers, runtime }),
+        queue: createRedisJobQueue({
+          ...{ app: id, prefix, servers, watchers, runtime, now: context.now },
+        }),
         lists: createRedisLists(id, servers),
       };
       apps.set(id, app);

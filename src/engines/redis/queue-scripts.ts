@@ -3,15 +3,15 @@ import { home } from "./keys.ts";
 import { readScript, type ScriptName } from "./script-file.ts";
 import type { RedisScript } from "./client/contract.ts";
 
-const shared = readScript("queue-shared");
+const shared = readScript("time") + readScript("queue-shared");
 
 export const QUEUE_ADD = withShared("queue-add");
 export const QUEUE_TAKE = withShared("queue-take");
 export const QUEUE_DONE = withShared("queue-done");
 export const QUEUE_REMOVE = withShared("queue-remove");
 export const QUEUE_RETRY = withShared("queue-retry");
-export const QUEUE_CHECK = plain("queue-check");
-export const QUEUE_COUNTS = plain("queue-counts");
+export const QUEUE_CHECK = withShared("queue-check");
+export const QUEUE_COUNTS = withShared("queue-counts");
 export const LIST_PUSH = plain("queue-list-push");
 
 /** In the order of `queue-shared.lua`. */

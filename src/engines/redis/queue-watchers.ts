@@ -4,6 +4,7 @@
  */
 import { HubError } from "../../core/errors.ts";
 import type { Runtime, Timer } from "../../core/runtime.ts";
+import type { RedisContext } from "./context.ts";
 import { QUEUE_CHECK, type QueueKeys } from "./queue-scripts.ts";
 import type { RedisServers, RedisShard } from "./client/contract.ts";
 
@@ -15,6 +16,7 @@ export const LOOK_AGAIN_MS = 1_000;
 export interface QueueWatchersOptions {
   readonly servers: RedisServers;
   readonly runtime: Pick<Runtime, "clock" | "timers">;
+  readonly now: RedisContext["now"];
   /** What a watcher threw, while the others were called all the same. */
   readonly onBug: (error: unknown) => void;
 }
@@ -27,10 +29,12 @@ interface Watched extends QueueKeys {
   readonly shard: RedisShard;
   readonly watchers: Set<Watcher>;
   begun: Promise<void>;
-  /** Whatever was due up to this moment was called out. */
-  checkedMs: number;
+  /** Whatever was due up to this moment of the queue's time was called out; `""`: it was not looked at yet. */
+  checkedMs: number | "";
   /** The queue's when it was last heard of. */
   revision: number;
+  /** What the monotonic clock was, at the least, when the queue's time was `checkedMs`. */
+  askedMs: number;
   /** Wake-ups heard so far, and the earliest moment still to come that one of them told. */
   heard: number;
   heardDueMs: number;
@@ -74,10 +78,10 @@ export class QueueWatchers {
   }
 
   #begin(keys: QueueKeys): Watched {
-    const { servers, runtime } = this.#options;
+    const { servers } = this.#options;
     const watched: Watched = {
       ...{ ...keys, shard: servers.shardOf(keys.tag), watchers: new Set(), ended: false },
-      ...{ begun: Promise.resolve(), checkedMs: runtime.clock.epochMs(), revision: -1 },
+      ...{ begun: Promise.resolve(), checkedMs: "", askedMs: 0, revision: -1 },
       ...{ heard: 0, heardDueMs: Infinity, looking: false, lookAgain: false, calling: false },
       ...{ timer: undefined, timerMs: Infinity },
     };
@@ -109,7 +113,7 @@ export class QueueWatchers {
     const [revision = 0, dueMs = 0] = message.split(":").map(Number);
     watched.revision = revision;
     watched.heard += 1;
-    if (dueMs <= this.#options.runtime.clock.epochMs()) this.#call(watched);
+    if (dueMs === 0) this.#call(watched);
     else {
       watched.heardDueMs = Math.min(watched.heardDueMs, dueMs);
       if (dueMs < watched.timerMs) this.#arm(watched, dueMs);
@@ -127,8 +131,7 @@ export class QueueWatchers {
         await this.#lookOnce(watched);
       } catch (error) {
         if (!(error instanceof HubError)) this.#options.onBug(error);
-        const { clock } = this.#options.runtime;
-        if (!watched.ended) this.#arm(watched, clock.epochMs() + LOOK_AGAIN_MS);
+        if (!watched.ended) this.#arm(watched, Infinity, LOOK_AGAIN_MS);
       }
     }
     watched.looking = false;
@@ -136,32 +139,34 @@ export class QueueWatchers {
 
   /** Sets the timer for what is next, and calls out what became due since the last look. */
   async #lookOnce(watched: Watched): Promise<void> {
-    const { clock } = this.#options.runtime;
-    const nowMs = clock.epochMs();
+    const { runtime, now } = this.#options;
     const { heard, revision: known } = watched;
+    const askedMs = runtime.clock.monotonicMs();
     watched.heardDueMs = Infinity;
-    // The clock may have gone back.
-    const args = [Math.min(watched.checkedMs, nowMs), nowMs];
-    const reply = await watched.shard.run(QUEUE_CHECK, watched.keys, args);
+    const reply = await watched.shard.run(QUEUE_CHECK, watched.keys, [watched.checkedMs, now()]);
     if (watched.ended) return;
-    const [revision, becameDue, nextMs] = reply as [number, number, string | null];
-    watched.checkedMs = nowMs;
+    const [revision, becameDue, nextMs, atMs] = reply as [number, number, number | null, number];
+    watched.checkedMs = atMs;
+    watched.askedMs = askedMs;
     // Wake-ups that came meanwhile called for themselves, and the reply may be older than they are.
     const missed = watched.heard === heard && revision !== known;
     if (watched.heard === heard) watched.revision = revision;
-    const dueMs = Math.min(nextMs === null ? Infinity : Number(nextMs), watched.heardDueMs);
-    if (dueMs <= clock.epochMs()) watched.lookAgain = true;
+    const dueMs = Math.min(nextMs ?? Infinity, watched.heardDueMs);
+    if (dueMs <= atMs + runtime.clock.monotonicMs() - askedMs) watched.lookAgain = true;
     else this.#arm(watched, dueMs);
     if (becameDue === 1 || (missed && known >= 0)) this.#call(watched);
   }
 
-  #arm(watched: Watched, dueMs: number): void {
+  /** For the queue's time, which this node knows from its last look; the server's clock may jump, and a timer does not see that. */
+  #arm(watched: Watched, dueMs: number, delayMsMax = LOOK_INTERVAL_MS): void {
     const { clock, timers } = this.#options.runtime;
-    const nowMs = clock.epochMs();
-    // Due times are the clock's, which may jump, and a timer does not see that.
-    watched.timerMs = Math.min(dueMs, nowMs + LOOK_INTERVAL_MS);
+    const { checkedMs, askedMs } = watched;
+    // Before its first look: that is under way, or has failed.
+    const nowMs = checkedMs === "" ? -Infinity : checkedMs + clock.monotonicMs() - askedMs;
+    const delayMs = Math.min(dueMs - nowMs, delayMsMax);
+    watched.timerMs = nowMs + delayMs;
     watched.timer?.cancel();
-    watched.timer = timers.after(watched.timerMs - nowMs, () => void this.#look(watched));
+    watched.timer = timers.after(delayMs, () => void this.#look(watched));
   }
 
   /** Once for all that one turn brought. */

@@ -1,4 +1,4 @@
-/** One app's durable jobs: each call is one script, or a few where it could hold the server up. Time is this node's clock. */
+/** One app's durable jobs: each call is one script, or a few where it could hold the server up. */
 import type { JobQueue, TakenJob } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
 import { JOB_PAYLOAD_BYTES_MAX, QUEUE_JOBS_MAX } from "../../core/limits.ts";
@@ -14,7 +14,7 @@ import {
 } from "./queue-scripts.ts";
 import type { QueueWatchers } from "./queue-watchers.ts";
 import type { RedisArgument, RedisScript, RedisServers } from "./client/contract.ts";
-import { wholeMs } from "./context.ts";
+import { wholeMs, type RedisContext } from "./context.ts";
 
 /** Jobs that one script gives out: keeps it to a few milliseconds, in which the server does nothing else. */
 export const TAKE_SLICE_JOBS = 200;
@@ -32,6 +32,7 @@ export interface RedisJobQueueOptions {
   readonly servers: RedisServers;
   readonly watchers: QueueWatchers;
   readonly runtime: Pick<Runtime, "clock" | "random">;
+  readonly now: RedisContext["now"];
 }
 
 /** As the scripts reply. */
@@ -41,11 +42,14 @@ type JobReply = readonly [
   attempt: number,
   addedMs: number,
   orderKey: string | null,
+  dueMs: number,
 ];
 
 export function createRedisJobQueue(options: RedisJobQueueOptions): JobQueue {
-  const { app, prefix, servers, watchers } = options;
+  const { app, prefix, servers, watchers, now } = options;
   const { clock, random } = options.runtime;
+  /** The queue's time is the server's: what the clock here says is a moment only as its distance from now. */
+  const fromNowMs = (epochMs: number) => Math.ceil(epochMs - clock.epochMs());
 
   function run(
     script: RedisScript,
@@ -74,9 +78,8 @@ export function createRedisJobQueue(options: RedisJobQueueOptions): JobQueue {
       }
       for (;;) {
         const addId = id ?? random.uuid();
-        const nowMs = clock.epochMs();
-        const dueMs = notBeforeMs === undefined ? nowMs : wholeMs(notBeforeMs);
-        const job = [addId, payload, dueMs, nowMs, QUEUE_JOBS_MAX];
+        const laterMs = notBeforeMs === undefined ? 0 : fromNowMs(notBeforeMs);
+        const job = [addId, payload, laterMs, now(), QUEUE_JOBS_MAX];
         const order = orderKey === undefined ? [] : [orderKey];
         const reply = await change(QUEUE_ADD, queue, [...job, ...order]);
         if (reply === "full") {
@@ -89,23 +92,23 @@ export function createRedisJobQueue(options: RedisJobQueueOptions): JobQueue {
 
     async take(queue, { limit, leaseMs }) {
       const lease = random.uuid();
-      // One moment for all slices, so that no lease of an earlier one ends for a later one.
-      const nowMs = clock.epochMs();
-      const times = [nowMs, wholeMs(nowMs + leaseMs)];
       const jobs: TakenJob[] = [];
+      let moment: number | "" = "";
       let more = true;
       while (more && jobs.length < limit) {
         const slice = Math.min(limit - jobs.length, TAKE_SLICE_JOBS);
         const bounds = [slice, TAKE_SLICE_BYTES, TAKE_SLICE_ENDED];
         let reply;
         try {
-          reply = await change(QUEUE_TAKE, queue, [...times, lease, ...bounds]);
+          const args = [now(), wholeMs(leaseMs), lease, ...bounds, moment];
+          reply = await change(QUEUE_TAKE, queue, args);
         } catch (error) {
           // What is leased already must reach the worker.
           if (jobs.length > 0) return jobs;
           throw error;
         }
-        const [cut, given] = reply as [number, JobReply[]];
+        const [cut, given, atMs] = reply as [number, JobReply[], number];
+        moment = atMs;
         for (const job of given) jobs.push(jobOf(job, lease));
         more = cut === 1 || given.length === slice;
       }
@@ -113,17 +116,17 @@ export function createRedisJobQueue(options: RedisJobQueueOptions): JobQueue {
     },
 
     async done(queue, { id, lease }) {
-      const args = [id, lease, clock.epochMs(), EMPTY_STATE_MS];
+      const args = [id, lease, now(), EMPTY_STATE_MS];
       return (await change(QUEUE_DONE, queue, args)) === 1;
     },
 
     async retry(queue, { id, lease }, atMs) {
-      const args = [id, lease, clock.epochMs(), wholeMs(atMs)];
+      const args = [id, lease, now(), fromNowMs(atMs)];
       return (await change(QUEUE_RETRY, queue, args)) === 1;
     },
 
     async remove(queue, id) {
-      const args = [clock.epochMs(), EMPTY_STATE_MS, ...(id === undefined ? [] : [id])];
+      const args = [now(), EMPTY_STATE_MS, ...(id === undefined ? [] : [id])];
       return (await change(QUEUE_REMOVE, queue, args)) as number;
     },
 
@@ -133,18 +136,18 @@ export function createRedisJobQueue(options: RedisJobQueueOptions): JobQueue {
     },
 
     async counts(queue) {
-      const [jobs, leased] = (await run(QUEUE_COUNTS, queue, [clock.epochMs()])) as [
-        number,
-        number,
-      ];
+      const [jobs, leased] = (await run(QUEUE_COUNTS, queue, [now()])) as [number, number];
       return { waiting: jobs - leased, leased };
     },
   };
 }
 
-function jobOf([id, payload, attempt, addedMs, orderKey]: JobReply, lease: string): TakenJob {
+function jobOf(
+  [id, payload, attempt, addedMs, orderKey, dueMs]: JobReply,
+  lease: string,
+): TakenJob {
   const key = orderKey === null ? {} : { orderKey };
-  return { id, lease, payload, ...key, attempt, addedMs };
+  return { id, lease, payload, ...key, attempt, addedMs, dueMs };
 }
 
 function tooMuch(message: string): HubError {

@@ -78,8 +78,9 @@ async function expectKept(redis: RedisServer, answers: readonly Answer[]): Promi
 
   // The rest comes when its time has come, leases and retries alike, and never what was done.
   const epochMs = () => systemRuntime.clock.epochMs() + 2 * CHILD_LEASE_MS;
-  const runtime = { ...systemRuntime, clock: { ...systemRuntime.clock, epochMs } };
-  await using late = createRedisEngine({ url: redis.url, runtime });
+  await using late = createRedisEngine({
+    ...{ url: redis.url, runtime: systemRuntime, nowMs: epochMs },
+  });
   await late.start();
   const left = (await late.app("app").queue.take(Q, ALL_DUE)).map(({ payload }) => payload);
   expect(new Set(left).size).toBe(left.length);

@@ -8,6 +8,7 @@ import {
   type Records,
   type StoredRecord,
 } from "../../core/engine.ts";
+import { steadyTime } from "../../core/deadline.ts";
 import type { Clock } from "../../core/runtime.ts";
 import { home } from "./keys.ts";
 import { readScript } from "./script-file.ts";
@@ -41,7 +42,8 @@ export interface RedisRecordsOptions {
 type Fields = readonly [string | null, string | null, string | null];
 
 export function createRedisRecords(options: RedisRecordsOptions): Records {
-  const { app, prefix, servers, clock } = options;
+  const { app, prefix, servers } = options;
+  const timeMs = steadyTime(options.clock);
   const { tag, base } = home(prefix, [app], "records");
   const shard = servers.shardOf(tag);
   const [index, expiry, version] = [`${base}:index`, `${base}:expiry`, `${base}:version`];
@@ -51,13 +53,13 @@ export function createRedisRecords(options: RedisRecordsOptions): Records {
     const fields = await shard.call("HMGET", recordKey(key), "value", "version", "expires");
     const [value, number, expires] = fields as Fields;
     if (value === null || number === null) return undefined;
-    if (expires !== null && Number(expires) <= clock.epochMs()) return undefined;
+    if (expires !== null && Number(expires) <= timeMs()) return undefined;
     return { key, value, version: Number(number) };
   }
 
   async function change(changes: readonly RecordChange[]): Promise<readonly number[] | undefined> {
     requireFewChanges(changes);
-    const nowMs = clock.epochMs();
+    const nowMs = timeMs();
     const keys = [index, expiry, version, ...changes.map(({ key }) => recordKey(key))];
     const forget = [wholeMs(nowMs - EXPIRED_KEPT_MS), FORGET_PER_PUT_MAX];
     const args = [nowMs, ...forget, ...changes.flatMap((each) => changeArguments(each, nowMs))];

@@ -35,11 +35,12 @@ export async function start({ url, wrap = (as) => as, ...options }: NodeOptions)
   const opened = createRedisServers({ url, prefix: PREFIX, runtime: systemRuntime, onBug });
   await opened.start();
   const servers = wrap(opened);
-  const watchers = new QueueWatchers({ servers, runtime, onBug });
+  const now = () => runtime.clock.epochMs();
+  const watchers = new QueueWatchers({ servers, runtime, now, onBug });
   return {
     ...{ servers, watchers, bugs, runtime, appId: app },
     records: createRedisRecords({ app, prefix: PREFIX, servers, clock: runtime.clock }),
-    queue: createRedisJobQueue({ app, prefix: PREFIX, servers, watchers, runtime }),
+    queue: createRedisJobQueue({ app, prefix: PREFIX, servers, watchers, runtime, now }),
     async [Symbol.asyncDispose]() {
       watchers.close();
       await opened[Symbol.asyncDispose]();

@@ -52,7 +52,9 @@ export function testQueue(create: Create, movesTime: boolean): void {
       const id = await queue.add(Q, { payload });
       expect(id).not.toBe("");
       const job = await takeOne(queue);
-      expect(job).toEqual({ id, payload, attempt: 1, lease: job.lease, addedMs: job.addedMs });
+      const { lease, addedMs, dueMs } = job;
+      expect(job).toEqual({ id, payload, attempt: 1, lease, addedMs, dueMs });
+      expect(dueMs).toBe(addedMs);
       expect(job.lease).not.toBe("");
       expect(job.addedMs).toBeGreaterThanOrEqual(before);
       await queue.done(Q, job);
@@ -105,6 +107,21 @@ export function testQueue(create: Create, movesTime: boolean): void {
     await at.under.advance(1);
     expect(payloads(await queue.take(Q, ALL_DUE))).toEqual(["later"]);
   });
+
+  timed(
+    "a job is due at the same moment when its lease ended, and at another one when it was put back",
+    async () => {
+      await using at = await setUp(create);
+      const { queue } = at.app;
+      await queue.add(Q, { payload: "a" });
+      const first = await takeOne(queue);
+      await at.under.advance(LEASE_MS);
+      const again = await takeOne(queue);
+      expect(again.dueMs).toBe(first.dueMs);
+      await queue.retry(Q, again, await nowMs(queue));
+      expect((await takeOne(queue)).dueMs).toBe(first.dueMs + LEASE_MS);
+    },
+  );
 
   test("a job is leased to one of many takers", async () => {
     await using at = await setUp(create);
@@ -180,7 +197,8 @@ export function testQueue(create: Create, movesTime: boolean): void {
     expect(await queue.retry(Q, first, 0)).toBe(false);
     expect(await queue.done(Q, first)).toBe(false);
     const second = await takeOne(queue);
-    expect(second).toEqual({ ...first, attempt: 2, lease: second.lease });
+    const { lease, dueMs } = second;
+    expect(second).toEqual({ ...first, attempt: 2, lease, dueMs });
     expect(await queue.retry(Q, second, (await nowMs(queue)) + FAR_MS)).toBe(true);
     expect(await queue.take(Q, ALL_DUE)).toEqual([]);
     expect(await queue.counts(Q)).toEqual({ waiting: 1, leased: 0 });

@@ -6,7 +6,7 @@ import { EventsError } from "../errors.ts";
 
 export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 256;
 const REMEMBERED_MS = 86_400_000;
-/** A call that has not ended by then died with its process. */
+/** A call that has not ended by then died with its process, unless its engine knows so before. */
 const RUNNING_MS = 60_000;
 
 /** Keeps what an answer says unreadable at rest: it may hold a secret. */
@@ -52,7 +52,8 @@ export async function once(
   const name = `events/idempotency/${digest([owner, key])}`;
   const fingerprint = digest(request);
   const claim = JSON.stringify({ request: fingerprint });
-  const version = await records.put(name, claim, { ifVersion: 0, ttlMs: RUNNING_MS });
+  const put = { ifVersion: 0, ttlMs: RUNNING_MS, claim: true };
+  const version = await records.put(name, claim, put);
   if (version === undefined) {
     const known = await records.get(name);
     // Forgotten in between: it is as if this call came now.

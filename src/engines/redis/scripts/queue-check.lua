@@ -1,17 +1,19 @@
-#!lua flags=no-writes
--- What a watcher has to know of a queue.
+#!lua flags=allow-oom
+-- What a watcher has to know of a queue. It writes nothing but the queue's time, and that it must on a full server too.
 -- KEYS: see queue-shared.lua.
--- ARGV: 1 epoch ms up to which it knows, 2 now, epoch ms.
--- Reply: revision, 0 where the queue has no state; whether a job's time came or a lease ended between the two (1 or 0);
---        the first such moment after now, epoch ms as text, or false.
+-- ARGV: 1 the queue's time up to which it knows, '' for now, 2 time, see queue_time.
+-- Reply: revision, 0 where the queue has no state; whether a job's time came or a lease ended between then and now (1 or 0);
+--        the first such moment after now, or false; the queue's time.
 -- O(log n).
-local since, now = '(' .. ARGV[1], ARGV[2]
+local at = queue_time(ARGV[2])
+local since = '(' .. (ARGV[1] ~= '' and ARGV[1] or whole(at))
 local became_due, next_due = 0, false
 for _, key in ipairs({ KEYS[3], KEYS[4] }) do
-  if redis.call('ZCOUNT', key, since, now) > 0 then became_due = 1 end
-  local found = redis.call('ZRANGEBYSCORE', key, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  if found[2] and (not next_due or tonumber(found[2]) < tonumber(next_due)) then
-    next_due = found[2]
-  end
+  if redis.call('ZCOUNT', key, since, at) > 0 then became_due = 1 end
+  local found =
+    redis.call('ZRANGEBYSCORE', key, '(' .. whole(at), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  local due = found[2] and tonumber(found[2])
+  if due and (not next_due or due < next_due) then next_due = due end
 end
-return { tonumber(redis.call('HGET', KEYS[6], 'revision') or 0), became_due, next_due }
+local revision = tonumber(redis.call('HGET', KEYS[6], 'revision') or 0)
+return { revision, became_due, next_due, at }
