@@ -1,4 +1,4 @@
-/** Attempts as they are kept, newest first by endpoint: for 30 days, what the receiver answered for 7. */
+/** Attempts as they are kept, newest first by endpoint: for 30 days, what the receiver answered for 7, and neither for longer than messages are kept. */
 import type { StoredRecord } from "../core/engine.ts";
 import type { WebhookAttempt } from "./contract.ts";
 import { ATTEMPT_RETENTION_MS, RESPONSE_RETENTION_MS, type WebhooksContext } from "./context.ts";
@@ -17,17 +17,18 @@ export interface NewAttempt {
   readonly responseBody: string | null;
 }
 
-export function createAttemptLog({ records }: WebhooksContext) {
+export function createAttemptLog({ records, settings }: WebhooksContext) {
+  const keptMs = (ms: number) => Math.min(ms, settings.retentionMs);
   return {
     async add(application: string, { attempt, order, responseBody }: NewAttempt): Promise<void> {
       const key = attemptsKey(application, attempt.endpointId) + order;
       const stored: StoredAttempt = responseBody === "" ? { ...attempt, bodyless: true } : attempt;
       await Promise.all([
-        records.put(key, JSON.stringify(stored), { ttlMs: ATTEMPT_RETENTION_MS }),
+        records.put(key, JSON.stringify(stored), { ttlMs: keptMs(ATTEMPT_RETENTION_MS) }),
         responseBody === null || responseBody === ""
           ? undefined
           : records.put(responseKey(application, attempt.id), responseBody, {
-              ttlMs: RESPONSE_RETENTION_MS,
+              ttlMs: keptMs(RESPONSE_RETENTION_MS),
             }),
       ]);
     },

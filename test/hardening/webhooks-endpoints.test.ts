@@ -378,6 +378,22 @@ describe("the end", () => {
   });
 });
 
+test("attempts and answers are kept no longer than messages", async () => {
+  await using receiver = await startReceiver({ answer: status(200, {}, "answer") });
+  await using under = await bootWebhooks({ settings: { retentionMs: 5 * DAY_MS } });
+  const { webhooks, owner, runtime } = under;
+  const { id } = await under.endpoint({ url: receiver.url });
+  await under.accept();
+  await under.attempted(1);
+  const attempts = () => webhooks.messages.attemptsOf(owner, id, {}, PAGE);
+  await runtime.advance(5 * DAY_MS - 1);
+  expect((await attempts()).data).toMatchObject([{ responseBody: "answer" }]);
+  await runtime.advance(1);
+  expect((await attempts()).data).toEqual([]);
+  const left = await under.engine.records.list("webhooks/", { limit: 1000 });
+  expect(left.filter(({ key }) => /message|log|delivery|attempt|response/.test(key))).toEqual([]);
+});
+
 test("no id contains a dot", async () => {
   await using receiver = await startReceiver({ answer: status(410) });
   await using under = await bootWebhooks();

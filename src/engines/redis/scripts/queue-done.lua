@@ -6,6 +6,6 @@
 -- O(log n).
 local job = held_job(ARGV[2], ARGV[3])
 if not job then return 0 end
-remove_job(ARGV[1], ARGV[2], job, queue_time(ARGV[4]))
+remove_job(ARGV[1], ARGV[2], job, ARGV[4])
 forget_empty(ARGV[5])
 return 1

@@ -9,7 +9,7 @@ local removed = 0
 if id then
   local job = read_job(id)
   if job then
-    remove_job(ARGV[1], id, job, queue_time(ARGV[2]))
+    remove_job(ARGV[1], id, job, ARGV[2])
     removed = 1
   end
 else

@@ -77,8 +77,8 @@ local function wake(publish, due_ms, is_change)
   redis.call(publish, KEYS[6], string.format('%.0f:%.0f', revision, is_change and 0 or due_ms))
 end
 
--- Removes the job, in whatever state, and lets the next of its order key be given out.
-local function remove_job(publish, id, job, at)
+-- Removes the job, in whatever state, and lets the next of its order key be given out. `time`: see queue_time.
+local function remove_job(publish, id, job, time)
   local member = member_of(job[NUMBER], id)
   redis.call('HDEL', KEYS[1], id)
   redis.call('HDEL', KEYS[2], id)
@@ -90,7 +90,7 @@ local function remove_job(publish, id, job, at)
   redis.call('ZREM', KEYS[5], prefix .. member)
   local next_member = first and first_of(prefix)
   if not next_member then return end
-  local due = read_job(id_of(next_member))[NOT_BEFORE]
+  local due, at = read_job(id_of(next_member))[NOT_BEFORE], queue_time(time)
   redis.call('ZADD', KEYS[3], due, next_member)
   wake(publish, due, due <= at)
 end
