@@ -2,6 +2,7 @@
  * Who calls the `api` listener and what the call may reach: one decision for every dialect, by the request's head alone, so
  * that nothing is read for a caller who may not. Each dialect answers a refusal in its own form.
  */
+import { isLoopback } from "../core/networks.ts";
 import type { Reach } from "../core/types.ts";
 import { credentialOf, type ApiKey, type ApiKeys } from "./api-keys.ts";
 import { createOriginCheck } from "./origins.ts";
@@ -119,7 +120,5 @@ export function reachOf(dialect: string, key: ApiKey | undefined): Reach {
 /** A page of this listener itself. By a name it could be anyone's page, whose name was made to lead here. */
 function isOwnPage(origin: string, host: string | null): boolean {
   const page = URL.parse(origin);
-  return page !== null && page.host === host && LOOPBACK_HOST.test(page.hostname);
+  return page !== null && page.host === host && isLoopback(page.hostname);
 }
-
-const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;

@@ -1,6 +1,6 @@
 /** Keeps development mode and its well-known credentials on loopback addresses. */
 import { createHash } from "node:crypto";
-import { BlockList, isIP } from "node:net";
+import { isLoopback } from "../core/networks.ts";
 import type { Problem } from "./problem.ts";
 import type { ParsedBase } from "./schema.ts";
 
@@ -36,14 +36,4 @@ export function usesDevelopmentCredential(key: {
     secret === DEVELOPMENT_TOKEN_SECRET ||
     secret === DEVELOPMENT_API_KEY
   );
-}
-
-export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[(.*)\]$/, "$1");
-  const family = isIP(address);
-  if (family === 0) return address.toLowerCase() === "localhost";
-  const loopback = new BlockList();
-  loopback.addSubnet("127.0.0.0", 8, "ipv4");
-  loopback.addAddress("::1", "ipv6");
-  return loopback.check(address, family === 4 ? "ipv4" : "ipv6");
 }

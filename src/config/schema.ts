@@ -2,8 +2,8 @@
  * The configuration: one schema from which validation, defaults, environment names and the reference page come.
  * What one key alone cannot tell is in `rules.ts`.
  */
-import { isIP } from "node:net";
 import { z } from "zod";
+import { isNetwork } from "../core/networks.ts";
 import { apiKey, appOf, HMAC_ALGORITHMS, signingKeyOf, type Algorithm } from "./apps.ts";
 import { namespaceOf, withoutNamespaceOf } from "./channel-options.ts";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
@@ -215,13 +215,4 @@ export function resolve(parsed: ParsedBase): BaseConfig {
       algorithms: key.algorithms ?? [HMAC_ALGORITHMS[0]],
     })),
   };
-}
-
-function isNetwork(value: string): boolean {
-  const [address = "", bits, ...rest] = value.split("/");
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return (
-    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
-  );
 }

@@ -1,5 +1,5 @@
 /** What is allowed and yet seldom meant: `carillon config` tells it, and nothing is refused for it. */
-import { isIP } from "node:net";
+import { networkOf } from "../core/networks.ts";
 import { usesDevelopmentCredential } from "./development-guard.ts";
 import type { ConfigPart } from "./part.ts";
 import type { Path, Problem } from "./problem.ts";
@@ -9,7 +9,7 @@ import type { BaseConfig, SigningKey } from "./schema.ts";
 /** RFC 7518 §3.2: no shorter than the hash's output. */
 const SECRET_BYTES_MIN = { HS256: 32, HS384: 48, HS512: 64 } as const;
 /** Larger ranges are no network of one's own. */
-const PREFIX_BITS_MIN = { 4: 8, 6: 16 } as const;
+const PREFIX_BITS_MIN = { ipv4: 8, ipv6: 16 } as const;
 /** In the order of the file. Takes what was loaded without a problem. */
 export function warningsOf({ parts }: Model, config: BaseConfig): Problem[] {
   return [
@@ -23,9 +23,8 @@ export function warningsOf({ parts }: Model, config: BaseConfig): Problem[] {
 
 function* listenerWarnings(config: BaseConfig): Iterable<Problem> {
   for (const [index, range] of config.clients.trusted_proxies.entries()) {
-    const [address = "", bits] = range.split("/");
-    const family = isIP(address) === 4 ? 4 : 6;
-    if (bits === undefined || Number(bits) >= PREFIX_BITS_MIN[family]) continue;
+    const network = networkOf(range);
+    if (network === undefined || network.bits >= PREFIX_BITS_MIN[network.family]) continue;
     const message = `"${range}" trusts almost everybody to say who they are: name your proxies`;
     yield { path: ["clients", "trusted_proxies", index], message };
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { allowingNetworks, isPublicAddress, normaliseAddress } from "./addresses.ts";
+import { normaliseAddress } from "../core/networks.ts";
+import { allowingNetworks, isPublicAddress } from "./addresses.ts";
 
 const PUBLIC = [
   "1.1.1.1",

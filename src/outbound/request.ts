@@ -5,8 +5,8 @@
 
 import { isIP } from "node:net";
 import { dns } from "bun";
+import { normaliseAddress } from "../core/networks.ts";
 import type { Timers } from "../core/runtime.ts";
-import { normaliseAddress } from "./addresses.ts";
 import { bareHost, exchange, StaleConnection } from "./exchange.ts";
 import {
   OutboundError,

@@ -1,10 +1,10 @@
 /** The webhooks' settings: webhooks.md §5, §7, §9 with their defaults. They are served with the events dialect. */
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { z } from "zod";
-import { isLoopback } from "../config/development-guard.ts";
 import { duration } from "../config/durations.ts";
 import type { Problem } from "../config/problem.ts";
 import type { BaseConfig } from "../config/schema.ts";
+import { inNetworks, isLoopback, isNetwork, networkOf } from "../core/networks.ts";
 
 const RETRY_DELAYS_MAX = 15;
 const DELAY_SECONDS_MAX = 172_800;
@@ -62,15 +62,6 @@ export const webhooksSection = z.strictObject({
     .describe("Signs what goes to `operator_url`."),
 });
 
-function isNetwork(value: string): boolean {
-  const [address = "", bits, ...rest] = value.split("/");
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return (
-    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
-  );
-}
-
 export interface WebhooksConfig {
   readonly webhooks: z.output<typeof webhooksSection>;
 }
@@ -88,11 +79,6 @@ export function* webhookWarnings({ webhooks }: BaseConfig & WebhooksConfig): Ite
 }
 
 function reachesLoopback(range: string): boolean {
-  const [address = "", bits] = range.split("/");
-  if (isLoopback(address)) return true;
-  if (bits === undefined) return false;
-  const family = isIP(address) === 4 ? "ipv4" : "ipv6";
-  const network = new BlockList();
-  network.addSubnet(address, Number(bits), family);
-  return network.check(family === "ipv4" ? "127.0.0.1" : "::1", family);
+  const isIn = inNetworks([range]);
+  return isIn("127.0.0.1") || isIn("::1") || isLoopback(networkOf(range)?.address ?? "");
 }

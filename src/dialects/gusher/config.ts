@@ -1,7 +1,7 @@
 /** The gusher dialect's settings: gusher.md §10 where it names them, and a switch for each strict behaviour of §15.3. */
 import { z } from "zod";
 import type { ParsedSigningKey } from "../../config/apps.ts";
-import { isLoopback } from "../../config/development-guard.ts";
+import { isLoopback } from "../../core/networks.ts";
 import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Path, Problem } from "../../config/problem.ts";
