@@ -10,6 +10,7 @@ import { main } from "./harness/main.ts";
 import type { BenchOptions } from "./harness/options.ts";
 import { startRedis } from "./harness/redis.ts";
 import type { BenchResult, Measurement } from "./harness/report.ts";
+import { jsonOf } from "../src/core/json-text.ts";
 
 const CALLS = 200_000;
 const CALLS_QUICK = 40_000;
@@ -71,7 +72,7 @@ async function engineLane(url: string): Promise<Lane> {
   const channel = { space: "channels", name: "room" };
   let received = 0;
   await broker.listen(channel, { onEvent: () => (received += 1) });
-  const publication = { data: { json: JSON.stringify(PAYLOAD) } };
+  const publication = { data: { json: jsonOf(PAYLOAD) } };
   return {
     received: () => received,
     publish: () => broker.publish(channel, publication),

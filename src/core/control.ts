@@ -4,6 +4,7 @@ import type { ControlBus } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
 import type { AskOptions, ChannelFilter, NodeInfo, UserFilter } from "./hub.ts";
 import { CONTROL_DEADLINE_MS } from "./limits.ts";
+import { fromPortable, toPortable, type PortablePayload } from "./payload.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slices } from "./slices.ts";
 import { sortByBytes } from "./sort-by-bytes.ts";
@@ -13,9 +14,6 @@ interface DirectPush {
   readonly data: Payload;
   readonly tags?: Tags;
 }
-
-/** A payload as JSON data. */
-type PortablePayload = { readonly json: string } | { readonly base64: string };
 
 type Question =
   | { ask: "push"; target: Target; data: PortablePayload; tags?: Tags }
@@ -149,12 +147,4 @@ function answer(
     case "service":
       return handlers.service(question.service, question.request);
   }
-}
-
-function toPortable(payload: Payload): PortablePayload {
-  return "json" in payload ? payload : { base64: payload.bytes.toBase64() };
-}
-
-function fromPortable(payload: PortablePayload): Payload {
-  return "json" in payload ? payload : { bytes: Uint8Array.fromBase64(payload.base64) };
 }

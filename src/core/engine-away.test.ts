@@ -6,6 +6,7 @@ import { createEmbeddedEngine } from "../engines/embedded/index.ts";
 import { createHub } from "./create-hub.ts";
 import type { AppEngine } from "./engine.ts";
 import { HubError } from "./errors.ts";
+import { compactJson } from "./json-text.ts";
 
 test("a join or leave that cannot be announced undoes nothing that was answered", async () => {
   const runtime = createTestRuntime();
@@ -35,7 +36,7 @@ test("a join or leave that cannot be announced undoes nothing that was answered"
   await connection.subscribe(channel, { encoder: recordingEncoder }, (answer) =>
     recorder.replied(answer),
   );
-  await hub.publish(channel, { data: { json: "1" } });
+  await hub.publish(channel, { data: { json: compactJson("1") } });
   expect(recorder.recorded.map(({ got }) => got)).toEqual(["reply", "push"]);
   expect(await connection.unsubscribe(channel)).toBe(true);
   expect(await hub.presence(channel)).toEqual([]);

@@ -4,8 +4,9 @@ import { channel, embeddedHub, json, KEPT, subscribeTo } from "../../test/suppor
 import { Recorder, recordingEncoder } from "../../test/support/recorder.ts";
 import type { Broker, ChannelListener } from "./engine.ts";
 import type { Encoder } from "./hub.ts";
+import { compactJson, jsonOf } from "./json-text.ts";
 
-const note = (text: string) => ({ dialect: "test", json: JSON.stringify(text) });
+const note = (text: string) => ({ dialect: "test", json: jsonOf(text) });
 
 const deaf: Encoder = {
   name: "test.deaf",
@@ -32,8 +33,13 @@ describe("note()", () => {
       hub.note(channel("c"), note("joined")),
       hub.publish(channel("c"), json("2")),
     ]);
-    expect(told(hears)).toEqual(["reply", { json: "1" }, note("joined"), { json: "2" }]);
-    expect(told(not)).toEqual(["reply", { json: "1" }, { json: "2" }]);
+    expect(told(hears)).toEqual([
+      "reply",
+      { json: compactJson("1") },
+      note("joined"),
+      { json: compactJson("2") },
+    ]);
+    expect(told(not)).toEqual(["reply", { json: compactJson("1") }, { json: compactJson("2") }]);
   });
 
   test("is not kept: a later subscriber does not see it", async () => {
@@ -70,6 +76,6 @@ describe("a gap that the history fills", () => {
     listener?.onEvent({ type: "gap" });
     await hub.publish(channel("c"), json("1"));
     expect(relies.recorded.at(-1)).toEqual({ got: "dropped" });
-    expect(told(fills)).toEqual(["reply", { json: "1" }]);
+    expect(told(fills)).toEqual(["reply", { json: compactJson("1") }]);
   });
 });

@@ -68,17 +68,17 @@ describe("publish()", () => {
       await subscribeTo(recorder, server.hub.connect(recorder), "ns:c");
       const taken: unknown[] = [];
       for (const payload of ["{}", "[1]", "{", SPACED, NO_JSON, []]) {
-        const data =
-          typeof payload === "string" ? { json: payload } : { bytes: Uint8Array.from(payload) };
-        const outcome = await server.hub
-          .publish(channel("ns:c"), { data })
-          .catch((error: unknown) => error);
+        const publish = async () =>
+          typeof payload === "string"
+            ? server.hub.publish(channel("ns:c"), json(payload))
+            : server.hub.publish(channel("ns:c"), { data: { bytes: Uint8Array.from(payload) } });
+        const outcome = await publish().catch((error: unknown) => error);
         if (outcome === undefined) taken.push(payload);
         else expect(outcome).toMatchObject({ code: "bad_request" });
       }
       expect(taken).toEqual([...takes]);
       const arrived = pushes(recorder).slice(1) as Payload[];
-      expect(
+      expect<unknown[]>(
         arrived.map((data) => ("json" in data ? data.json : Object.values(data.bytes))),
       ).toEqual([...takes]);
     },

@@ -12,6 +12,7 @@ import { createHub, type OwnedHub } from "./create-hub.ts";
 import { HubError } from "./errors.ts";
 import type { Connection } from "./hub.ts";
 import type { StreamPosition } from "./types.ts";
+import { compactJson, jsonOf } from "./json-text.ts";
 
 const CHANNEL = { space: "channels", name: "c" };
 const CASES = process.env["CARILLON_SOAK"] === undefined ? 10_000 : 200_000;
@@ -86,7 +87,7 @@ async function runCase(seed: number, scenario: Scenario): Promise<void> {
 
   let notes = 0;
   function announce(): void {
-    const note = { dialect: "test", json: `${notes++}` };
+    const note = { dialect: "test", json: jsonOf(notes++) };
     follow(hubs[pick(2)]?.note(CHANNEL, note) ?? Promise.resolve());
   }
 
@@ -102,7 +103,9 @@ async function runCase(seed: number, scenario: Scenario): Promise<void> {
     const chance = random.fraction();
     if (chance < 0.2) subscribe();
     else if (chance < 0.5)
-      follow(hubs[pick(2)]?.publish(CHANNEL, { data: { json: "1" } }) ?? Promise.resolve());
+      follow(
+        hubs[pick(2)]?.publish(CHANNEL, { data: { json: compactJson("1") } }) ?? Promise.resolve(),
+      );
     else if (chance < 0.56) end(clients[pick(clients.length)]);
     else if (chance < 0.66) announce();
     else if (chance < 0.67 && scenario.losesData) cluster.forget(CHANNEL.name);

@@ -15,26 +15,39 @@ import {
   type JsonCheckOptions,
 } from "./json-check.ts";
 import { HubError } from "./errors.ts";
-import type { Payload } from "./types.ts";
+
+declare const compact: unique symbol;
+
+/** One JSON value as text, without white space outside strings, all of whose numbers are doubles. It is made in this file alone. */
+export type CompactJson = string & { readonly [compact]: true };
 
 /** The same text without white space outside strings. Throws HubError `bad_request` when it is not one JSON value. */
-export function compactJson(text: string): string {
-  return checkJson(text) ? withoutSpace(text) : text;
+export function compactJson(text: string): CompactJson {
+  return trusted(checkJson(text) ? withoutSpace(text) : text);
+}
+
+/** Of a value of our own making. */
+export function jsonOf(value: {} | null): CompactJson {
+  return trusted(JSON.stringify(value));
+}
+
+/** For what comes back from where only compact JSON was put: an engine's store, and other nodes. */
+export function storedJson(text: string): CompactJson {
+  return trusted(text);
+}
+
+function trusted(text: string): CompactJson {
+  return text as CompactJson;
 }
 
 /** Compact JSON text of UTF-8 bytes; undefined when they are not JSON. A byte order mark is not JSON. */
-export function jsonOfBytes(bytes: Uint8Array): string | undefined {
+export function jsonOfBytes(bytes: Uint8Array): CompactJson | undefined {
   try {
     return compactJson(strictUtf8.decode(bytes));
   } catch (error) {
     if (error instanceof HubError || error instanceof TypeError) return undefined;
     throw error;
   }
-}
-
-/** A payload as it is spliced into JSON; undefined when it is bytes that are not JSON. */
-export function jsonOfPayload(payload: Payload): string | undefined {
-  return "json" in payload ? payload.json : jsonOfBytes(payload.bytes);
 }
 
 /**
@@ -52,11 +65,11 @@ export function parseJson(text: string): unknown {
 }
 
 /** Throws HubError `bad_request` when the text is not one JSON value; from then on the view cannot fail, unless a bound is asked for. */
-export function jsonView(text: string, options?: JsonCheckOptions): JsonView {
+export function jsonView(text: string, { anyNumbers = false }: JsonCheckOptions = {}): JsonView {
   const tape: number[] = [];
-  const spaced = checkJson(text, tape, options);
+  const spaced = checkJson(text, tape, { anyNumbers });
   const start = spaced ? skipSpace(text, 0) : 0;
-  return new JsonView({ text, spaced, tape }, start, text.length, 0);
+  return new JsonView({ text, spaced, anyNumbers, tape }, start, text.length, 0);
 }
 
 /**
@@ -116,6 +129,11 @@ export class JsonView {
       default:
         return "number";
     }
+  }
+
+  /** The value's compact text. Throws HubError `bad_request` for a number that no double holds, if the view takes any. */
+  get json(): CompactJson {
+    return this.#source.anyNumbers ? compactJson(this.raw) : trusted(this.raw);
   }
 
   /** The value's compact text, as its sender wrote it. */
@@ -221,6 +239,7 @@ interface Source {
   readonly text: string;
   /** Whether there is white space outside strings, anywhere in the text. */
   readonly spaced: boolean;
+  readonly anyNumbers: boolean;
   /** See `checkJson`. */
   readonly tape: readonly number[];
 }

@@ -1,4 +1,5 @@
 /** Channels of a dialect's own space: each publication says what is kept of it, and joiners are replayed the newest. */
+import { compactJson } from "./json-text.ts";
 import { expect, test } from "bun:test";
 import { namespaces, Recorder, recordingEncoder } from "../../test/support/recorder.ts";
 import { createTestRuntime } from "../../test/support/runtime.ts";
@@ -8,7 +9,7 @@ import type { Frame, Push } from "./types.ts";
 
 const LATEST = { space: "tasks", name: "t" };
 const kept = (ttlMs = 60_000) => ({ history: { size: 1, ttlMs, metaTtlMs: 600_000 } });
-const json = (text: string) => ({ data: { json: text } });
+const json = (text: string) => ({ data: { json: compactJson(text) } });
 
 async function ownSpace() {
   const runtime = createTestRuntime();
@@ -49,7 +50,7 @@ test("a publication's own limits apply outside the namespaces, one by one", asyn
   expect((await hub.publish(LATEST, json("1"), kept()))?.offset).toBe(1);
   expect((await hub.publish(LATEST, json("2"), kept(1000)))?.offset).toBe(2);
   const page = await hub.history(LATEST, { limit: 10 });
-  expect(page.publications.map(({ data }) => data)).toEqual([{ json: "2" }]);
+  expect(page.publications.map(({ data }) => data)).toEqual([{ json: compactJson("2") }]);
   await runtime.advance(1000);
   expect((await hub.history(LATEST, { limit: 10 })).publications).toEqual([]);
   expect(await hub.publish(LATEST, json("3"))).toBeUndefined();
@@ -84,7 +85,7 @@ test("a publication made while a joiner reads the history is replayed or follows
       : [];
   });
   expect(seen.filter((data) => "json" in data && data.json === "2")).toHaveLength(1);
-  expect(seen.at(-1)).toEqual({ json: "2" });
+  expect(seen.at(-1)).toEqual({ json: compactJson("2") });
 });
 
 test("a stream that begins anew does not end a subscription that was promised no position", async () => {

@@ -2,7 +2,6 @@
 import type { Broker, HistoryLimits } from "./engine.ts";
 import { HubError } from "./errors.ts";
 import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
-import { compactJson, jsonOfBytes } from "./json-text.ts";
 import {
   LOSSY_HISTORY_SIZE_MIN,
   PUBLISH_SLICE_CHARACTERS,
@@ -10,6 +9,7 @@ import {
 } from "./limits.ts";
 import { requireUnicode } from "./names.ts";
 import type { ChannelOptions } from "./namespaces.ts";
+import { jsonOfPayload } from "./payload.ts";
 import {
   CHANNELS,
   type Channel,
@@ -39,12 +39,12 @@ export function createPublishing({
     if (idempotencyKey !== undefined) requireUnicode(idempotencyKey, "idempotency key");
     if (versionEpoch !== undefined) requireUnicode(versionEpoch, "version's epoch");
     const channelOptions = optionsFor(channel);
-    const data = checkedData(publication.data, channelOptions?.publicationDataFormat ?? "json");
+    requireFormat(publication.data, channelOptions?.publicationDataFormat ?? "json");
     const { skipHistory, history: asked, ...rest } = options;
     const limits = channelOptions === undefined ? fillable(asked) : channelOptions.history;
     const history = skipHistory === true ? undefined : limits;
     const kept = history === undefined ? {} : { history };
-    return broker.publish(channel, { ...publication, data }, { ...rest, ...kept });
+    return broker.publish(channel, publication, { ...rest, ...kept });
   }
 
   /** What a dialect of a space of its own wants kept may be too little to fill a node's gaps from. */
@@ -97,18 +97,16 @@ function isRefusal(error: unknown): boolean {
   return error instanceof HubError && error.code === "bad_request";
 }
 
-/** JSON is checked and compacted here, once per publication. Bytes go on as they are: whoever splices them into JSON compacts them. */
-function checkedData(data: Payload, format: ChannelOptions["publicationDataFormat"]): Payload {
-  const checked = "json" in data ? { json: compactJson(data.json) } : data;
-  if (format === "binary") return checked;
-  if ("bytes" in checked && checked.bytes.length === 0) {
+/** Bytes go on as they are: whoever splices them into JSON compacts them. */
+function requireFormat(data: Payload, format: ChannelOptions["publicationDataFormat"]): void {
+  if (format === "binary") return;
+  if ("bytes" in data && data.bytes.length === 0) {
     throw new HubError("bad_request", "A publication needs data");
   }
-  if (format === "") return checked;
-  const json = "json" in checked ? checked.json : jsonOfBytes(checked.bytes);
+  if (format === "") return;
+  const json = jsonOfPayload(data);
   if (json === undefined) throw new HubError("bad_request", "The data is not JSON in UTF-8");
   if (format === "json_object" && !json.startsWith("{")) {
     throw new HubError("bad_request", "The channel takes JSON objects only");
   }
-  return checked;
 }

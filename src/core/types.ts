@@ -1,4 +1,5 @@
 /** The words that every part of the server shares: channels, payloads, publications, pushes, targets. Plain data only. */
+import type { CompactJson } from "./json-text.ts";
 
 /** A channel's identity. Dialects that share channels share the space `channels`; internals use spaces of their own. */
 export interface Channel {
@@ -9,8 +10,8 @@ export interface Channel {
 /** The space of every channel that a dialect's users can name. */
 export const CHANNELS = "channels";
 
-/** `json` is compact JSON text (`compactJson`), spliced into frames and never parsed again. */
-export type Payload = { readonly json: string } | { readonly bytes: Uint8Array };
+/** `json` is spliced into frames and never parsed again. */
+export type Payload = { readonly json: CompactJson } | { readonly bytes: Uint8Array };
 
 export type Tags = Readonly<Record<string, string>>;
 
@@ -55,8 +56,7 @@ export interface Publication extends NewPublication {
 /** Something that happened in a channel and is no publication: its dialect's own, and nothing to the others. */
 export interface Note {
   readonly dialect: string;
-  /** Compact JSON text. */
-  readonly json: string;
+  readonly json: CompactJson;
 }
 
 /** What the server sends unasked. An `Encoder` turns it into one dialect's frame. */

@@ -1,5 +1,6 @@
 /** Two protocols on one core: one push reaches both, and neither can break what the other promises. The second is added as any is. */
 import { expect, test } from "bun:test";
+import { compactJson } from "../../src/core/json-text.ts";
 import { lines as linesDialect } from "../support/lines-dialect.ts";
 import { bootServer } from "../support/server.ts";
 
@@ -59,7 +60,10 @@ test("one publication reaches the clients of both, each in its own format and or
     subscribe: { recoverable: true },
   });
   for (let n = 1; n <= 3; n++) {
-    await server.hub.publish({ space: "channels", name: "news" }, { data: { json: `{"n":${n}}` } });
+    await server.hub.publish(
+      { space: "channels", name: "news" },
+      { data: { json: compactJson(`{"n":${n}}`) } },
+    );
   }
   lines.send('PUB news {"n":4}');
   for (let n = 1; n <= 4; n++) {
@@ -80,7 +84,10 @@ test("a push to a user reaches its connections over every protocol", async () =>
   ];
   theirs.send("SUB a");
   await theirs.next();
-  const reached = await server.hub.push({ user: "u" }, { data: { json: '{"hello":1}' } });
+  const reached = await server.hub.push(
+    { user: "u" },
+    { data: { json: compactJson('{"hello":1}') } },
+  );
   expect(reached.matched).toBe(1);
   expect(await mine.next()).toBe('YOU {"hello":1}');
 });

@@ -6,6 +6,7 @@ import { DEV_TOKEN_SECRET } from "./tokens.ts";
 import { connectRaw, type RawFrame, type RawWebSocket } from "./raw-websocket.ts";
 import { createTestRuntime, type TestRuntime } from "./runtime.ts";
 import { bootServer, type BootedServer, type BootOptions } from "./server.ts";
+import { jsonOf } from "../../src/core/json-text.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -81,7 +82,7 @@ export async function bootGusher(options: GusherOptions = {}): Promise<GusherSer
       await server.hub.publish(
         { space: "channels", name },
         {
-          data: { json: JSON.stringify(data) },
+          data: { json: jsonOf(data ?? null) },
           ...(event === undefined ? {} : { tags: { event } }),
         },
       );

@@ -4,6 +4,7 @@ import { expect } from "bun:test";
 import type { BootedServer } from "./server.ts";
 import { connectRaw, type RawFrame, type RawWebSocket } from "./raw-websocket.ts";
 import { hs256 } from "./tokens.ts";
+import { compactJson } from "../../src/core/json-text.ts";
 
 export type Format = "json" | "protobuf";
 
@@ -71,7 +72,7 @@ export async function startNeighbour(server: BootedServer): Promise<Neighbour> {
   return {
     async check() {
       number += 1;
-      const data = { json: `{"number":${number}}` };
+      const data = { json: compactJson(`{"number":${number}}`) };
       await server.hub.publish({ space: "channels", name: "public:neighbour" }, { data });
       const { text } = await client.next();
       expect(JSON.parse(text)).toMatchObject({ push: { pub: { data: { number } } } });

@@ -8,11 +8,12 @@ import type { Connection, Encoder } from "../../src/core/hub.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { Namespaces } from "../../src/core/namespaces.ts";
 import type { Channel } from "../../src/core/types.ts";
+import { compactJson } from "../../src/core/json-text.ts";
 
 export const HISTORY = { size: 3, ttlMs: 60_000, metaTtlMs: 600_000 };
 export const PLAIN = namespaces();
 export const KEPT = namespaces({ history: HISTORY });
-export const json = (text: string) => ({ data: { json: text } });
+export const json = (text: string) => ({ data: { json: compactJson(text) } });
 
 export function channel(name: string): Channel {
   return { space: "channels", name };

@@ -10,6 +10,7 @@ import { joinableOptions } from "../../src/core/namespaces.ts";
 import type { Frame } from "../../src/core/types.ts";
 import { defineDialect } from "../../src/dialects/dialect.ts";
 import type { Session, Socket } from "../../src/transports/socket.ts";
+import { compactJson } from "../../src/core/json-text.ts";
 
 const CLOSE_CODES: Partial<Record<DisconnectCode, number>> = { shutdown: 4001, slow: 4002 };
 
@@ -108,7 +109,7 @@ class LinesSession implements Session, Subscriber {
       await this.#connection.unsubscribe(channel);
       this.#socket.send(`OK ${name}`);
     } else if (verb === "PUB") {
-      await this.#hub.publish(channel, { data: { json: text } });
+      await this.#hub.publish(channel, { data: { json: compactJson(text) } });
       this.#socket.send("OK");
     } else throw new HubError("bad_request", "No such verb");
   }

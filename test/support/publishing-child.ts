@@ -4,6 +4,7 @@
  */
 import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
 import { systemRuntime } from "../../src/system-runtime.ts";
+import { compactJson } from "../../src/core/json-text.ts";
 
 const [, , dataDir, durability, bootId] = process.argv;
 const engine = createEmbeddedEngine({
@@ -21,7 +22,7 @@ for (let number = 1; ; number += 16) {
   const batch = Array.from({ length: 16 }, async (_, index) => {
     const text = `${number + index}`;
     const [position] = await Promise.all([
-      broker.publish(channel, { data: { json: text } }, { history }),
+      broker.publish(channel, { data: { json: compactJson(text) } }, { history }),
       records.put("last", text),
     ]);
     return `${position?.epoch} ${position?.offset} ${text}\n`;

@@ -2,16 +2,17 @@
 import type { Payload } from "../../src/core/types.ts";
 import type { Result, SubscribeResult, WirePush } from "../../src/dialects/streaming/protocol.ts";
 import type { Random } from "./random.ts";
+import { compactJson } from "../../src/core/json-text.ts";
 
 /** A command as clients build it: field names as on the wire, absent fields left out. */
 export type ClientCommand = Readonly<Record<string, unknown>>;
 
-const data = { json: '{"a":[1,"é"],"b":null}' } as const satisfies Payload;
+const data = { json: compactJson('{"a":[1,"é"],"b":null}') } as const satisfies Payload;
 const info = {
   user: "42",
   client: "c-1",
-  conn_info: { json: '{"n":1}' },
-  chan_info: { json: "[]" },
+  conn_info: { json: compactJson('{"n":1}') },
+  chan_info: { json: compactJson("[]") },
 };
 const anonymous = { user: "", client: "c-2" };
 const publication = {
@@ -27,7 +28,7 @@ const subscribed: SubscribeResult = {
   ttl: 60,
   recoverable: true,
   epoch: "xyz",
-  publications: [publication, { data: { json: "1" }, info: anonymous }],
+  publications: [publication, { data: { json: compactJson("1") }, info: anonymous }],
   recovered: true,
   offset: 2 ** 40,
   positioned: true,
@@ -85,9 +86,9 @@ export const RESULTS: readonly Result[] = [
 
 /** Every push. */
 export const PUSHES: readonly WirePush[] = [
-  { channel: "a", pub: { data: { json: "{}" }, offset: 300 } },
+  { channel: "a", pub: { data: { json: compactJson("{}") }, offset: 300 } },
   { channel: 'q"\n€', pub: publication },
-  { channel: "a", pub: { data: { json: "null" }, offset: 0, tags: {} } },
+  { channel: "a", pub: { data: { json: compactJson("null") }, offset: 0, tags: {} } },
   { channel: "a", join: { info } },
   { channel: "a", join: { info: anonymous } },
   { channel: "a", leave: { info } },

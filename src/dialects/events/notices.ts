@@ -1,4 +1,5 @@
 /** What an organisation is told of its webhooks, on its own stream (webhooks.md §7.3). */
+import { compactJson } from "../../core/json-text.ts";
 import { CHANNELS } from "../../core/types.ts";
 import type { WebhookNotice } from "../../webhooks/contract.ts";
 import { NOTICES_NAMESPACE } from "./catalogue.ts";
@@ -15,5 +16,5 @@ export async function publishNotice(
   const historyTtlMs = catalogue.get(NOTICES_NAMESPACE)?.historyTtlMs ?? 0;
   if (historyTtlMs > 0) await organisationChannels.note(organisation, name, historyTtlMs);
   const options = { idempotencyKey: id };
-  await hub.publish({ space: CHANNELS, name }, { data: { json: body } }, options);
+  await hub.publish({ space: CHANNELS, name }, { data: { json: compactJson(body) } }, options);
 }

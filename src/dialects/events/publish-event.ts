@@ -1,7 +1,7 @@
 /** An event as its producer sends it (event-streaming.md §10.1): what it must be, where it goes, and the one text that goes there. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { JsonView } from "../../core/json-text.ts";
+import { compactJson, type CompactJson, type JsonView } from "../../core/json-text.ts";
 import { ORGANISATION_ID, USER_ID } from "./access-token.ts";
 import type { Catalogue, CatalogueEntry } from "./catalogue.ts";
 import { SEGMENT } from "./channels.ts";
@@ -93,13 +93,13 @@ export function webhookChannelsOf({ resource, entity }: EventDraft): readonly st
   return [resource, ...(entity === undefined ? [] : [`${resource}.${entity}`])];
 }
 
-/** The same text on every channel and in the webhook's body. Throws `payload_too_large`. */
+/** The same text on every channel and in the webhook's body. Throws `payload_too_large`, and HubError `bad_request` for data at the greatest depth. */
 export function envelopeOf(
   { type, data, streaming }: EventDraft,
   { id, timestamp }: { readonly id: string; readonly timestamp: string },
-): string {
+): CompactJson {
   const head = JSON.stringify({ id, type, timestamp });
-  const envelope = `${head.slice(0, -1)},"data":${data}}`;
+  const envelope = compactJson(`${head.slice(0, -1)},"data":${data}}`);
   const bytesMax = streaming ? STREAM_ENVELOPE_BYTES_MAX : WEBHOOK_ENVELOPE_BYTES_MAX;
   if (Buffer.byteLength(envelope) > bytesMax) {
     throw new EventsError("payload_too_large", `The event is larger than ${bytesMax} bytes.`, {

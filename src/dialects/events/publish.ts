@@ -1,5 +1,5 @@
 /** Publishing (event-streaming.md §10): one call feeds streams and webhooks, and a repeated one nothing. */
-import { jsonView, type JsonView } from "../../core/json-text.ts";
+import { jsonView, type CompactJson, type JsonView } from "../../core/json-text.ts";
 import { ksuid } from "../../core/ksuid.ts";
 import { CHANNELS } from "../../core/types.ts";
 import { organisationOf, requireScope, type Caller } from "./access-token.ts";
@@ -83,7 +83,7 @@ interface Item {
 /** An event that webhooks have taken, and that streams are to get. */
 interface Stored {
   readonly identity: PublishIdentity;
-  readonly envelope: string;
+  readonly envelope: CompactJson;
   readonly channels: readonly string[];
   readonly answer: Answer;
   readonly finish: (answer: Answer) => Promise<void>;
@@ -124,14 +124,14 @@ async function store(
     timestamp: timestampOf(event, runtime.clock.epochMs()),
   };
   // Checked before anything is stored.
-  envelopeOf(event, identity);
+  const asNew = envelopeOf(event, identity);
   const begun = await log.begin(identity, {
     repeatable: event.id !== undefined || key !== undefined,
     key: event.id === undefined && key !== undefined ? `${caller.id}/${key}` : undefined,
   });
   if ("answer" in begun) return { done: begun.answer };
   const channels = channelsOf(event, organisationId);
-  const envelope = envelopeOf(event, begun.identity);
+  const envelope = begun.identity === identity ? asNew : envelopeOf(event, begun.identity);
   const [webhooks] = await Promise.all([
     acceptWebhooks(caller, { event, organisation, envelope, messageId: begun.identity.messageId }),
     noteChannels(caller, organisation, event, channels),
@@ -159,7 +159,7 @@ async function acceptWebhooks(
   }: {
     readonly event: EventDraft;
     readonly organisation: Organisation;
-    readonly envelope: string;
+    readonly envelope: CompactJson;
     readonly messageId: string;
   },
 ): Promise<Answer | undefined> {

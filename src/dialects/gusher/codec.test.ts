@@ -7,6 +7,7 @@ import {
   encoder,
   MalformedFrame,
 } from "./codec.ts";
+import { compactJson } from "../../core/json-text.ts";
 
 const channel = { space: "channels", name: 'A"A' };
 const published = (publication: Omit<Publication, "channel" | "timeMs">): Push => ({
@@ -17,7 +18,7 @@ const published = (publication: Omit<Publication, "channel" | "timeMs">): Push =
 
 describe("encoder", () => {
   test("a publication in its members' order, its event from the tag", () => {
-    const data = { json: '{"b":1,"a":9007199254740993}' };
+    const data = { json: compactJson('{"b":1,"a":9007199254740993}') };
     const tags = { event: "no\ntify", other: "x" };
     expect(encoder.encode(published({ data, tags }))).toBe(
       '{"channel":"A\\"A","event":"no\\ntify","data":{"b":1,"a":9007199254740993}}',
@@ -27,7 +28,9 @@ describe("encoder", () => {
   });
 
   test("a direct push is the value itself", () => {
-    expect(encoder.encode({ type: "direct", data: { json: '"hello"' } })).toBe('"hello"');
+    expect(encoder.encode({ type: "direct", data: { json: compactJson('"hello"') } })).toBe(
+      '"hello"',
+    );
   });
 
   test("bytes that are JSON are spliced in compact", () => {

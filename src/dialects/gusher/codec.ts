@@ -1,7 +1,8 @@
 /** The wire (§5.1 to §5.8, Appendix B): what clients send, and every frame that they are sent, its members in the original's order. */
 import { HubError } from "../../core/errors.ts";
 import type { Encoder } from "../../core/hub.ts";
-import { jsonOfPayload, jsonView, objectEnd, type JsonView } from "../../core/json-text.ts";
+import { jsonView, objectEnd, type JsonView } from "../../core/json-text.ts";
+import { jsonOfPayload } from "../../core/payload.ts";
 import type { Tags } from "../../core/types.ts";
 
 /** The event of a publication that names none (DESIGN.md §3). */

@@ -108,7 +108,7 @@ test.each([
   ["1e308", "1e308"],
   ["1e-400", "1e-400"],
 ])("%s is JSON, and that value", (text, json) => {
-  expect(jsonOfField(text)).toBe(json);
+  expect<unknown>(jsonOfField(text)).toBe(json);
 });
 
 test.each([
@@ -135,15 +135,15 @@ test.each([
   `1${"0".repeat(309)}`,
   "[".repeat(2000) + "]".repeat(2000),
 ])("%s is text, and a string", (text) => {
-  expect(jsonOfField(text)).toBe(JSON.stringify(text));
+  expect<unknown>(jsonOfField(text)).toBe(JSON.stringify(text));
 });
 
 test("text with a lone surrogate is escaped, so that it can be sent as UTF-8", () => {
-  expect(jsonOfField("a\ud800b")).toBe('"a\\ud800b"');
+  expect<unknown>(jsonOfField("a\ud800b")).toBe('"a\\ud800b"');
 });
 
 test("many large numbers cost time linear in the text", () => {
   const numbers = `[${Array(30_000).fill("9".repeat(308)).join(",")}]`;
-  expect(jsonOfField(numbers)).toBe(numbers);
-  expect(jsonOfField(`[${"1e1,".repeat(100_000)}1e309]`)).toStartWith('"[1e1');
+  expect<unknown>(jsonOfField(numbers)).toBe(numbers);
+  expect<unknown>(jsonOfField(`[${"1e1,".repeat(100_000)}1e309]`)).toStartWith('"[1e1');
 });

@@ -1,6 +1,6 @@
 /** Request parameters (§2): from a urlencoded, multipart or JSON body, or else from the query. Values are texts. */
 import { HubError } from "../../core/errors.ts";
-import { compactJson, jsonView } from "../../core/json-text.ts";
+import { compactJson, jsonOf, jsonView, type CompactJson } from "../../core/json-text.ts";
 import type { Slices } from "../../core/slices.ts";
 import { decodeForm } from "./form-text.ts";
 
@@ -149,11 +149,11 @@ function textOf(bytes: Uint8Array): string | undefined {
 }
 
 /** A `data` field (§5.8) as compact JSON text. A complete document is that value as it was written; anything else, such as `1e400` (D11), is a string of the text. */
-export function jsonOfField(text: string): string {
+export function jsonOfField(text: string): CompactJson {
   try {
     return compactJson(text);
   } catch (error) {
-    if (error instanceof HubError) return JSON.stringify(text);
+    if (error instanceof HubError) return jsonOf(text);
     throw error;
   }
 }

@@ -178,7 +178,7 @@ function bad(message: string): HubError {
 function membersOf(view: JsonView): Record<string, unknown> {
   const members = Object.create(null) as Record<string, unknown>;
   for (const [name, member] of view.members(ITEMS_MAX)) {
-    if (RAW_MEMBERS.has(name)) members[name] = { json: member.raw };
+    if (RAW_MEMBERS.has(name)) members[name] = { json: member.json };
     else if (member.kind !== "null") members[name] = valueOf(member);
   }
   return members;

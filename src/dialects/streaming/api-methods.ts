@@ -3,9 +3,10 @@ import type { z } from "zod";
 import { HubError } from "../../core/errors.ts";
 import { globExpression } from "../../core/glob.ts";
 import type { Hub, HubPublishOptions } from "../../core/hub.ts";
-import { jsonOfBytes } from "../../core/json-text.ts";
+import { jsonOf, jsonOfBytes } from "../../core/json-text.ts";
 import { requireUnicode } from "../../core/names.ts";
 import { isOpenedBy, isReachable, optionsOf } from "../../core/namespaces.ts";
+import type { PortablePayload } from "../../core/payload.ts";
 import { Slices } from "../../core/slices.ts";
 import type { Channel, Payload, Reach, StreamPosition, Target } from "../../core/types.ts";
 import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
@@ -280,7 +281,7 @@ async function signal(hub: Hub, request: UserTarget, body: Signal): Promise<void
 function portable(
   data: Payload | undefined,
   base64: string | undefined,
-): { json: string } | { base64: string } | undefined {
+): PortablePayload | undefined {
   if (base64 !== undefined && base64 !== "") return { base64 };
   return data !== undefined && "json" in data ? data : undefined;
 }
@@ -292,5 +293,5 @@ function epochMs(seconds: number | undefined): number | undefined {
 /** Bytes that are not JSON are shown as a base64 string: the answer is JSON. None at all are left out. */
 function asJson(payload: Payload): Payload {
   if ("json" in payload || payload.bytes.length === 0) return payload;
-  return { json: jsonOfBytes(payload.bytes) ?? JSON.stringify(payload.bytes.toBase64()) };
+  return { json: jsonOfBytes(payload.bytes) ?? jsonOf(payload.bytes.toBase64()) };
 }

@@ -188,5 +188,5 @@ function payloadFrom(
   base64: string | null | undefined,
 ): Payload | undefined {
   if (base64) return { bytes: Uint8Array.fromBase64(base64) };
-  return view === undefined || view.kind === "null" ? undefined : { json: view.raw };
+  return view === undefined || view.kind === "null" ? undefined : { json: view.json };
 }

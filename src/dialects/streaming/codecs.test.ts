@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { createCentrifugePeer } from "../../../test/support/centrifuge-protobuf.ts";
 import { createRandom } from "../../../test/support/random.ts";
 import { PUSHES, randomCommand, RESULTS } from "../../../test/support/streaming-messages.ts";
-import { jsonOfBytes } from "../../core/json-text.ts";
+import { compactJson, jsonOfBytes } from "../../core/json-text.ts";
 import type { Frame } from "../../core/types.ts";
 import { jsonCodec } from "./json-codec.ts";
 import { protobufCodec } from "./protobuf-codec.ts";
@@ -65,7 +65,11 @@ test("random payloads and strings come out of both as they went in", () => {
     const tags = { [random.string(4)]: random.string(6) };
     const push = {
       channel,
-      pub: { data: { json: JSON.stringify(data) }, offset: 1 + random.integer(2 ** 52), tags },
+      pub: {
+        data: { json: compactJson(JSON.stringify(data)) },
+        offset: 1 + random.integer(2 ** 52),
+        tags,
+      },
     };
     const frame = jsonCodec.encodePush(push);
     expect(frame).not.toContain("\n");

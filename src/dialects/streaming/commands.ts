@@ -119,6 +119,7 @@ async function publish(session: StreamingClient, request: PublishRequest): Promi
   }
   const channelInfo = session.connection?.subscription(channel)?.options.channelInfo;
   const publisher = channelInfo === undefined ? session.client : { ...session.client, channelInfo };
+  if (data instanceof HubError) throw data;
   await hub.publish(channel, { data, publisher });
   session.context.metrics.count("publications", { dialect: "streaming", by: "client" });
   return { publish: {} };

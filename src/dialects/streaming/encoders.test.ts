@@ -3,17 +3,18 @@ import type { ClientInfo, Publication, Push } from "../../core/types.ts";
 import { createEncoders, wireInfo, wirePublication } from "./encoders.ts";
 import { jsonCodec } from "./json-codec.ts";
 import { protobufCodec } from "./protobuf-codec.ts";
+import { compactJson } from "../../core/json-text.ts";
 
 const encoders = createEncoders();
 const channel = { space: "channels", name: "news" };
 const client: ClientInfo = {
   connectionId: "c-1",
   userId: "42",
-  info: { json: '{"n":1}' },
-  channelInfo: { json: "2" },
+  info: { json: compactJson('{"n":1}') },
+  channelInfo: { json: compactJson("2") },
 };
 const publication: Publication = {
-  data: { json: "{}" },
+  data: { json: compactJson("{}") },
   timeMs: 1_790_000_000_000,
   position: { epoch: "xyz", offset: 2 },
 };
@@ -55,7 +56,7 @@ describe("publication", () => {
     const push: Push = {
       type: "publication",
       channel,
-      publication: { data: { json: "0" }, timeMs: 1 },
+      publication: { data: { json: compactJson("0") }, timeMs: 1 },
     };
     expect(encoders.json.encode(push)).toBe('{"push":{"channel":"news","pub":{"data":0}}}');
   });
@@ -65,7 +66,10 @@ describe("publication", () => {
     expect(encoders.jsonJoinLeave.encode(push)).toEqual(encoders.json.encode(push));
     expect(encoders.protobufJoinLeave.encode(push)).toEqual(encoders.protobuf.encode(push));
     expect(encoders.protobuf.encode(push)).toEqual(
-      protobufCodec.encodePush({ channel: "news", pub: { data: { json: "{}" }, offset: 2 } }),
+      protobufCodec.encodePush({
+        channel: "news",
+        pub: { data: { json: compactJson("{}") }, offset: 2 },
+      }),
     );
   });
 
@@ -94,14 +98,18 @@ test("join and leave go to the variants that want them", () => {
 });
 
 test("a direct push is a message push", () => {
-  const push: Push = { type: "direct", data: { json: '{"a":1}' }, tags: { event: "x" } };
+  const push: Push = {
+    type: "direct",
+    data: { json: compactJson('{"a":1}') },
+    tags: { event: "x" },
+  };
   expect(encoders.json.encode(push)).toBe('{"push":{"message":{"data":{"a":1}}}}');
 });
 
 test("wirePublication() has the time where asked for", () => {
-  expect(wirePublication(publication)).toEqual({ data: { json: "{}" }, offset: 2 });
+  expect(wirePublication(publication)).toEqual({ data: { json: compactJson("{}") }, offset: 2 });
   expect(wirePublication(publication, { withTime: true })).toEqual({
-    data: { json: "{}" },
+    data: { json: compactJson("{}") },
     offset: 2,
     time: 1_790_000_000_000,
   });
@@ -112,7 +120,7 @@ test("wireInfo() leaves out what a client has not", () => {
   expect(wireInfo(client)).toEqual({
     user: "42",
     client: "c-1",
-    conn_info: { json: '{"n":1}' },
-    chan_info: { json: "2" },
+    conn_info: { json: compactJson('{"n":1}') },
+    chan_info: { json: compactJson("2") },
   });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { jsonCodec } from "./json-codec.ts";
 import { type Command, MalformedFrame } from "./protocol.ts";
+import { compactJson } from "../../core/json-text.ts";
 
 const SUBSCRIBE = {
   channel: "",
@@ -44,9 +45,9 @@ const CASES: readonly (readonly [frame: string, command: Command])[] = [
           token: "t",
           name: "js",
           version: "",
-          data: { json: '{"x":1}' },
+          data: { json: compactJson('{"x":1}') },
           subs: new Map([
-            ["a", { ...SUBSCRIBE, recover: true, data: { json: "9007199254740993" } }],
+            ["a", { ...SUBSCRIBE, recover: true, data: { json: compactJson("9007199254740993") } }],
           ]),
         },
       },
@@ -79,7 +80,10 @@ const CASES: readonly (readonly [frame: string, command: Command])[] = [
     '{"id":3,"publish":{"channel":"c","data":null}}',
     {
       id: 3,
-      request: { method: "publish", params: { channel: "c", type: 0, data: { json: "null" } } },
+      request: {
+        method: "publish",
+        params: { channel: "c", type: 0, data: { json: compactJson("null") } },
+      },
     },
   ],
   [
@@ -102,7 +106,7 @@ const CASES: readonly (readonly [frame: string, command: Command])[] = [
   ],
   [
     '{"send":{"data":[1, 2]}}\r',
-    { id: 0, request: { method: "send", params: { data: { json: "[1,2]" } } } },
+    { id: 0, request: { method: "send", params: { data: { json: compactJson("[1,2]") } } } },
   ],
   [
     '{"id":9,"sub_refresh":{"channel":"c","token":"t"},"rpc":{"method":"m"}}',
@@ -173,4 +177,11 @@ test("refuses bytes that are not UTF-8", () => {
   const frame = Uint8Array.of(0x7b, 0xff, 0x7d);
   expect(() => Array.from(jsonCodec.decode(frame))).toThrow(MalformedFrame);
   expect([...jsonCodec.decode(Buffer.from("{}"))]).toEqual([{ id: 0 }]);
+});
+
+test("a payload with a number that no double holds is an error for whoever uses it", () => {
+  const [command] = jsonCodec.decode('{"id":1,"publish":{"channel":"c","data":[1e400]}}');
+  expect(command).toMatchObject({
+    request: { params: { channel: "c", data: { code: "bad_request" } } },
+  });
 });

@@ -1,13 +1,14 @@
 /** Commands out of JSON frames (centrifugo-protocol.md §1.1, §1.3, §1.4). `bytes` fields stay the text that the client wrote. */
 import { HubError } from "../../core/errors.ts";
 import { type JsonView, jsonView } from "../../core/json-text.ts";
-import type { Frame, Payload } from "../../core/types.ts";
+import type { Frame } from "../../core/types.ts";
 import {
   type Command,
   type ConnectRequest,
   MalformedFrame,
   METHODS,
   type PublishRequest,
+  type ReceivedPayload,
   type Request,
   type SubscribeRequest,
 } from "./protocol.ts";
@@ -131,13 +132,22 @@ function publishRequest(fields: Members, source: Source): PublishRequest {
 }
 
 /** §1.3: raw embedded JSON. `null` is a payload like any other; only an absent member is none. */
-function payload(fields: Members, source: Source): { readonly data?: Payload } {
+function payload(fields: Members, source: Source): { readonly data?: ReceivedPayload } {
   if (fields["data"] === undefined) return NO_PAYLOAD;
   const data = source()?.member("data");
-  return data === undefined ? NO_PAYLOAD : { data: { json: data.raw } };
+  return data === undefined ? NO_PAYLOAD : { data: received(data) };
 }
 
 const NO_PAYLOAD = {};
+
+function received(data: JsonView): ReceivedPayload {
+  try {
+    return { json: data.json };
+  } catch (error) {
+    if (error instanceof HubError) return error;
+    throw error;
+  }
+}
 
 /** §1.3 for sub-messages: `null` equals absence. As the reference server reads JSON, that holds for scalars too. */
 function optionalObject(fields: Members, name: string): Members | undefined {
@@ -198,7 +208,15 @@ function parsed(line: string): unknown {
 
 function checked(line: string): JsonView {
   try {
-    // What a publication may not hold is answered where it is published, and ends no connection.
+    return jsonView(line);
+  } catch {
+    return withAnyNumbers(line);
+  }
+}
+
+/** What a publication may not hold is answered where it is published, and ends no connection. */
+function withAnyNumbers(line: string): JsonView {
+  try {
     return jsonView(line, { anyNumbers: true });
   } catch (error) {
     if (error instanceof HubError) throw new MalformedFrame(error.message, { cause: error });

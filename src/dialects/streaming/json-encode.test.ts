@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { jsonCodec } from "./json-codec.ts";
 import { type Result, UncarriablePayload, type WirePush } from "./protocol.ts";
+import { compactJson } from "../../core/json-text.ts";
 
-const json = { json: '{"big":9007199254740993}' };
+const json = { json: compactJson('{"big":9007199254740993}') };
 const REPLIES: readonly (readonly [Result, string])[] = [
   [{ unsubscribe: {} }, '{"id":5,"unsubscribe":{}}'],
   [{ publish: {} }, '{"id":5,"publish":{}}'],
@@ -69,7 +70,7 @@ const PUSHES: readonly (readonly [WirePush, string])[] = [
     '{"push":{"channel":"c","pub":{"data":{"big":9007199254740993},"info":{"user":"","client":"x"},"offset":5,"tags":{"b":"","a":"1"}}}}',
   ],
   [
-    { channel: "c", pub: { data: { json: "0" }, offset: 0, tags: {}, epoch: "" } },
+    { channel: "c", pub: { data: { json: compactJson("0") }, offset: 0, tags: {}, epoch: "" } },
     '{"push":{"channel":"c","pub":{"data":0}}}',
   ],
   [

@@ -2,7 +2,7 @@
  * Replies and pushes as JSON text, put together by hand: payloads are spliced in as they are, and zero values are left
  * out save those that centrifugo-protocol.md §1.3 lists. Members stand in the order of the schema's fields (§2).
  */
-import { jsonOfPayload } from "../../core/json-text.ts";
+import { jsonOfPayload } from "../../core/payload.ts";
 import type { Payload, Tags } from "../../core/types.ts";
 import {
   type ConnectResult,

@@ -5,6 +5,7 @@ import { randomCommand } from "../../../test/support/streaming-messages.ts";
 import type { Frame } from "../../core/types.ts";
 import { protobufCodec } from "./protobuf-codec.ts";
 import { type Command, MalformedFrame } from "./protocol.ts";
+import { compactJson } from "../../core/json-text.ts";
 
 const peer = createCentrifugePeer();
 
@@ -80,7 +81,7 @@ describe("golden vectors", () => {
   test("publication push", () => {
     const push = protobufCodec.encodePush({
       channel: "a",
-      pub: { data: { json: "{}" }, offset: 300 },
+      pub: { data: { json: compactJson("{}") }, offset: 300 },
     });
     expect(hexOf(push)).toBe("0e 22 0c 12 01 61 22 07 22 02 7b 7d 30 ac 02");
   });

@@ -2,6 +2,7 @@
  * The messages of the Centrifugo client protocol v2, as both encodings give and take them
  * (centrifugo-protocol.md §2; wire names kept). `bytes` fields are payloads: compact JSON text, or bytes in Protobuf.
  */
+import type { HubError } from "../../core/errors.ts";
 import type { Frame, Payload, Tags } from "../../core/types.ts";
 
 export interface Command {
@@ -22,9 +23,9 @@ export type Request =
   | { readonly method: "history"; readonly params: HistoryRequest }
   | {
       readonly method: "rpc";
-      readonly params: { readonly method: string; readonly data?: Payload };
+      readonly params: { readonly method: string; readonly data?: ReceivedPayload };
     }
-  | { readonly method: "send"; readonly params: { readonly data?: Payload } }
+  | { readonly method: "send"; readonly params: { readonly data?: ReceivedPayload } }
   | { readonly method: "refresh"; readonly params: { readonly token: string } }
   | {
       readonly method: "sub_refresh";
@@ -47,9 +48,12 @@ export const METHODS = [
   "sub_refresh",
 ] as const satisfies readonly Request["method"][];
 
+/** An error: what was sent is no payload, which is for whoever uses it to tell. */
+export type ReceivedPayload = Payload | HubError;
+
 export interface ConnectRequest {
   readonly token: string;
-  readonly data?: Payload;
+  readonly data?: ReceivedPayload;
   readonly subs: ReadonlyMap<string, SubscribeRequest>;
   readonly name: string;
   readonly version: string;
@@ -61,7 +65,7 @@ export interface SubscribeRequest {
   readonly recover: boolean;
   readonly epoch: string;
   readonly offset: number;
-  readonly data?: Payload;
+  readonly data?: ReceivedPayload;
   readonly positioned: boolean;
   readonly recoverable: boolean;
   readonly join_leave: boolean;
@@ -74,7 +78,7 @@ export interface SubscribeRequest {
 
 export interface PublishRequest {
   readonly channel: string;
-  readonly data?: Payload;
+  readonly data?: ReceivedPayload;
   readonly type: number;
 }
 

@@ -1,20 +1,18 @@
 /** What the server API asks of sessions, wherever they are (centrifugo-protocol.md §17): `hub.signal` bodies, plain JSON data. */
 import type { Revocation } from "../../core/authority.ts";
-import type { Payload, StreamPosition } from "../../core/types.ts";
+import { fromPortable, type PortablePayload } from "../../core/payload.ts";
+import type { StreamPosition } from "../../core/types.ts";
 import type { OverridingGrant, SubscriptionOverride } from "./authority.ts";
 import { subscribeFromServer, unsubscribeFromServer } from "./server-side.ts";
 import type { StreamingClient } from "./client.ts";
 import { expiry } from "./subscribe.ts";
 
-/** Payloads as JSON data; bytes travel as base64. */
-type Portable = { readonly json: string } | { readonly base64: string };
-
 export type Signal =
   | {
       readonly do: "subscribe";
       readonly channel: string;
-      readonly info?: Portable | undefined;
-      readonly data?: Portable | undefined;
+      readonly info?: PortablePayload | undefined;
+      readonly data?: PortablePayload | undefined;
       readonly expiresAtMs?: number | undefined;
       readonly recoverSince?: StreamPosition | undefined;
       readonly override?: SubscriptionOverride | undefined;
@@ -26,7 +24,7 @@ export type Signal =
       readonly expired: boolean;
       /** Absent: the connection does not expire any more. */
       readonly expiresAtMs?: number | undefined;
-      readonly info?: Portable | undefined;
+      readonly info?: PortablePayload | undefined;
     }
   | Revocation;
 
@@ -70,8 +68,8 @@ function subscribe(
   }: Extract<Signal, { do: "subscribe" }>,
 ): Promise<boolean> {
   const grant: OverridingGrant = {
-    ...(info === undefined ? {} : { channelInfo: payloadFrom(info) }),
-    ...(data === undefined ? {} : { data: payloadFrom(data) }),
+    ...(info === undefined ? {} : { channelInfo: fromPortable(info) }),
+    ...(data === undefined ? {} : { data: fromPortable(data) }),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
     ...(override === undefined ? {} : { override }),
   };
@@ -95,7 +93,7 @@ function refresh(session: StreamingClient, signal: Extract<Signal, { do: "refres
     return session.closeAs("connection_expired");
   }
   session.expireAt(signal.expiresAtMs);
-  if (signal.info !== undefined) session.info = payloadFrom(signal.info);
+  if (signal.info !== undefined) session.info = fromPortable(signal.info);
   session.push({ refresh: expiry(signal.expiresAtMs, nowMs) });
 }
 
@@ -103,8 +101,4 @@ function revoke(session: StreamingClient, { issuedBeforeMs, reason }: Revocation
   if (session.standing === undefined || session.standing.issuedAtMs > issuedBeforeMs) return false;
   session.disconnect(reason);
   return true;
-}
-
-function payloadFrom(portable: Portable): Payload {
-  return "json" in portable ? portable : { bytes: Uint8Array.fromBase64(portable.base64) };
 }

@@ -4,6 +4,7 @@
  */
 import type { HistoryLimits } from "../../core/engine.ts";
 import type { Encoder, Hub, Subscribed } from "../../core/hub.ts";
+import { jsonOf } from "../../core/json-text.ts";
 import type { Channel, NewPublication, Publication } from "../../core/types.ts";
 import { SEQUENCE_KEPT_MS } from "./limits.ts";
 
@@ -49,7 +50,7 @@ export function toPublication(
   { newTimeoutMs, keptUntilMs }: Pick<TaskMessage, "newTimeoutMs" | "keptUntilMs">,
 ): NewPublication {
   return {
-    data: { json: JSON.stringify(message) },
+    data: { json: jsonOf(message) },
     tags: { new_timeout: `${newTimeoutMs}`, kept_until: `${keptUntilMs}` },
   };
 }

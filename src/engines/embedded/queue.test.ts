@@ -8,6 +8,7 @@ import { createTestRuntime } from "../../../test/support/runtime.ts";
 import { systemRuntime } from "../../system-runtime.ts";
 import { ALL, LIMITS, ROOM, start, useDirs } from "./test-engine.ts";
 import { killMidQueueing } from "./test-kill.ts";
+import { compactJson } from "../../core/json-text.ts";
 
 const newDir = useDirs();
 
@@ -128,8 +129,8 @@ describe("a restart", () => {
       await using run = await start({ dataDir });
       const page = await run.broker.history(ROOM, ALL, LIMITS.metaTtlMs);
       expect(page.publications.map(({ data }) => data)).toEqual([
-        { json: '"first"' },
-        { json: '"second"' },
+        { json: compactJson('"first"') },
+        { json: compactJson('"second"') },
       ]);
       expect((await run.records.get("key"))?.value).toBe("value");
       await run.queue.add(Q, { payload });

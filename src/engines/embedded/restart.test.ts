@@ -6,6 +6,7 @@ import { systemRuntime } from "../../system-runtime.ts";
 import type { EmbeddedEngineOptions } from "./index.ts";
 import { ALL, data, LIMITS, ROOM, start, useDirs } from "./test-engine.ts";
 import { killMidPublishing } from "./test-kill.ts";
+import { compactJson } from "../../core/json-text.ts";
 
 const newDir = useDirs();
 
@@ -41,7 +42,9 @@ describe("a restart", () => {
     expect(await run.broker.publish(ROOM, data("retried"), options)).toEqual(first);
     const page = await run.broker.history(ROOM, ALL, LIMITS.metaTtlMs);
     expect(page.position).toEqual({ epoch: first?.epoch ?? "", offset: 1 });
-    expect(page.publications.map((publication) => publication.data)).toEqual([{ json: '"once"' }]);
+    expect(page.publications.map((publication) => publication.data)).toEqual([
+      { json: compactJson('"once"') },
+    ]);
     expect(await run.records.get("key")).toEqual({
       key: "key",
       value: "value",
@@ -101,7 +104,7 @@ describe("a restart", () => {
     expect(page.position.offset).toBe(page.publications.length);
     for (const { epoch, offset, text } of acknowledged) {
       expect(epoch).toBe(page.position.epoch);
-      expect(stored.get(offset)).toEqual({ json: text });
+      expect(stored.get(offset)).toEqual({ json: compactJson(text) });
     }
     const record = await run.records.get("last");
     expect(Number(record?.value)).toBeGreaterThanOrEqual(Number(acknowledged.at(-1)?.text));

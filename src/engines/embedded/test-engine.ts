@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createTestRuntime } from "../../../test/support/runtime.ts";
 import type { HistoryLimits } from "../../core/engine.ts";
 import { createEmbeddedEngine, type EmbeddedEngineOptions } from "./index.ts";
+import { jsonOf } from "../../core/json-text.ts";
 
 export const LIMITS: HistoryLimits = { size: 1000, ttlMs: 60_000, metaTtlMs: 600_000 };
 export const ROOM = { space: "channels", name: "room" };
@@ -48,5 +49,5 @@ export async function startError(options: Partial<EmbeddedEngineOptions>): Promi
 }
 
 export function data(value: unknown) {
-  return { data: { json: JSON.stringify(value) } };
+  return { data: { json: jsonOf(value ?? null) } };
 }

@@ -4,14 +4,14 @@
  * where there is more, then on a line of its own the data. JSON text has no line ends of its own outside of escapes.
  */
 import type { Announcement, ChannelEvent } from "../../core/engine.ts";
-import type {
-  ClientInfo,
-  NewPublication,
-  Payload,
-  Publication,
-  StreamPosition,
-  Tags,
-} from "../../core/types.ts";
+import { storedJson } from "../../core/json-text.ts";
+import {
+  clientFrom,
+  clientText,
+  fromPortableClient,
+  toPortableClient,
+} from "../../core/payload.ts";
+import type { NewPublication, Publication, StreamPosition, Tags } from "../../core/types.ts";
 
 /** Where a message stands among those of one sender to one topic. */
 export interface Sequence {
@@ -61,12 +61,15 @@ function announcementFrom(kind: string | undefined, body: string): Announcement 
     return { type: kind === KINDS.join ? "join" : "leave", client: clientFrom(body) };
   }
   const end = body.indexOf("\n");
-  return { type: "note", note: { dialect: body.slice(0, end), json: body.slice(end + 1) } };
+  return {
+    type: "note",
+    note: { dialect: body.slice(0, end), json: storedJson(body.slice(end + 1)) },
+  };
 }
 
 interface More {
   readonly tags?: Tags;
-  readonly publisher?: ClientJson;
+  readonly publisher?: ReturnType<typeof toPortableClient>;
   readonly version?: number;
   readonly except?: string;
   /** The data is bytes, in base64. */
@@ -79,7 +82,7 @@ export function publicationBody(publication: NewPublication, timeMs: number): st
   if (plain && "json" in data) return `${timeMs}\n${data.json}`;
   const more: More = {
     ...(tags === undefined ? {} : { tags }),
-    ...(publisher === undefined ? {} : { publisher: clientJson(publisher) }),
+    ...(publisher === undefined ? {} : { publisher: toPortableClient(publisher) }),
     ...(version === undefined ? {} : { version }),
     ...(exceptConnectionId === undefined ? {} : { except: exceptConnectionId }),
     ...("json" in data ? {} : { bytes: true }),
@@ -94,59 +97,16 @@ export function publicationFrom(body: string, position: StreamPosition | undefin
   const text = body.slice(end + 1);
   const at = position === undefined ? {} : { position };
   if (space < 0 || space > end) {
-    return { data: { json: text }, timeMs: Number(body.slice(0, end)), ...at };
+    return { data: { json: storedJson(text) }, timeMs: Number(body.slice(0, end)), ...at };
   }
   const more = JSON.parse(body.slice(space + 1, end)) as More;
   return {
-    data: more.bytes === true ? { bytes: Uint8Array.fromBase64(text) } : { json: text },
+    data: more.bytes === true ? { bytes: Uint8Array.fromBase64(text) } : { json: storedJson(text) },
     ...(more.tags === undefined ? {} : { tags: more.tags }),
-    ...(more.publisher === undefined ? {} : { publisher: clientOf(more.publisher) }),
+    ...(more.publisher === undefined ? {} : { publisher: fromPortableClient(more.publisher) }),
     ...(more.version === undefined ? {} : { version: more.version }),
     ...(more.except === undefined ? {} : { exceptConnectionId: more.except }),
     timeMs: Number(body.slice(0, space)),
     ...at,
   };
-}
-
-type PayloadJson = { readonly json: string } | { readonly base64: string };
-
-interface ClientJson {
-  readonly connectionId: string;
-  readonly userId: string;
-  readonly info?: PayloadJson;
-  readonly channelInfo?: PayloadJson;
-}
-
-export function clientText(client: ClientInfo): string {
-  return JSON.stringify(clientJson(client));
-}
-
-export function clientFrom(text: string): ClientInfo {
-  return clientOf(JSON.parse(text) as ClientJson);
-}
-
-function clientJson({ connectionId, userId, info, channelInfo }: ClientInfo): ClientJson {
-  return {
-    connectionId,
-    userId,
-    ...(info === undefined ? {} : { info: payloadJson(info) }),
-    ...(channelInfo === undefined ? {} : { channelInfo: payloadJson(channelInfo) }),
-  };
-}
-
-function clientOf({ connectionId, userId, info, channelInfo }: ClientJson): ClientInfo {
-  return {
-    connectionId,
-    userId,
-    ...(info === undefined ? {} : { info: payloadOf(info) }),
-    ...(channelInfo === undefined ? {} : { channelInfo: payloadOf(channelInfo) }),
-  };
-}
-
-function payloadJson(payload: Payload): PayloadJson {
-  return "json" in payload ? payload : { base64: payload.bytes.toBase64() };
-}
-
-function payloadOf(payload: PayloadJson): Payload {
-  return "json" in payload ? payload : { bytes: Uint8Array.fromBase64(payload.base64) };
 }

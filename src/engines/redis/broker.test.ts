@@ -4,6 +4,7 @@ import { json, recorder, told, values } from "../../../test/conformance/engine/u
 import { startRedis, type RedisOptions, type RedisServer } from "../../../test/support/redis.ts";
 import { createTestRuntime } from "../../../test/support/runtime.ts";
 import { ALL, code, LIMITS, ROOM, startEngine, watcher } from "./test-engine.ts";
+import { compactJson } from "../../core/json-text.ts";
 
 const META_TTL_MS = LIMITS.metaTtlMs;
 const kept = { history: LIMITS };
@@ -27,7 +28,7 @@ describe("between two nodes", () => {
       b.broker.announce(ROOM, { type: "join", client }),
       a.broker.announce(
         ROOM,
-        { type: "note", note: { dialect: "test", json: "{}" } },
+        { type: "note", note: { dialect: "test", json: compactJson("{}") } },
         { positioned: true },
       ),
       ...Array.from({ length: 50 }, (_, index) => b.broker.publish(ROOM, json(`b${index}`), kept)),

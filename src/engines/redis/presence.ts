@@ -5,8 +5,8 @@
  */
 import type { PresenceStore } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
+import { clientFrom, clientText } from "../../core/payload.ts";
 import type { Channel } from "../../core/types.ts";
-import { clientFrom, clientText } from "./broker-messages.ts";
 import type { RedisContext } from "./context.ts";
 import { home } from "./keys.ts";
 import type { Nodes } from "./nodes.ts";

@@ -15,6 +15,7 @@ import {
   told,
   values,
 } from "./under-test.ts";
+import { compactJson } from "../../../src/core/json-text.ts";
 
 export function testBroker(create: Create): void {
   test("publish() with history counts offsets from 1 within one epoch", async () => {
@@ -95,7 +96,7 @@ export function testBroker(create: Create): void {
     const { broker } = at.app;
     const listener = recorder();
     await broker.listen(ROOM, listener);
-    const note = { dialect: "test", json: '{"line":"\\n","é":9007199254740993}' };
+    const note = { dialect: "test", json: compactJson('{"line":"\\n","é":9007199254740993}') };
     const positioned = { positioned: true };
     await broker.publish(ROOM, json(1), { history: LIMITS });
     const position = await broker.publish(ROOM, json(2), { history: LIMITS });
@@ -115,7 +116,7 @@ export function testBroker(create: Create): void {
     const { broker } = at.app;
     const listener = recorder();
     await broker.listen(ROOM, listener);
-    const note = { dialect: "test", json: "{}" };
+    const note = { dialect: "test", json: compactJson("{}") };
     await broker.announce(ROOM, { type: "note", note }, { positioned: true });
     expect(listener.events).toEqual([{ type: "note", note }]);
   });
@@ -126,16 +127,16 @@ export function testBroker(create: Create): void {
     const listener = recorder();
     await broker.listen(ROOM, listener);
     const sent: NewPublication[] = [
-      { data: { json: '{"big":9007199254740993,"a":"\u2028 é 😀"}' } },
+      { data: { json: compactJson('{"big":9007199254740993,"a":"\u2028 é 😀"}') } },
       { data: { bytes: new Uint8Array([0, 255, 1]) } },
       { data: { bytes: new Uint8Array() } },
       {
-        data: { json: "null" },
+        data: { json: compactJson("null") },
         tags: { event: "message", empty: "", ключ: "значение" },
         publisher: {
           connectionId: "c1",
           userId: "u1",
-          info: { json: '{"name":"Ann"}' },
+          info: { json: compactJson('{"name":"Ann"}') },
           channelInfo: { bytes: new Uint8Array([200, 0, 7]) },
         },
         exceptConnectionId: "c1",

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import type { ClientInfo } from "../../../src/core/types.ts";
 import { client, type Create, ROOM, setUp } from "./under-test.ts";
+import { compactJson } from "../../../src/core/json-text.ts";
 
 export function testPresence(create: Create): void {
   test("put() adds, renews and replaces the entry of a connection", async () => {
@@ -9,7 +10,7 @@ export function testPresence(create: Create): void {
     const { presence } = at.app;
     const ann: ClientInfo = {
       ...client("c1", "ann"),
-      info: { json: '{"n":1}' },
+      info: { json: compactJson('{"n":1}') },
       channelInfo: { bytes: new Uint8Array([1, 200]) },
     };
     await presence.put(ROOM, client("c1"));

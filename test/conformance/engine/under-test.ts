@@ -8,6 +8,7 @@ import type {
   HistoryLimits,
 } from "../../../src/core/engine.ts";
 import type { Channel, ClientInfo, NewPublication, Publication } from "../../../src/core/types.ts";
+import { jsonOf } from "../../../src/core/json-text.ts";
 
 export interface EngineUnderTest extends AsyncDisposable {
   /** Started, and empty but for what this suite's other engines left under other app ids. */
@@ -39,7 +40,7 @@ export async function setUp(create: Create) {
 }
 
 export function json(value: unknown): NewPublication {
-  return { data: { json: JSON.stringify(value) } };
+  return { data: { json: jsonOf(value ?? null) } };
 }
 
 export function client(connectionId: string, userId = ""): ClientInfo {

@@ -15,6 +15,7 @@ import {
   type StreamingServer,
   subscribed,
 } from "../../support/streaming.ts";
+import { compactJson } from "../../../src/core/json-text.ts";
 
 const ANONYMOUS = { allow_anonymous_connect_without_token: true };
 /** The first ping comes within 25 s, and its answer is not awaited within them. */
@@ -233,7 +234,7 @@ describe("§2.1: golden bytes", () => {
     });
     const channel = { space: "channels", name: "a" };
     const before = Array.from({ length: 299 }, () =>
-      server.hub.publish(channel, { data: { json: "{}" } }),
+      server.hub.publish(channel, { data: { json: compactJson("{}") } }),
     );
     await Promise.all(before);
     const raw = await connectProtobuf(server);

@@ -14,6 +14,7 @@ import {
 } from "../../support/streaming.ts";
 import { TEST_ENGINE } from "../../support/engine.ts";
 import { createTestRuntime } from "../../support/runtime.ts";
+import { compactJson } from "../../../src/core/json-text.ts";
 
 const USER = { sub: "1" };
 
@@ -154,7 +155,7 @@ describe("§5.2: the stream holds 5 to 14 of 14", () => {
     const channel = { space: "channels", name: "a" };
     const publishing = [];
     for (let data = 6; data <= 60; data++) {
-      publishing.push(server.hub.publish(channel, { data: { json: `${data}` } }));
+      publishing.push(server.hub.publish(channel, { data: { json: compactJson(`${data}`) } }));
       if (data === 30)
         client.send({ id: 50, subscribe: { channel: "a", recover: true, epoch, offset: 2 } });
       if (data % 5 === 0) await server.runtime.settle();

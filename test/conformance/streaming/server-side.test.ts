@@ -13,6 +13,7 @@ import {
   subscribed,
 } from "../../support/streaming.ts";
 import { hs256 } from "../../support/tokens.ts";
+import { compactJson } from "../../../src/core/json-text.ts";
 
 const { version } = packageJson;
 const USER = { sub: "1" };
@@ -381,7 +382,7 @@ test("§7: a message to a user reaches each connection, in no channel", async ()
   using one = await connectClient(server, USER);
   using two = await connectClient(server, USER);
   const json = '{"n":9007199254740993}';
-  const reached = await server.hub.push({ user: "1" }, { data: { json } });
+  const reached = await server.hub.push({ user: "1" }, { data: { json: compactJson(json) } });
   expect(reached).toEqual({ matched: 2, nodesAnswered: 1, nodesAsked: 1 });
   for (const client of [one, two]) {
     expect((await client.raw.next()).text).toBe(`{"push":{"message":{"data":${json}}}}`);

@@ -5,6 +5,7 @@ import { BUILDS, createOfficial, failure } from "../../support/centrifuge-client
 import { holdTimers } from "../../support/held-timers.ts";
 import { apiResult, bootStreaming } from "../../support/streaming.ts";
 import { hs256 } from "../../support/tokens.ts";
+import { compactJson } from "../../../src/core/json-text.ts";
 
 describe.each(BUILDS)("centrifuge-js, %s", (build) => {
   const boot = (streaming: Readonly<Record<string, unknown>> = {}) => bootStreaming({ streaming });
@@ -172,7 +173,7 @@ describe.each(BUILDS)("centrifuge-js, %s", (build) => {
     using official = createOfficial(build, server.websocketUrl, { token: hs256({ sub: "42" }) });
     await official.connect();
     const json = '{"n":9007199254740993}';
-    await server.hub.push({ user: "42" }, { data: { json } });
+    await server.hub.push({ user: "42" }, { data: { json: compactJson(json) } });
     const { data } = await official.heard.next("message");
     if (build === "json") expect(data).toEqual(JSON.parse(json));
     else expect(Buffer.from(data as Uint8Array).toString()).toBe(json);

@@ -2,7 +2,7 @@
 import { compileChannelPattern } from "../../../core/channel-pattern.ts";
 import { HubError } from "../../../core/errors.ts";
 import { listItems } from "../../../core/json-list.ts";
-import { jsonView, type JsonView } from "../../../core/json-text.ts";
+import { jsonOf, jsonView, type CompactJson, type JsonView } from "../../../core/json-text.ts";
 import { isReachable } from "../../../core/namespaces.ts";
 import { publishInOrder } from "../../../core/publishing.ts";
 import { Slices } from "../../../core/slices.ts";
@@ -58,8 +58,7 @@ export async function pushBatch(call: MasterCall): Promise<Response> {
 interface Item {
   readonly channel: string;
   readonly event: string;
-  /** JSON text. */
-  readonly data: string;
+  readonly data: CompactJson;
 }
 
 /**
@@ -92,7 +91,7 @@ async function publish(
   );
 }
 
-function publicationOf(event: string, data: string): NewPublication {
+function publicationOf(event: string, data: CompactJson): NewPublication {
   return { data: { json: data }, tags: { event } };
 }
 
@@ -139,10 +138,10 @@ async function itemsOf(
  */
 function itemOf(item: JsonView): Item {
   if (item.kind !== "object" && item.kind !== "null") throw new MasterError("data error");
-  const read = { channel: "", event: "", data: "null" };
+  const read = { channel: "", event: "", data: jsonOf(null) };
   for (const [name, member] of item.entries()) {
     const folded = name.toLowerCase();
-    if (folded === "data") read.data = member.raw;
+    if (folded === "data") read.data = member.json;
     else if ((folded === "channel" || folded === "event") && member.kind !== "null") {
       if (member.kind !== "string") throw new MasterError("data error");
       read[folded] = String(member.value);
