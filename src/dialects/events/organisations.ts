@@ -1,8 +1,9 @@
 /** Organisations and whether they are switched on (event-streaming.md §3, §6): one record each. */
 import { z } from "zod";
-import type { Records } from "../../core/engine.ts";
+import type { Records, StoredRecord } from "../../core/engine.ts";
 import { ksuid } from "../../core/ksuid.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import { updateRecord } from "../../core/update-record.ts";
 
 /** What is known of an organisation that was provisioned at least once. */
 export interface Organisation {
@@ -46,32 +47,27 @@ const stored = z.object({
 });
 
 export function createOrganisations(records: Records, runtime: Runtime): Organisations {
-  async function read(id: string) {
-    const record = await records.get(KEY_PREFIX + id);
-    if (record === undefined) return { version: 0 };
-    const organisation = { id, ...stored.parse(JSON.parse(record.value)) };
-    return { version: record.version, organisation };
-  }
+  const parse = (id: string, record: StoredRecord | undefined) =>
+    record && { id, ...stored.parse(JSON.parse(record.value)) };
 
-  /** Until the record was as `next` saw it. */
-  async function change(
+  function change(
     id: string,
     next: (now: Organisation | undefined) => Organisation | undefined,
     mayChange: () => void,
   ): Promise<Change | undefined> {
-    for (;;) {
-      const { version, organisation } = await read(id);
+    return updateRecord<Change | undefined>(records, KEY_PREFIX + id, (record) => {
+      const organisation = parse(id, record);
       const changed = next(organisation);
-      if (changed === undefined) return organisation && { organisation, changed: false };
+      if (changed === undefined)
+        return { result: organisation && { organisation, changed: false } };
       mayChange();
       const { id: _, ...value } = changed;
-      const put = await records.put(KEY_PREFIX + id, JSON.stringify(value), { ifVersion: version });
-      if (put !== undefined) return { organisation: changed, changed: true };
-    }
+      return { put: JSON.stringify(value), result: { organisation: changed, changed: true } };
+    });
   }
 
   return {
-    find: async (id) => (await read(id)).organisation,
+    find: async (id) => parse(id, await records.get(KEY_PREFIX + id)),
 
     async provision(id, mayChange = () => {}) {
       const provisioned = await change(

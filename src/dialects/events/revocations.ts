@@ -1,5 +1,6 @@
 /** What makes tokens void before their time (event-streaming.md §9.3, §9.5): marks of an organisation, a user or one token. */
 import type { Records } from "../../core/engine.ts";
+import { updateRecord } from "../../core/update-record.ts";
 
 /** Longer than any token lives. */
 export const REVOCATION_TTL_MS = 86_400_000;
@@ -21,28 +22,21 @@ export interface Revocations {
 const KEY_PREFIX = "events/revoked/";
 
 export function createRevocations(records: Records): Revocations {
-  const read = async (key: string) => {
-    const record = await records.get(key);
-    return { version: record?.version ?? 0, beforeMs: Number(record?.value ?? 0) };
-  };
   return {
-    async mark(scope, beforeMs) {
-      const key = keyOf(scope);
-      for (;;) {
-        const now = await read(key);
-        if (now.beforeMs >= beforeMs) return;
-        const options = { ttlMs: REVOCATION_TTL_MS, ifVersion: now.version };
-        if ((await records.put(key, `${beforeMs}`, options)) !== undefined) return;
-      }
-    },
+    mark: (scope, beforeMs) =>
+      updateRecord(records, keyOf(scope), (record) => {
+        const reaches = Number(record?.value ?? 0) >= beforeMs;
+        const put = { put: `${beforeMs}`, ttlMs: REVOCATION_TTL_MS };
+        return { ...(reaches ? {} : put), result: undefined };
+      }),
 
     async markOf({ organisationId, userId, jti }) {
       const scopes = [
         ...[{ organisationId }, { organisationId, userId }],
         ...(jti === undefined ? [] : [{ organisationId, jti }]),
       ];
-      const marks = await Promise.all(scopes.map((scope) => read(keyOf(scope))));
-      return Math.max(...marks.map(({ beforeMs }) => beforeMs));
+      const marks = await Promise.all(scopes.map((scope) => records.get(keyOf(scope))));
+      return Math.max(...marks.map((record) => Number(record?.value ?? 0)));
     },
   };
 }

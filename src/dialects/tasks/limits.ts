@@ -45,7 +45,5 @@ export const SEQUENCE_KEPT_MS = 604_800_000 + 60_000;
 export const UNKEPT_MESSAGE_MS = 60_000;
 /** Addresses whose failures are remembered; beyond it the oldest are forgotten. */
 export const FAILING_ADDRESSES_MAX = 10_000;
-/** Attempts at one change of a task's record before the store counts as away. */
-export const RECORD_ATTEMPTS_MAX = 100;
 /** Messages that wait while a connection joins its task; a store that takes longer is away. */
 export const EARLY_MESSAGES_MAX = 100;

@@ -3,7 +3,7 @@ import { createTestRuntime } from "../../../test/support/runtime.ts";
 import { TASK, taskToken } from "../../../test/support/task-nodes.ts";
 import { createEmbeddedEngine } from "../../engines/embedded/index.ts";
 import type { Records } from "../../core/engine.ts";
-import { RECORD_ATTEMPTS_MAX } from "./limits.ts";
+import { RECORD_ATTEMPTS_MAX } from "../../core/update-record.ts";
 import { TaskRecords, withToken } from "./task-record.ts";
 
 async function store() {

@@ -3,10 +3,10 @@
  * clock or a close needs it (task-tokens.md §5.3); and a record for each single-use token that was used.
  */
 import type { Records } from "../../core/engine.ts";
-import { HubError } from "../../core/errors.ts";
 import type { Clock } from "../../core/runtime.ts";
+import { updateRecord } from "../../core/update-record.ts";
 import type { TaskToken } from "./client-token.ts";
-import { MINUTES_MAX, RECORD_ATTEMPTS_MAX } from "./limits.ts";
+import { MINUTES_MAX } from "./limits.ts";
 
 /** A task clock as a task's record notes it. */
 export interface ClockNote {
@@ -64,16 +64,11 @@ export class TaskRecords {
     taskId: string,
     change: (record: TaskRecord) => TaskRecord | undefined,
   ): Promise<void> {
-    const key = keyOf(taskId);
-    for (let attempt = 0; attempt < RECORD_ATTEMPTS_MAX; attempt++) {
-      const stored = await this.#records.get(key);
+    await updateRecord(this.#records, keyOf(taskId), (stored) => {
       const changed = change(stored === undefined ? NOTHING_KNOWN : parse(stored.value));
-      if (changed === undefined) return;
-      const options = { ttlMs: this.#lifeMs(changed), ifVersion: stored?.version ?? 0 };
-      const version = await this.#records.put(key, JSON.stringify(changed), options);
-      if (version !== undefined) return;
-    }
-    throw new HubError("unavailable", "The task's record does not come to rest");
+      if (changed === undefined) return { result: undefined };
+      return { put: JSON.stringify(changed), ttlMs: this.#lifeMs(changed), result: undefined };
+    });
   }
 
   #lifeMs({ tokensUntilMs, revokedMs, acceptedMs, clock }: TaskRecord): number {
