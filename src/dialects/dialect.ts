@@ -15,6 +15,8 @@ import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
 import type { Mount, ReadBody } from "../transports/request.ts";
 import type { SocketRoute } from "../transports/socket.ts";
+import type { Paths } from "./openapi-components.ts";
+import type { Examples } from "./openapi-examples.ts";
 
 /** What handlers of the `clients` listener find in `c.env`. */
 export interface ClientsEnv {
@@ -88,7 +90,8 @@ export interface OpenApiPart {
   readonly tag: string;
   /** Of the tag: one line. */
   readonly description: string;
-  readonly paths: Readonly<Record<string, unknown>>;
+  readonly paths: Paths;
+  readonly examples: Examples;
 }
 
 /** What an enabled dialect serves. Unmatched paths fall through: its own 404 and 405 are for the paths that are its own. */

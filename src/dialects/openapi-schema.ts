@@ -3,6 +3,25 @@ import { z } from "zod";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
+export const TEXT = { type: "string" };
+export const TEXTS = { type: "array", items: TEXT };
+export const COUNT = { type: "integer", minimum: 0 };
+
+/** With these members and no others. */
+export function object(
+  required: Readonly<Record<string, Schema>>,
+  optional: Readonly<Record<string, Schema>> = {},
+): Schema {
+  return {
+    type: "object",
+    required: Object.keys(required),
+    properties: { ...required, ...optional },
+    additionalProperties: false,
+  };
+}
+
+export const jsonContent = (schema: Schema) => ({ "application/json": { schema } });
+
 export function schemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io,

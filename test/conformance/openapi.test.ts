@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { bootServer, type BootedServer } from "../support/server.ts";
+import { readOpenApi } from "../support/openapi.ts";
 
 interface Operation {
   readonly operationId: string;
@@ -40,7 +41,7 @@ const CALLS: Readonly<Record<string, readonly [request: object, result: object]>
 };
 
 async function document(server: BootedServer): Promise<Document> {
-  return (await (await fetch(`${server.apiUrl}/openapi.json`)).json()) as Document;
+  return readOpenApi<Document>(server.apiUrl);
 }
 
 /** A connection of user `u`, held open until the test ends. */
@@ -125,10 +126,12 @@ test("what a schema says of null and of the empty string is what its method does
 
 test("the document is whole: each operation says who may call it and what else it answers", async () => {
   await using server = await bootServer();
-  const whole = (await (await fetch(`${server.apiUrl}/openapi.json`)).json()) as {
-    readonly servers: unknown;
-    readonly tags: readonly { readonly description?: string }[];
-  } & Document;
+  const whole = await readOpenApi<
+    {
+      readonly servers: unknown;
+      readonly tags: readonly { readonly description?: string }[];
+    } & Document
+  >(server.apiUrl);
   expect(whole.servers).toBeArrayOfSize(1);
   for (const tag of whole.tags) expect(tag.description).toBeString();
   for (const [path, methods] of Object.entries(whole.paths)) {

@@ -14,6 +14,7 @@ import {
   signed,
   type RpcAnswer,
 } from "../support/tasks-rpc.ts";
+import { readOpenApi } from "../support/openapi.ts";
 
 const CASES = process.env["CARILLON_SOAK"] === "1" ? 100_000 : 2_000;
 const AT_ONCE = 25;
@@ -31,10 +32,9 @@ const ajv = new Ajv2020({ strict: false, validateFormats: false });
 beforeAll(async () => {
   server = await bootServer({ config: { tasks: UNLIMITED } });
   neighbour = await startNeighbour(server);
-  const document = await (await fetch(`${server.apiUrl}/openapi.json`)).json();
-  const { paths } = document as {
+  const { paths } = await readOpenApi<{
     paths: Record<string, { post: { responses: typeof responses } }>;
-  };
+  }>(server.apiUrl);
   responses = paths["/rpc"]?.post.responses ?? {};
 });
 afterAll(async () => {

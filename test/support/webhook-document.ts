@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { API_KEY, ask, codeOf, ORG, type EventsAnswer, type Json } from "./events.ts";
 import type { StreamingServer } from "./streaming.ts";
+import { readOpenApi } from "./openapi.ts";
 
 interface Content {
   readonly content?: { readonly "application/json": { readonly schema: object } };
@@ -62,9 +63,9 @@ export interface DocumentedWebhooks {
 }
 
 export async function readDocument(server: StreamingServer): Promise<DocumentedWebhooks> {
-  const document = (await (await fetch(`${server.apiUrl}/openapi.json`)).json()) as {
+  const document = await readOpenApi<{
     readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  };
+  }>(server.apiUrl);
   const operations = new Map<string, Documented>();
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, found] of Object.entries(methods)) {

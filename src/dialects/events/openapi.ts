@@ -1,10 +1,20 @@
 /** The dialect's part of the OpenAPI 3.1 document; what an event may be comes from the schema that checks it. */
 import type { OpenApiPart } from "../dialect.ts";
-import { schemaOf, withNulls, type Schema } from "../openapi-schema.ts";
+import type { Operation as Described } from "../openapi-components.ts";
+import {
+  COUNT,
+  jsonContent,
+  object,
+  schemaOf,
+  TEXT,
+  TEXTS,
+  withNulls,
+  type Schema,
+} from "../openapi-schema.ts";
 import { ORGANISATION_ID, USER_ID } from "./access-token.ts";
 import type { EventsErrorCode } from "./errors.ts";
 import { ENDPOINTS } from "./http.ts";
-import { ERROR_MEMBERS, jsonContent, object, refusals, TEXT } from "./openapi-errors.ts";
+import { ERROR_MEMBERS, refusals } from "./openapi-errors.ts";
 import { BATCH_EVENTS_MAX } from "./publish.ts";
 import { JTI } from "./revoke.ts";
 import { CLIENT_BYTES_MAX } from "./tokens.ts";
@@ -22,9 +32,7 @@ interface Operation {
   readonly errors: readonly EventsErrorCode[];
 }
 
-const COUNT = { type: "integer", minimum: 0 };
 const TIME = { type: "string", format: "date-time" };
-const TEXTS = { type: "array", items: TEXT };
 
 const PARAMS = {
   organisation_id: {
@@ -56,14 +64,17 @@ const BODY_PARAMS: Readonly<Record<string, Schema>> = {
 };
 
 const EVENT = eventSchema();
-const PUBLISHED = object(
-  { id: TEXT, accepted: { type: "boolean" } },
-  {
-    reason: TEXT,
-    streaming: object({ channels: TEXTS }),
-    webhooks: object({ message_id: TEXT, endpoints: COUNT }),
-  },
-);
+const PUBLISHED = {
+  title: "PublishedEvent",
+  ...object(
+    { id: TEXT, accepted: { type: "boolean" } },
+    {
+      reason: TEXT,
+      streaming: object({ channels: TEXTS }),
+      webhooks: object({ message_id: TEXT, endpoints: COUNT }),
+    },
+  ),
+};
 const DEPROVISION: Operation = {
   summary: "Switch an organisation off: its connections, webhook endpoints and history end",
   params: ["organisation_id"],
@@ -142,8 +153,33 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
 };
 
+const KSUID = "2iFmwXASMpS3l4IZsauPs8I1eOx";
+const EXAMPLES = {
+  organisation_id: "org_26ZZVNs2QURl4yY6owPARekUbMa",
+  user_id: "usr_2iBgUOHPuWh0Hvjc81euqKXTW5N",
+  application_id: `app_${KSUID}`,
+  message_id: `msg_${KSUID}`,
+  endpoint_id: `ep_${KSUID}`,
+  ids: [`dl_${KSUID}${KSUID}`],
+  id: `ep_${KSUID}`,
+  "WebhookMessage.id": `msg_${KSUID}`,
+  "WebhookMessageSummary.id": `msg_${KSUID}`,
+  "WebhookAttempt.id": `atmpt_${KSUID}`,
+  "WebhookTask.id": `task_${KSUID}`,
+  "WebhookDeadLetter.id": `dl_${KSUID}${KSUID}`,
+  "Event.id": "shipment-1138-sent",
+  "PublishedEvent.id": "shipment-1138-sent",
+  ...{ status: "active", generation: 1, expires_at: "2026-01-05T11:00:00.000Z" },
+  ...{ token: "eyJhbGciOi…", endpoint: "wss://example.com/events", channel: "orders:42" },
+  ...{ type: "shipment.updated", resource: "shipments", data: { id: 1138, state: "sent" } },
+  ...{ channels: ["shipments"], namespaces: ["shipments"], event_types: ["shipment.*"] },
+  ...{ url: "https://example.com/hooks", description: "What the warehouse hears" },
+  ...{ event_type: "shipment.updated", name: "shipment.updated" },
+  secret: `whsec_${"A".repeat(32)}`,
+};
+
 export function eventsOpenApi(): OpenApiPart {
-  const paths: Record<string, Record<string, unknown>> = {};
+  const paths: Record<string, Record<string, Described>> = {};
   for (const [path, { name, methods, status = 200 }] of Object.entries(ENDPOINTS)) {
     for (const method of Object.keys(methods)) {
       const operation =
@@ -160,13 +196,13 @@ export function eventsOpenApi(): OpenApiPart {
     }
   }
   const description = "Event streaming and webhooks of organisations";
-  return { tag: "events", description, paths: { ...paths, ...webhookPaths() } };
+  return { tag: "events", description, paths: { ...paths, ...webhookPaths() }, examples: EXAMPLES };
 }
 
 function requestOf(
   { params = [], body, needsBody = body !== undefined }: Operation,
   method: string,
-): object {
+): Pick<Described, "parameters" | "requestBody"> {
   const inBody = withNulls({
     type: "object",
     properties: Object.fromEntries(params.map((name) => [name, BODY_PARAMS[name]])),
@@ -182,7 +218,7 @@ function requestOf(
   return { parameters: params.map((name) => ({ name, in: "query", schema: PARAMS[name] })) };
 }
 
-function responsesOf({ answer, errors }: Operation, status: number): object {
+function responsesOf({ answer, errors }: Operation, status: number): Described["responses"] {
   const common = ["authentication_required", "invalid_token", "organisation_required"] as const;
   const limits = ["payload_too_large", "unsupported_media_type", "unavailable"] as const;
   return {
@@ -197,5 +233,10 @@ function eventSchema(): Schema {
     readonly required: readonly string[];
   };
   const data = { type: "object", description: "Passed on as it was written." };
-  return { ...rest, properties: { ...properties, data }, required: [...required, "data"] };
+  return {
+    title: "Event",
+    ...rest,
+    properties: { ...properties, data },
+    required: [...required, "data"],
+  };
 }

@@ -3,11 +3,11 @@
  * streaming's there are no schemas that validate; openapi.test.ts holds real answers against these.
  */
 import type { OpenApiPart } from "../dialect.ts";
+import type { Operation as Described } from "../openapi-components.ts";
+import { COUNT, object, TEXT, TEXTS, type Schema } from "../openapi-schema.ts";
 import { DONE_JOBS_MAX, LEASE_SECONDS, TAKE_JOBS_MAX, WAIT_SECONDS_MAX } from "./jobs-http.ts";
 import { BATCH_ITEMS_MAX } from "./master/push.ts";
 import { RELOAD_CHANNELS_MAX } from "./master/users.ts";
-
-type Schema = Readonly<Record<string, unknown>>;
 
 interface Operation {
   readonly id: string;
@@ -23,19 +23,11 @@ interface Operation {
   readonly open?: boolean;
 }
 
-const TEXT = { type: "string" };
 const ANY = {};
-const COUNT = { type: "integer", minimum: 0 };
-const TEXTS = { type: "array", items: TEXT };
 const DATA = { type: "string", description: "JSON, or else text, which arrives as a JSON string." };
 
-function object(properties: Readonly<Record<string, Schema>>): Schema {
-  const required = Object.keys(properties);
-  return { type: "object", required, properties, additionalProperties: false };
-}
-
-function list(id: string, summary: string): Operation {
-  return { id, summary, answer: TEXTS, errors: ["get redis error"] };
+function list(id: string, summary: string, example: readonly string[]): Operation {
+  return { id, summary, answer: { ...TEXTS, examples: [example] }, errors: ["get redis error"] };
 }
 
 function count(id: string, summary: string): Operation {
@@ -51,6 +43,15 @@ function jsonList(items: Schema, maxItems: number): Schema {
 function seconds(minimum: number, maximum: number): Schema {
   return { type: "integer", minimum, maximum, description: "Seconds." };
 }
+
+const JOB = { id: "7fd1d14e", lease: "1-3c59dc04" };
+const EXAMPLES = {
+  ...{ app_key: "dev", channel: "news", event: "message", user_id: "42", socket_id: "1b2c3d" },
+  ...{ data: '{"text":"Hello"}', channel_pattern: "^news", remote: "chat", ...JOB },
+  batch_data: '[{"channel":"news","event":"message","data":{"text":"Hello"}}]',
+  ...{ jobs: JSON.stringify([JOB]), "gusher_reload_form.data": '["news","sport"]' },
+  ...{ "gusher_add_form.data": "news", "gusher_decode_form.data": "eyJhbGciOi…" },
+};
 
 /** By method and path, as `MASTER_ROUTES` has them. */
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -146,22 +147,29 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     ...{ answer: TEXT, answerType: "text/plain", errors: ["data error"] },
   },
   "GET /ping": {
-    ...{ id: "ping", summary: "pong", answer: TEXT, answerType: "text/plain", open: true },
+    ...{
+      id: "ping",
+      summary: "pong",
+      answer: { ...TEXT, examples: ["pong"] },
+      answerType: "text/plain",
+      open: true,
+    },
   },
-  "GET /:app_key/channels": list("channels", "Channels with subscribers"),
+  "GET /:app_key/channels": list("channels", "Channels with subscribers", ["news", "sport"]),
   "GET /:app_key/channels/count": count("channels_count", "Their number"),
-  "GET /:app_key/online": list("online", "Users with a connection"),
+  "GET /:app_key/online": list("online", "Users with a connection", ["42", "43"]),
   "GET /:app_key/online/count": count("online_count", "Their number"),
   "GET /:app_key/online/bychannel/:channel": list(
     "online_by_channel",
     "Users subscribed to a channel",
+    ["42"],
   ),
   "GET /:app_key/online/bychannel/:channel/count": count("online_by_channel_count", "Their number"),
 };
 
 /** Of the routes below `prefix`. */
 export function gusherOpenApi(prefix: string): OpenApiPart {
-  const paths: Record<string, Record<string, unknown>> = {};
+  const paths: Record<string, Record<string, Described>> = {};
   for (const [route, operation] of Object.entries(OPERATIONS)) {
     const [method = "", path = ""] = route.split(" ");
     const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
@@ -177,16 +185,18 @@ export function gusherOpenApi(prefix: string): OpenApiPart {
       responses: responsesOf(operation),
     };
   }
-  return { tag: "gusher", description: "gusher.cluster's master API, and remote jobs", paths };
+  const description = "gusher.cluster's master API, and remote jobs";
+  return { tag: "gusher", description, paths, examples: EXAMPLES };
 }
 
-function bodyOf({ required, optional }: Operation): object {
+function bodyOf({ id, required, optional }: Operation): Pick<Described, "requestBody"> {
   if (required === undefined && optional === undefined) return {};
   const filled = Object.entries(required ?? {}).map(([name, field]) => [
     name,
     { ...field, minLength: 1 },
   ]);
   const schema = {
+    title: `gusher_${id}_form`,
     type: "object",
     properties: { ...(Object.fromEntries(filled) as object), ...optional },
     required: Object.keys(required ?? {}),
@@ -198,7 +208,7 @@ function bodyOf({ required, optional }: Operation): object {
   return { requestBody: { required: required !== undefined, content } };
 }
 
-function responsesOf(operation: Operation): object {
+function responsesOf(operation: Operation): Described["responses"] {
   const { answer, answerType = "application/json", errors, open, required, optional } = operation;
   const text = (schema: Schema) => ({ "text/plain": { schema } });
   return {

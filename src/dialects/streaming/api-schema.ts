@@ -88,22 +88,26 @@ const ofUser = {
   session: z.string().optional().meta({ description: "Only the connection of this session id." }),
 };
 
-const clientInfo = z.object({
-  user: z.string(),
-  client: z.string(),
-  conn_info: json.optional(),
-  chan_info: json.optional(),
-});
+const clientInfo = z
+  .object({
+    user: z.string(),
+    client: z.string(),
+    conn_info: json.optional(),
+    chan_info: json.optional(),
+  })
+  .meta({ title: "ClientInfo" });
 
-const publication = z.object({
-  data: json.optional(),
-  info: clientInfo.optional(),
-  offset: offset.optional(),
-  tags: tags.optional(),
-  version: z.int().optional(),
-  time: z.int().optional(),
-  epoch: z.string().optional(),
-});
+const publication = z
+  .object({
+    data: json.optional(),
+    info: clientInfo.optional(),
+    offset: offset.optional(),
+    tags: tags.optional(),
+    version: z.int().optional(),
+    time: z.int().optional(),
+    epoch: z.string().optional(),
+  })
+  .meta({ title: "Publication" });
 
 const published = z.object({ offset: offset.optional(), epoch: z.string().optional() });
 const empty = z.object({});

@@ -1,6 +1,7 @@
 /** The server API's part of the OpenAPI 3.1 document, from the schemas that validate its requests. */
 import type { OpenApiPart } from "../dialect.ts";
-import { schemaOf, withNulls } from "../openapi-schema.ts";
+import type { Operation } from "../openapi-components.ts";
+import { jsonContent, schemaOf, withNulls, type Schema } from "../openapi-schema.ts";
 import { BATCH_COMMANDS_MAX } from "./api-calls.ts";
 import { API_METHODS, type ApiMethod } from "./api-schema.ts";
 
@@ -21,6 +22,7 @@ const SUMMARIES: Readonly<Record<ApiMethod, string>> = {
 };
 
 const ERROR = {
+  title: "StreamingError",
   type: "object",
   required: ["error"],
   properties: {
@@ -32,8 +34,18 @@ const ERROR = {
   },
 } as const;
 
+const EXAMPLES = {
+  ...{ user: "42", channel: "news" },
+  ...{ channels: ["news", "sport"], data: { text: "Hello" }, limit: 10, pattern: "news*" },
+  ...{
+    method: "sum",
+    params: { a: 1, b: 2 },
+    commands: [{ publish: { channel: "news", data: 1 } }],
+  },
+};
+
 export function streamingOpenApi(apiPath: string): OpenApiPart {
-  const paths: Record<string, unknown> = {};
+  const paths: Record<string, { readonly post: Operation }> = {};
   for (const [method, { request, result }] of Object.entries(API_METHODS)) {
     paths[`${apiPath}/${method}`] = operation({
       id: `streaming_${method}`,
@@ -67,28 +79,31 @@ export function streamingOpenApi(apiPath: string): OpenApiPart {
     // Bare, and without commands the empty object.
     success: { type: "object", properties: { replies }, additionalProperties: false },
   });
-  return { tag: "streaming", description: "Centrifugo's server API", paths };
+  return { tag: "streaming", description: "Centrifugo's server API", paths, examples: EXAMPLES };
 }
 
-interface Operation {
+function operation({
+  id,
+  summary,
+  request,
+  success,
+}: {
   readonly id: string;
   readonly summary: string;
-  readonly request: unknown;
-  readonly success: unknown;
-}
-
-function operation({ id, summary, request, success }: Operation): unknown {
+  readonly request: Schema;
+  readonly success: Schema;
+}) {
   return {
     post: {
       operationId: id,
       tags: ["streaming"],
       summary,
       security: [{ apiKey: [] }, { bearer: [] }],
-      requestBody: { required: true, content: { "application/json": { schema: request } } },
+      requestBody: { required: true, content: jsonContent(request) },
       responses: {
         200: {
           description: "The result, or an error with its code",
-          content: { "application/json": { schema: { oneOf: [success, ERROR] } } },
+          content: jsonContent({ oneOf: [success, ERROR] }),
         },
         400: { description: "The body is empty or not JSON" },
         401: { description: "The API key is missing or does not count here" },

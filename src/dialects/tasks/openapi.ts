@@ -1,12 +1,14 @@
 /** The JSON-RPC API's part of the OpenAPI 3.1 document, from the schemas that validate its calls. */
 import type { OpenApiPart } from "../dialect.ts";
-import { schemaOf, type Schema } from "../openapi-schema.ts";
+import { jsonContent, object, schemaOf, TEXT, type Schema } from "../openapi-schema.ts";
 import { RPC_ERRORS } from "./errors.ts";
 import { BATCH_REQUESTS_MAX } from "./limits.ts";
 import { METHODS, type MethodName } from "./schema.ts";
 
 const ID = { type: ["string", "number", "null"] };
 const VERSION = { const: "2.0" };
+
+const EXAMPLES = { ...{ jsonrpc: "2.0", id: "1", task_context: { order: 1138 } }, timeout: 20 };
 
 /** Member names of calls are taken in any case, so that nothing is said of others. */
 export function tasksOpenApi(path: string): OpenApiPart {
@@ -26,6 +28,7 @@ export function tasksOpenApi(path: string): OpenApiPart {
   return {
     tag: "tasks",
     description: "JSON-RPC for task tokens",
+    examples: EXAMPLES,
     paths: {
       [path]: {
         post: {
@@ -46,7 +49,7 @@ export function tasksOpenApi(path: string): OpenApiPart {
           security: [{}, { apiKey: [] }, { bearer: [] }],
           requestBody: {
             required: true,
-            content: { "application/json": { schema: oneOrBatch(calls) } },
+            content: jsonContent(oneOrBatch(calls)),
           },
           responses: {
             200: body(
@@ -72,29 +75,14 @@ function oneOrBatch(schemas: readonly Schema[]): Schema {
 }
 
 function success(result: Schema): Schema {
-  return {
-    type: "object",
-    required: ["id", "jsonrpc", "error", "result"],
-    properties: { id: ID, jsonrpc: VERSION, error: { type: "null" }, result },
-    additionalProperties: false,
-  };
+  return object({ id: ID, jsonrpc: VERSION, error: { type: "null" }, result });
 }
 
 function failure(
   codes: readonly number[] = Object.values(RPC_ERRORS).map(({ code }) => code),
 ): Schema {
-  const error = {
-    type: "object",
-    required: ["code", "message"],
-    properties: { code: { enum: codes }, message: { type: "string" }, data: { type: "object" } },
-    additionalProperties: false,
-  };
-  return {
-    type: "object",
-    required: ["id", "jsonrpc", "error"],
-    properties: { id: ID, jsonrpc: VERSION, error },
-    additionalProperties: false,
-  };
+  const error = object({ code: { enum: codes }, message: TEXT }, { data: { type: "object" } });
+  return object({ id: ID, jsonrpc: VERSION, error });
 }
 
 /** By status, for requests that failed as a whole. */
@@ -112,9 +100,9 @@ function failures(): Schema {
 }
 
 function body(description: string, schema: Schema): Schema {
-  return { description, content: { "application/json": { schema } } };
+  return { description, content: jsonContent(schema) };
 }
 
 function header(name: string, description: string): Schema {
-  return { name, in: "header", required: false, description, schema: { type: "string" } };
+  return { name, in: "header", required: false, description, schema: TEXT };
 }

@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { ENDPOINTS } from "../../../src/dialects/events/http.ts";
 import { API_KEY, ask, bootEvents, ORG, type EventsRequest } from "../../support/events.ts";
 import type { StreamingServer } from "../../support/streaming.ts";
+import { readOpenApi } from "../../support/openapi.ts";
 
 interface Media {
   readonly schema: object;
@@ -19,8 +20,7 @@ interface Operation {
 type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 
 async function documented(server: StreamingServer): Promise<Paths> {
-  const response = await fetch(`${server.apiUrl}/openapi.json`);
-  const { paths } = (await response.json()) as { paths: Paths };
+  const { paths } = await readOpenApi<{ paths: Paths }>(server.apiUrl);
   return Object.fromEntries(Object.entries(paths).filter(([path]) => path.startsWith("/events/")));
 }
 

@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { MASTER_ROUTES } from "../../../src/dialects/gusher/master/http.ts";
 import { bootGusher, GRANT_A, jwt, type GusherServer } from "../../support/gusher.ts";
 import { openSockets, send } from "../../support/gusher-master.ts";
+import { readOpenApi } from "../../support/openapi.ts";
 
 interface Media {
   readonly schema: object;
@@ -32,8 +33,7 @@ const FIELDS: Readonly<Record<string, readonly [good: object, bad?: object]>> = 
 };
 
 async function document(server: GusherServer): Promise<Paths> {
-  const response = await fetch(`${server.apiUrl}/openapi.json`);
-  return ((await response.json()) as { paths: Paths }).paths;
+  return (await readOpenApi<{ paths: Paths }>(server.apiUrl)).paths;
 }
 
 const VALUES = { app_key: "TEST", channel: "AA", event: "e", user_id: "u1", remote: "chat" };

@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { METHODS } from "../../../src/dialects/tasks/schema.ts";
 import { bootServer, type BootedServer } from "../../support/server.ts";
 import { issueToken, postRpc, type RpcAnswer, type RpcOptions } from "../../support/tasks-rpc.ts";
+import { readOpenApi } from "../../support/openapi.ts";
 
 interface Media {
   readonly content?: { readonly "application/json": { readonly schema: object } };
@@ -14,8 +15,9 @@ interface Operation {
 }
 
 async function operation(server: BootedServer): Promise<Operation> {
-  const response = await fetch(`${server.apiUrl}/openapi.json`);
-  const { paths } = (await response.json()) as { paths: Record<string, { post: Operation }> };
+  const { paths } = await readOpenApi<{ paths: Record<string, { post: Operation }> }>(
+    server.apiUrl,
+  );
   const found = paths["/rpc"]?.post;
   if (found === undefined) throw new Error("It is not documented");
   return found;

@@ -7,7 +7,12 @@ const count = z.int().min(0);
 const time = text.meta({ format: "date-time" });
 const milliseconds = z.number().min(0);
 
-export const endpointAnswer = z.strictObject({
+/** Of this name in the document. */
+function named<Shape extends z.ZodRawShape>(title: string, shape: Shape) {
+  return z.strictObject(shape).meta({ title });
+}
+
+export const endpointAnswer = named("WebhookEndpoint", {
   id: text,
   organisation_id: text,
   url: text.meta({ description: "User and password are masked." }),
@@ -35,18 +40,18 @@ const notes = texts.optional().meta({ description: "Where `ordered` was asked fo
 export const changedEndpoint = endpointAnswer.extend({ notes });
 export const newEndpoint = changedEndpoint.extend({ secret: text });
 
-export const secretAnswer = z.strictObject({
+export const secretAnswer = named("WebhookSecret", {
   secret: text.meta({ description: "The public key of an ed25519 endpoint." }),
   previous: z.array(z.strictObject({ expires_at: time })),
 });
 export const rotatedSecret = z.strictObject({ secret: text, previous_expires_at: time });
 
-export const statsAnswer = z.strictObject({
+export const statsAnswer = named("WebhookStats", {
   ...{ pending: count, succeeded: count, failed: count, cancelled: count },
   ...{ p50_ms: milliseconds.nullable(), p95_ms: milliseconds.nullable() },
 });
 
-export const attemptAnswer = z.strictObject({
+export const attemptAnswer = named("WebhookAttempt", {
   ...{ id: text, message_id: text, endpoint_id: text, number: z.int().min(1) },
   trigger: z.enum(["scheduled", "manual"]),
   status: z.enum(["succeeded", "failed"]),
@@ -63,7 +68,7 @@ export const attemptAnswer = z.strictObject({
   ...{ duration_ms: milliseconds, at: time, next_attempt_at: time.nullable() },
 });
 
-export const messageSummary = z.strictObject({
+export const messageSummary = named("WebhookMessageSummary", {
   ...{ id: text, event_type: text, channels: texts, accepted_at: time, bytes: count },
 });
 export const deliveryAnswer = z.strictObject({
@@ -72,22 +77,24 @@ export const deliveryAnswer = z.strictObject({
   attempts: count,
   next_attempt_at: time.nullable(),
 });
-export const messageAnswer = messageSummary.extend({
-  envelope: z
-    .looseObject({})
-    .nullable()
-    .meta({ description: "As it was sent; null once it is erased." }),
-  deliveries: z.array(deliveryAnswer),
-});
+export const messageAnswer = messageSummary
+  .extend({
+    envelope: z
+      .looseObject({})
+      .nullable()
+      .meta({ description: "As it was sent; null once it is erased." }),
+    deliveries: z.array(deliveryAnswer),
+  })
+  .meta({ title: "WebhookMessage" });
 
-export const deadLetterAnswer = z.strictObject({
+export const deadLetterAnswer = named("WebhookDeadLetter", {
   ...{ id: text, message_id: text, endpoint_id: text, event_type: text, attempts: count },
   reason: z.enum(["exhausted", "aborted", "gone", "blocked_address", "overflow"]),
   failed_at: time,
 });
 export const discardedAnswer = z.strictObject({ discarded: count });
 
-export const taskAnswer = z.strictObject({
+export const taskAnswer = named("WebhookTask", {
   id: text,
   type: z.enum(["recover", "replay-missing", "replay-dead-letters"]),
   status: z.enum(["running", "finished", "cancelled"]),

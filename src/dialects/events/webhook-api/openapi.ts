@@ -2,8 +2,9 @@
 import type { z } from "zod";
 import { ORGANISATION_ID } from "../access-token.ts";
 import type { EventsErrorCode } from "../errors.ts";
-import { schemaOf, type Schema } from "../../openapi-schema.ts";
-import { jsonContent, refusals, TEXT } from "../openapi-errors.ts";
+import type { Operation, Paths } from "../../openapi-components.ts";
+import { jsonContent, schemaOf, TEXT, type Schema } from "../../openapi-schema.ts";
+import { refusals } from "../openapi-errors.ts";
 import { scopesOf } from "./http.ts";
 import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from "./idempotency.ts";
 import { WEBHOOK_OPERATIONS, type WebhookOperation } from "./openapi-calls.ts";
@@ -44,8 +45,8 @@ const EVERY_CALL = [
 ];
 const WITH_BODY = ["payload_too_large", "unsupported_media_type"] as const;
 
-export function webhookPaths(): Readonly<Record<string, object>> {
-  const paths: Record<string, object> = {};
+export function webhookPaths(): Paths {
+  const paths: Record<string, Paths[string]> = {};
   for (const mount of MOUNTS) {
     for (const [route, operations] of Object.entries(WEBHOOK_OPERATIONS)) {
       const path = mount.path + route.replaceAll(/:(\w+)/g, "{$1}");
@@ -70,7 +71,10 @@ interface Described {
   readonly scope: string;
 }
 
-function describe(operation: WebhookOperation, { mount, route, method, scope }: Described): object {
+function describe(
+  operation: WebhookOperation,
+  { mount, route, method, scope }: Described,
+): Operation {
   const { id, summary, query, body, answer, status = 200, errors = [] } = operation;
   const codes: EventsErrorCode[] = [...EVERY_CALL, ...errors];
   if (method === "POST") codes.push("idempotency_conflict");
@@ -106,12 +110,12 @@ const IDEMPOTENCY_KEY = {
   schema: { ...TEXT, maxLength: IDEMPOTENCY_KEY_CHARACTERS_MAX },
 };
 
-function requestBody(body: z.ZodType): object {
+function requestBody(body: z.ZodType): Schema {
   const required = !body.safeParse(undefined).success;
   return { required, content: jsonContent(schemaOf(body, "input")) };
 }
 
-function queryParameters(query: z.ZodObject): object[] {
+function queryParameters(query: z.ZodObject): Schema[] {
   const { properties } = schemaOf(query, "input") as { properties: Record<string, Schema> };
   return Object.entries(properties).map(([name, schema]) => ({ name, in: "query", schema }));
 }
