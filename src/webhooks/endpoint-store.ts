@@ -1,5 +1,6 @@
 /** Endpoints as they are kept: one record each, with everything secret in one sealed text. */
-import type { StoredRecord } from "../core/engine.ts";
+import type { Records, StoredRecord } from "../core/engine.ts";
+import { updateRecord } from "../core/update-record.ts";
 import {
   WebhookError,
   type WebhookDisabledReason,
@@ -40,8 +41,6 @@ export interface StoredEndpoint
 
 /** Nothing was cancelled yet: behind every order. */
 export const NEVER_CANCELLED = "~";
-/** Changes of one record that race are few. */
-const ATTEMPTS_MAX = 50;
 const LIST_RECORDS = 500;
 /** Endpoints kept parsed, about a kilobyte each, and applications whose lists are kept. */
 const PARSED_MAX = 20_000;
@@ -121,18 +120,17 @@ export function createEndpointStore({ records, sealing }: WebhooksContext) {
         endpoint: StoredEndpoint,
       ) => StoredEndpoint | undefined | Promise<StoredEndpoint | undefined>,
     ): Promise<StoredEndpoint | undefined> {
-      const key = endpointKey(application, id);
-      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-        const record = await records.get(key);
-        if (record === undefined) return undefined;
+      const marking: Pick<Records, "get" | "put"> = {
+        get: (key) => records.get(key),
+        put: (...put) => marked(application, records.put(...put)),
+      };
+      return updateRecord(marking, endpointKey(application, id), async (record) => {
+        if (record === undefined) return { result: undefined };
         const endpoint = parse(record);
         const changed = await change(endpoint);
-        if (changed === undefined) return endpoint;
-        const put = { ifVersion: record.version };
-        const version = await marked(application, records.put(key, JSON.stringify(changed), put));
-        if (version !== undefined) return changed;
-      }
-      throw new Error("An endpoint changes all the time");
+        if (changed === undefined) return { result: endpoint };
+        return { put: JSON.stringify(changed), result: changed };
+      });
     },
 
     /** False: there was none. */

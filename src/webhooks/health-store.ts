@@ -1,38 +1,27 @@
 /** How an endpoint does, as it is kept: nothing before its first request, then whether one succeeded, and its failures since. */
+import type { StoredRecord } from "../core/engine.ts";
+import { updateRecord } from "../core/update-record.ts";
 import type { WebhooksContext } from "./context.ts";
 import { afterFailure, type Failures, type FailureVerdict, type Health } from "./failure-clock.ts";
 import { healthKey } from "./keys.ts";
 
 type Stored = { readonly succeeded?: boolean } & (Failures | { readonly count?: undefined });
 
-const ATTEMPTS_MAX = 50;
 const WELL = JSON.stringify({ succeeded: true } satisfies Stored);
 
 export function createHealthStore({ records, runtime }: WebhooksContext) {
-  async function read(key: string) {
-    const record = await records.get(key);
-    const stored = record === undefined ? undefined : (JSON.parse(record.value) as Stored);
-    const failures = stored?.count === undefined ? undefined : stored;
-    const health: Health = { failures, succeeded: stored?.succeeded === true };
-    return { health, record };
-  }
-
   return {
     async find(application: string, endpoint: string): Promise<Health> {
-      return (await read(healthKey(application, endpoint))).health;
+      return parse(await records.get(healthKey(application, endpoint)));
     },
 
     async failed(application: string, endpoint: string): Promise<FailureVerdict> {
-      const key = healthKey(application, endpoint);
-      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-        const { health, record } = await read(key);
-        const verdict = afterFailure(health.failures, runtime.clock.epochMs());
-        const stored: Stored = { ...verdict.failures, succeeded: health.succeeded };
-        const put = { ifVersion: record?.version ?? 0 };
-        const version = await records.put(key, JSON.stringify(stored), put);
-        if (version !== undefined) return verdict;
-      }
-      throw new Error("An endpoint's health changes all the time");
+      return updateRecord(records, healthKey(application, endpoint), (record) => {
+        const { failures, succeeded } = parse(record);
+        const result = afterFailure(failures, runtime.clock.epochMs());
+        const stored: Stored = { ...result.failures, succeeded };
+        return { put: JSON.stringify(stored), result };
+      });
     },
 
     async succeeded(application: string, endpoint: string): Promise<void> {
@@ -44,8 +33,8 @@ export function createHealthStore({ records, runtime }: WebhooksContext) {
     /** Enabled again: it begins anew. */
     async clear(application: string, endpoint: string): Promise<void> {
       const key = healthKey(application, endpoint);
-      const { health, record } = await read(key);
-      if (health.succeeded) await records.put(key, WELL);
+      const record = await records.get(key);
+      if (parse(record).succeeded) await records.put(key, WELL);
       else if (record !== undefined) await records.delete(key);
     },
 
@@ -53,6 +42,12 @@ export function createHealthStore({ records, runtime }: WebhooksContext) {
       await records.delete(healthKey(application, endpoint));
     },
   };
+}
+
+function parse(record: StoredRecord | undefined): Health {
+  const stored = record && (JSON.parse(record.value) as Stored);
+  const failures = stored?.count === undefined ? undefined : stored;
+  return { failures, succeeded: stored?.succeeded === true };
 }
 
 export type HealthStore = ReturnType<typeof createHealthStore>;
