@@ -1,10 +1,9 @@
 /**
- * `<data directory> <receiver's URL> <messages> <clock ahead, ms>`: a sender on an embedded engine until it is killed. The first run, which finds no
+ * `<data directory> <receiver's URL> <messages>`: a sender on an embedded engine until it is killed. The first run, which finds no
  * endpoint, makes a plain and an ordered one and accepts so many messages, printing each id once it is accepted; every run prints
  * `started`, delivers what is left, and prints `quiet` when nothing is.
  */
 import { ksuid } from "../../src/core/ksuid.ts";
-import type { Runtime } from "../../src/core/runtime.ts";
 import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
 import { allowingNetworks } from "../../src/outbound/addresses.ts";
 import { systemRuntime } from "../../src/system-runtime.ts";
@@ -13,12 +12,8 @@ import { createWebhooks } from "../../src/webhooks/index.ts";
 const OWNER = { organisationId: "org_1", applicationId: "app_1" };
 const SHARE = 20;
 
-const [, , dataDir, url = "", messages, aheadMs] = process.argv;
-const { clock } = systemRuntime;
-const runtime: Runtime = {
-  ...systemRuntime,
-  clock: { ...clock, epochMs: () => clock.epochMs() + Number(aheadMs) },
-};
+const [, , dataDir, url = "", messages] = process.argv;
+const runtime = systemRuntime;
 const engine = createEmbeddedEngine({ dataDir, durability: "normal", runtime });
 await engine.start();
 const { records, queue } = engine.app("app");
