@@ -14,17 +14,13 @@ import type { ServerMetrics } from "../operations/metrics.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
 import type { Mount, ReadBody } from "../transports/request.ts";
-import type { SocketRoute } from "../transports/socket.ts";
+import type { ClientsRequest, SocketRoute } from "../transports/socket.ts";
 import type { Paths } from "./openapi-components.ts";
 import type { Examples } from "./openapi-examples.ts";
 
 /** What handlers of the `clients` listener find in `c.env`. */
 export interface ClientsEnv {
-  readonly Bindings: {
-    readonly mount: Mount;
-    /** Not of a GET: that listener drops its body. */
-    readonly readBody: ReadBody;
-  };
+  readonly Bindings: ClientsRequest;
 }
 
 /** What handlers of the `api` listener find in `c.env`. */

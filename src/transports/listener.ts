@@ -6,12 +6,15 @@ import type { Server } from "bun";
 import type { Fanout } from "../core/fanout.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { Groups } from "./groups.ts";
+import { streamTo } from "./http-stream.ts";
 import { listenFailure } from "./listen-failure.ts";
+import { LocalGroups } from "./local-groups.ts";
 import { hostOf, type FindMount } from "./mounts.ts";
+import { type QueuedContext, QueuedSocket } from "./queued-socket.ts";
 import { BodyMemory, isCompressed } from "./request-body.ts";
-import { BODY_REFUSALS, type Mount, type ReadBody } from "./request.ts";
+import { BODY_REFUSALS, type ReadBody } from "./request.ts";
 import { createRoutes } from "./routes.ts";
-import type { OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
+import type { ClientsRequest, OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
 import { createTrustedProxies } from "./trusted-proxies.ts";
 import type { SocketContext } from "./outbound.ts";
 import type { SocketStats } from "./session-socket.ts";
@@ -23,22 +26,8 @@ const BACKPRESSURE_LIMIT_BYTES = 4 * 1024 * 1024;
 const REQUEST_BODY_BYTES_MAX = 131_072;
 /** Bytes of all bodies at once, counted as their requests declare them; a further one is refused until some are answered. */
 export const BODIES_BYTES_MAX = 33_554_432;
-/** Seconds for one request and its answer, and for an idle kept-alive connection; see `RequestContext.keepOpen`. */
+/** Seconds for one request and its answer, and for an idle kept-alive connection; see `ClientsRequest.keepOpen`. */
 const REQUEST_SECONDS_MAX = 30;
-
-export interface RequestContext {
-  /** The client's address: the peer's, or what a trusted proxy says it is. */
-  readonly address: string;
-  readonly mount: Mount;
-  /** Not of a GET: Bun drops its body. */
-  readonly readBody: ReadBody;
-  /**
-   * Lifts the bound on this request's duration. An answer that streams or waits needs it, since Bun counts from the
-   * request's start and nothing that is read or written extends it. Call it once the body is read. Afterwards the
-   * connection may idle without a bound until its next request.
-   */
-  readonly keepOpen: () => void;
-}
 
 export interface ClientsListenerOptions {
   readonly hostname: string;
@@ -54,7 +43,7 @@ export interface ClientsListenerOptions {
   /** Those of other transports are ignored. */
   readonly routes: readonly SocketRoute[];
   /** All requests but upgrades of the routes. */
-  readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
+  readonly fetch: (request: Request, lent: ClientsRequest) => Response | Promise<Response>;
   readonly runtime: Runtime;
   /** Told of what a session or `fetch` threw; one socket or request is affected. */
   readonly onBug: (error: unknown, context: string) => void;
@@ -102,13 +91,11 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   const backpressureLimitBytes = options.backpressureLimitBytes ?? BACKPRESSURE_LIMIT_BYTES;
   const groups = new Groups();
   const stats = { opened: 0, received: 0, sent: 0, lagging: 0, slow: 0, failed: 0 };
-  const context: SocketContext = {
-    clock: runtime.clock,
-    groups,
-    stats,
-    bufferedBytesMax: Math.floor(backpressureLimitBytes / 2),
-    onBug,
-  };
+  const shared = { clock: runtime.clock, stats, onBug };
+  const bufferedBytesMax = Math.floor(backpressureLimitBytes / 2);
+  const context: SocketContext = { ...shared, groups, bufferedBytesMax };
+  const carried = new LocalGroups();
+  const queued: QueuedContext = { ...shared, groups: carried, timers: runtime.timers };
   let accepting = true;
   let refused = 0;
 
@@ -162,7 +149,6 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       if (found === undefined || !wantsWebSocket(request)) {
         const body = takeBody(request);
         if (body === undefined) return text(BODY_REFUSALS.busy.status, BODY_REFUSALS.busy.text);
-        const keepOpen = () => server.timeout(request, 0);
         const asked =
           path === url.pathname
             ? request
@@ -171,7 +157,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
                 headers: request.headers,
               });
         const response = await Promise.resolve(
-          options.fetch(asked, { address, mount, readBody: body.read, keepOpen }),
+          options.fetch(asked, { address, mount, readBody: body.read, ...lend(request, server) }),
         ).finally(body.release);
         // A path can be a page or another transport as well; only where it is neither, the socket answers.
         if (found === undefined || response.status !== 404) return response;
@@ -193,6 +179,24 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       onBug(error, "http request");
       return text(500, "internal error");
     }
+  }
+
+  /** What lasts as long as the request's answer. */
+  function lend(request: Request, server: Server<WebSocketConnection>) {
+    const endWithin = (seconds: number) => server.timeout(request, seconds);
+    const onLeave = (callback: () => void) => {
+      if (request.signal.aborted) queueMicrotask(callback);
+      else request.signal.addEventListener("abort", callback, { once: true });
+    };
+    return {
+      ...{ keepOpen: () => endWithin(0), onLeave },
+      openSocket(transport, opening) {
+        const socket = new QueuedSocket({ context: queued, transport, opening });
+        socket.open();
+        return socket;
+      },
+      stream: (socket, how) => streamTo(socket, { onLeave, endWithin }, how),
+    } satisfies Partial<ClientsRequest>;
   }
 
   /** Undefined: there is no memory for it. */
@@ -255,9 +259,9 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     url: `${options.tls === undefined ? "http" : "https"}://${hostInUrl(options.hostname)}:${port}`,
     port,
     fanout: groups,
-    sockets: () => groups.size,
-    unsentBytes: () => groups.unsentBytes,
-    stats: () => ({ ...stats, published: groups.published, refused }),
+    sockets: () => groups.size + carried.size,
+    unsentBytes: () => groups.unsentBytes + carried.unsentBytes,
+    stats: () => ({ ...stats, published: groups.published + carried.published, refused }),
     stopAccepting() {
       accepting = false;
     },
@@ -265,9 +269,14 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       // Resolves with the last socket's end, which `close` brings.
       void server.stop();
     },
-    shutdown: () => groups.shutdown(),
+    shutdown() {
+      groups.shutdown();
+      carried.shutdown();
+    },
     async close() {
       accepting = false;
+      // Last words of answers that stream are written in a turn of their own.
+      await new Promise((resolve) => setImmediate(resolve));
       // Without `true` it would wait for the last socket's peer.
       await server.stop(true);
     },

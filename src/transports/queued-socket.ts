@@ -9,20 +9,7 @@ import type { Frame } from "../core/types.ts";
 import { frameBytes, Waiting } from "./backpressure.ts";
 import type { LocalGroups, LocalMember } from "./local-groups.ts";
 import { SessionSocket, type SessionContext } from "./session-socket.ts";
-import type { OpenSession, Socket, TransportName } from "./socket.ts";
-
-/** Where a queued socket writes. It calls `drained` when it takes frames again. */
-export interface Outlet {
-  /** Bytes that it took and its peer has not. */
-  readonly bufferedBytes: number;
-  /** False: it takes nothing now, and has not taken this frame. */
-  write(frame: Frame): boolean;
-  ping(): void;
-  /** What was written goes out first. The outlet's owner then calls `ended`. */
-  close(code: number, reason: string): void;
-  /** Drops what its peer has not taken. */
-  terminate(): void;
-}
+import type { CarriedSocket, OpenSession, Outlet, Socket, TransportName } from "./socket.ts";
 
 export interface QueuedContext extends SessionContext {
   readonly groups: LocalGroups;
@@ -42,7 +29,7 @@ export interface QueuedSocketOptions {
 
 export class QueuedSocket
   extends SessionSocket<QueuedContext>
-  implements Socket, GroupMember, LocalMember
+  implements Socket, CarriedSocket, GroupMember, LocalMember
 {
   readonly transport: TransportName;
   readonly #bufferedBytesMax: number;
@@ -79,21 +66,18 @@ export class QueuedSocket
     this.openSession(this);
   }
 
-  /** From here on frames go to this outlet, those that wait first. */
   attach(outlet: Outlet): void {
+    if (this.#outlet !== outlet) this.#outlet?.terminate();
     this.#outlet = outlet;
-    this.drained();
+    this.drained(outlet);
   }
 
-  /** The outlet is gone; the session lives on. Frames that it took count as sent. */
   detach(outlet: Outlet): void {
     if (this.#outlet === outlet) this.#outlet = undefined;
   }
 
-  /** The outlet takes frames again. */
-  drained(): void {
-    const outlet = this.#outlet;
-    if (outlet === undefined) return;
+  drained(outlet: Outlet | undefined): void {
+    if (outlet === undefined || this.#outlet !== outlet) return;
     for (let frame = this.#waiting.first; frame !== undefined; frame = this.#waiting.first) {
       if (!outlet.write(frame)) return;
       this.#waiting.shift();
@@ -105,7 +89,6 @@ export class QueuedSocket
     outlet.close(code, reason);
   }
 
-  /** The peer is gone. */
   ended(code: number, reason: string): void {
     this.#outlet = undefined;
     this.#closing?.cut.cancel();
@@ -172,7 +155,7 @@ export class QueuedSocket
     this.#closing = { code, reason: words, cut };
     this.closed = true;
     this.#waiting.takeHeld();
-    this.drained();
+    this.drained(this.#outlet);
     this.#end(code, words);
   }
 

@@ -1,7 +1,7 @@
 /** The contract between transports, which carry frames, and dialects, which give them meaning. The transport calls the session. */
 import type { GroupMember } from "../core/fanout.ts";
 import type { Frame } from "../core/types.ts";
-import type { Mount } from "./request.ts";
+import type { Mount, ReadBody } from "./request.ts";
 
 export type TransportName = "websocket" | "sockjs" | "sse" | "http_stream" | "webrtc";
 
@@ -78,4 +78,67 @@ export interface SocketRoute {
   accept(request: SocketRequest): Response | OpenSession | Promise<Response | OpenSession>;
   /** The answer to an accepted request that is no WebSocket handshake. Absent: 400 or 426, as the listener sees fit. */
   badHandshake?(): Response;
+}
+
+/** A session's socket from the side of who brings its frames, when HTTP requests carry it one after the other. */
+export interface CarriedSocket {
+  /** One inbound frame. */
+  received(frame: Frame): void;
+  /** Frames go to this outlet from here on, those that wait first. The one before it is cut. */
+  attach(outlet: Outlet): void;
+  /** The outlet is gone; the session lives on, and what it took counts as sent. */
+  detach(outlet: Outlet): void;
+  /** The outlet takes frames again. */
+  drained(outlet: Outlet): void;
+  /** The peer is gone, and will not come back. */
+  ended(code: number, reason: string): void;
+}
+
+/** Where a carried socket writes. */
+export interface Outlet {
+  /** Bytes that it took and its peer has not. */
+  readonly bufferedBytes: number;
+  /** False: it takes nothing now, and has not taken this frame. */
+  write(frame: Frame): boolean;
+  ping(): void;
+  /** What was written goes out first. The outlet's owner then calls `ended`. */
+  close(code: number, reason: string): void;
+  /** Drops what its peer has not taken. */
+  terminate(): void;
+}
+
+/** What a stream's bytes look like. */
+export interface StreamOptions {
+  /** `Content-Type`, and whatever its clients need besides. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The first bytes. Until there are some, a client sees no answer at all. */
+  readonly opening: string;
+  readonly frame: (frame: Frame) => string | Uint8Array;
+  /** Default: the socket's pings write nothing. */
+  readonly ping?: string;
+  /** The last bytes; `""`: none. */
+  readonly close: (code: number, reason: string) => string;
+  /** The client left before the end: its socket is to be `ended`, or waits for another answer. */
+  readonly left: () => void;
+}
+
+/** What the `clients` listener lends to HTTP routes, beside the request. */
+export interface ClientsRequest {
+  /** The client's address: the peer's, or what a trusted proxy says it is. */
+  readonly address: string;
+  readonly mount: Mount;
+  /** Not of a GET: Bun drops its body. */
+  readonly readBody: ReadBody;
+  /**
+   * Lifts the bound on this request's duration. An answer that waits needs it, since Bun counts from the request's start and
+   * nothing that is read or written extends it. Call it once the body is read. Afterwards the connection may idle without a
+   * bound until its next request.
+   */
+  readonly keepOpen: () => void;
+  /** Runs `callback` when the client leaves before its answer is whole. */
+  readonly onLeave: (callback: () => void) => void;
+  /** Opens a session for this and later requests: it is counted, and told when the server stops. Its frames wait until an answer takes them. */
+  readonly openSocket: (transport: TransportName, opening: OpenSession) => CarriedSocket;
+  /** The answer that takes a socket's frames, for as long as its client reads. Not of a HEAD, which has no body. */
+  readonly stream: (socket: CarriedSocket, options: StreamOptions) => Response;
 }

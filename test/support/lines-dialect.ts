@@ -1,6 +1,7 @@
 /**
  * A second dialect, for tests only: lines of text without positions, to show that the seams carry more than one protocol.
  * `SUB c`, `UNSUB c`, `PUB c <json>`; answers `OK …` or `ERR <code>`; publications come as `MSG c <json>`, direct pushes as `YOU <json>`.
+ * Over WebSocket, and over HTTP as `lines-http.ts` has it.
  */
 import { z } from "zod";
 import type { BaseConfig } from "../../src/config/schema.ts";
@@ -11,6 +12,7 @@ import type { Frame } from "../../src/core/types.ts";
 import { defineDialect } from "../../src/dialects/dialect.ts";
 import type { Session, Socket } from "../../src/transports/socket.ts";
 import { compactJson } from "../../src/core/json-text.ts";
+import { createLinesHttp, type LinesApp } from "./lines-http.ts";
 
 const CLOSE_CODES: Partial<Record<DisconnectCode, number>> = { shutdown: 4001, slow: 4002 };
 
@@ -42,26 +44,32 @@ export const lines = defineDialect<LinesConfig>()({
   async setUp({ config, apps, runtime }) {
     const { path } = config.lines;
     const messageBytesMax = 4096;
+    const served = new Map<string, LinesApp>(
+      apps.map(({ config: { id }, hub }) => [
+        id,
+        {
+          hub,
+          opening: (user, onClosed) => ({
+            ...{ messageBytesMax, bufferedBytesMax: 65_536 },
+            open(socket) {
+              const client = { connectionId: runtime.random.uuid(), userId: user };
+              return new LinesSession(hub, socket, client, onClosed);
+            },
+          }),
+        },
+      ]),
+    );
     return {
       socketPath: () => path,
+      clients: createLinesHttp({ path, apps: served, messageBytesMax, runtime }),
       sockets: [
         {
           path,
           transports: ["websocket"],
           messageBytesMax,
-          accept({ url, mount }) {
-            const app = apps.find(({ config: { id } }) => id === mount.app);
-            if (app === undefined) return new Response("No app answers here\n", { status: 404 });
-            return {
-              open: (socket) =>
-                new LinesSession(app.hub, socket, {
-                  connectionId: runtime.random.uuid(),
-                  userId: url.searchParams.get("user") ?? "",
-                }),
-              messageBytesMax,
-              bufferedBytesMax: 65_536,
-            };
-          },
+          accept: ({ url, mount }) =>
+            served.get(mount.app ?? "")?.opening(url.searchParams.get("user") ?? "") ??
+            new Response("No app answers here\n", { status: 404 }),
         },
       ],
     };
@@ -77,8 +85,16 @@ class LinesSession implements Session, Subscriber {
   readonly #socket: Socket;
   readonly #connection: Connection;
 
-  constructor(hub: Hub, socket: Socket, client: { connectionId: string; userId: string }) {
+  readonly #onClosed: () => void;
+
+  constructor(
+    hub: Hub,
+    socket: Socket,
+    client: { connectionId: string; userId: string },
+    onClosed = () => {},
+  ) {
     this.#hub = hub;
+    this.#onClosed = onClosed;
     this.#socket = socket;
     this.connectionId = client.connectionId;
     this.userId = client.userId;
@@ -143,6 +159,7 @@ class LinesSession implements Session, Subscriber {
   }
 
   closed(): void {
+    this.#onClosed();
     void this.#connection.close();
   }
 }

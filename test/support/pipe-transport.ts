@@ -5,8 +5,8 @@
 import type { TransportClient, TransportUnderTest } from "../conformance/transport/under-test.ts";
 import type { Frame } from "../../src/core/types.ts";
 import { LocalGroups } from "../../src/transports/local-groups.ts";
-import { type Outlet, QueuedSocket } from "../../src/transports/queued-socket.ts";
-import type { OpenSession } from "../../src/transports/socket.ts";
+import { QueuedSocket } from "../../src/transports/queued-socket.ts";
+import type { OpenSession, Outlet } from "../../src/transports/socket.ts";
 import { createTestRuntime } from "./runtime.ts";
 
 /** Bytes that a pipe takes while nobody reads. */
@@ -129,7 +129,7 @@ function clientOf(pipe: Pipe, socket: QueuedSocket): TransportClient {
     resume() {
       pipe.reading = true;
       pipe.flow();
-      socket.drained();
+      socket.drained(pipe);
     },
   };
 }

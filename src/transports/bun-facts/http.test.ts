@@ -5,9 +5,9 @@
  */
 import { describe, expect, test } from "bun:test";
 import { createServer, request as nodeRequest } from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect as connectTcp, type AddressInfo } from "node:net";
 import { Hono } from "hono";
-import { useBunServers } from "../../../test/support/bun-servers.ts";
+import { turn, useBunServers } from "../../../test/support/bun-servers.ts";
 
 const { cleanups } = useBunServers();
 
@@ -89,6 +89,87 @@ describe("HTTP", () => {
     cleanups.push(() => server.close());
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     expect(await getWithBody((server.address() as AddressInfo).port)).toBe('GET "body"');
+  });
+
+  test("a request's signal tells that its client left, before the answer and while it streams, at once or when it is asked late", async () => {
+    const answers: Record<string, (request: Request) => Promise<Response> | Response> = {
+      "/waits": () => new Promise(() => {}),
+      "/streams": () => new Response(new ReadableStream({ start: (c) => c.enqueue("x") })),
+      "/done": () => new Response("x"),
+    };
+    const told: string[] = [];
+    const late: Request[] = [];
+    let heard = () => {};
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch(request) {
+        const { pathname } = new URL(request.url);
+        request.signal.addEventListener("abort", () => {
+          told.push(pathname);
+          heard();
+        });
+        late.push(request);
+        heard();
+        return answers[pathname]!(request);
+      },
+    });
+    cleanups.push(() => server.stop(true));
+    for (const path of ["/waits", "/streams", "/done"]) {
+      const reached = new Promise<void>((resolve) => (heard = resolve));
+      const client = connectTcp(server.port!, "127.0.0.1", () => {
+        client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      });
+      if (path === "/waits") await reached;
+      else await new Promise((resolve) => client.once("data", resolve));
+      const left = new Promise<void>((resolve) => (heard = resolve));
+      client.destroy();
+      if (path !== "/done") await left;
+    }
+    // Its connection's end is news of another one's, which is heard behind it.
+    await (await fetch(`${server.url.href}done`)).text();
+    expect(told).toEqual(["/waits", "/streams"]);
+    expect(late.map(({ signal }) => signal.aborted)).toEqual([true, true, false, false]);
+  });
+
+  test("a stream's desiredSize is what its client leaves room for, pull says that there is more, and error() cuts without a word", async () => {
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    let pulled = () => {};
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () =>
+        new Response(
+          new ReadableStream(
+            {
+              start: (c: ReadableStreamDefaultController<Uint8Array>) => void (controller = c),
+              pull: () => pulled(),
+            },
+            new ByteLengthQueuingStrategy({ highWaterMark: 1_000 }),
+          ),
+        ),
+    });
+    cleanups.push(() => server.stop(true));
+    const client = connectTcp(server.port!, "127.0.0.1", () => {
+      client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    });
+    const gone = new Promise<string | undefined>((resolve) =>
+      client.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code)),
+    );
+    client.pause();
+    while (controller === undefined) await turn();
+    // Two turns in which nothing was taken: the kernel's buffers are full.
+    for (let still = 0; still < 2; still += 1) {
+      if (controller.desiredSize! > 0) still = 0;
+      while (controller.desiredSize! > 0) controller.enqueue(new Uint8Array(100_000));
+      for (let at = 0; at < 100; at += 1) await turn();
+    }
+    expect(controller.desiredSize).toBeLessThan(0);
+    const more = new Promise<void>((resolve) => (pulled = resolve));
+    client.on("data", () => {}).resume();
+    await more;
+    controller.error();
+    expect(await gone).toBe("ECONNRESET");
   });
 
   test("two servers with reusePort on one port start silently, and development: false means reusePort", () => {
