@@ -37,3 +37,14 @@ export function servedAt<Value>(
 ): ReadonlyMap<string, Value> {
   return mount.exclusive ? new Map([...byApp].filter(([app]) => app === mount.app)) : byApp;
 }
+
+/** Undefined for what is no percent-encoded UTF-8, and for an encoded `/`: matching is on the decoded path. */
+export function decodeSegment(segment: string): string | undefined {
+  if (!segment.includes("%")) return segment;
+  try {
+    const text = decodeURIComponent(segment);
+    return text.includes("/") ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}

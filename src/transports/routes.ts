@@ -1,5 +1,6 @@
 /** Which socket route a path belongs to: exact ones by a map, those with `:name` segments one by one. */
 import type { SocketRoute } from "./socket.ts";
+import { decodeSegment } from "./request.ts";
 
 export interface FoundRoute {
   readonly route: SocketRoute;
@@ -43,7 +44,7 @@ function match(
   if (segments.length !== given.length) return undefined;
   const params: Record<string, string> = {};
   for (const [index, segment] of segments.entries()) {
-    const text = decode(given[index] ?? "");
+    const text = decodeSegment(given[index] ?? "");
     if (isParameter(segment)) {
       if (text === undefined || text === "") return undefined;
       params[segment.slice(1)] = text;
@@ -54,15 +55,4 @@ function match(
 
 function isParameter(segment: string): boolean {
   return segment.startsWith(":");
-}
-
-/** Undefined for what is no percent-encoded UTF-8, and for an encoded `/`: matching is on the decoded path. */
-function decode(segment: string): string | undefined {
-  if (!segment.includes("%")) return segment;
-  try {
-    const text = decodeURIComponent(segment);
-    return text.includes("/") ? undefined : text;
-  } catch {
-    return undefined;
-  }
 }

@@ -37,7 +37,7 @@ describe("trusted proxies", () => {
   test("anything but an address or a range is refused", () => {
     for (const entry of ["", "proxy", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "::/129", "/8"]) {
       expect(() => createTrustedProxies([entry])).toThrow(
-        `"${entry}" is neither an IP address nor a range`,
+        `Trusted proxy "${entry}" is neither an IP address nor a CIDR range`,
       );
     }
   });

@@ -1,6 +1,6 @@
 /** Whose word counts on where a request came from. */
 import { isIP } from "node:net";
-import { inNetworks } from "../core/networks.ts";
+import { inNetworks, isNetwork } from "../core/networks.ts";
 
 /** Hops of `X-Forwarded-For` that are looked at, from the nearest: a longer list is not worth the time. */
 const HOPS_MAX = 32;
@@ -15,6 +15,10 @@ export interface TrustedProxies {
 
 /** Takes addresses and CIDR ranges of both families; throws with one sentence on anything else. */
 export function createTrustedProxies(entries: readonly string[]): TrustedProxies {
+  const wrong = entries.find((entry) => !isNetwork(entry));
+  if (wrong !== undefined) {
+    throw new Error(`Trusted proxy "${wrong}" is neither an IP address nor a CIDR range`);
+  }
   const isTrusted = inNetworks(entries);
 
   return {
