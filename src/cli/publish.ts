@@ -11,6 +11,7 @@ import {
   urlOf,
   type AppOption,
 } from "./options.ts";
+import { isJson } from "../core/json-text.ts";
 
 interface Options extends AppOption {
   readonly url?: string;
@@ -65,13 +66,4 @@ function resultOf(status: number, body: string): string {
     throw new CommandError(`Publishing was refused: ${code} ${message}`);
   }
   return JSON.stringify(parsed.data.result);
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,6 @@
 /** Apps and the credentials that belong to them. */
 import { z } from "zod";
+import { path } from "./kinds.ts";
 
 /** First path segments of the server's own, beside those of the dialects; and of protocols that are planned. */
 const OWN_SEGMENTS = [
@@ -50,9 +51,7 @@ export const appOf = (reserved: ReadonlySet<string>) =>
       .describe(
         "Host names whose requests belong to this app, on both listeners and in every dialect: a request there that names another app in its path, key or token is refused. They decide before `path_prefix`.",
       ),
-    path_prefix: z
-      .string()
-      .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it')
+    path_prefix: path
       .refine((prefix) => !reserved.has((prefix.split("/")[1] ?? "").toLowerCase()), {
         error: (issue) => `"${String(issue.input)}" begins with a path of the server's own`,
       })

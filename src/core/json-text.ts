@@ -50,6 +50,16 @@ export function jsonOfBytes(bytes: Uint8Array): CompactJson | undefined {
   }
 }
 
+/** As `JSON.parse` takes it. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * For values of which only named members count. A member called `__proto__` is refused at any depth: what is made of the value
  * later would lose it, or take it for a prototype. Throws HubError `bad_request` for it, and when the text is not one JSON value.

@@ -4,6 +4,7 @@ import type { ParsedSigningKey } from "../../config/apps.ts";
 import { withoutNamespaceOf } from "../../config/channel-options.ts";
 import { duration } from "../../config/durations.ts";
 import { channelOptionsOf } from "../../config/namespaces.ts";
+import { flag } from "../../config/kinds.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Path, Problem } from "../../config/problem.ts";
 import { duplicates } from "../../config/rules.ts";
@@ -25,8 +26,6 @@ export const SERVER_EVENT_TYPES: readonly string[] = [
   ...["message.failing", "message.exhausted", "message.recovered"],
 ];
 
-const flag = (fallback: boolean, description: string) =>
-  z.boolean().default(fallback).describe(description);
 const rate = (fallback: number, description: string) =>
   z.int().min(0).default(fallback).describe(`${description}; 0: any number.`);
 const text = () => z.string().min(1);

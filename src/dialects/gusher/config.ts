@@ -2,27 +2,16 @@
 import { z } from "zod";
 import type { ParsedSigningKey } from "../../config/apps.ts";
 import { isLoopback } from "../../core/networks.ts";
-import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
+import { duration, formatDuration } from "../../config/durations.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Path, Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
+import { count, flag, path, positive, timer } from "../../config/kinds.ts";
 import { BODY_BYTES_MAX, bodySizeLimit } from "../../config/sizes.ts";
 
-const count = (fallback: number, description: string) =>
-  z.int().min(0).default(fallback).describe(description);
-const flag = (description: string) => z.boolean().default(false).describe(description);
-const positive = (fallback: number, description: string) =>
-  z.int().min(1).default(fallback).describe(description);
-const timer = (fallback: string, description: string) =>
-  duration({ minMs: 1, maxMs: TIMER_MS_MAX }).prefault(fallback).describe(description);
-
 export const gusherSection = z.strictObject({
-  enabled: flag("Serve it. In development mode every dialect is."),
-  prefix: z
-    .string()
-    .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it')
-    .default("/gusher")
-    .describe("Where its paths lie, on both listeners."),
+  enabled: flag(false, "Serve it. In development mode every dialect is."),
+  prefix: path.default("/gusher").describe("Where its paths lie, on both listeners."),
   http_auth: z
     .enum(["key", "none"])
     .default("key")
@@ -78,16 +67,21 @@ export const gusherSection = z.strictObject({
     .describe(
       "Where `gusher.remote` puts its jobs. `pull`: a durable queue, from which workers take them by `/jobs`. `redis_list`: the original's Redis list `<app_key>@<remote>`, for workers that pop from it; needs the Redis engine.",
     ),
-  grant_star_empty: flag("`*` in a grant also stands for no character."),
+  grant_star_empty: flag(false, "`*` in a grant also stands for no character."),
   strict_ping: flag(
+    false,
     "Answer `gusher.ping` as the original does, with `gusher.querychannel_succeeded` and base64.",
   ),
   strict_multi_subscribe: flag(
+    false,
     "Compare the names of `gusher.multi_subscribe` with grants literally.",
   ),
-  strict_reload: flag("A reload ends each subscription that the new grants do not name literally."),
-  strict_binary: flag("Ignore binary messages instead of reading them as UTF-16."),
-  strict_close: flag("Drop the TCP connection where otherwise a close frame says why."),
+  strict_reload: flag(
+    false,
+    "A reload ends each subscription that the new grants do not name literally.",
+  ),
+  strict_binary: flag(false, "Ignore binary messages instead of reading them as UTF-16."),
+  strict_close: flag(false, "Drop the TCP connection where otherwise a close frame says why."),
 });
 
 /** The configuration as far as this dialect looks at it. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Payload, Tags } from "../../core/types.ts";
 import { overrideSchema } from "./authority.ts";
+import { isJson } from "../../core/json-text.ts";
 
 /** Channels of one broadcast: bounds what one request sets off. */
 const BROADCAST_CHANNELS_MAX = 10_000;
@@ -59,15 +60,6 @@ const tags = z
     "must be an object of strings",
   )
   .meta({ type: "object", additionalProperties: { type: "string" } });
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const publicationFields = {
   data: json.optional().meta({

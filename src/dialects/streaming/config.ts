@@ -1,35 +1,26 @@
 /** The streaming dialect's settings: Centrifugo's `client.*` in its own names and with its defaults (centrifugo-protocol.md §3, §16). */
 import { z } from "zod";
 import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
+import { count, flag, path, positive, timer } from "../../config/kinds.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
 import { bodySizeLimit } from "../../config/sizes.ts";
 
-const flag = (description: string) => z.boolean().default(false).describe(description);
-const count = (fallback: number, description: string) =>
-  z.int().min(0).default(fallback).describe(description);
-const positive = (fallback: number, description: string) =>
-  z.int().min(1).default(fallback).describe(description);
-const timer = (fallback: string, description: string) =>
-  duration({ minMs: 1, maxMs: TIMER_MS_MAX }).prefault(fallback).describe(description);
-const mount = (fallback: string, description: string) =>
-  z
-    .string()
-    .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it')
-    .default(fallback)
-    .describe(description);
-
 export const streamingSection = z.strictObject({
-  websocket_path: mount("/connection/websocket", "Where websockets connect, on `clients`."),
-  api_path: mount("/api", "Where the HTTP API's methods lie, on `api`."),
+  websocket_path: path
+    .default("/connection/websocket")
+    .describe("Where websockets connect, on `clients`."),
+  api_path: path.default("/api").describe("Where the HTTP API's methods lie, on `api`."),
   allow_anonymous_connect_without_token: flag(
+    false,
     "A client without a token connects as the anonymous user.",
   ),
   insecure: flag(
+    false,
     "Development only: clients need no token, tokens do not expire, and every permission is given but those of `$` channels and of the events catalogue.",
   ),
-  disallow_anonymous_connection_tokens: flag("Refuse connection tokens without a user."),
+  disallow_anonymous_connection_tokens: flag(false, "Refuse connection tokens without a user."),
   user_id_http_header: z
     .string()
     .toLowerCase()
@@ -77,21 +68,21 @@ export const streamingSection = z.strictObject({
     524_288,
     "Bytes of a call's body on `api`, beyond which it is answered 413. A body is read in one go: one of the default's size holds everybody else up for 20 ms at the most, a larger one for accordingly longer.",
   ),
-  connect_include_server_time: flag("Put the server's time into the connect answer."),
+  connect_include_server_time: flag(false, "Put the server's time into the connect answer."),
   subscribe_to_user_personal_channel: z
     .strictObject({
-      enabled: flag("Subscribe each connection of a user to the channel `#<user>`."),
+      enabled: flag(false, "Subscribe each connection of a user to the channel `#<user>`."),
       personal_channel_namespace: z
         .string()
         .default("")
         .describe("The namespace of that channel; empty: none."),
-      single_connection: flag("A new connection of a user closes the earlier ones."),
+      single_connection: flag(false, "A new connection of a user closes the earlier ones."),
     })
     .prefault({})
     .describe("A channel of its own for every user."),
   rpc_ping: z
     .strictObject({
-      enabled: flag("Answer the method below with an empty result."),
+      enabled: flag(false, "Answer the method below with an empty result."),
       method: z.string().min(1).default("ping").describe("The method's name."),
     })
     .prefault({})

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { ParsedSigningKey } from "../../config/apps.ts";
 import { duration } from "../../config/durations.ts";
+import { flag, path, positive } from "../../config/kinds.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Path, Problem } from "../../config/problem.ts";
 import { duplicates } from "../../config/rules.ts";
@@ -12,15 +13,9 @@ const HOUR_MS = 3_600_000;
 const TICK_MS_MAX = 4000;
 const MINUTE_MS = 60_000;
 
-const flag = (fallback: boolean, description: string) =>
-  z.boolean().default(fallback).describe(description);
-const positive = (fallback: number, description: string) =>
-  z.int().min(1).default(fallback).describe(description);
 const timer = (fallback: string, maxMs: number, description: string) =>
   duration({ minMs: 1000, maxMs }).prefault(fallback).describe(description);
 const formats = z.enum(["base64", "any"]);
-
-const PATH = /^(?:\/[-A-Za-z0-9_.~]+)+$/;
 
 const tasksApp = z.strictObject({
   id: z.string().min(1).describe("The app, which is its `public-id`."),
@@ -36,9 +31,7 @@ const tasksApp = z.strictObject({
 
 export const tasksSection = z.strictObject({
   enabled: flag(false, "Serve it. In development mode every dialect is."),
-  rpc_path: z
-    .string()
-    .regex(PATH, 'must begin with "/" and not end with it')
+  rpc_path: path
     .default("/rpc")
     .describe("Where backends post their calls, on `api`; `/` and `/api` take them as well."),
   websocket_paths: z
@@ -46,7 +39,7 @@ export const tasksSection = z.strictObject({
       z
         .string()
         .refine(
-          (path) => path === "/" || PATH.test(path),
+          (given) => given === "/" || path.safeParse(given).success,
           'must begin with "/" and not end with it',
         ),
     )

@@ -2,6 +2,7 @@
  * Which route a path belongs to (§2). Names are percent-decoded one by one here, since a router decodes the path as a
  * whole: `%2F` would part a name in two.
  */
+import { decodeSegment } from "../../../transports/request.ts";
 
 export interface Route<Handler> {
   readonly method: "GET" | "POST";
@@ -58,16 +59,9 @@ function segmentsOf(path: string): readonly string[] {
   return path.slice(1).split("/");
 }
 
-/** Undefined for an empty segment, for what is no percent-encoded UTF-8, and for a `/` inside. */
+/** Undefined also for an empty segment. */
 function decode(segment: string): string | undefined {
-  if (segment === "") return undefined;
-  if (!segment.includes("%")) return segment;
-  try {
-    const text = decodeURIComponent(segment);
-    return text.includes("/") ? undefined : text;
-  } catch {
-    return undefined;
-  }
+  return segment === "" ? undefined : decodeSegment(segment);
 }
 
 function match(
