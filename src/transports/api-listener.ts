@@ -61,8 +61,8 @@ export interface ApiListener {
 }
 
 /**
- * Rejects with an `Error` with one clear sentence when it cannot listen. In a worker of \`node:cluster\` it shares its port with
- * the other workers, whatever is asked for: so does Bun's \`node:http\`, and only there.
+ * Rejects with an `Error` with one clear sentence when it cannot listen. In a worker of `node:cluster` it shares its port with
+ * the other workers, whatever is asked for: so does Bun's `node:http`, and only there.
  */
 export async function createApiListener(options: ApiListenerOptions): Promise<ApiListener> {
   const { hostname, port, tls } = options;
