@@ -81,10 +81,18 @@ export function createLinesHttp(options: LinesHttpOptions): Hono<ClientsEnv> {
     if (carried === undefined) return new Response("No such session\n", { status: 404 });
     const { socket } = carried;
     carried.ending?.cancel();
+    carried.ending = undefined;
     const left = () => {
       carried.ending = runtime.timers.after(RESUME_MS, () => socket.ended(1006, ""));
     };
     return env.stream(socket, { ...FRAMING, opening: `SESSION ${id}\n`, left });
+  });
+
+  // Of this node alone: whether the session waits for its client's next stream.
+  routes.get(`${path}/waits`, ({ req, env }) => {
+    const app = apps.get(env.mount.app ?? "");
+    const carried = app && sessions.get(app)?.get(req.query("session") ?? "");
+    return Response.json(carried?.ending !== undefined);
   });
 
   routes.post(`${path}/send`, async ({ req, env }) => {
