@@ -3,58 +3,39 @@
  * 10,000 connections, 100 under way at a time: TCP, upgrade, connect with a signed token, subscribe to one channel.
  * Beside it a bare upgrade and subscribe.
  */
-import { inTurn } from "./harness/fan-out.ts";
-import { findCentrifugo, startTopics } from "./harness/floors.ts";
 import { startCarillon } from "./harness/carillon.ts";
+import { compare, peer, type Contender, type Taken } from "./harness/compare.ts";
+import { inTurn } from "./harness/fan-out.ts";
+import { startTopics } from "./harness/floors.ts";
 import { SubscribersProcess } from "./harness/load.ts";
 import { main } from "./harness/main.ts";
 import type { BenchOptions } from "./harness/options.ts";
-import { atLeast, median, ratio, type BenchResult, type Measurement } from "./harness/report.ts";
+import { atMost, type BenchResult } from "./harness/report.ts";
 import type { Target } from "./harness/targets.ts";
 
-const CONNECTS_PER_SECOND_MIN = 5000;
+const OF_CENTRIFUGO_MAX = 0.8;
 /** Before what is measured: a server that just started compiles its code meanwhile. */
 const WARM_UP_CONNECTIONS = 2000;
 
-interface Connected {
-  readonly perSecond: number;
-  /** Of the server. */
-  readonly cpuUs: number;
-  readonly generatorCpu: number;
-}
-
 export async function benchConnects({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const centrifugo = findCentrifugo();
-  const targets = [
+  const { peers, notes } = peer();
+  const contenders: Contender[] = [
     { name: "Carillon", start: () => startCarillon() },
-    { name: "bare upgrade and subscribe", start: startTopics },
-    ...(typeof centrifugo === "string" ? [] : [{ name: "Centrifugo", start: centrifugo }]),
+    { name: "bare upgrade and subscribe", start: startTopics, part: "floor" },
+    ...peers,
   ];
   const connections = quick ? 5000 : 10_000;
-  const results = await inTurn(runs, targets, (target) => connect(target, connections));
-  const rates = results.map((found) => found.map(({ perSecond }) => perSecond));
-  const rows = targets.map(({ name }, index): Measurement => {
-    const own = rates[index] ?? [];
-    return {
-      ...{ what: name, unit: "connects/s", runs: own },
-      generatorCpu: results[index]?.map(({ generatorCpu }) => generatorCpu) ?? [],
-      ...(index === 1 ? {} : { ofFloor: ratio(own, rates[1] ?? []) }),
-      ...(index === 0 ? { budget: atLeast("5,000", median(own), CONNECTS_PER_SECOND_MIN) } : {}),
-    };
-  });
-  const costs = targets.map(({ name }, index): Measurement => ({
-    what: `${name}, server's processor time`,
-    unit: "µs/connect",
-    runs: results[index]?.map(({ cpuUs }) => cpuUs) ?? [],
-  }));
-  return {
-    title: "Connects with a signed token and a subscribe",
-    measurements: [...rows, ...costs],
-    notes: typeof centrifugo === "string" ? [centrifugo] : [],
-  };
+  const results = await inTurn(runs, contenders, (target) => connect(target, connections));
+  const what = `${connections.toLocaleString("en")}, 100 at a time`;
+  const measurements = compare(what, "connects/s", contenders, results, ({ ofPeer }) =>
+    ofPeer === undefined
+      ? undefined
+      : atMost(`${OF_CENTRIFUGO_MAX} × Centrifugo`, ofPeer, OF_CENTRIFUGO_MAX),
+  );
+  return { title: "Connects with a signed token and a subscribe", measurements, notes };
 }
 
-async function connect(target: Target, connections: number): Promise<Connected> {
+async function connect(target: Target, connections: number): Promise<Taken> {
   const channel = "bench";
   {
     const options = { channel, connections: WARM_UP_CONNECTIONS };
@@ -64,8 +45,8 @@ async function connect(target: Target, connections: number): Promise<Connected> 
   await using subscribers = await SubscribersProcess.start(target, { channel, connections });
   const { ready, seconds, cpu } = subscribers.ready;
   return {
-    perSecond: ready / seconds,
     cpuUs: ((target.process.cpuSeconds() - before) * 1e6) / ready,
+    perSecond: ready / seconds,
     generatorCpu: cpu,
   };
 }

@@ -12,26 +12,31 @@ const PUBLISHES_PER_SECOND = 100;
 const OF_FLOOR_MAX = 1.25;
 
 export async function benchCpu(options: BenchOptions): Promise<BenchResult> {
-  const { carillon, floor, notes } = await besideWslimit(options, PUBLISHES_PER_SECOND);
-  const unit = "µs/delivery";
-  const own: Measurement = {
-    ...{ what: "Carillon", unit, runs: perDelivery(carillon) },
-    ...deliveries(carillon),
-  };
-  if (floor.length === 0) return result([own], notes);
-  const ofFloor = ratio(own.runs, perDelivery(floor));
-  const generatorCpu = floor.map((run) => run.generatorCpu);
-  return result(
-    [
-      { ...own, ofFloor, budget: atMost("1.25 × wslimit", ofFloor, OF_FLOOR_MAX) },
-      { what: "wslimit", unit, runs: perDelivery(floor), generatorCpu },
-    ],
-    notes,
-  );
+  const { carillon, floor, centrifugo, notes } = await besideWslimit(options, PUBLISHES_PER_SECOND);
+  const own = perDelivery(carillon);
+  const ofFloor = ratio(own, perDelivery(floor));
+  const ofPeer = ratio(own, perDelivery(centrifugo));
+  const measurements = [
+    ...row("Carillon", carillon).map((measurement) => ({
+      ...measurement,
+      ...(centrifugo.length === 0 ? {} : { ofPeer }),
+      ...(floor.length === 0
+        ? {}
+        : { ofFloor, budget: atMost("1.25 × wslimit", ofFloor, OF_FLOOR_MAX) }),
+    })),
+    ...row("wslimit", floor),
+    ...row("Centrifugo", centrifugo),
+  ];
+  const title = "Processor time, 100 publishes/s × 1,000 subscribers";
+  return { title, measurements, notes };
 }
 
-function result(measurements: readonly Measurement[], notes: readonly string[]): BenchResult {
-  return { title: "Processor time, 100 publishes/s × 1,000 subscribers", measurements, notes };
+/** Of a target that was there. */
+function row(what: string, found: readonly FanOut[]): Measurement[] {
+  if (found.length === 0) return [];
+  const rates = found.map(({ deliveriesPerSecond }) => deliveriesPerSecond);
+  const cpuUs = perDelivery(found);
+  return [{ what, cpuUs, unit: "deliveries/s", runs: rates, ...deliveries(found) }];
 }
 
 function perDelivery(results: readonly FanOut[]): number[] {

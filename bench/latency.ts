@@ -1,5 +1,5 @@
 /**
- * Latency: `npx bun bench/latency.ts`, about two minutes.
+ * Latency: `npx bun bench/latency.ts`, about three minutes.
  * 50 publishes a second to 1,000 subscribers; from the time a publish was due to the time a subscriber has it.
  */
 import { besideWslimit, deliveries } from "./harness/beside-wslimit.ts";
@@ -12,19 +12,26 @@ const PUBLISHES_PER_SECOND = 50;
 const OF_FLOOR_MAX = 1.5;
 
 export async function benchLatency(options: BenchOptions): Promise<BenchResult> {
-  const { carillon, floor, notes } = await besideWslimit(options, PUBLISHES_PER_SECOND);
+  const { carillon, floor, centrifugo, notes } = await besideWslimit(options, PUBLISHES_PER_SECOND);
   const measurements = (["p50", "p99"] as const).flatMap((part): Measurement[] => {
     const own = milliseconds(carillon, part);
     const bare = milliseconds(floor, part);
+    const other = milliseconds(centrifugo, part);
     const unit = "ms";
-    const rows: Measurement[] = [
-      { what: `Carillon ${part}`, unit, runs: own, ...deliveries(carillon) },
-    ];
-    if (bare.length === 0) return rows;
     const ofFloor = ratio(own, bare);
-    const budget = part === "p99" ? { budget: atMost("1.5 × wslimit", ofFloor, OF_FLOOR_MAX) } : {};
-    const bareRow = { what: `wslimit ${part}`, unit, runs: bare, generatorCpu: cpus(floor) };
-    return [...rows.map((row) => ({ ...row, ofFloor, ...budget })), bareRow];
+    const judged = part === "p99" && bare.length > 0;
+    const row = (name: string, runs: readonly number[], found: readonly FanOut[]) =>
+      found.length === 0 ? [] : [{ what: `${name} ${part}`, unit, runs, ...deliveries(found) }];
+    return [
+      {
+        ...{ what: `Carillon ${part}`, unit, runs: own, ...deliveries(carillon) },
+        ...(bare.length === 0 ? {} : { ofFloor }),
+        ...(other.length === 0 ? {} : { ofPeer: ratio(own, other) }),
+        ...(judged ? { budget: atMost("1.5 × wslimit", ofFloor, OF_FLOOR_MAX) } : {}),
+      },
+      ...row("wslimit", bare, floor),
+      ...row("Centrifugo", other, centrifugo),
+    ];
   });
   const late = median(carillon.map(({ published }) => (published?.lateUs?.p99 ?? 0) / 1000));
   return {
@@ -32,17 +39,13 @@ export async function benchLatency(options: BenchOptions): Promise<BenchResult> 
     measurements,
     notes: [
       ...notes,
-      `Carillon's times contain the publisher's own lateness (p99 ${late.toFixed(2)} ms) and the HTTP request; wslimit's begin at its first send.`,
+      `Times contain the publisher's own lateness (p99 ${late.toFixed(2)} ms) and the HTTP request; wslimit's begin at its first send.`,
     ],
   };
 }
 
 function milliseconds(results: readonly FanOut[], part: "p50" | "p99"): number[] {
   return results.map(({ received }) => (received.latencyUs?.[part] ?? Number.NaN) / 1000);
-}
-
-function cpus(results: readonly FanOut[]): number[] {
-  return results.map(({ generatorCpu }) => generatorCpu);
 }
 
 if (import.meta.main) await main(benchLatency);

@@ -4,12 +4,14 @@
  * and what Redis spends. Then storms: 10,000 channels joined at once, 1,000 clients that recover 100 publications each.
  */
 import { startCarillon } from "./harness/carillon.ts";
+import { compare, peer, type Contender } from "./harness/compare.ts";
 import { CHANNEL, fanOut, inTurn, type FanOut } from "./harness/fan-out.ts";
 import { PublishersProcess, SubscribersProcess } from "./harness/load.ts";
+import { publish } from "./http-publish.ts";
 import { main } from "./harness/main.ts";
 import type { BenchOptions } from "./harness/options.ts";
 import { startRedis, startTwoNodes, type BenchRedis } from "./harness/redis.ts";
-import { ratio, type BenchResult, type Measurement } from "./harness/report.ts";
+import { atMost, ratio, type BenchResult, type Measurement } from "./harness/report.ts";
 import { payload, type Target } from "./harness/targets.ts";
 
 const SUBSCRIBERS = 1000;
@@ -26,6 +28,7 @@ interface WithRedis extends FanOut {
 export async function benchRedis(options: BenchOptions): Promise<BenchResult> {
   await using redis = await startRedis();
   const measurements = [
+    ...(await publishes(redis, options)),
     ...(await fanOuts(redis, options)),
     ...(await latencies(redis, options)),
     ...(await subscribeStorm(redis, options)),
@@ -35,9 +38,29 @@ export async function benchRedis(options: BenchOptions): Promise<BenchResult> {
     title: "Two nodes on one Redis",
     measurements,
     notes: [
+      ...peer().notes,
       `Redis ${await redis.version()}, nothing kept on disk, on the load's core; both nodes share the server's core.`,
     ],
   };
+}
+
+/** Processor time of the server alone: what Redis spends stands in a row of its own. */
+async function publishes(redis: BenchRedis, { runs, quick }: BenchOptions): Promise<Measurement[]> {
+  const contenders: Contender[] = [
+    { name: "Carillon on Redis", start: () => startCarillon({ redisUrl: redis.url }) },
+    ...peer({ redisUrl: redis.url }).peers,
+  ];
+  const measurements: Measurement[] = [];
+  for (const lanes of [64, 1]) {
+    const pace = { lanes, seconds: quick ? 2 : 5 };
+    const results = await inTurn(runs, contenders, (target) => publish(target, pace));
+    measurements.push(
+      ...compare(`${lanes} in flight`, "publishes/s", contenders, results, ({ ofPeer }) =>
+        ofPeer === undefined ? undefined : atMost("1.0 × Centrifugo", ofPeer, 1),
+      ),
+    );
+  }
+  return measurements;
 }
 
 function sides(redis: BenchRedis) {
@@ -128,7 +151,9 @@ async function subscribeStorm(redis: BenchRedis, { runs }: BenchOptions): Promis
 
 /** Every client of a node that fell comes back at once, and has missed the same publications. */
 async function recoveryStorm(redis: BenchRedis, { runs }: BenchOptions): Promise<Measurement[]> {
-  const kept = { historySize: RECOVERED_EACH };
+  const kept = {
+    channel: { history_size: RECOVERED_EACH, history_ttl: "600s", allow_recovery: true },
+  };
   const starts = [() => startTwoNodes(redis, kept), () => startCarillon(kept)];
   const [two = [], one = []] = await inTurn(
     runs,

@@ -8,18 +8,22 @@ import { main } from "./harness/main.ts";
 import { benchHostilePatterns } from "./hostile-patterns.ts";
 import { benchHttpPublish } from "./http-publish.ts";
 import { benchLatency } from "./latency.ts";
+import { benchManyChannels } from "./many-channels.ts";
 import { benchMemory } from "./memory.ts";
 import { benchPatternPush } from "./pattern-push.ts";
+import { benchStart } from "./start.ts";
 import { benchTasks } from "./tasks.ts";
 import { benchWebhooks } from "./webhooks.ts";
 
 await main(
+  benchHttpPublish,
   benchFanOut,
+  benchManyChannels,
   benchLatency,
   benchCpu,
   benchMemory,
   benchConnects,
-  benchHttpPublish,
+  benchStart,
   benchEventsTokens,
   benchWebhooks,
   benchChannels,

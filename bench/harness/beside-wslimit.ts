@@ -1,5 +1,6 @@
-/** Fan-out on a fixed schedule, beside the bare C sender on the same one. */
+/** Fan-out on a fixed schedule, beside the bare C sender and Centrifugo on the same one. */
 import { startCarillon } from "./carillon.ts";
+import { peer } from "./compare.ts";
 import { fanOut, inTurn, type FanOut } from "./fan-out.ts";
 import { findWslimit } from "./floors.ts";
 import type { BenchOptions } from "./options.ts";
@@ -12,6 +13,8 @@ export interface BesideWslimit {
   readonly carillon: readonly FanOut[];
   /** Empty when it is absent. */
   readonly floor: readonly FanOut[];
+  /** Likewise. */
+  readonly centrifugo: readonly FanOut[];
   readonly notes: readonly string[];
 }
 
@@ -20,17 +23,22 @@ export async function besideWslimit(
   perSecond: number,
 ): Promise<BesideWslimit> {
   const wslimit = findWslimit();
-  const start =
-    typeof wslimit === "string" ? undefined : () => wslimit({ perSecond, bytes: PAYLOAD_BYTES });
-  const targets = [{ start: () => startCarillon() }, ...(start === undefined ? [] : [{ start }])];
+  const absent = typeof wslimit === "string";
+  const start = absent ? undefined : () => wslimit({ perSecond, bytes: PAYLOAD_BYTES });
+  const { peers, notes } = peer();
   const options = {
     ...{ subscribers: 1000, payloadBytes: PAYLOAD_BYTES, warmUpSeconds: 2 },
     pace: { lanes: LANES, perSecond, seconds: quick ? 4 : 15 },
   };
-  const [carillon = [], floor = []] = await inTurn(runs, targets, (target) =>
-    fanOut(target, options),
-  );
-  return { carillon, floor, notes: typeof wslimit === "string" ? [wslimit] : [] };
+  const targets = [{ start: () => startCarillon() }, ...(start === undefined ? [] : [{ start }])];
+  const found = await inTurn(runs, [...targets, ...peers], (target) => fanOut(target, options));
+  const [carillon = [], ...others] = found;
+  return {
+    carillon,
+    floor: absent ? [] : (others.shift() ?? []),
+    centrifugo: others.shift() ?? [],
+    notes: absent ? [wslimit, ...notes] : notes,
+  };
 }
 
 /** What every row of such a benchmark says about its deliveries. */

@@ -32,8 +32,8 @@ export interface CarillonOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Makes it a node of those that share this Redis. Default: the embedded engine. */
   readonly redisUrl?: string;
-  /** Publications that a channel keeps. Default 0. */
-  readonly historySize?: number;
+  /** Of every channel. */
+  readonly channel?: Readonly<Record<string, unknown>>;
   /** Also the events dialect, with this resource and no rate limits. */
   readonly resource?: string;
 }
@@ -42,7 +42,7 @@ export interface CarillonOptions {
 function configuration(
   { apiKey, tokenSecret }: Credentials,
   dataDir: string,
-  { channelsPerConnection: limit, redisUrl, historySize = 0, resource }: CarillonOptions,
+  { channelsPerConnection: limit, redisUrl, channel = {}, resource }: CarillonOptions,
 ) {
   const events = resource === undefined ? undefined : eventsConfiguration(resource, tokenSecret);
   return {
@@ -64,9 +64,7 @@ function configuration(
     channel: {
       without_namespace: {
         ...{ dialects: ["streaming", "gusher"], allow_subscribe_for_client: true },
-        ...(historySize === 0
-          ? {}
-          : { history_size: historySize, history_ttl: "600s", allow_recovery: true }),
+        ...channel,
       },
     },
     ...(limit === undefined
@@ -100,12 +98,13 @@ export interface GusherTargetOptions {
   readonly channel: string;
   /** Users among whom the connections are spread, each with a token. Default 1. */
   readonly users?: number;
+  readonly options?: CarillonOptions;
 }
 
 /** The same server by its gusher dialect. The users log in when the first connections are about to be opened. */
 export async function startCarillonGusher(options: GusherTargetOptions): Promise<Target> {
   const { channel, users = 1 } = options;
-  const server = await startServer({});
+  const server = await startServer(options.options ?? {});
   const { clients, api, credentials } = server;
   let tokens: Promise<readonly string[]> | undefined;
   return {

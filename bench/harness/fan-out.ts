@@ -17,6 +17,7 @@ export interface FanOutOptions {
 
 export interface FanOut {
   readonly deliveriesPerSecond: number;
+  readonly publicationsPerSecond: number;
   /** Microseconds of the server's processor time, its HTTP included. */
   readonly cpuPerDeliveryUs: number;
   readonly missing: number;
@@ -59,6 +60,7 @@ export async function fanOut(target: Target, options: FanOutOptions): Promise<Fa
   const expected = published === undefined ? messages : published.publications * connections;
   return {
     deliveriesPerSecond: messages / received.activeSeconds,
+    publicationsPerSecond: messages / connections / received.activeSeconds,
     cpuPerDeliveryUs: (cpuSeconds * 1e6) / messages,
     missing: Math.max(received.missing, expected - messages),
     misordered: misordered + otherOrders,

@@ -75,14 +75,24 @@ export function findWslimit(): ((options: WslimitOptions) => Promise<Target>) | 
   };
 }
 
+export interface CentrifugoOptions {
+  /** Users among whom the connections are spread. Default 1,000. */
+  readonly users?: number;
+  /** Of every channel, in the names that both servers have. */
+  readonly channel?: Readonly<Record<string, unknown>>;
+  /** Default: its memory engine. */
+  readonly redisUrl?: string;
+}
+
 /** Centrifugo from the binary that `CENTRIFUGO_BIN` names; or why it is absent. */
-export function findCentrifugo(): StartTarget | string {
+export function findCentrifugo(options: CentrifugoOptions = {}): StartTarget | string {
   const binary = process.env["CENTRIFUGO_BIN"];
   if (binary === undefined) return "Centrifugo is absent: CENTRIFUGO_BIN names no binary of it";
   if (!existsSync(binary)) return `Centrifugo is absent: there is no "${binary}"`;
   return async () => {
     const port = await freePort();
     const { apiKey, tokenSecret, tokens } = createCredentials();
+    const { users = 1000, channel = {}, redisUrl } = options;
     const file = join(mkdtempSync(join(tmpdir(), "centrifugo-bench-")), "config.json");
     writeFileSync(
       file,
@@ -90,7 +100,10 @@ export function findCentrifugo(): StartTarget | string {
         http_server: { address: LOOPBACK, port: `${port}` },
         http_api: { key: apiKey },
         client: { token: { hmac_secret_key: tokenSecret }, allowed_origins: ["*"] },
-        channel: { without_namespace: { allow_subscribe_for_client: true } },
+        channel: { without_namespace: { allow_subscribe_for_client: true, ...channel } },
+        ...(redisUrl === undefined
+          ? {}
+          : { engine: { type: "redis", redis: { address: redisUrl } } }),
         log: { level: "error" },
       }),
     );
@@ -99,7 +112,7 @@ export function findCentrifugo(): StartTarget | string {
       env: { GOMAXPROCS: "1" },
     });
     await listening(port);
-    const texts = tokens(1000);
+    const texts = tokens(users);
     return {
       name: "Centrifugo",
       process: child,
@@ -123,7 +136,8 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const LISTEN_ATTEMPTS = 200;
+const LISTEN_ATTEMPTS = 5000;
+const LISTEN_PAUSE_MS = 2;
 
 async function listening(port: number): Promise<void> {
   for (let attempt = 0; attempt < LISTEN_ATTEMPTS; attempt++) {
@@ -132,7 +146,7 @@ async function listening(port: number): Promise<void> {
       socket.terminate();
       return;
     } catch {
-      await Bun.sleep(50);
+      await Bun.sleep(LISTEN_PAUSE_MS);
     }
   }
   throw new Error(`Nothing listens on port ${port}`);

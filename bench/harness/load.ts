@@ -67,7 +67,11 @@ export class PublishersProcess implements AsyncDisposable {
   readonly #process = new ChildProcess(bun("load/publishers.ts"), { on: "load" });
 
   /** Rejects when a publish was not answered with success. */
-  async run(publishing: Publishing, body: string, pace: Pace): Promise<PublishersReport> {
+  async run(
+    publishing: Omit<Publishing, "body">,
+    body: string,
+    pace: Pace,
+  ): Promise<PublishersReport> {
     const { host, port, path, headers } = publishing;
     const spec: PublishersSpec = { host, port, path, headers, body, ...pace };
     const report = await this.#process.ask<PublishersReport>(spec);

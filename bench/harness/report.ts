@@ -3,13 +3,19 @@
 /** Above this share of a core the load generator, not the server, sets the pace. */
 const GENERATOR_CPU_MAX = 0.8;
 
+/** Runs of which a median says whether a budget is met. */
+const RUNS_MIN = 3;
+
 export interface Measurement {
   readonly what: string;
+  /** Microseconds of the server's processor time for each operation, one number per run: what to compare, since the machine's clock swings. */
+  readonly cpuUs?: readonly number[];
   readonly unit: string;
   /** One number per run. */
   readonly runs: readonly number[];
-  /** Median by median of what the same run's floor gave. */
+  /** Median by median of what the same run's floor, or peer, took or gave: processor time where there is some. */
   readonly ofFloor?: number;
+  readonly ofPeer?: number;
   readonly missing?: number;
   /** Messages that a subscriber saw too late or twice, and subscribers that saw another order than the first. */
   readonly misordered?: number;
@@ -48,8 +54,8 @@ export function atMost(text: string, value: number, bound: number) {
 export function markdown({ title, measurements, notes }: BenchResult): string {
   const rows = [
     [
-      ...["what", "median", "spread", "unit", "of floor", "missing", "out of order"],
-      ...["generator CPU", "budget", ""],
+      ...["what", "CPU µs each", "of floor", "of peer", "median", "spread", "unit"],
+      ...["missing", "out of order", "generator CPU", "budget", ""],
     ],
     ...measurements.map(cells),
   ];
@@ -66,19 +72,46 @@ export function markdown({ title, measurements, notes }: BenchResult): string {
 }
 
 function cells(measurement: Measurement): string[] {
-  const { what, runs, unit, ofFloor, missing, misordered, generatorCpu, budget } = measurement;
+  const { what, cpuUs, runs, unit, missing, misordered, generatorCpu, budget } = measurement;
   return [
     what,
+    cpuUs === undefined ? "" : `${number(median(cpuUs))} (${spread(cpuUs)})`,
+    times(measurement.ofFloor),
+    times(measurement.ofPeer),
     number(median(runs)),
-    `${number(Math.min(...runs))} … ${number(Math.max(...runs))}`,
+    spread(runs),
     unit,
-    ofFloor === undefined ? "" : `${ofFloor.toFixed(2)} ×`,
     missing === undefined ? "" : `${missing}`,
     misordered === undefined ? "" : `${misordered}`,
     generatorCpu === undefined ? "" : `${Math.round(median(generatorCpu) * 100)} %`,
     budget?.text ?? "",
-    budget === undefined ? "" : budget.met ? "met" : "MISSED",
+    verdict(measurement),
   ];
+}
+
+/** One look says nothing, and a generator at its own bound even less. */
+function verdict(measurement: Measurement): string {
+  const { runs, budget } = measurement;
+  if (isVoid(measurement)) return "void";
+  if (budget === undefined) return "";
+  if (runs.length < RUNS_MIN) return `${runs.length} run${runs.length === 1 ? "" : "s"}`;
+  return budget.met ? "met" : "MISSED";
+}
+
+function isVoid({ generatorCpu = [], cpuUs }: Measurement): boolean {
+  return cpuUs === undefined && isAtItsBound(generatorCpu);
+}
+
+function isAtItsBound(generatorCpu: readonly number[]): boolean {
+  return generatorCpu.length > 0 && median(generatorCpu) > GENERATOR_CPU_MAX;
+}
+
+function times(value: number | undefined): string {
+  return value === undefined ? "" : `${value.toFixed(2)} ×`;
+}
+
+function spread(runs: readonly number[]): string {
+  return `${number(Math.min(...runs))} … ${number(Math.max(...runs))}`;
 }
 
 function warning({ what, missing = 0, misordered = 0, generatorCpu = [] }: Measurement): string[] {
@@ -86,9 +119,9 @@ function warning({ what, missing = 0, misordered = 0, generatorCpu = [] }: Measu
   if (missing > 0 || misordered > 0) {
     warnings.push(`**${what}: deliveries were missing or out of order, which must not be**`);
   }
-  if (generatorCpu.length > 0 && median(generatorCpu) > GENERATOR_CPU_MAX) {
+  if (isAtItsBound(generatorCpu)) {
     warnings.push(
-      `**${what}: the load generator used more than ${GENERATOR_CPU_MAX * 100} % of its core: it may be what was measured**`,
+      `**${what}: the load generator used more than ${GENERATOR_CPU_MAX * 100} % of its core: the rate is its own**`,
     );
   }
   return warnings;

@@ -13,7 +13,7 @@ export interface SubscribersSpec {
   /** `%s` is the connection's entry of `texts`. */
   readonly path: string;
   readonly connections: number;
-  /** Sent after the upgrade. `%d` is the connection's number, `%s` its entry of `texts`. */
+  /** Sent after the upgrade. `%d` is the connection's number, `%07d` the same in seven digits, `%s` its entry of `texts`. */
   readonly init: readonly string[];
   /** Connection `i` has entry `i % texts.length`. */
   readonly texts?: readonly string[];
@@ -95,7 +95,9 @@ class Subscribers implements FrameSink {
     const { init, bulk } = this.#spec;
     const text = this.#textOf(client.index);
     for (const frame of init) {
-      client.send(frame.replaceAll("%d", `${client.index}`).replaceAll("%s", text));
+      const number = `${client.index}`;
+      const padded = frame.replaceAll("%07d", number.padStart(7, "0"));
+      client.send(padded.replaceAll("%d", number).replaceAll("%s", text));
     }
     if (bulk !== undefined) {
       const first = client.index * bulk.lines;
