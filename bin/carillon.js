@@ -43,7 +43,10 @@ function run() {
     );
     process.exit(1);
   }
-  const main = join(dirname(fileURLToPath(import.meta.url)), "../src/cli/main.ts");
+  const here = dirname(fileURLToPath(import.meta.url));
+  // A package brings its modules compiled in one file, which starts in half the time.
+  const compiled = join(here, "../lib/main.js");
+  const main = existsSync(compiled) ? compiled : join(here, "../src/cli/main.ts");
   const args = [main, ...process.argv.slice(2)];
   if (process.execve !== undefined && process.platform !== "win32") {
     // This process becomes that one, so that signals need nobody to pass them on. Newer versions of Node alone have it, and warn of it.

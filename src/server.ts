@@ -104,7 +104,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const early = alone ? await listenToApi() : undefined;
   opened.use(engine);
   await engine.start();
-  warmUpPatterns(runtime.clock);
   const metrics = options.worker?.metrics ?? createMetrics();
   opened.defer(() => metrics.close());
   const schedule = createSchedule(runtime);
@@ -146,6 +145,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   metrics.gauge("deadlines", "Connections that wait for a ping, pong or expiry", deadlines);
   const where = { clients: clients.url, api: api.url };
   log.info({ version, pid: process.pid, engine: engine.name, ...where }, "Ready");
+  warmUpPatterns(runtime).catch((error: unknown) => onBug(error, "warming up"));
 
   const hubs = new Map(lent.apps.map(({ config: { id }, hub }) => [id, hub]));
   async function stop({ othersServe = false }: StopOptions): Promise<void> {

@@ -34,6 +34,8 @@ export interface CarillonOptions {
   readonly redisUrl?: string;
   /** Of every channel. */
   readonly channel?: Readonly<Record<string, unknown>>;
+  /** The module that is run. Default: the sources'. */
+  readonly program?: string;
   /** Also the events dialect, with this resource and no rate limits. */
   readonly resource?: string;
 }
@@ -208,7 +210,7 @@ export async function startServer(options: CarillonOptions) {
   const file = join(dataDir, "carillon.json");
   const config = { ...configuration(credentials, dataDir, options), ...options.config };
   writeFileSync(file, JSON.stringify(config));
-  const process = new ChildProcess(bun("../src/cli/main.ts", "serve"), {
+  const process = new ChildProcess(bun(options.program ?? "../src/cli/main.ts", "serve"), {
     on: "server",
     env: { CARILLON_CONFIG: file },
   });

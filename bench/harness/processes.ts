@@ -1,5 +1,6 @@
 /** Child processes of a benchmark: pinned, talked to in lines, and their use of processor and memory. */
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { readLines } from "../load/lines.ts";
 import { placement } from "./machine.ts";
 
@@ -103,6 +104,7 @@ export class ChildProcess implements AsyncDisposable {
   }
 }
 
+/** `script`: below `bench/`, or absolute. */
 export function bun(script: string, ...args: string[]): string[] {
-  return [process.execPath, new URL(`../${script}`, import.meta.url).pathname, ...args];
+  return [process.execPath, resolve(import.meta.dir, "..", script), ...args];
 }

@@ -19,7 +19,7 @@ const PAUSE_MS = 20;
 
 async function measure({ pattern, name }: ColdSpec): Promise<ColdReport> {
   const startMs = performance.now();
-  warmUpPatterns(systemRuntime.clock);
+  await warmUpPatterns(systemRuntime);
   const warmUpMs = performance.now() - startMs;
   await Bun.sleep(PAUSE_MS);
   const compileStartMs = performance.now();

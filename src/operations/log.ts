@@ -1,6 +1,5 @@
 /** The server's log: one structured line per event on the standard output. */
 import { pino, type DestinationStream, type Logger, type LoggerOptions } from "pino";
-import { PinoPretty } from "pino-pretty";
 
 export type { Logger } from "pino";
 
@@ -19,6 +18,8 @@ export function createLogger({ level, format, destination }: LogOptions): Logger
   if (format === "json" || (format === "auto" && !terminal)) {
     return pino(options, destination ?? pino.destination({ fd: 1, sync: true }));
   }
+  // Loaded for people alone: a service starts sooner without.
+  const { PinoPretty } = require("pino-pretty") as typeof import("pino-pretty");
   const pretty = PinoPretty({
     colorize: terminal,
     sync: true,

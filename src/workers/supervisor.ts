@@ -11,7 +11,10 @@ import { probePorts } from "../transports/listen-failure.ts";
 import { createScrapes, type Scrapes } from "./scrapes.ts";
 import { createWorkerSlot, type WorkerSlot, type WorkerUrls } from "./worker-slot.ts";
 
-const WORKER = join(import.meta.dirname, "worker.ts");
+/** In a bundle there is but one module, which runs a worker's part in a worker. */
+const WORKER = import.meta.path.endsWith("supervisor.ts")
+  ? join(import.meta.dirname, "worker.ts")
+  : process.argv[1];
 /** What a worker gets beyond the time that its own stop may take, before it is killed. */
 const STOP_GRACE_MS = 5_000;
 
@@ -67,7 +70,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     log.info("All workers stopped");
   }
 
-  cluster.setupPrimary({ exec: WORKER, args: [] });
+  cluster.setupPrimary({ ...(WORKER === undefined ? {} : { exec: WORKER }), args: [] });
   const [first, ...others] = slots;
   if (first === undefined) throw new Error("There is no worker to start");
   try {

@@ -37,8 +37,11 @@ describe("the npm package", () => {
       const tarball = join(directory, `carillon-${manifest.version}.tgz`);
       await run(["tar", "-xzf", tarball, "--strip-components=1", "-C", folder]);
       expect(readdirSync(folder).toSorted()).toEqual([
-        ...["LICENSE", "README.md", "bin", "docs", "package.json", "src"],
+        ...["LICENSE", "README.md", "bin", "docs", "lib", "package.json", "src"],
       ]);
+      // Compiled beforehand, and not left behind where a checkout would run it instead of its sources.
+      expect(readdirSync(join(folder, "lib")).toSorted()).toEqual(["main.js", "main.js.jsc"]);
+      expect(existsSync(join(ROOT, "lib"))).toBe(false);
       const files = readdirSync(folder, { recursive: true }).map(String);
       expect(files.filter((name) => /(^|\/)(test-[^/]*|[^/]*\.test)\.ts$/.test(name))).toEqual([]);
       expect(files).toContain("src/engines/redis/scripts/publish.lua");
@@ -59,6 +62,8 @@ describe("the npm package", () => {
     expect(await server.exited).toBe(0);
     expect(server.logged.at(-1)).toMatchObject({ msg: "Stopped" });
   });
+
+  test("serves with workers on Redis", () => servesWithWorkers(["node", launcher]));
 
   test("finds the runtime where npm ran no install scripts", async () => {
     // Away from the other one, whose packages would be found as well.
@@ -86,6 +91,26 @@ describe("the npm package", () => {
   });
 });
 
+/** Two workers, each of which has to find its part in the one module that there is. */
+async function servesWithWorkers(command: readonly string[]): Promise<void> {
+  await using redis = await startRedis();
+  await using server = await spawnServer({
+    command,
+    config: {
+      engine: "redis",
+      workers: 2,
+      redis: { url: redis.url },
+      master_key: "0".repeat(64),
+    },
+  });
+  expect(server.logged.filter(({ worker }) => worker !== undefined).length).toBe(2);
+  const published = await server.api("publish", { channel: "public:a", data: 1 });
+  expect(published).toMatchObject({ result: { offset: 1 } });
+  expect(await server.metric("carillon_workers")).toBe(2);
+  server.kill("SIGTERM");
+  expect(await server.exited).toBe(0);
+}
+
 describe("the single file", () => {
   test(
     "serves with workers on Redis, with nothing beside it",
@@ -95,22 +120,7 @@ describe("the single file", () => {
       await run([process.execPath, ...build.split(" ")], ROOT);
       expect(existsSync(file)).toBe(true);
       expect(await run([file, "--version"])).toStartWith(`carillon ${manifest.version} `);
-      await using redis = await startRedis();
-      await using server = await spawnServer({
-        command: [file],
-        config: {
-          engine: "redis",
-          workers: 2,
-          redis: { url: redis.url },
-          master_key: "0".repeat(64),
-        },
-      });
-      expect(server.logged.filter(({ worker }) => worker !== undefined).length).toBe(2);
-      const published = await server.api("publish", { channel: "public:a", data: 1 });
-      expect(published).toMatchObject({ result: { offset: 1 } });
-      expect(await server.metric("carillon_workers")).toBe(2);
-      server.kill("SIGTERM");
-      expect(await server.exited).toBe(0);
+      await servesWithWorkers([file]);
     },
     BUILD_TIMEOUT_MS,
   );
