@@ -1,6 +1,7 @@
 /** The composition root: config → engine → hubs → the listed dialects → listeners. It knows no dialect's details. */
 import { readFileSync } from "node:fs";
 import packageJson from "../package.json" with { type: "json" };
+import { isServed } from "./config/part.ts";
 import type { BaseConfig } from "./config/schema.ts";
 import { warmUpPatterns } from "./core/channel-pattern.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
@@ -18,11 +19,9 @@ import { mountApi, mountClients } from "./operations/mount.ts";
 import { createStarting } from "./operations/routes.ts";
 import { createTold } from "./operations/told.ts";
 import { systemRuntime } from "./system-runtime.ts";
-import {
-  createApiListener,
-  type ApiListener,
-  type ApiListenerOptions,
-} from "./transports/api-listener.ts";
+import type { AnswerCall } from "./transports/api-call.ts";
+import type { ApiListener } from "./transports/api-listener.ts";
+import { createApiListener } from "./transports/create-api-listener.ts";
 import { createClientsListener } from "./transports/listener.ts";
 import { createMounts } from "./transports/mounts.ts";
 
@@ -65,7 +64,7 @@ const { version } = packageJson;
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, log, runtime = systemRuntime } = options;
-  const { dialects = DIALECTS } = options;
+  const dialects: readonly Dialect[] = options.dialects ?? DIALECTS;
   let health: Engine["health"] | undefined;
   const ready = async () => (await health?.())?.ready === true;
   const told = createTold({ log, runtime, ready });
@@ -81,17 +80,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const alone = options.worker?.alone ?? true;
   const serving = Promise.withResolvers<void>();
-  let answer: ApiListenerOptions["fetch"] = alone
-    ? createStarting(engine).fetch
+  let answer: AnswerCall = alone
+    ? createStarting(engine)
     : // Bun takes connections a moment before it says that it listens.
-      (request, bindings) => serving.promise.then(() => answer(request, bindings));
+      (call) => serving.promise.then(() => answer(call));
   async function listenToApi(): Promise<ApiListener> {
     const listener = await createApiListener({
       ...addressOf(config.api),
+      shared: config.workers > 1,
+      readsGetBodies: dialects.some(
+        (dialect) => dialect.readsGetBodies === true && isServed(dialect, config),
+      ),
       keepAliveTimeoutMs: config.api.keep_alive_timeout,
       // A key names its app, so a server may call by any other address.
       findMount: createMounts(addresses, { app: undefined, exclusive: false }),
-      fetch: (request, bindings) => answer(request, bindings),
+      answer: (call) => answer(call),
+      timers: runtime.timers,
       onBug,
     });
     opened.defer(() => {
@@ -118,7 +122,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   let accepting = true;
   const mount = { lent, served, engine, log, onBug };
-  const routes = mountApi({
+  const answerCalls = mountApi({
     ...mount,
     scrape: options.worker?.scrapeAll ?? (() => metrics.scrape()),
     accepting: () => accepting,
@@ -137,7 +141,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onBug,
   });
   clientsUrl = clients.url;
-  answer = (request, bindings) => routes.fetch(request, bindings);
+  answer = answerCalls;
   serving.resolve();
   opened.move();
   metrics.watchListener(clients);

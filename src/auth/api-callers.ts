@@ -29,21 +29,27 @@ const FOREIGN_PAGE = new ApiRefusal(
   "Pages of other sites may not call this: list the page's origin in the app's allowed_origins",
 );
 
+/** What a caller is judged by: a `Request` is one. */
+export interface CallHead {
+  readonly url: string;
+  readonly headers: { get(name: string): string | null };
+}
+
 export interface ApiCallers {
   /** The key that a request carries; undefined: it carries none. A refusal: one that is not known or does not count here. */
-  keyOf(request: Request): ApiKey | ApiRefusal | undefined;
+  keyOf(request: CallHead): ApiKey | ApiRefusal | undefined;
   /**
    * Whether a browser sends the request for a page that is not the app's: to be asked wherever no credential is. `app`
    * absent: any app's pages are as good.
    */
-  foreignPage(request: Request, app?: string): ApiRefusal | undefined;
+  foreignPage(request: CallHead, app?: string): ApiRefusal | undefined;
   /** The key of a call that needs one: with this scope, and of this app, if they are given. */
   admit(
-    request: Request,
+    request: CallHead,
     needs: { readonly scope?: string; readonly app?: string | undefined },
   ): ApiKey | ApiRefusal;
   /** A call that needs none, as on a loopback listener. Undefined: it has none that is known, and of this app if one is given. */
-  admitOpen(request: Request, app?: string): ApiKey | ApiRefusal | undefined;
+  admitOpen(request: CallHead, app?: string): ApiKey | ApiRefusal | undefined;
 }
 
 export interface ApiCallersOptions {
@@ -68,7 +74,7 @@ export function createApiCallers(options: ApiCallersOptions): ApiCallers {
     ]),
   );
 
-  function keyOf(request: Request): ApiKey | ApiRefusal | undefined {
+  function keyOf(request: CallHead): ApiKey | ApiRefusal | undefined {
     const credential = credentialOf(request.headers, request.url);
     if (credential === undefined) return undefined;
     const key = keys.find(credential);
@@ -77,7 +83,7 @@ export function createApiCallers(options: ApiCallersOptions): ApiCallers {
     return (key.hash === publicHash ? foreignPage(request, key.app) : undefined) ?? key;
   }
 
-  function foreignPage({ headers }: Request, app?: string): ApiRefusal | undefined {
+  function foreignPage({ headers }: CallHead, app?: string): ApiRefusal | undefined {
     const origin = headers.get("origin");
     const checks = app === undefined ? [...origins.values()] : [origins.get(app)];
     const foreign =

@@ -1,6 +1,6 @@
 /** API keys of servers and operators: made, found by their hash, and read from a request. Scopes are the callers' to judge. */
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { HubError } from "../core/errors.ts";
 
 /** Protects the hash function from long input; a key that `generateApiKey` makes has 85 bytes. */
@@ -74,17 +74,14 @@ export function credentialOf(
   headers: { get(name: string): string | null },
   url: string | URL,
 ): string | undefined {
+  const own = headers.get("x-api-key")?.trim();
+  if (own) return own;
   const [, authorization] =
     /^(?:apikey|bearer) +(\S+) *$/i.exec(headers.get("authorization") ?? "") ?? [];
-  return (
-    headers.get("x-api-key")?.trim() ||
-    authorization ||
-    // A base, for node:http hands over the path only.
-    URL.parse(String(url), "http://localhost")?.searchParams.get("api_key") ||
-    undefined
-  );
+  if (authorization !== undefined) return authorization;
+  return URL.parse(String(url), "http://localhost")?.searchParams.get("api_key") || undefined;
 }
 
 function sha256(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }

@@ -13,6 +13,7 @@ import type { Metrics } from "../core/metrics.ts";
 import type { ServerMetrics } from "../operations/metrics.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
+import type { ApiAnswer, ApiCall } from "../transports/api-call.ts";
 import type { Mount, ReadBody } from "../transports/request.ts";
 import type { ClientsRequest, SocketRoute } from "../transports/socket.ts";
 import type { Paths } from "./openapi-components.ts";
@@ -90,10 +91,25 @@ export interface OpenApiPart {
   readonly examples: Examples;
 }
 
+/** Undefined: the call is another's. */
+export type AnswerOwnCall = (
+  call: ApiCall,
+) => ApiAnswer | Promise<ApiAnswer | undefined> | undefined;
+
+/** Calls that are answered without a router, which would cost more than they do. */
+export interface ApiCalls {
+  /** By their path, percent-encoded. */
+  readonly exact: Readonly<Record<string, AnswerOwnCall>>;
+  /** Of any path that no dialect answered by `exact`; undefined: it is another's. */
+  readonly find?: (path: string) => AnswerOwnCall | undefined;
+}
+
 /** What an enabled dialect serves. Unmatched paths fall through: its own 404 and 405 are for the paths that are its own. */
 export interface Served {
   /** Mounted on the `clients` listener. */
   readonly clients?: Hono<ClientsEnv>;
+  /** On the `api` listener, before any router. */
+  readonly calls?: ApiCalls;
   /** Mounted on the `api` listener. */
   readonly api?: Hono<ApiEnv>;
   readonly sockets: readonly SocketRoute[];
@@ -142,6 +158,8 @@ export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServic
 
 /** A dialect as one value: what it adds to the configuration, and how it is served. The list in `list.ts` is all that knows it. */
 export interface Dialect<Own extends BaseConfig = BaseConfig> extends ConfigPart<Own> {
+  /** Its calls on `api` may be GETs with a body, which costs every call there the server that hands them over. */
+  readonly readsGetBodies?: boolean;
   /** Loads what it needs. Undefined: no app has what it takes. */
   setUp(lent: Lent<Own>): Promise<Served | undefined>;
 }

@@ -29,7 +29,7 @@ export interface DrainOptions extends StopOptions {
     shutdown(): void;
     close(): Promise<void>;
   };
-  readonly api: { close(): Promise<void>; cut(): void };
+  readonly api: { endConnections(): void; close(): Promise<void>; cut(): void };
   readonly served: readonly Served[];
   readonly hubs: readonly OwnedHub[];
 }
@@ -40,6 +40,8 @@ export async function drain(options: DrainOptions): Promise<void> {
   const { clock, timers } = runtime;
   if (othersServe) clients.stopListening();
   else clients.stopAccepting();
+  // Callers turn to another connection, and so to another server, before this one closes under a call.
+  api.endConnections();
   const leaving = othersServe ? api.close() : undefined;
   for (const dialect of served) dialect.stopping?.();
   const { timeout } = config.shutdown;

@@ -52,17 +52,22 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
   const registry = new Registry();
   if (worker !== undefined) registry.setDefaultLabels({ worker });
   const close = watchProcess(registry);
-  const counters = new Map<string, Counter>();
-  // By name and label values, which are few: finding a counter's child anew costs more than the counting.
-  const children = new Map<string, Counter.Internal>();
+  const counts = new Map<string, Counts>();
   for (const [name, { help, labels }] of Object.entries(COUNTERS)) {
-    const options = {
+    const counted: Counts = { value: 0, byValue: new Map() };
+    counts.set(name, counted);
+    new Counter({
       name: `carillon_${name}_total`,
       help,
       labelNames: labels,
       registers: [registry],
-    };
-    counters.set(name, new Counter(options));
+      collect() {
+        this.reset();
+        for (const [values, value] of leavesOf(counted, [])) {
+          this.inc(Object.fromEntries(labels.map((label, at) => [label, values[at] ?? ""])), value);
+        }
+      },
+    });
   }
   const hubs: OwnedHub[] = [];
   const hubGauges = ["connections", "users", "channels", "subscriptions"] as const;
@@ -90,13 +95,10 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
 
   return {
     count(name, labels) {
-      const key = `${name} ${Object.values(labels).join(" ")}`;
-      let child = children.get(key);
-      if (child === undefined) {
-        child = counters.get(name)?.labels(labels);
-        if (child !== undefined) children.set(key, child);
-      }
-      child?.inc();
+      let counted = counts.get(name);
+      if (counted === undefined) return;
+      for (const label of COUNTERS[name].labels) counted = countsOf(counted, labels[label] ?? "");
+      counted.value += 1;
     },
     watch: (hub) => void hubs.push(hub),
     watchListener(listener) {
@@ -110,4 +112,24 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
     scrape: () => registry.metrics(),
     close,
   };
+}
+
+/** What one label's value leads to; at the last label the value counts. A library's counter would make a text of all labels each time. */
+interface Counts {
+  value: number;
+  readonly byValue: Map<string, Counts>;
+}
+
+function countsOf({ byValue }: Counts, value: string): Counts {
+  let counts = byValue.get(value);
+  if (counts === undefined) byValue.set(value, (counts = { value: 0, byValue: new Map() }));
+  return counts;
+}
+
+function* leavesOf(
+  counts: Counts,
+  values: readonly string[],
+): Generator<readonly [values: readonly string[], count: number]> {
+  if (counts.value > 0) yield [values, counts.value];
+  for (const [value, more] of counts.byValue) yield* leavesOf(more, [...values, value]);
 }

@@ -2,9 +2,16 @@
 import { Hono } from "hono";
 import { ApiRefusal } from "../auth/api-callers.ts";
 import type { Engine } from "../core/engine.ts";
-import type { ApiEnv, ClientsEnv } from "../dialects/dialect.ts";
+import type { AnswerOwnCall, ApiCalls, ApiEnv, ClientsEnv } from "../dialects/dialect.ts";
 import type { LentToAll, ServedDialect } from "../dialects/lend.ts";
 import { openApiDocument } from "../dialects/openapi.ts";
+import {
+  answerOf,
+  BAD_TARGET,
+  type AnswerCall,
+  type ApiAnswer,
+  type ApiCall,
+} from "../transports/api-call.ts";
 import type { Logger } from "./log.ts";
 import { createIndex, createOperations } from "./routes.ts";
 
@@ -22,31 +29,105 @@ export interface MountApiOptions extends MountOptions {
   readonly accepting: () => boolean;
 }
 
-export function mountApi(options: MountApiOptions): Hono<ApiEnv> {
-  const { lent, served, engine, log, onBug, scrape, accepting } = options;
+/** By a path's own calls first, then by those that look at it, then by the dialects' routers. */
+export function mountApi(options: MountApiOptions): AnswerCall {
+  const { served, onBug } = options;
+  const all: readonly ApiCalls[] = [
+    { exact: operationsOf(options) },
+    ...served.flatMap(({ calls }) => calls ?? []),
+  ];
+  const exact = new Map<string, AnswerOwnCall>();
+  for (const { exact: own } of all) {
+    for (const [path, answer] of Object.entries(own)) {
+      const before = exact.get(path);
+      exact.set(path, before === undefined ? answer : inTurn(before, answer));
+    }
+  }
+  const finds = all.flatMap(({ find }) => find ?? []);
+  const router = routerOf(served, onBug);
+
+  function answerOthers(call: ApiCall): ApiAnswer | Promise<ApiAnswer> {
+    for (const find of finds) {
+      const answered = find(call.path)?.(call);
+      if (answered instanceof Promise) return answered.then((value) => value ?? router(call));
+      if (answered !== undefined) return answered;
+    }
+    return router(call);
+  }
+
+  return (call) => {
+    const { path } = call;
+    const own = exact.get(path) ?? (path.includes("%") ? exact.get(decoded(path)) : undefined);
+    const answered = own?.(call);
+    if (answered === undefined) return answerOthers(call);
+    if (!(answered instanceof Promise)) return answered;
+    return answered.then((value) => value ?? answerOthers(call));
+  };
+}
+
+/** What is no text is no path that is known either. */
+function decoded(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
+}
+
+/** The second where a call is not the first one's. */
+function inTurn(first: AnswerOwnCall, second: AnswerOwnCall): AnswerOwnCall {
+  return (call) => {
+    const answered = first(call);
+    if (!(answered instanceof Promise)) return answered ?? second(call);
+    return answered.then((value) => value ?? second(call));
+  };
+}
+
+function operationsOf(options: MountApiOptions): ReturnType<typeof createOperations> {
+  const { lent, served, engine, log, scrape, accepting } = options;
   const { version, callers, onLoopback } = lent;
-  const app = new Hono<ApiEnv>();
-  app.onError((error, c) => {
-    onBug(error, "an API call");
-    return c.text("internal error\n", 500);
-  });
-  const operations = createOperations({
+  return createOperations({
     ...{ engine, version, scrape, accepting },
     openapi: openApiDocument(
       served.flatMap(({ openapi }) => openapi ?? []),
       version,
     ),
     dialects: served.map(({ name }) => name).toSorted(),
-    refuse(request) {
-      const key = onLoopback ? callers.admitOpen(request) : callers.admit(request, {});
+    refuse(head) {
+      const key = onLoopback ? callers.admitOpen(head) : callers.admit(head, {});
       if (!(key instanceof ApiRefusal)) return undefined;
       log.debug({ status: key.status, detail: key.detail, path: "/metrics" }, "API call refused");
       return key;
     },
   });
-  app.route("/", operations);
+}
+
+/** For what is not called often: each such call costs a `Request` and a `Response`. */
+function routerOf(
+  served: readonly ServedDialect[],
+  onBug: MountOptions["onBug"],
+): (call: ApiCall) => ApiAnswer | Promise<ApiAnswer> {
+  const app = new Hono<ApiEnv>();
+  app.onError((error, c) => {
+    onBug(error, "an API call");
+    return c.text("internal error\n", 500);
+  });
   for (const { api } of served) if (api !== undefined) app.route("/", api);
-  return app;
+  return async (call) => {
+    let request: Request;
+    try {
+      request = call.toRequest();
+    } catch (error) {
+      if (error instanceof TypeError) return BAD_TARGET;
+      throw error;
+    }
+    const env: ApiEnv["Bindings"] = {
+      mount: call.mount,
+      readBody: (bytesMax) => call.readBody(bytesMax),
+      onLeave: (callback) => call.onLeave(callback),
+    };
+    return answerOf(await app.fetch(request, env));
+  };
 }
 
 /** `apiUrl`: where the other listener is, shown in development mode alone. */

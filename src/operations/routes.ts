@@ -1,9 +1,16 @@
 /** What operators and orchestrators ask of a running server: health, readiness, metrics, and a page that says what runs. */
-import { Hono, type Handler } from "hono";
+import { Hono } from "hono";
 import { html } from "hono/html";
 import type { ApiRefusal } from "../auth/api-callers.ts";
 import type { Engine } from "../core/engine.ts";
-import type { ApiEnv, ClientsEnv } from "../dialects/dialect.ts";
+import type { AnswerOwnCall, ClientsEnv } from "../dialects/dialect.ts";
+import {
+  textAnswer,
+  type AnswerCall,
+  type ApiAnswer,
+  type ApiCall,
+  type RequestHead,
+} from "../transports/api-call.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics.ts";
 
 export interface OperationsOptions {
@@ -13,7 +20,7 @@ export interface OperationsOptions {
   /** False while the server drains. */
   readonly accepting: () => boolean;
   /** Undefined: the request may see metrics. */
-  readonly refuse: (request: Request) => ApiRefusal | undefined;
+  readonly refuse: (head: RequestHead) => ApiRefusal | undefined;
   /** The OpenAPI document of all dialects. */
   readonly openapi: object;
   readonly version: string;
@@ -24,60 +31,69 @@ export interface OperationsOptions {
 /** A bell, where browsers look for one by themselves. */
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#b8860b" d="M8 1a1 1 0 0 0-1 1v.6A4.5 4.5 0 0 0 3.5 7v3L2 12v1h12v-1l-1.5-2V7A4.5 4.5 0 0 0 9 2.6V2a1 1 0 0 0-1-1zM6.5 14a1.5 1.5 0 0 0 3 0z"/></svg>`;
 
-function addIcon<Env extends ApiEnv | ClientsEnv>(app: Hono<Env>): void {
-  const headers = { "Content-Type": "image/svg+xml", "Cache-Control": "max-age=86400" };
-  app.get("/favicon.ico", (c) => c.body(ICON, 200, headers));
-}
+const ICON_HEADERS = { "Content-Type": "image/svg+xml", "Cache-Control": "max-age=86400" };
 
-/** Mounted on the `api` listener. */
-export function createOperations(options: OperationsOptions): Hono<ApiEnv> {
+/** On the `api` listener, by path. */
+export function createOperations(
+  options: OperationsOptions,
+): Readonly<Record<string, AnswerOwnCall>> {
   const { engine, scrape, accepting, refuse, openapi, version, dialects } = options;
-  const app = new Hono<ApiEnv>();
-  addIcon(app);
-  app.get("/", (c) =>
-    c.text(
-      `Carillon ${version} on the ${engine.name} engine: ${dialects.join(", ")}
+  const index = `Carillon ${version} on the ${engine.name} engine: ${dialects.join(", ")}
 Its API is described at /openapi.json; /health and /ready say how it is, /metrics what it does.
-`,
-      // Said, so that the text's type is told.
-      200,
-    ),
-  );
-  readOnly(app, "/health", (c) => c.json({}));
-  readOnly(app, "/ready", async (c) => {
-    if (!accepting()) return c.json({ ready: false, reason: "The server is shutting down" }, 503);
-    const health = await engine.health();
-    return c.json(health, health.ready ? 200 : 503);
-  });
-  readOnly(app, "/metrics", async (c) => {
-    const refused = refuse(c.req.raw);
-    if (refused !== undefined) return c.text(`${refused.detail}\n`, refused.status);
-    return c.body(await scrape(), 200, { "Content-Type": METRICS_CONTENT_TYPE });
-  });
-  readOnly(app, "/openapi.json", (c) => c.json(openapi));
-  return app;
+`;
+  return {
+    "/favicon.ico": page(() => ({ status: 200, headers: ICON_HEADERS, body: ICON })),
+    "/": page(() => textAnswer(200, index)),
+    "/health": readOnly(() => json({})),
+    "/ready": readOnly(async () => {
+      if (!accepting()) return json({ ready: false, reason: "The server is shutting down" }, 503);
+      const health = await engine.health();
+      return json(health, health.ready ? 200 : 503);
+    }),
+    "/metrics": readOnly(async (call) => {
+      const refused = refuse(call);
+      if (refused !== undefined) return textAnswer(refused.status, `${refused.detail}\n`);
+      const headers = { "Content-Type": METRICS_CONTENT_TYPE };
+      return { status: 200, headers, body: await scrape() };
+    }),
+    "/openapi.json": readOnly(() => json(openapi)),
+  };
 }
 
 /** In place of everything until the engine has started: alive, not ready, and nothing else. */
-export function createStarting(engine: Engine): Hono<ApiEnv> {
-  const app = new Hono<ApiEnv>();
-  readOnly(app, "/health", (c) => c.json({}));
-  readOnly(app, "/ready", async (c) => {
+export function createStarting(engine: Engine): AnswerCall {
+  const health = readOnly(() => json({}));
+  const ready = readOnly(async () => {
     const { reason = "The server is starting" } = await engine.health();
-    return c.json({ ready: false, reason }, 503);
+    return json({ ready: false, reason }, 503);
   });
-  app.notFound((c) => c.text("The server is starting\n", 503));
-  return app;
+  return (call) => {
+    if (call.path === "/health") return health(call);
+    return call.path === "/ready" ? ready(call) : textAnswer(503, "The server is starting\n");
+  };
 }
 
-/** A page for GET and HEAD; any other method is told so. */
-function readOnly<Env extends ApiEnv | ClientsEnv>(
-  app: Hono<Env>,
-  path: string,
-  page: Handler<Env>,
-): void {
-  app.get(path, page);
-  app.all(path, (c) => c.text("Method not allowed\n", 405, { Allow: "GET, HEAD" }));
+/** For GET and HEAD; what else is called there is another's. */
+function page(answer: AnswerCall): AnswerOwnCall {
+  return (call) => (isRead(call) ? answer(call) : undefined);
+}
+
+/** For GET and HEAD; any other method is told so. */
+function readOnly(answer: AnswerCall): AnswerCall {
+  const refused = textAnswer(405, "Method not allowed\n", { Allow: "GET, HEAD" });
+  return (call) => (isRead(call) ? answer(call) : refused);
+}
+
+function isRead({ method }: ApiCall): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+function json(value: object, status = 200): ApiAnswer {
+  return {
+    status,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(value),
+  };
 }
 
 export interface IndexPage {
@@ -96,7 +112,7 @@ export interface IndexPage {
 /** `/` on the `clients` listener. */
 export function createIndex(page: IndexPage): Hono<ClientsEnv> {
   const app = new Hono<ClientsEnv>();
-  addIcon(app);
+  app.get("/favicon.ico", (c) => c.body(ICON, 200, ICON_HEADERS));
   app.get("/", (c) => {
     const origin = new URL(c.req.url).origin.replace(/^http/, "ws");
     const rows = page.sockets.map(

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { createServer } from "node:http";
 import { useWebSocketListener } from "../../test/support/websocket-listener.ts";
-import { createApiListener } from "./api-listener.ts";
+import { systemRuntime } from "../system-runtime.ts";
+import { textAnswer } from "./api-call.ts";
+import { createApiListener } from "./create-api-listener.ts";
 import { listenAlone, listenFailure } from "./listen-failure.ts";
 import { createMounts } from "./mounts.ts";
 
@@ -22,12 +24,14 @@ describe("a name that does not resolve", () => {
 
   test("is told by both listeners", async () => {
     expect(() => listen({ hostname: NO_NAME })).toThrow(SENTENCE);
-    const fetch = () => new Response();
     const options = {
-      ...{ hostname: NO_NAME, port: 0, keepAliveTimeoutMs: 1_000, fetch, onBug: () => {} },
+      ...{ hostname: NO_NAME, port: 0, shared: false, keepAliveTimeoutMs: 1_000 },
+      ...{ answer: () => textAnswer(200, ""), timers: systemRuntime.timers, onBug: () => {} },
       findMount: createMounts([], { app: undefined, exclusive: false }),
     };
-    await expect(createApiListener(options)).rejects.toThrow(SENTENCE);
+    for (const readsGetBodies of [true, false]) {
+      await expect(createApiListener({ ...options, readsGetBodies })).rejects.toThrow(SENTENCE);
+    }
   });
 
   test("is told where a resolver is asked for it as well", async () => {

@@ -147,6 +147,27 @@ describe("WebSocket listener", () => {
       expect((await client.next()).text).toBe("still here");
     });
 
+    test.each(["stopAccepting", "stopListening"] as const)(
+      "an answer under way at %s says that its connection ends",
+      async (stop) => {
+        const entered = Promise.withResolvers<void>();
+        const held = Promise.withResolvers<void>();
+        const { listener } = listen({
+          async fetch() {
+            entered.resolve();
+            await held.promise;
+            return new Response("page");
+          },
+        });
+        const answer = fetch(listener.url);
+        await entered.promise;
+        listener[stop]();
+        held.resolve();
+        const { status, headers } = await answer;
+        expect([status, headers.get("connection")]).toEqual([200, "close"]);
+      },
+    );
+
     test("stopAccepting while accept waits refuses the upgrade", async () => {
       const entered = Promise.withResolvers<void>();
       const decide = Promise.withResolvers<OpenSession>();

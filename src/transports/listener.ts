@@ -72,7 +72,7 @@ export interface ClientsListener {
   stats(): ListenerStats;
   /** New upgrades and requests get 503 `shutting down`; sockets and requests under way live on. */
   stopAccepting(): void;
-  /** Leaves the port to the processes that share it. What was taken before lives on, and is answered. */
+  /** Leaves the port to the processes that share it. What was taken before lives on, and is answered, each connection once. */
   stopListening(): void;
   /** Has each session close its socket with its dialect's code for it. */
   shutdown(): void;
@@ -97,6 +97,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   const carried = new LocalGroups();
   const queued: QueuedContext = { ...shared, groups: carried, timers: runtime.timers };
   let accepting = true;
+  let ending = false;
   let refused = 0;
 
   const serve = () =>
@@ -160,7 +161,11 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
           options.fetch(asked, { address, mount, readBody: body.read, ...lend(request, server) }),
         ).finally(body.release);
         // A path can be a page or another transport as well; only where it is neither, the socket answers.
-        if (found === undefined || response.status !== 404) return response;
+        if (found === undefined || response.status !== 404) {
+          // Its caller turns to another connection before this one closes under a request.
+          if (ending) response.headers.set("Connection", "close");
+          return response;
+        }
         if (request.method !== "GET") return upgradeRequired();
       }
       // A handshake that waits for an authorization hook has that hook's deadline.
@@ -264,8 +269,10 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     stats: () => ({ ...stats, published: groups.published + carried.published, refused }),
     stopAccepting() {
       accepting = false;
+      ending = true;
     },
     stopListening() {
+      ending = true;
       // Resolves with the last socket's end, which `close` brings.
       void server.stop();
     },

@@ -27,75 +27,106 @@ export class BodyMemory {
   }
 }
 
+export interface RequestBodyOptions {
+  readonly headers: { get(name: string): string | null };
+  readonly memory: BodyMemory;
+  /** Called before the first byte is read, where the sender waits for leave. */
+  readonly invite: (() => void) | undefined;
+}
+
+interface Reading {
+  readonly bytesMax: number;
+  readonly resolve: (body: Uint8Array | BodyRefusal) => void;
+}
+
 /** Of one request. Nothing is read before `read`: what its sender is ahead by waits in the kernel. */
 export class RequestBody {
   readonly #incoming: IncomingMessage;
-  readonly #memory: BodyMemory;
-  /** Called before the first byte is read: a sender that waits for leave has it. */
-  #invite: (() => void) | undefined;
+  readonly #options: RequestBodyOptions;
   readonly #declaredBytes: number | undefined;
+  #invited = false;
+  #listens = false;
+  #reading: Reading | undefined;
+  #dropped = false;
   #chunks: Buffer[] = [];
   #bytes = 0;
   #whole: Uint8Array | undefined;
   /** For good: a part of it is lost. */
   #lost: BodyRefusal | undefined;
 
-  constructor(incoming: IncomingMessage, memory: BodyMemory, invite: () => void) {
-    const { headers } = incoming;
+  constructor(incoming: IncomingMessage, options: RequestBodyOptions) {
+    const { headers } = options;
     this.#incoming = incoming;
-    this.#memory = memory;
-    this.#invite = invite;
-    const chunked = headers["transfer-encoding"] !== undefined;
-    this.#declaredBytes = chunked ? undefined : Number(headers["content-length"] ?? 0);
+    this.#options = options;
+    const chunked = headers.get("transfer-encoding") !== null;
+    this.#declaredBytes = chunked ? undefined : Number(headers.get("content-length") ?? 0);
     if (this.#declaredBytes === 0) this.#whole = new Uint8Array();
   }
 
   /** See `ReadBody`. */
-  async read(bytesMax: number): Promise<Uint8Array | BodyRefusal> {
-    if (this.#lost !== undefined) return this.#lost;
-    if (this.#whole === undefined) {
-      if (isCompressed(this.#incoming.headers["content-encoding"])) return "compressed";
-      if ((this.#declaredBytes ?? this.#bytes) > bytesMax) return "too_large";
-      const refusal = await this.#collect(bytesMax);
-      if (refusal !== undefined) return refusal;
-    }
-    const whole = this.#whole ?? new Uint8Array();
-    return whole.length > bytesMax ? "too_large" : whole;
-  }
-
-  #collect(bytesMax: number): Promise<BodyRefusal | undefined> {
-    const incoming = this.#incoming;
-    this.#invite?.();
-    this.#invite = undefined;
+  read(bytesMax: number): Promise<Uint8Array | BodyRefusal> {
+    const known = this.#lost ?? this.#whole ?? this.#refusal(bytesMax);
+    if (known !== undefined) return Promise.resolve(within(bytesMax, known));
+    if (!this.#invited) this.#options.invite?.();
+    this.#invited = true;
     return new Promise((resolve) => {
-      const done = (refusal?: BodyRefusal) => {
-        incoming.off("data", onData).off("end", onEnd).off("error", onCut);
-        incoming.pause();
-        resolve(refusal);
-      };
-      const lose = (refusal: BodyRefusal) => {
-        this.#lost = refusal;
-        done(refusal);
-      };
-      const onData = (chunk: Buffer) => {
-        if (!this.#memory.take(chunk.length)) return lose("busy");
-        this.#chunks.push(chunk);
-        this.#bytes += chunk.length;
-        if (this.#bytes > bytesMax) done("too_large");
-      };
-      const onEnd = () => {
-        this.#whole = join(this.#chunks);
-        done();
-      };
-      const onCut = () => lose("cut");
-      incoming.on("data", onData).on("end", onEnd).on("error", onCut);
-      incoming.resume();
+      this.#reading = { bytesMax, resolve };
+      if (this.#listens) this.#incoming.resume();
+      else this.#listen();
     });
   }
 
-  /** The request is answered: its memory is another's. */
+  /** Told by the head alone, or by what was read before. */
+  #refusal(bytesMax: number): BodyRefusal | undefined {
+    if (isCompressed(this.#options.headers.get("content-encoding"))) return "compressed";
+    return (this.#declaredBytes ?? this.#bytes) > bytesMax ? "too_large" : undefined;
+  }
+
+  /** Once: taking listeners off and putting them on again would cost as much as all the rest. */
+  #listen(): void {
+    this.#listens = true;
+    this.#incoming
+      .on("data", (chunk: Buffer) => this.#take(chunk))
+      .on("end", () => this.#complete())
+      .on("error", () => this.#lose("cut"));
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#dropped || this.#lost !== undefined) return;
+    if (!this.#options.memory.take(chunk.length)) return this.#lose("busy");
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    // All that was announced: the end is behind it, and need not be waited for.
+    if (this.#bytes === this.#declaredBytes) this.#complete();
+    else if (this.#bytes > (this.#reading?.bytesMax ?? Infinity)) {
+      this.#incoming.pause();
+      this.#settle("too_large");
+    }
+  }
+
+  #complete(): void {
+    if (this.#dropped || this.#lost !== undefined || this.#whole !== undefined) return;
+    this.#whole = join(this.#chunks);
+    this.#settle(this.#whole);
+  }
+
+  #lose(refusal: BodyRefusal): void {
+    if (this.#whole !== undefined) return;
+    this.#lost ??= refusal;
+    this.#incoming.pause();
+    this.#settle(this.#lost);
+  }
+
+  #settle(body: Uint8Array | BodyRefusal): void {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    reading?.resolve(within(reading.bytesMax, body));
+  }
+
+  /** The request is answered: its memory is another's, and what still comes is dropped. */
   release(): void {
-    this.#memory.give(this.#bytes);
+    this.#dropped = true;
+    this.#options.memory.give(this.#bytes);
     this.#bytes = 0;
     this.#chunks = [];
   }
@@ -134,6 +165,10 @@ export class RequestBody {
 /** By its `Content-Encoding`. */
 export function isCompressed(encoding: string | null | undefined): boolean {
   return (encoding ?? "identity").trim().toLowerCase() !== "identity";
+}
+
+function within(bytesMax: number, body: Uint8Array | BodyRefusal): Uint8Array | BodyRefusal {
+  return typeof body !== "string" && body.length > bytesMax ? "too_large" : body;
 }
 
 function join(chunks: readonly Buffer[]): Uint8Array {

@@ -66,6 +66,8 @@ test("SIGTERM tells every client to come back elsewhere, spread over time, and t
     body: "shutting down",
   });
   expect(ready.status).toBe(503);
+  // So that callers turn to another server while this one still answers.
+  expect(ready.headers.get("connection")).toBe("close");
   expect(await ready.json()).toEqual({ ready: false, reason: "The server is shutting down" });
   const published = await server.api("publish", { channel: "public:late", data: 1 });
   expect(published.result).toMatchObject({ offset: 1 });

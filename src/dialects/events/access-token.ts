@@ -1,5 +1,6 @@
 /** Who calls (event-streaming.md §4.1, §4.2): a user by access token, or a server by API key. */
 import { z } from "zod";
+import type { CallHead } from "../../auth/api-callers.ts";
 import { TokenError, type Claims, type TokenFault } from "../../auth/key-set.ts";
 import type { EventsContext } from "./context.ts";
 import { EventsError } from "./errors.ts";
@@ -96,7 +97,7 @@ export interface Authentication {
 
 /** Throws `authentication_required`, `invalid_token`, and HubError `unavailable` when a key set is out of reach. */
 export async function authenticate(
-  { headers }: Pick<Request, "headers">,
+  { headers }: Pick<CallHead, "headers">,
   { contexts, findApiKey }: Authentication,
 ): Promise<Caller> {
   const [, bearer] = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "") ?? [];

@@ -1,6 +1,7 @@
 /** The form of every answer (event-streaming.md §4.3, §4.4), and which browser pages may read it. */
 import { ksuid } from "../../core/ksuid.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import type { ApiAnswer, RequestHead } from "../../transports/api-call.ts";
 import { BODY_REFUSALS, type BodyRefusal, type ReadBody } from "../../transports/request.ts";
 import type { OnEvent } from "../dialect.ts";
 import type { EventsContext } from "./context.ts";
@@ -25,18 +26,22 @@ export function commonHeaders(requestId: string): Readonly<Record<string, string
   return { "Cache-Control": "no-store", "X-Request-Id": requestId };
 }
 
-export function jsonAnswer(body: unknown, status: number, { requestId }: AnswerForm): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { "Content-Type": "application/json; charset=utf-8", ...commonHeaders(requestId) },
-  });
+export function jsonAnswer(
+  value: unknown,
+  status: number,
+  { requestId }: AnswerForm,
+  more: Readonly<Record<string, string>> = {},
+): ApiAnswer {
+  const type = "application/json; charset=utf-8";
+  const headers = { "Content-Type": type, ...commonHeaders(requestId), ...more };
+  return { status, headers, body: JSON.stringify(value) };
 }
 
 /** Of anything that was thrown: a refusal is told to `onEvent`, and a bug is answered as one and told to `onError`. */
 export function errorAnswer(
   error: unknown,
   form: AnswerForm,
-): { response: Response; code: string } {
+): { readonly answer: ApiAnswer; readonly code: string } {
   const expected = eventsErrorOf(error);
   if (expected === undefined || expected.code === "unavailable") {
     form.onError(error, { request: form.requestId });
@@ -45,9 +50,7 @@ export function errorAnswer(
   const { requestId: request, method, onEvent } = form;
   onEvent("API call refused", { method, ...loggedRefusal(shown), request });
   const body = { error: shown.body, request_id: form.requestId };
-  const response = jsonAnswer(body, shown.status, form);
-  for (const [name, value] of Object.entries(shown.headers)) response.headers.set(name, value);
-  return { response, code: shown.code };
+  return { answer: jsonAnswer(body, shown.status, form, shown.headers), code: shown.code };
 }
 
 const BODY_ERRORS = {
@@ -75,30 +78,27 @@ const PREFLIGHT_SECONDS = "600";
 
 /** No cookie is ever read, so that credentials are never allowed. */
 export function allowOrigin(
-  response: Response,
-  request: Request,
+  answer: ApiAnswer,
+  { method, headers: asked }: RequestHead,
   apps: readonly Pick<EventsContext, "allowsOrigin" | "hub" | "onEvent">[],
-): Response {
-  response.headers.append("Vary", "Origin");
-  const origin = request.headers.get("origin");
-  if (origin === null) return response;
+): ApiAnswer {
+  const headers: Record<string, string> = { ...answer.headers, Vary: "Origin" };
+  const origin = asked.get("origin");
+  if (origin === null) return { ...answer, headers };
   if (!apps.some((app) => app.allowsOrigin(origin))) {
     // A page of this address itself may read what it asks for.
-    const own = URL.parse(origin)?.host === request.headers.get("host");
+    const own = URL.parse(origin)?.host === asked.get("host");
     for (const { hub, onEvent } of own ? [] : apps) {
       onEvent("Origin refused", { app: hub.app, origin });
     }
-    return response;
+    return { ...answer, headers };
   }
-  response.headers.set("Access-Control-Allow-Origin", origin);
-  response.headers.set(
-    "Access-Control-Expose-Headers",
-    "Retry-After, WWW-Authenticate, X-Request-Id",
-  );
-  if (request.method === "OPTIONS") {
-    response.headers.set("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    response.headers.set("Access-Control-Allow-Headers", "Authorization, Content-Type");
-    response.headers.set("Access-Control-Max-Age", PREFLIGHT_SECONDS);
+  headers["Access-Control-Allow-Origin"] = origin;
+  headers["Access-Control-Expose-Headers"] = "Retry-After, WWW-Authenticate, X-Request-Id";
+  if (method === "OPTIONS") {
+    headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS";
+    headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type";
+    headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS;
   }
-  return response;
+  return { ...answer, headers };
 }

@@ -2,6 +2,7 @@
 import type { JWK } from "jose";
 import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import type { ApiAnswer, RequestHead } from "../../transports/api-call.ts";
 import type { ReadBody } from "../../transports/request.ts";
 import { limitHit } from "../dialect.ts";
 import { authenticate, type Authentication } from "./access-token.ts";
@@ -30,7 +31,7 @@ export interface EventsHttpOptions extends Authentication {
   readonly onEvent: AnswerForm["onEvent"];
 }
 
-interface Endpoint {
+export interface Endpoint {
   /** Names it to metrics. */
   readonly name: string;
   readonly methods: Readonly<
@@ -80,50 +81,53 @@ export const BROWSER_ENDPOINTS: Readonly<Record<string, Endpoint>> = Object.from
   Object.entries(ENDPOINTS).filter(([, { browsers }]) => browsers === true),
 );
 
-/** Answers any request. Never rejects. `readBody` may throw EventsError where this request must not have one. */
+/** What is called, wherever it lies. */
+export interface EventsRequest {
+  readonly head: RequestHead;
+  /** May throw EventsError where this request must not have one. */
+  readonly readBody: ReadBody;
+}
+
+/** Answers any request to the endpoint; undefined: there is none. Never rejects. */
 export async function answerEvents(
   options: EventsHttpOptions,
-  endpoints: Readonly<Record<string, Endpoint>>,
-  request: Request,
-  readBody: ReadBody,
-): Promise<Response> {
+  endpoint: Endpoint | undefined,
+  request: EventsRequest,
+): Promise<ApiAnswer> {
   const { metrics, contexts, runtime, onError, onEvent } = options;
-  // A base, for node:http hands over the path only.
-  const { pathname } = new URL(request.url, "http://localhost");
-  const endpoint = Object.hasOwn(endpoints, pathname) ? endpoints[pathname] : undefined;
   const { name = "unknown", browsers = false } = endpoint ?? {};
   const form = { requestId: newRequestId(runtime), method: name, onError, onEvent };
   let code = "0";
-  let response: Response;
+  let answer: ApiAnswer;
   try {
-    response = await run(options, endpoint, request, { readBody, form });
+    answer = await run(options, endpoint, request, form);
   } catch (error) {
-    ({ response, code } = errorAnswer(error, form));
+    ({ answer, code } = errorAnswer(error, form));
   }
   metrics.count("api_requests", { dialect: "events", method: name, code });
-  return browsers ? allowOrigin(response, request, [...contexts.values()]) : response;
+  return browsers ? allowOrigin(answer, request.head, [...contexts.values()]) : answer;
 }
 
 async function run(
   options: EventsHttpOptions,
   endpoint: Endpoint | undefined,
-  request: Request,
-  { readBody, form }: { readonly readBody: ReadBody; readonly form: AnswerForm },
-): Promise<Response> {
+  { head, readBody }: EventsRequest,
+  form: AnswerForm,
+): Promise<ApiAnswer> {
   if (endpoint === undefined) throw notFound();
   const { methods, browsers = false, status: answered = 200, bodyBytesMax } = endpoint;
-  if (browsers && request.method === "OPTIONS") {
-    return new Response(null, { status: 204, headers: commonHeaders(form.requestId) });
+  if (browsers && head.method === "OPTIONS") {
+    return { status: 204, headers: commonHeaders(form.requestId), body: "" };
   }
-  const handler = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
+  const handler = Object.hasOwn(methods, head.method) ? methods[head.method] : undefined;
   if (handler === undefined) throw methodNotAllowed(Object.keys(methods));
-  const caller = await authenticate(request, options);
+  const caller = await authenticate(head, options);
   const { settings, metrics } = caller.context;
   const body =
     bodyBytesMax === undefined
       ? await bodyOf(readBody, PARAMS_BODY_BYTES_MAX)
       : await bodyOf(readBody, bodyBytesMax(settings), () => limitHit(metrics, "body_size_limit"));
-  return jsonAnswer(await handler({ caller, request, body }), answered, form);
+  return jsonAnswer(await handler({ caller, request: head, body }), answered, form);
 }
 
 export function notFound(): EventsError {
@@ -139,10 +143,10 @@ export function methodNotAllowed(allowed: readonly string[]): EventsError {
 /** `/.well-known/jwks.json`: what verifies the tokens issued here, where they are signed with key pairs. */
 export function answerKeys(
   { contexts, runtime, onError, onEvent }: EventsHttpOptions,
-  { method }: Request,
-): Response {
+  { method }: RequestHead,
+): ApiAnswer {
   const form = { requestId: newRequestId(runtime), method: "jwks", onError, onEvent };
-  if (method !== "GET") return errorAnswer(methodNotAllowed(["GET"]), form).response;
+  if (method !== "GET") return errorAnswer(methodNotAllowed(["GET"]), form).answer;
   const keys: JWK[] = [...contexts.values()].flatMap(({ signer }) => signer.publicKeys);
   return jsonAnswer({ keys }, 200, form);
 }

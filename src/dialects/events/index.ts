@@ -15,6 +15,8 @@ import {
 export const events = defineDialect<EventsConfig>()({
   name: "events",
   joinsChannels: false,
+  // The published `GET /events/subscription_token` has one.
+  readsGetBodies: true,
   sections: {
     events: eventsSection
       .prefault({})

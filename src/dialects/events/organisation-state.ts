@@ -1,4 +1,5 @@
 /** Switching organisations on and off, and telling which they are (event-streaming.md §6). */
+import type { RequestHead } from "../../transports/api-call.ts";
 import { organisationOf, requireScope } from "./access-token.ts";
 import { ORGANISATION_DEPROVISIONED } from "./authority.ts";
 import { isoTime, type Answer, type EventsCall } from "./call.ts";
@@ -118,7 +119,7 @@ export function organisationNamed(call: EventsCall): string | undefined {
 }
 
 /** §6.1: a browser that looks ahead must not switch anything. */
-function refusePrefetch({ headers }: Request): void {
+function refusePrefetch({ headers }: RequestHead): void {
   const purpose = [headers.get("sec-purpose"), headers.get("purpose")].join(" ");
   if (/\bprefetch\b/i.test(purpose)) throw invalidRequest("This is not for prefetching.");
 }

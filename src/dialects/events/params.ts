@@ -1,6 +1,7 @@
 /** Parameters that may stand in the query, in a JSON body, or in both when they agree (event-streaming.md §5.2). */
 import { HubError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json-text.ts";
+import type { RequestHead } from "../../transports/api-call.ts";
 import { EventsError } from "./errors.ts";
 
 /** Bytes of a body that only names things (§4.4). */
@@ -26,7 +27,7 @@ export const listParam: Param = (value) => {
 };
 
 export interface ParamsCall {
-  readonly request: Request;
+  readonly request: RequestHead;
   readonly body: Uint8Array;
 }
 

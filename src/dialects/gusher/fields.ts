@@ -2,6 +2,7 @@
 import { HubError } from "../../core/errors.ts";
 import { compactJson, jsonOf, jsonView, type CompactJson } from "../../core/json-text.ts";
 import type { Slices } from "../../core/slices.ts";
+import type { RequestHead } from "../../transports/api-call.ts";
 import { decodeForm } from "./form-text.ts";
 
 export interface FieldsOptions {
@@ -23,7 +24,7 @@ export type Fields = ReadonlyMap<string, string>;
  * absent: a pair with a bad `%` escape, text that is no UTF-8 or a raw `;`, and a body of another type, or that is
  * malformed or too large.
  */
-export async function readFields(request: Request, options: FieldsOptions): Promise<Fields> {
+export async function readFields(request: RequestHead, options: FieldsOptions): Promise<Fields> {
   const { names, body, slices } = options;
   const fields = new Map<string, string>();
   if (body !== undefined && body.length > 0)
@@ -37,18 +38,18 @@ export async function readFields(request: Request, options: FieldsOptions): Prom
 }
 
 /** Of a request's media type, in lower case and without parameters. */
-export function isForm(request: Request): boolean {
+export function isForm(request: RequestHead): boolean {
   return typeOf(request) === "application/x-www-form-urlencoded";
 }
 
-function typeOf({ headers }: Request): string {
+function typeOf({ headers }: RequestHead): string {
   const [type = ""] = (headers.get("content-type") ?? "").split(";", 1);
   return type.trim().toLowerCase();
 }
 
 async function addBodyFields(
   fields: Map<string, string>,
-  request: Request,
+  request: RequestHead,
   { names, body, slices }: FieldsOptions & { readonly body: Uint8Array },
 ): Promise<void> {
   if (isForm(request)) return finish(addPairs(fields, names, body), body.length, slices);
@@ -123,7 +124,7 @@ async function addParts(
   fields: Map<string, string>,
   names: readonly string[],
   text: string,
-  { headers }: Request,
+  { headers }: RequestHead,
 ): Promise<void> {
   try {
     const type = { "Content-Type": headers.get("content-type") ?? "" };

@@ -5,6 +5,7 @@
 import { HubError } from "../../core/errors.ts";
 import type { JobLease, TakenJob } from "../../core/engine.ts";
 import { jsonView } from "../../core/json-text.ts";
+import type { ApiAnswer } from "../../transports/api-call.ts";
 import type { GusherContext } from "./context.ts";
 import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./master/call.ts";
 
@@ -17,7 +18,7 @@ export const WAIT_SECONDS_MAX = 60;
 export const DONE_JOBS_MAX = 1_000;
 
 /** `limit`, `lease` and `wait`, the latter two in seconds. Without a job it waits that long for one. */
-export async function takeJobs(call: MasterCall): Promise<Response> {
+export async function takeJobs(call: MasterCall): Promise<ApiAnswer> {
   requireQueue(call);
   const fields = await fieldsOf(call, "limit", "lease", "wait");
   const limit = wholeNumber(fields.limit, {
@@ -51,7 +52,7 @@ export async function takeJobs(call: MasterCall): Promise<Response> {
 }
 
 /** `jobs`: a JSON list of what `take` gave, of which `id` and `lease` count. A lost lease is told by the count, not by an error. */
-export async function finishJobs(call: MasterCall): Promise<Response> {
+export async function finishJobs(call: MasterCall): Promise<ApiAnswer> {
   requireQueue(call);
   const { jobs: text } = await fieldsOf(call, "jobs");
   const jobs = leasesOf(text);

@@ -2,10 +2,11 @@
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
+import { responseOf } from "../../transports/api-call.ts";
 import { servedAt } from "../../transports/request.ts";
 import { limitHit, type ClientsEnv, type OnEvent, type Served } from "../dialect.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
-import { createMasterRoutes, type MasterOptions } from "./master/http.ts";
+import { createMasterCalls, type MasterOptions } from "./master/http.ts";
 import { gusherOpenApi } from "./openapi.ts";
 import { plainError } from "./plain.ts";
 import { GusherSession } from "./session.ts";
@@ -31,7 +32,6 @@ export interface GusherOptions {
 /** §3.2, and its undocumented alias of §3.3. */
 const SOCKET_PATHS = ["/ws/:app_key", "/wtf/:app_key"];
 
-/** Its `api` is to be mounted before the API that shares its prefix. */
 export function createRoutes(options: GusherOptions): Served {
   const { contexts, prefix, onEvent } = options;
   const clients = new Hono<ClientsEnv>();
@@ -40,7 +40,7 @@ export function createRoutes(options: GusherOptions): Served {
   return {
     clients,
     socketPath: (app) => `${prefix}/ws/${app}`,
-    api: createMasterRoutes({ ...options, stopping: stop.signal }),
+    calls: createMasterCalls({ ...options, stopping: stop.signal }),
     stopping: () => stop.abort(),
     openapi: gusherOpenApi(prefix),
     sockets: SOCKET_PATHS.map((path) => socketRoute(prefix + path, options)),
@@ -62,7 +62,7 @@ function socketRoute(path: string, { contexts, onEvent }: GusherOptions): Socket
         const context = contexts.get(params["app_key"] ?? "");
         context?.metrics.count("connections_refused", { dialect: "gusher" });
         onEvent("Connect refused", { address, status, detail: text });
-        return plainError(status, `${text}\n`);
+        return responseOf(plainError(status, `${text}\n`));
       }
       const { context, claims } = admitted;
       const { messageBytesMax, bufferedBytesMax } = context.settings;
@@ -72,7 +72,8 @@ function socketRoute(path: string, { contexts, onEvent }: GusherOptions): Socket
         bufferedBytesMax,
       };
     },
-    badHandshake: () => plainError(400, "Bad Request\n", { "Sec-Websocket-Version": "13" }),
+    badHandshake: () =>
+      responseOf(plainError(400, "Bad Request\n", { "Sec-Websocket-Version": "13" })),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The slave's routes over HTTP (§2, §3.1): login and ping. Its sockets are in index.ts. */
 import { Hono } from "hono";
 import { HubError } from "../../core/errors.ts";
+import { responseOf, type ApiAnswer } from "../../transports/api-call.ts";
 import { BODY_REFUSALS, servedAt } from "../../transports/request.ts";
 import type { ClientsEnv, OnEvent } from "../dialect.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
@@ -26,17 +27,17 @@ const ANY_ORIGIN = { "Access-Control-Allow-Origin": "*" };
 /** Answers every path below where it is mounted. */
 export function createSlaveRoutes(options: SlaveOptions): Hono<ClientsEnv> {
   const slave = new Hono<ClientsEnv>();
-  type Answer = (request: Request, env: ClientsEnv["Bindings"]) => Response | Promise<Response>;
+  type Answer = (request: Request, env: ClientsEnv["Bindings"]) => ApiAnswer | Promise<ApiAnswer>;
   const route = (path: string, method: string, answer: Answer): void => {
     // Hono would also answer HEAD where there is GET.
-    slave.all(path, ({ req: { raw }, env }) =>
-      raw.method === method ? answer(raw, env) : methodNotAllowed([method]),
+    slave.all(path, async ({ req: { raw }, env }) =>
+      responseOf(raw.method === method ? await answer(raw, env) : methodNotAllowed([method])),
     );
   };
   route("/auth", "POST", (request, env) => logIn(request, env, options));
   route("/ping", "GET", pong);
   for (const path of options.socketPaths) route(path, "GET", notFound);
-  slave.all("*", ({ req: { raw } }) => notFound(raw));
+  slave.all("*", ({ req: { raw } }) => responseOf(notFound(raw)));
   return slave;
 }
 
@@ -44,7 +45,7 @@ async function logIn(
   request: Request,
   { mount, readBody }: ClientsEnv["Bindings"],
   { contexts: all, onEvent }: SlaveOptions,
-): Promise<Response> {
+): Promise<ApiAnswer> {
   const contexts = servedAt(all, mount);
   const body = await readBody(LOGIN_BODY_BYTES_MAX);
   if (typeof body === "string" && body !== "too_large") {
@@ -63,9 +64,8 @@ async function logIn(
     onEvent("Login refused", { detail: jwt === "" ? none : refusals.join("; ") });
     return unauthorized("jwt decode fail\n", ANY_ORIGIN);
   }
-  return new Response(`${JSON.stringify({ token })}\n`, {
-    headers: { "Content-Type": "application/json;charset=UTF-8", ...ANY_ORIGIN },
-  });
+  const headers = { "Content-Type": "application/json;charset=UTF-8", ...ANY_ORIGIN };
+  return { status: 200, headers, body: `${JSON.stringify({ token })}\n` };
 }
 
 interface Verified {

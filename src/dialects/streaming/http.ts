@@ -1,15 +1,21 @@
 /** The server API over HTTP (centrifugo-protocol.md §17): `POST <prefix>/<method>`, JSON in and out. */
-import { Hono, type Context } from "hono";
 import { HubError } from "../../core/errors.ts";
 import { jsonView } from "../../core/json-text.ts";
-import { ApiRefusal } from "../../auth/api-callers.ts";
+import { ApiRefusal, type CallHead } from "../../auth/api-callers.ts";
 import { runBatch, runCall, runRow, textOf, type Outcome } from "./api-calls.ts";
 import { isApiMethod, type ApiContext } from "./api-methods.ts";
-import { BODY_REFUSALS, serves } from "../../transports/request.ts";
-import { limitHit, type ApiEnv } from "../dialect.ts";
+import { API_METHODS, type ApiMethod } from "./api-schema.ts";
+import {
+  textAnswer,
+  type AnswerCall,
+  type ApiAnswer,
+  type ApiCall,
+} from "../../transports/api-call.ts";
+import { BODY_REFUSALS, decodeSegment, serves } from "../../transports/request.ts";
+import { limitHit, type ApiCalls } from "../dialect.ts";
 
 /** Status of each error in the `transport` error mode. */
-const TRANSPORT_STATUS: Readonly<Record<number, 400 | 403 | 404 | 416 | 500>> = {
+const TRANSPORT_STATUS: Readonly<Record<number, number>> = {
   100: 500,
   102: 404,
   103: 403,
@@ -19,64 +25,103 @@ const TRANSPORT_STATUS: Readonly<Record<number, 400 | 403 | 404 | 416 | 500>> = 
   112: 416,
 };
 
-/** The app that a request's credential belongs to, and what it reaches there. */
-export type Authorize = (request: Request) => ApiContext | ApiRefusal;
+const METHOD_NOT_ALLOWED = textAnswer(405, "Method not allowed\n", { Allow: "POST" });
+const JSON_HEADERS = { "Content-Type": "application/json" };
 
-export function createApi(authorize: Authorize): Hono<ApiEnv> {
-  const api = new Hono<ApiEnv>();
-  api.post("/:method", (c) => handle(c, authorize, c.req.param("method")));
-  // The former form, with the methods in the body.
-  api.post("/", (c) => handle(c, authorize, undefined));
-  for (const path of ["/:method", "/"]) {
-    api.all(path, (c) => c.text("Method not allowed\n", 405, { Allow: "POST" }));
-  }
-  return api;
+/** The app that a request's credential belongs to, and what it reaches there. */
+export type Authorize = (head: CallHead) => ApiContext | ApiRefusal;
+
+/** `undefined` for a method is the former form, with the methods in the body. */
+export function createApi(path: string, authorize: Authorize): ApiCalls {
+  const answerAs =
+    (method: string | undefined): AnswerCall =>
+    (call) =>
+      call.method === "POST" ? handle(call, authorize, method) : METHOD_NOT_ALLOWED;
+  const names = [...Object.keys(API_METHODS), "batch"];
+  return {
+    exact: {
+      ...Object.fromEntries(names.map((name) => [`${path}/${name}`, answerAs(name)])),
+      [path]: answerAs(undefined),
+    },
+    find(asked) {
+      const name = asked.startsWith(`${path}/`) ? asked.slice(path.length + 1) : "";
+      // What is no name is a method that there is not.
+      return name === "" || name.includes("/") ? undefined : answerAs(decodeSegment(name) ?? name);
+    },
+  };
 }
 
-async function handle(c: Context<ApiEnv>, authorize: Authorize, method: string | undefined) {
-  const context = authorize(c.req.raw);
-  if (context instanceof ApiRefusal) return c.text(`${context.detail}\n`, context.status);
-  const refuse = (status: 400 | 401 | 404 | 413 | 415 | 503, detail: string) => {
-    context.onEvent("API call refused", { method, status, detail });
-    return c.text(`${detail}\n`, status);
-  };
-  if (!serves(c.env.mount, context.hub.app))
-    return refuse(401, "The API key belongs to another app");
+function handle(
+  call: ApiCall,
+  authorize: Authorize,
+  method: string | undefined,
+): ApiAnswer | Promise<ApiAnswer> {
+  const context = authorize(call);
+  if (context instanceof ApiRefusal) return textAnswer(context.status, `${context.detail}\n`);
+  if (!serves(call.mount, context.hub.app)) {
+    return refuse(context, method, 401, "The API key belongs to another app");
+  }
   const known = method === undefined || method === "batch" || isApiMethod(method);
-  if (!known) return refuse(404, "404 page not found");
-  const body = await c.env.readBody(context.settings.bodyBytesMax);
+  if (!known) return refuse(context, method, 404, "404 page not found");
+  return run(call, context, method);
+}
+
+function refuse(
+  { onEvent }: ApiContext,
+  method: string | undefined,
+  status: number,
+  detail: string,
+): ApiAnswer {
+  onEvent("API call refused", { method, status, detail });
+  return textAnswer(status, `${detail}\n`);
+}
+
+async function run(
+  call: ApiCall,
+  context: ApiContext,
+  method: ApiMethod | "batch" | undefined,
+): Promise<ApiAnswer> {
+  const body = await call.readBody(context.settings.bodyBytesMax);
   if (typeof body === "string") {
     const { status, text } = BODY_REFUSALS[body];
     if (body === "too_large") limitHit(context.metrics, "body_size_limit");
-    return refuse(status, text);
+    return refuse(context, method, status, text);
   }
-  if (body.length === 0) return refuse(400, "The body is empty: send a JSON object");
+  if (body.length === 0) {
+    return refuse(context, method, 400, "The body is empty: send a JSON object");
+  }
   try {
     const text = bodyText(body);
     if (method === undefined) {
       const row = await runRow(context, text);
       return row === undefined
-        ? refuse(400, "The body must be objects with a known method, one behind the other")
-        : answer(c, row, 200);
+        ? refuse(
+            context,
+            method,
+            400,
+            "The body must be objects with a known method, one behind the other",
+          )
+        : answer(row);
     }
     return method === "batch"
-      ? answerBatch(c, await runBatch(context, jsonView(text)))
-      : answerOne(c, await runCall(context, { method, params: jsonView(text) }));
+      ? answerBatch(call, await runBatch(context, jsonView(text)))
+      : answerOne(call, await runCall(context, { method, params: jsonView(text) }));
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    return refuse(400, "The body is not JSON");
+    return refuse(context, method, 400, "The body is not JSON");
   }
 }
 
-function answerOne(c: Context<ApiEnv>, outcome: Outcome) {
-  const transport = c.req.header("x-centrifugo-error-mode") === "transport";
-  if (!transport || !("error" in outcome)) return answer(c, textOf(outcome), 200);
-  return answer(c, JSON.stringify(outcome.error), TRANSPORT_STATUS[outcome.error.code] ?? 500);
+function answerOne({ headers }: ApiCall, outcome: Outcome): ApiAnswer {
+  if (!("error" in outcome) || headers.get("x-centrifugo-error-mode") !== "transport") {
+    return answer(textOf(outcome));
+  }
+  return answer(JSON.stringify(outcome.error), TRANSPORT_STATUS[outcome.error.code] ?? 500);
 }
 
 /** The replies stand bare, unlike other results. */
-function answerBatch(c: Context<ApiEnv>, outcome: Outcome) {
-  return "error" in outcome ? answerOne(c, outcome) : answer(c, outcome.result, 200);
+function answerBatch(call: ApiCall, outcome: Outcome): ApiAnswer {
+  return "error" in outcome ? answerOne(call, outcome) : answer(outcome.result);
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
@@ -90,6 +135,6 @@ function bodyText(bytes: Uint8Array): string {
   }
 }
 
-function answer(c: Context<ApiEnv>, json: string, status: 200 | 400 | 403 | 404 | 416 | 500) {
-  return c.body(json, status, { "Content-Type": "application/json" });
+function answer(json: string, status = 200): ApiAnswer {
+  return { status, headers: JSON_HEADERS, body: json };
 }

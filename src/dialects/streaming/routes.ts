@@ -1,9 +1,8 @@
 /** Where the streaming dialect is served: its sockets and its server API (centrifugo-protocol.md §1, §17). */
-import { Hono } from "hono";
 import { createOriginCheck } from "../../auth/origins.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
-import { limitHit, type ApiEnv, type Served } from "../dialect.ts";
+import { limitHit, type Served } from "../dialect.ts";
 import { createApi, type Authorize } from "./http.ts";
 import { jsonCodec } from "./json-codec.ts";
 import { streamingOpenApi } from "./openapi.ts";
@@ -33,10 +32,8 @@ const SUBPROTOCOLS: Readonly<Record<string, Codec>> = {
 };
 
 export function createRoutes(options: StreamingOptions): Served {
-  const api = new Hono<ApiEnv>();
-  api.route(options.apiPath, createApi(options.authorize));
   return {
-    api,
+    calls: createApi(options.apiPath, options.authorize),
     socketPath: () => options.websocketPath,
     tryIt: (apiUrl) => [
       "npx carillon subscribe public:news",

@@ -1,8 +1,10 @@
 /** From the configuration to what the streaming dialect serves. */
 import { ApiRefusal, reachOf } from "../../auth/api-callers.ts";
+import type { ApiKey } from "../../auth/api-keys.ts";
 import { createAuthorities } from "../../auth/authorities.ts";
 import type { StreamingConfig } from "./config.ts";
 import type { Lent, LentApp, Served } from "../dialect.ts";
+import type { ApiContext } from "./api-methods.ts";
 import { createTokenAuthority, type VerifyToken } from "./authority.ts";
 import { createEncoders } from "./encoders.ts";
 import type { Authorize } from "./http.ts";
@@ -51,15 +53,21 @@ function authorizeBy(
   { callers, onEvent }: Lent<StreamingConfig>,
   apps: ReadonlyMap<string, StreamingApp>,
 ): Authorize {
-  return (request) => {
-    const key = callers.admit(request, { scope: "streaming" });
+  // One for each key, made once.
+  const contexts = new Map<ApiKey, ApiContext>();
+  return (head) => {
+    const key = callers.admit(head, { scope: "streaming" });
     if (key instanceof ApiRefusal) {
       onEvent("API call refused", { status: key.status, detail: key.detail });
       return key;
     }
+    const known = contexts.get(key);
+    if (known !== undefined) return known;
     const app = apps.get(key.app);
     if (app === undefined) throw new Error(`No app "${key.app}"`);
-    return { ...app, reach: reachOf("streaming", key) };
+    const context = { ...app, reach: reachOf("streaming", key) };
+    contexts.set(key, context);
+    return context;
   };
 }
 

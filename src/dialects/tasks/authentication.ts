@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { ApiRefusal, type ApiCallers } from "../../auth/api-callers.ts";
 import type { ApiKey } from "../../auth/api-keys.ts";
 import type { Clock } from "../../core/runtime.ts";
+import type { RequestHead } from "../../transports/api-call.ts";
 import type { TasksContext } from "./context.ts";
 import { REPLAY_MS, TIMESTAMP_SECONDS_MAX } from "./limits.ts";
 import { createSignatureCheck, type SigningSecrets } from "./sign.ts";
@@ -24,7 +25,7 @@ export interface AuthenticationOptions {
 }
 
 /** Throws HubError `unavailable` when it cannot be told whether a signature was used before. */
-export type Authenticate = (request: Request, body: Uint8Array) => Promise<Caller | ApiRefusal>;
+export type Authenticate = (request: RequestHead, body: Uint8Array) => Promise<Caller | ApiRefusal>;
 
 const NOT_SIGNED = new ApiRefusal(401, "The call is not signed by the app, or its time is over");
 const OTHER_APP = new ApiRefusal(401, "The API key belongs to another app than public-id");
@@ -33,7 +34,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   const { contexts, secrets, callers, openTo, clock } = options;
   const isSigned = createSignatureCheck(secrets);
 
-  async function bySignature(request: Request, body: Uint8Array): Promise<Caller | ApiRefusal> {
+  async function bySignature(request: RequestHead, body: Uint8Array): Promise<Caller | ApiRefusal> {
     const header = (name: string) => request.headers.get(name) ?? undefined;
     const [publicId, sign, timestamp] = [
       ...[header("public-id"), header("sign"), header("sign-timestamp")],

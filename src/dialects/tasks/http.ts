@@ -1,11 +1,11 @@
 /** Where the JSON-RPC API lies on the `api` listener (DESIGN.md §5), and what HTTP says about its answers (task-tokens.md §4.1, §4.4). */
-import { Hono, type Context } from "hono";
 import { ApiRefusal } from "../../auth/api-callers.ts";
 import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
 import type { Random } from "../../core/runtime.ts";
-import { BODY_REFUSALS, serves, type BodyRefusal, type Mount } from "../../transports/request.ts";
-import type { ApiEnv } from "../dialect.ts";
+import { textAnswer, type ApiAnswer, type ApiCall } from "../../transports/api-call.ts";
+import { BODY_REFUSALS, serves, type BodyRefusal } from "../../transports/request.ts";
+import type { AnswerOwnCall, ApiCalls } from "../dialect.ts";
 import type { Authenticate } from "./authentication.ts";
 import { createCallRates, type CallRates } from "./call-rates.ts";
 import type { TasksContext } from "./context.ts";
@@ -18,7 +18,7 @@ import { isMethodName } from "./schema.ts";
 export interface RpcRoutesOptions {
   readonly contexts: ReadonlyMap<string, TasksContext>;
   readonly authenticate: Authenticate;
-  /** Where every request is this API's. */
+  /** Where every call is this API's. */
   readonly path: string;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly random: Random;
@@ -39,38 +39,45 @@ const OTHER_MOUNT = new ApiRefusal(401, "The caller belongs to another app than 
 /** Where known backends post to, among other APIs' paths (§4.1). */
 const SHARED_PATHS = ["/", "/api"];
 
-/** To be mounted before the APIs that share its paths: what is not this API's goes on to whoever is next. */
-export function createRpcRoutes(options: RpcRoutesOptions): Hono<ApiEnv> {
+/** To be asked before the APIs that share its paths: what is not this API's goes on to whoever is next. */
+export function createRpcCalls(options: RpcRoutesOptions): ApiCalls {
   const rates = new Map<string, CallRates>();
   for (const [publicId, { settings }] of options.contexts) {
     rates.set(publicId, createCallRates(settings));
   }
-  const api = new Hono<ApiEnv>();
-  const handle = (c: Context<ApiEnv>) => respond(c, options, rates);
-  api.all(options.path, handle);
-  for (const path of SHARED_PATHS) {
-    api.all(path, async (c, next) => ((await isForTasks(c)) ? handle(c) : next()));
-  }
-  return api;
+  const own: AnswerOwnCall = (call) => respond(call, options, rates);
+  const shared: AnswerOwnCall = (call) => {
+    const forTasks = isForTasks(call);
+    if (typeof forTasks === "boolean") return forTasks ? own(call) : undefined;
+    return forTasks.then((found) => (found ? own(call) : undefined));
+  };
+  return {
+    exact: {
+      ...Object.fromEntries(SHARED_PATHS.map((path) => [path, shared])),
+      [options.path]: own,
+    },
+  };
 }
 
+const METHOD_NOT_ALLOWED = textAnswer(405, "Method not allowed\n", {
+  Allow: "POST",
+  "Cache-Control": "no-store",
+});
+
 async function respond(
-  c: Context<ApiEnv>,
+  call: ApiCall,
   options: RpcRoutesOptions,
   rates: ReadonlyMap<string, CallRates>,
-): Promise<Response> {
-  const { raw: request } = c.req;
-  if (request.method !== "POST") {
-    return c.text("Method not allowed\n", 405, { Allow: "POST", "Cache-Control": "no-store" });
-  }
+): Promise<ApiAnswer> {
+  if (call.method !== "POST") return METHOD_NOT_ALLOWED;
   // Before the credential, which signs the body.
-  const body = await c.env.readBody(RPC_BODY_BYTES_MAX);
+  const body = await call.readBody(RPC_BODY_BYTES_MAX);
   if (typeof body === "string") {
     const { status, text } = BODY_REFUSALS[body];
     options.onEvent("API call refused", { status, detail: text });
     return written({ ...failure(new RpcError(BODY_ERRORS[body])), status });
   }
-  const caller = await tryAuthenticate(request, body, c.env.mount, options);
+  const caller = await tryAuthenticate(call, body, options);
   if (caller instanceof RpcError) return written(failure(caller));
   const callRates = rates.get(caller.context.publicId);
   if (callRates === undefined) throw new Error(`No rates for app "${caller.context.publicId}"`);
@@ -79,14 +86,13 @@ async function respond(
 }
 
 async function tryAuthenticate(
-  request: Request,
+  call: ApiCall,
   body: Uint8Array,
-  mount: Mount,
   { authenticate, random, onError, onEvent }: RpcRoutesOptions,
 ) {
   try {
-    const caller = await authenticate(request, body);
-    const here = caller instanceof ApiRefusal || serves(mount, caller.context.publicId);
+    const caller = await authenticate(call, body);
+    const here = caller instanceof ApiRefusal || serves(call.mount, caller.context.publicId);
     const refusal = here ? caller : OTHER_MOUNT;
     if (!(refusal instanceof ApiRefusal)) return refusal;
     const { status, detail } = refusal;
@@ -101,19 +107,22 @@ async function tryAuthenticate(
   }
 }
 
-function written({ status, text, retryAfterMs }: RpcAnswer): Response {
+function written({ status, text = "", retryAfterMs }: RpcAnswer): ApiAnswer {
   const headers: Record<string, string> = { "Cache-Control": "no-store" };
-  if (text !== undefined) headers["Content-Type"] = "application/json";
+  if (text !== "") headers["Content-Type"] = "application/json";
   if (retryAfterMs !== undefined) headers["Retry-After"] = `${Math.ceil(retryAfterMs / 1000)}`;
-  return new Response(text ?? null, { status, headers });
+  return { status, headers, body: text };
 }
 
 /** On a path that other APIs have too: a call says by its header or its method that it is for tasks. */
-async function isForTasks({ req, env }: Context<ApiEnv>): Promise<boolean> {
-  if (req.raw.headers.has("x-sora-target")) return false;
-  if (req.raw.headers.has("public-id")) return true;
-  if (req.method !== "POST") return false;
-  const body = await env.readBody(RPC_BODY_BYTES_MAX);
+function isForTasks(call: ApiCall): boolean | Promise<boolean> {
+  if (call.headers.has("x-sora-target")) return false;
+  if (call.headers.has("public-id")) return true;
+  return call.method === "POST" && hasTaskMethod(call);
+}
+
+async function hasTaskMethod(call: ApiCall): Promise<boolean> {
+  const body = await call.readBody(RPC_BODY_BYTES_MAX);
   return typeof body !== "string" && namesTaskMethod(body);
 }
 

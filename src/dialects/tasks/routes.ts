@@ -1,7 +1,7 @@
 /** Where the task-token dialect is served: JSON-RPC for backends, and sockets for those who wait (task-tokens.md §2). */
 import type { SocketRoute } from "../../transports/socket.ts";
 import type { Served } from "../dialect.ts";
-import { createRpcRoutes, type RpcRoutesOptions } from "./http.ts";
+import { createRpcCalls, type RpcRoutesOptions } from "./http.ts";
 import { SOCKET_MESSAGE_BYTES_MAX } from "./limits.ts";
 import { tasksOpenApi } from "./openapi.ts";
 import { TasksSession } from "./session.ts";
@@ -10,12 +10,12 @@ export interface TasksOptions extends RpcRoutesOptions {
   readonly websocketPaths: readonly string[];
 }
 
-/** Its `api` is to be mounted before the APIs that share `/` and `/api` with it. */
+/** Its `calls` are to be asked before the APIs' that share `/` and `/api` with it. */
 export function createRoutes(options: TasksOptions): Served {
   const { websocketPaths } = options;
   return {
     socketPath: () => websocketPaths[0] ?? "/",
-    api: createRpcRoutes(options),
+    calls: createRpcCalls(options),
     sockets: websocketPaths.map((path) => socketRoute(path, options)),
     openapi: tasksOpenApi(options.path),
   };

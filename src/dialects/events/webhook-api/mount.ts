@@ -1,5 +1,6 @@
 /** Where the webhooks' management API is mounted: whose organisation a call is about, and the form of its answers (webhooks.md §5). */
 import { Hono, type Context } from "hono";
+import { responseOf } from "../../../transports/api-call.ts";
 import { servedAt } from "../../../transports/request.ts";
 import type { ApiEnv } from "../../dialect.ts";
 import { authenticate, organisationOf, type Caller } from "../access-token.ts";
@@ -54,14 +55,14 @@ export function createWebhookRoutes(
   const refuse = (c: Context<EventsEnv>, error: unknown): Response => {
     const { requestId } = c.var;
     const { onError, onEvent } = options;
-    const { response, code } = errorAnswer(error, {
+    const { answer, code } = errorAnswer(error, {
       requestId,
       method: "webhooks",
       onError,
       onEvent,
     });
     options.metrics.count("api_requests", { dialect: "events", method: "webhooks", code });
-    return response;
+    return responseOf(answer);
   };
   app.notFound((c) => refuse(c, notFound()));
   app.onError((error, c) => refuse(c, error));

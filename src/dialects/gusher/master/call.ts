@@ -4,11 +4,12 @@ import type { Runtime } from "../../../core/runtime.ts";
 import { Slices } from "../../../core/slices.ts";
 import type { Reach } from "../../../core/types.ts";
 import type { GusherContext } from "../context.ts";
+import type { ApiAnswer, RequestHead } from "../../../transports/api-call.ts";
 import { BODY_REFUSALS, type BodyRefusal } from "../../../transports/request.ts";
 import { readFields, type Fields } from "../fields.ts";
 
 export interface MasterCall {
-  readonly request: Request;
+  readonly request: RequestHead;
   readonly body: Uint8Array;
   /** Of what is judged in one go. */
   readonly bodyBytesMax: number;
@@ -24,7 +25,7 @@ export interface MasterCall {
 }
 
 /** Throws MasterError for what the caller did wrong, HubError for what could not be done. */
-export type MasterHandler = (call: MasterCall) => Response | Promise<Response>;
+export type MasterHandler = (call: MasterCall) => ApiAnswer | Promise<ApiAnswer>;
 
 /** Answered with exactly this text, and status 400 unless it says another (K6). */
 export class MasterError extends Error {
@@ -66,17 +67,17 @@ export async function fieldsOf<Name extends string>(
   >;
 }
 
+const JSON_HEADERS = { "Content-Type": "application/json;charset=UTF-8" };
+const PLAIN_HEADERS = { "Content-Type": "text/plain; charset=utf-8" };
+
 /** Compact JSON without a line feed, in the original's content type. */
-export function json(text: string): Response {
-  return new Response(text, { headers: { "Content-Type": "application/json;charset=UTF-8" } });
+export function json(body: string): ApiAnswer {
+  return { status: 200, headers: JSON_HEADERS, body };
 }
 
 /** A master handler's error (§2): no line feed, no further header. */
-export function plain(status: number, text: string): Response {
-  return new Response(text, {
-    status,
-    headers: { "Content-Type": "text/plain; charset=utf-8" },
-  });
+export function plain(status: number, body: string): ApiAnswer {
+  return { status, headers: PLAIN_HEADERS, body };
 }
 
 /** Runs what needs the engine; where that cannot be done now, it is told to `onError` and answered with `text` (O8). */

@@ -2,7 +2,8 @@
 import { readToken, type Claims } from "../../../auth/read-token.ts";
 import { HubError } from "../../../core/errors.ts";
 import type { GusherContext } from "../context.ts";
-import { MasterError } from "./call.ts";
+import type { ApiAnswer } from "../../../transports/api-call.ts";
+import { MasterError, plain } from "./call.ts";
 import { gusherClaims } from "../tokens.ts";
 
 /** Behind the `gusher` claim, each only when it is neither zero nor empty. */
@@ -12,12 +13,10 @@ const REGISTERED_CLAIMS = ["aud", "exp", "jti", "iat", "iss", "nbf", "sub"] as c
 export async function decodeToken(
   jwt: string,
   signers: readonly GusherContext[],
-): Promise<Response> {
+): Promise<ApiAnswer> {
   const payload = await verifiedPayload(jwt, signers);
   if (payload === undefined) throw new MasterError("data error");
-  return new Response(`${JSON.stringify(answerOf(payload))}\n`, {
-    headers: { "Content-Type": "text/plain; charset=utf-8" },
-  });
+  return plain(200, `${JSON.stringify(answerOf(payload))}\n`);
 }
 
 /** The app that the JWT says it is for, before anything vouches for it: only to know whose key it takes. `""`: none. */

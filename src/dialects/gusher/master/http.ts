@@ -1,11 +1,11 @@
 /** The master API (§6): which route a request belongs to, whether its caller may, and the answers that all routes share. */
-import { Hono } from "hono";
 import { ApiRefusal } from "../../../auth/api-callers.ts";
 import { HubError } from "../../../core/errors.ts";
 import type { Runtime } from "../../../core/runtime.ts";
 import type { Reach } from "../../../core/types.ts";
-import { servedAt, type ReadBody } from "../../../transports/request.ts";
-import { limitHit, type ApiEnv, type OnEvent } from "../../dialect.ts";
+import type { ApiAnswer, ApiCall, RequestHead } from "../../../transports/api-call.ts";
+import { servedAt } from "../../../transports/request.ts";
+import { limitHit, type AnswerOwnCall, type ApiCalls, type OnEvent } from "../../dialect.ts";
 import type { GusherContext } from "../context.ts";
 import { finishJobs, takeJobs } from "../jobs-http.ts";
 import { isForm } from "../fields.ts";
@@ -28,7 +28,7 @@ import { methodNotAllowed, notFound, pong } from "../plain.ts";
 export interface MasterOptions {
   readonly contexts: ReadonlyMap<string, GusherContext>;
   /** What the caller reaches in the app; undefined: in any. A refusal: nothing. */
-  readonly authorize: (request: Request, appKey: string | undefined) => Reach | ApiRefusal;
+  readonly authorize: (head: RequestHead, appKey: string | undefined) => Reach | ApiRefusal;
   /** Where every path is this API's: `{M}` of §2, without a trailing slash. */
   readonly prefix: string;
   /** Where its routes lie as well, among another API's paths of one segment (DESIGN.md §5). */
@@ -44,11 +44,9 @@ export interface MasterOptions {
   readonly onEvent: OnEvent;
 }
 
-/**
- * To be mounted at the root and before the API that shares its prefix. What is not this API's goes on to whoever is next.
- */
-export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
-  const { prefix, sharedPrefix, stopping, runtime } = options;
+/** Found behind the paths of the API that shares its prefix. What is not this API's goes on to whoever is next. */
+export function createMasterCalls(options: MasterOptions): ApiCalls {
+  const { prefix, sharedPrefix, stopping, runtime, bodyBytesMax } = options;
   const paths = new Paths(MASTER_ROUTES);
   const barePaths = new Paths(listRoutes());
   const reserved = new Set([...options.reserved, ...[prefix, sharedPrefix].map(firstSegment)]);
@@ -65,34 +63,37 @@ export function createMasterRoutes(options: MasterOptions): Hono<ApiEnv> {
     return reserved.has(firstSegment(path)) ? undefined : barePaths.find(path);
   }
 
-  const api = new Hono<ApiEnv>();
-  // One handler for every path: patterns that overlap with another API's would take the router's fast kind from all.
-  api.all("*", async (c, next) => {
-    const { raw: request } = c.req;
-    const found = find(pathOf(request.url));
-    if (found === undefined) return next();
-    if (found === "none") return notFound(request);
-    const match = found.get(request.method);
-    if (match === undefined) return methodNotAllowed([...found.keys()]);
-    const { onLeave, mount } = c.env;
-    const { params, handler } = match;
-    const ending = (): AbortSignal => {
-      const left = new AbortController();
-      onLeave(() => left.abort());
-      return AbortSignal.any([left.signal, stopping]);
+  function endingOf(call: ApiCall): AbortSignal {
+    const left = new AbortController();
+    call.onLeave(() => left.abort());
+    return AbortSignal.any([left.signal, stopping]);
+  }
+
+  function answerFor(match: ReadonlyMap<string, Match<Endpoint>>): AnswerOwnCall {
+    return (call) => {
+      const found = match.get(call.method);
+      if (found === undefined) return methodNotAllowed([...match.keys()]);
+      const { params, handler } = found;
+      const ending = () => endingOf(call);
+      const asked = { request: call, params, runtime, ending, bodyBytesMax };
+      return handler(asked, { ...options, contexts: servedAt(options.contexts, call.mount), call });
     };
-    const call = { request, params, runtime, ending, bodyBytesMax: options.bodyBytesMax };
-    const { readBody } = c.env;
-    return handler(call, { ...options, contexts: servedAt(options.contexts, mount), readBody });
-  });
-  return api;
+  }
+
+  return {
+    exact: {},
+    find(path) {
+      const found = find(path);
+      return found === "none" ? notFound : found && answerFor(found);
+    },
+  };
 }
 
 interface Setting extends Omit<MasterOptions, "stopping"> {
-  readonly readBody: ReadBody;
+  readonly call: Pick<ApiCall, "readBody">;
 }
 type UnadmittedCall = Omit<MasterCall, "context" | "reach" | "body">;
-type Endpoint = (call: UnadmittedCall, setting: Setting) => Response | Promise<Response>;
+type Endpoint = (call: UnadmittedCall, setting: Setting) => ApiAnswer | Promise<ApiAnswer>;
 
 /** §6.1, `user` and `socket` before apps of these names. */
 export const MASTER_ROUTES: readonly Route<Endpoint>[] = [
@@ -137,7 +138,7 @@ function forApp(method: string, handler: MasterHandler): Endpoint {
 }
 
 /** §6.9: the app is in the JWT. */
-async function decode(call: UnadmittedCall, setting: Setting): Promise<Response> {
+async function decode(call: UnadmittedCall, setting: Setting): Promise<ApiAnswer> {
   const { contexts, authorize, onEvent } = setting;
   const method = "decode";
   const called = authorize(call.request, undefined);
@@ -161,11 +162,11 @@ async function decode(call: UnadmittedCall, setting: Setting): Promise<Response>
 async function bodyOf(
   { request }: UnadmittedCall,
   method: string,
-  { readBody, bodyBytesMax, batchBytesMax }: Setting,
+  { call, bodyBytesMax, batchBytesMax }: Setting,
 ): Promise<Uint8Array> {
   // What is no form is read in one go, and so is bounded as elsewhere.
   const batch = method === "push_batch" && isForm(request);
-  const body = await readBody(batch ? batchBytesMax : bodyBytesMax);
+  const body = await call.readBody(batch ? batchBytesMax : bodyBytesMax);
   if (typeof body !== "string") return body;
   if (body !== "too_large") throw new BodyError(body);
   throw new LimitError("body", batch ? "batch_size_limit" : "body_size_limit");
@@ -179,8 +180,8 @@ interface Answering {
 
 async function answer(
   { method, context, onEvent }: Answering,
-  run: () => Response | Promise<Response>,
-): Promise<Response> {
+  run: () => ApiAnswer | Promise<ApiAnswer>,
+): Promise<ApiAnswer> {
   const count = (code: string) =>
     context?.metrics.count("api_requests", { dialect: "gusher", method, code });
   try {
@@ -199,18 +200,11 @@ async function answer(
   }
 }
 
-function refused({ status, detail }: ApiRefusal, method: string, onEvent: OnEvent): Response {
+function refused({ status, detail }: ApiRefusal, method: string, onEvent: OnEvent): ApiAnswer {
   onEvent("API call refused", { method, status, detail });
   return plain(status, `${detail}\n`);
 }
 
 function firstSegment(path: string): string {
   return path.split("/", 2)[1] ?? "";
-}
-
-/** As it came, percent-encoded. */
-function pathOf(url: string): string {
-  const start = url.indexOf("/", url.indexOf("//") + 2);
-  const end = url.indexOf("?", start);
-  return start < 0 ? "/" : url.slice(start, end < 0 ? undefined : end);
 }

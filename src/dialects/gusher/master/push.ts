@@ -8,6 +8,7 @@ import { publishInOrder } from "../../../core/publishing.ts";
 import { Slices } from "../../../core/slices.ts";
 import { CHANNELS, type NewPublication, type Reach } from "../../../core/types.ts";
 import { limitHit } from "../../dialect.ts";
+import type { ApiAnswer } from "../../../transports/api-call.ts";
 import type { GusherContext } from "../context.ts";
 import { jsonOfField } from "../fields.ts";
 import { fieldsOf, json, LimitError, MasterError, orFail, type MasterCall } from "./call.ts";
@@ -16,7 +17,7 @@ import { fieldsOf, json, LimitError, MasterError, orFail, type MasterCall } from
 export const BATCH_ITEMS_MAX = 10_000;
 
 /** §6.2. */
-export async function pushToChannel(call: MasterCall): Promise<Response> {
+export async function pushToChannel(call: MasterCall): Promise<ApiAnswer> {
   const { channel = "", event = "" } = call.params;
   const { data } = await fieldsOf(call, "data");
   if (data === "") throw new MasterError("empty data");
@@ -28,7 +29,7 @@ export async function pushToChannel(call: MasterCall): Promise<Response> {
 }
 
 /** §6.3, its checks in their order. A word without special characters matches the names that contain it. */
-export async function pushToPattern(call: MasterCall): Promise<Response> {
+export async function pushToPattern(call: MasterCall): Promise<ApiAnswer> {
   const fields = await fieldsOf(call, "channel_pattern", "event", "data");
   const { channel_pattern: pattern, event, data } = fields;
   if (pattern === "" || event === "") throw new MasterError("empty param");
@@ -47,7 +48,7 @@ export async function pushToPattern(call: MasterCall): Promise<Response> {
 }
 
 /** §6.4. */
-export async function pushBatch(call: MasterCall): Promise<Response> {
+export async function pushBatch(call: MasterCall): Promise<ApiAnswer> {
   const { batch_data: text } = await fieldsOf(call, "batch_data");
   if (text === "") throw new MasterError("empty batch data");
   const items = await itemsOf(text, call);

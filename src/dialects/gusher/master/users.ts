@@ -2,6 +2,7 @@
 import { HubError } from "../../../core/errors.ts";
 import { jsonView } from "../../../core/json-text.ts";
 import type { Target } from "../../../core/types.ts";
+import type { ApiAnswer } from "../../../transports/api-call.ts";
 import { jsonOfField } from "../fields.ts";
 import { fieldsOf, json, MasterError, orFail, type MasterCall } from "./call.ts";
 import type { GusherSignal } from "../signals.ts";
@@ -10,12 +11,12 @@ import type { GusherSignal } from "../signals.ts";
 export const RELOAD_CHANNELS_MAX = 10_000;
 
 /** §6.5: every connection of the user in this app, subscribed or not. */
-export function pushToUser(call: MasterCall): Promise<Response> {
+export function pushToUser(call: MasterCall): Promise<ApiAnswer> {
   const { user_id = "" } = call.params;
   return push(call, { user: user_id }, { user_id });
 }
 
-export function pushToSocket(call: MasterCall): Promise<Response> {
+export function pushToSocket(call: MasterCall): Promise<ApiAnswer> {
   const { socket_id = "" } = call.params;
   return push(call, { connection: socket_id }, { socket_id });
 }
@@ -25,7 +26,7 @@ async function push(
   call: MasterCall,
   target: Target,
   about: Readonly<Record<string, string>>,
-): Promise<Response> {
+): Promise<ApiAnswer> {
   const { data } = await fieldsOf(call, "data");
   const payload = { data: { json: jsonOfField(data) } };
   await orFail(
@@ -38,7 +39,7 @@ async function push(
 }
 
 /** §6.6. */
-export async function reloadChannels(call: MasterCall): Promise<Response> {
+export async function reloadChannels(call: MasterCall): Promise<ApiAnswer> {
   const { data } = await fieldsOf(call, "data");
   const channels = channelsOf(data);
   const text = JSON.stringify(channels);
@@ -46,13 +47,13 @@ export async function reloadChannels(call: MasterCall): Promise<Response> {
 }
 
 /** §6.7: the text is the grant, whatever it looks like. */
-export async function addChannel(call: MasterCall): Promise<Response> {
+export async function addChannel(call: MasterCall): Promise<ApiAnswer> {
   const { data } = await fieldsOf(call, "data");
   if (data === "") throw new MasterError("data empty error");
   return signal(call, { do: "add", channel: data }, data);
 }
 
-async function signal(call: MasterCall, body: GusherSignal, data: string): Promise<Response> {
+async function signal(call: MasterCall, body: GusherSignal, data: string): Promise<ApiAnswer> {
   const { user_id = "" } = call.params;
   const target = { user: user_id };
   await orFail(call, "data error", ({ hub }) => hub.signal(target, "gusher", body), undefined);
