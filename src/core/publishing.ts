@@ -1,5 +1,5 @@
 /** Publishing: what a channel takes, what is kept of it, and many channels at once. */
-import type { Broker, HistoryLimits } from "./engine.ts";
+import type { Broker, HistoryLimits, PublishOptions } from "./engine.ts";
 import { HubError } from "./errors.ts";
 import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
 import {
@@ -25,6 +25,8 @@ export interface PublishingOptions {
   readonly channels: (filter: ChannelFilter) => Promise<ReadonlyMap<string, number>>;
 }
 
+const UNKEPT: PublishOptions = {};
+
 export function createPublishing({
   broker,
   optionsFor,
@@ -33,18 +35,31 @@ export function createPublishing({
   async function publish(
     channel: Channel,
     publication: NewPublication,
-    options: HubPublishOptions = {},
+    options?: HubPublishOptions,
   ): Promise<StreamPosition | undefined> {
-    const { idempotencyKey, versionEpoch } = options;
+    return broker.publish(channel, publication, optionsOf(channel, publication, options));
+  }
+
+  /** What holds for the publication. Throws `bad_request` for one that the channel does not take. */
+  function optionsOf(
+    channel: Channel,
+    { data }: NewPublication,
+    options: HubPublishOptions = {},
+  ): PublishOptions {
+    const { idempotencyKey, versionEpoch, skipHistory, history: asked } = options;
     if (idempotencyKey !== undefined) requireUnicode(idempotencyKey, "idempotency key");
     if (versionEpoch !== undefined) requireUnicode(versionEpoch, "version's epoch");
-    const channelOptions = optionsFor(channel);
-    requireFormat(publication.data, channelOptions?.publicationDataFormat ?? "json");
-    const { skipHistory, history: asked, ...rest } = options;
-    const limits = channelOptions === undefined ? fillable(asked) : channelOptions.history;
+    const rules = optionsFor(channel);
+    requireFormat(data, rules?.publicationDataFormat ?? "json");
+    const limits = rules === undefined ? fillable(asked) : rules.history;
     const history = skipHistory === true ? undefined : limits;
-    const kept = history === undefined ? {} : { history };
-    return broker.publish(channel, publication, { ...rest, ...kept });
+    const kept = history === undefined ? UNKEPT : { history };
+    if (idempotencyKey === undefined && versionEpoch === undefined) return kept;
+    return {
+      ...kept,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(versionEpoch === undefined ? {} : { versionEpoch }),
+    };
   }
 
   /** What a dialect of a space of its own wants kept may be too little to fill a node's gaps from. */

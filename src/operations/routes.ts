@@ -5,6 +5,7 @@ import type { ApiRefusal } from "../auth/api-callers.ts";
 import type { Engine } from "../core/engine.ts";
 import type { AnswerOwnCall, ClientsEnv } from "../dialects/dialect.ts";
 import {
+  jsonAnswer,
   textAnswer,
   type AnswerCall,
   type ApiAnswer,
@@ -89,11 +90,7 @@ function isRead({ method }: ApiCall): boolean {
 }
 
 function json(value: object, status = 200): ApiAnswer {
-  return {
-    status,
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(value),
-  };
+  return jsonAnswer(status, JSON.stringify(value));
 }
 
 export interface IndexPage {

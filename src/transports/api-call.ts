@@ -27,6 +27,7 @@ export interface ApiCall extends RequestHead {
 
 export interface ApiAnswer {
   readonly status: number;
+  /** Frozen where many answers have the same. */
   readonly headers: Readonly<Record<string, string>>;
   /** `""`: none. */
   readonly body: string | Uint8Array;
@@ -34,17 +35,28 @@ export interface ApiAnswer {
 
 export type AnswerCall = (call: ApiCall) => ApiAnswer | Promise<ApiAnswer>;
 
-/** Of a method that only a router could refuse, and of what is no request. */
-export const BAD_TARGET = textAnswer(400, "The request target or Host is not valid\n");
+const TEXT_HEADERS = Object.freeze({ "Content-Type": "text/plain; charset=UTF-8" });
+const JSON_HEADERS = Object.freeze({ "Content-Type": "application/json" });
 
 /** Says its type in the words that routers have for it. */
 export function textAnswer(
   status: number,
   body: string,
-  headers: Readonly<Record<string, string>> = {},
+  headers?: Readonly<Record<string, string>>,
 ): ApiAnswer {
-  return { status, headers: { "Content-Type": "text/plain; charset=UTF-8", ...headers }, body };
+  return {
+    status,
+    headers: headers === undefined ? TEXT_HEADERS : { ...TEXT_HEADERS, ...headers },
+    body,
+  };
 }
+
+export function jsonAnswer(status: number, body: string): ApiAnswer {
+  return { status, headers: JSON_HEADERS, body };
+}
+
+/** Of a method that only a router could refuse, and of what is no request. */
+export const BAD_TARGET = textAnswer(400, "The request target or Host is not valid\n");
 
 /** As the listeners that have a `Response` to give want it. */
 export function responseOf({ status, headers, body }: ApiAnswer): Response {

@@ -1,6 +1,6 @@
 /** The `api` listener on Bun's own server. Bodies of GETs are dropped there, and headers have 16 KiB. */
 import type { Server } from "bun";
-import { BAD_TARGET, responseOf, textAnswer, type ApiAnswer } from "./api-call.ts";
+import { BAD_TARGET, textAnswer, type ApiAnswer } from "./api-call.ts";
 import { BODIES_BYTES_MAX, type ApiListener, type ApiListenerOptions } from "./api-listener.ts";
 import { Arrivals, BunCall } from "./bun-api-call.ts";
 import { createTargets } from "./call-target.ts";
@@ -17,8 +17,11 @@ export function createBunApiListener(options: ApiListenerOptions): ApiListener {
     arrivals: new Arrivals(options.timers),
   };
   const keepAliveSeconds = Math.ceil(options.keepAliveTimeoutMs / 1000);
-  const kept = { Connection: "keep-alive", "Keep-Alive": `timeout=${keepAliveSeconds}` };
-  const last = { Connection: "close" };
+  const kept = createHeaders({
+    Connection: "keep-alive",
+    "Keep-Alive": `timeout=${keepAliveSeconds}`,
+  });
+  const last = createHeaders({ Connection: "close" });
   let ending = false;
 
   function handle(request: Request, server: Server<undefined>): Response | Promise<Response> {
@@ -47,7 +50,7 @@ export function createBunApiListener(options: ApiListenerOptions): ApiListener {
       if (!(answered instanceof Promise)) return finish(answered);
       // The answer may take its time, where the body may not: `Arrivals`.
       server.timeout(request, 0);
-      return answered.then(finish).catch(failed);
+      return answered.then(finish, failed);
     } catch (error) {
       return failed(error);
     }
@@ -97,9 +100,19 @@ export function createBunApiListener(options: ApiListenerOptions): ApiListener {
   };
 }
 
-function written(
-  { status, headers, body }: ApiAnswer,
-  more: Readonly<Record<string, string>>,
-): Response {
-  return responseOf({ status, headers: { ...headers, ...more }, body });
+type MakeHeaders = (headers: ApiAnswer["headers"]) => Headers | Record<string, string>;
+
+/** Those of an answer, and `more`. Making them costs more than the answer's text: of headers that many answers have, once. */
+function createHeaders(more: Readonly<Record<string, string>>): MakeHeaders {
+  const made = new WeakMap<ApiAnswer["headers"], Headers>();
+  return (headers) => {
+    if (!Object.isFrozen(headers)) return { ...headers, ...more };
+    let found = made.get(headers);
+    if (found === undefined) made.set(headers, (found = new Headers({ ...headers, ...more })));
+    return found;
+  };
+}
+
+function written({ status, headers, body }: ApiAnswer, makeHeaders: MakeHeaders): Response {
+  return new Response(body === "" ? null : body, { status, headers: makeHeaders(headers) });
 }

@@ -10,7 +10,7 @@ export function plainError(
   return { status, headers: { ...PLAIN, "X-Content-Type-Options": "nosniff", ...headers }, body };
 }
 
-const PLAIN = { "Content-Type": "text/plain; charset=utf-8" };
+const PLAIN = Object.freeze({ "Content-Type": "text/plain; charset=utf-8" });
 
 /** Of the slave's login and handshake. */
 export function unauthorized(text: string, headers?: Readonly<Record<string, string>>): ApiAnswer {

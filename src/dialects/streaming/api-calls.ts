@@ -2,7 +2,13 @@
 import { HubError } from "../../core/errors.ts";
 import { jsonViews, type JsonView } from "../../core/json-text.ts";
 import { Slices } from "../../core/slices.ts";
-import { apiErrorOf, isApiMethod, runApiMethod, type ApiContext } from "./api-methods.ts";
+import {
+  apiErrorOf,
+  isApiMethod,
+  publishData,
+  runApiMethod,
+  type ApiContext,
+} from "./api-methods.ts";
 import { API_METHODS, RAW_MEMBERS, type ApiMethod } from "./api-schema.ts";
 import { isRefusal, StreamingError, type Refusal } from "./errors.ts";
 import type { WireError } from "./protocol.ts";
@@ -23,40 +29,50 @@ interface Call {
 }
 
 /** Counted and, when refused, logged. */
-export async function runCall(context: ApiContext, call: Call): Promise<Outcome> {
-  const { method } = call;
-  return outcomeOf(context, method, run(context, call));
+export function runCall(context: ApiContext, call: Call): Promise<Outcome> {
+  return outcomeOf(context, call.method, () => run(context, call));
 }
 
-async function run(context: ApiContext, { method, params }: Call): Promise<string> {
+function run(context: ApiContext, { method, params }: Call): Promise<string> {
   if (params?.kind !== "object") throw bad("The request is no object");
-  return runApiMethod(context, method, membersOf(params));
+  const members = params.members(ITEMS_MAX);
+  if (method === "publish" && members.size === 2) {
+    const channel = members.get("channel");
+    const data = members.get("data");
+    if (data !== undefined && channel?.kind === "string") {
+      return publishData(context, String(channel.value), data.json);
+    }
+  }
+  return runApiMethod(context, method, valuesOf(members));
 }
 
+/** `start` may throw as well as reject. */
 async function outcomeOf(
   context: ApiContext,
   method: string,
-  running: Promise<string>,
+  start: () => Promise<string>,
 ): Promise<Outcome> {
-  const count = (code: number): void =>
-    context.metrics.count("api_requests", { dialect: "streaming", method, code: `${code}` });
   try {
-    const result = await running;
-    count(0);
+    const result = await start();
+    count(context, method, "0");
     return { result };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     const wire = apiErrorOf(error, context.settings);
-    count(wire.code);
+    count(context, method, `${wire.code}`);
     context.onEvent("API call refused", { method, code: wire.code, detail: error.message });
     if (error.code === "unavailable") context.onError(error, { connection: "", doing: method });
     return { error: wire };
   }
 }
 
+function count({ metrics }: ApiContext, method: string, code: string): void {
+  metrics.count("api_requests", { dialect: "streaming", method, code });
+}
+
 /** Not in a `result`: the official clients read `replies` bare, and a batch without commands as the empty object. */
 export function runBatch(context: ApiContext, body: JsonView): Promise<Outcome> {
-  return outcomeOf(context, "batch", replies(context, body));
+  return outcomeOf(context, "batch", () => replies(context, body));
 }
 
 async function replies(context: ApiContext, body: JsonView): Promise<string> {
@@ -158,7 +174,7 @@ async function runAll(
 
 async function runOne(context: ApiContext, call: Call | Refusal): Promise<Ran> {
   const outcome = isRefusal(call)
-    ? await outcomeOf(context, "unknown", Promise.reject(call))
+    ? await outcomeOf(context, "unknown", () => Promise.reject(call))
     : await runCall(context, call);
   return { call, outcome };
 }
@@ -174,14 +190,14 @@ function bad(message: string): HubError {
   return new HubError("bad_request", message);
 }
 
-/** The members of a request: payloads as the text they came in, the rest parsed. `null` is absent. Without a prototype, which a member might name. */
-function membersOf(view: JsonView): Record<string, unknown> {
-  const members = Object.create(null) as Record<string, unknown>;
-  for (const [name, member] of view.members(ITEMS_MAX)) {
-    if (RAW_MEMBERS.has(name)) members[name] = { json: member.json };
-    else if (member.kind !== "null") members[name] = valueOf(member);
+/** Payloads as the text they came in, the rest parsed. `null` is absent. Without a prototype, which a member might name. */
+function valuesOf(given: ReadonlyMap<string, JsonView>): Record<string, unknown> {
+  const values = Object.create(null) as Record<string, unknown>;
+  for (const [name, member] of given) {
+    if (RAW_MEMBERS.has(name)) values[name] = { json: member.json };
+    else if (member.kind !== "null") values[name] = valueOf(member);
   }
-  return members;
+  return values;
 }
 
 /** What it holds is counted before it is parsed, which costs more. */

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { HubError } from "../../core/errors.ts";
 import { globExpression } from "../../core/glob.ts";
 import type { Hub, HubPublishOptions } from "../../core/hub.ts";
-import { jsonOf, jsonOfBytes } from "../../core/json-text.ts";
+import { jsonOf, jsonOfBytes, type CompactJson } from "../../core/json-text.ts";
 import { requireUnicode } from "../../core/names.ts";
 import { isOpenedBy, isReachable, optionsOf } from "../../core/namespaces.ts";
 import type { PortablePayload } from "../../core/payload.ts";
@@ -33,8 +33,7 @@ type Run<Method extends ApiMethod> = (
 const EMPTY = "{}";
 
 const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
-  publish: async (context, request) =>
-    positionText(await publish(context, request.channel, request)),
+  publish: (context, request) => publish(context, request.channel, request).then(positionText),
 
   async broadcast(context, request) {
     const responses = await new Slices(context.runtime).map(request.channels, async (name) => {
@@ -171,7 +170,7 @@ export function isApiMethod(name: string): name is ApiMethod {
   return Object.hasOwn(API_METHODS, name);
 }
 
-/** The result as JSON text. Throws a Refusal; `bad_request` when the members are not of their types. */
+/** The result as JSON text. Rejects with a Refusal, or throws it; `bad_request` when the members are not of their types. */
 export function runApiMethod<Method extends ApiMethod>(
   context: ApiContext,
   method: Method,
@@ -179,7 +178,7 @@ export function runApiMethod<Method extends ApiMethod>(
 ): Promise<string> {
   const parsed = API_METHODS[method].request.safeParse(members);
   if (!parsed.success) {
-    return Promise.reject(new HubError("bad_request", problemOf(parsed.error.issues[0])));
+    throw new HubError("bad_request", problemOf(parsed.error.issues[0]));
   }
   return RUN[method](context, parsed.data as ApiRequest<Method>);
 }
@@ -204,9 +203,18 @@ export function apiErrorOf(
   return { code, message };
 }
 
+/** A publication that says its channel and data and nothing more, as most do. Rejects, or throws, as `runApiMethod` does. */
+export function publishData(context: ApiContext, name: string, json: CompactJson): Promise<string> {
+  const channel = known(context, name);
+  context.metrics.count("publications", BY_SERVER);
+  return context.hub.publish(channel, { data: { json } }).then(positionText);
+}
+
+const BY_SERVER = { dialect: "streaming", by: "server" };
+
 type PublicationRequest = Omit<ApiRequest<"publish">, "channel">;
 
-async function publish(
+function publish(
   context: ApiContext,
   name: string,
   request: PublicationRequest,
@@ -219,7 +227,7 @@ async function publish(
     ...(idempotencyKey === undefined || idempotencyKey === "" ? {} : { idempotencyKey }),
     ...(versionEpoch === undefined || versionEpoch === "" ? {} : { versionEpoch }),
   };
-  metrics.count("publications", { dialect: "streaming", by: "server" });
+  metrics.count("publications", BY_SERVER);
   const publication = {
     data: payloadOf(request),
     ...(tags === undefined ? {} : { tags }),

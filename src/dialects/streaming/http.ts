@@ -6,6 +6,7 @@ import { runBatch, runCall, runRow, textOf, type Outcome } from "./api-calls.ts"
 import { isApiMethod, type ApiContext } from "./api-methods.ts";
 import { API_METHODS, type ApiMethod } from "./api-schema.ts";
 import {
+  jsonAnswer,
   textAnswer,
   type AnswerCall,
   type ApiAnswer,
@@ -26,7 +27,6 @@ const TRANSPORT_STATUS: Readonly<Record<number, number>> = {
 };
 
 const METHOD_NOT_ALLOWED = textAnswer(405, "Method not allowed\n", { Allow: "POST" });
-const JSON_HEADERS = { "Content-Type": "application/json" };
 
 /** The app that a request's credential belongs to, and what it reaches there. */
 export type Authorize = (head: CallHead) => ApiContext | ApiRefusal;
@@ -136,5 +136,5 @@ function bodyText(bytes: Uint8Array): string {
 }
 
 function answer(json: string, status = 200): ApiAnswer {
-  return { status, headers: JSON_HEADERS, body: json };
+  return jsonAnswer(status, json);
 }

@@ -107,10 +107,13 @@ async function tryAuthenticate(
   }
 }
 
+const UNCACHED = Object.freeze({ "Cache-Control": "no-store" });
+const UNCACHED_JSON = Object.freeze({ ...UNCACHED, "Content-Type": "application/json" });
+
 function written({ status, text = "", retryAfterMs }: RpcAnswer): ApiAnswer {
-  const headers: Record<string, string> = { "Cache-Control": "no-store" };
-  if (text !== "") headers["Content-Type"] = "application/json";
-  if (retryAfterMs !== undefined) headers["Retry-After"] = `${Math.ceil(retryAfterMs / 1000)}`;
+  const usual = text === "" ? UNCACHED : UNCACHED_JSON;
+  if (retryAfterMs === undefined) return { status, headers: usual, body: text };
+  const headers = { ...usual, "Retry-After": `${Math.ceil(retryAfterMs / 1000)}` };
   return { status, headers, body: text };
 }
 

@@ -67,8 +67,8 @@ export async function fieldsOf<Name extends string>(
   >;
 }
 
-const JSON_HEADERS = { "Content-Type": "application/json;charset=UTF-8" };
-const PLAIN_HEADERS = { "Content-Type": "text/plain; charset=utf-8" };
+const JSON_HEADERS = Object.freeze({ "Content-Type": "application/json;charset=UTF-8" });
+const PLAIN_HEADERS = Object.freeze({ "Content-Type": "text/plain; charset=utf-8" });
 
 /** Compact JSON without a line feed, in the original's content type. */
 export function json(body: string): ApiAnswer {

@@ -68,11 +68,13 @@ function match(
   segments: readonly string[],
   given: readonly string[],
 ): Readonly<Record<string, string>> | undefined {
+  for (let index = 0; index < segments.length; index++) {
+    const segment = segments[index] ?? "";
+    if (segment !== given[index] && !segment.startsWith(":")) return undefined;
+  }
   const params: Record<string, string> = {};
   for (const [index, segment] of segments.entries()) {
-    const text = given[index] ?? "";
-    if (segment.startsWith(":")) params[segment.slice(1)] = text;
-    else if (segment !== text) return undefined;
+    if (segment.startsWith(":")) params[segment.slice(1)] = given[index] ?? "";
   }
   return params;
 }
