@@ -22,18 +22,19 @@ export class Slices {
   /** Visits the items as they are while it walks: one that comes or goes meanwhile may or may not be visited. */
   async each<Item>(items: Iterable<Item>, visit: (item: Item) => void): Promise<void> {
     for (const item of items) {
-      if (this.#isOver && !(await this.turn())) return;
+      if (this.isOver && !(await this.turn())) return;
       visit(item);
     }
   }
 
-  get #isOver(): boolean {
+  /** Whether the next part of the job has to wait for its `turn`. */
+  get isOver(): boolean {
     return this.#runtime.clock.monotonicMs() >= this.#endMs;
   }
 
   /** Before a part of the job: at once within the slice, else in the next one. False: nobody waits for it any more. */
   async turn(): Promise<boolean> {
-    if (!this.#isOver) return true;
+    if (!this.isOver) return true;
     const { clock, timers } = this.#runtime;
     await new Promise<void>((resolve) => timers.soon(resolve));
     const nowMs = clock.monotonicMs();

@@ -117,6 +117,49 @@ describe.each([true, false])("on node:http: %p", (onNode) => {
       expect(answer).toStartWith("HTTP/1.1 400 ");
     });
 
+    test.each([
+      ["no host", "GET / HTTP/1.1\r\n\r\n", 400],
+      ["a negative length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", 400],
+      [
+        "a length beside chunks",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+      ],
+      [
+        "two lengths",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345",
+        400,
+      ],
+      ["bytes that are no request", "\x16\x03\x01\x00\xa1\x01\x00\x00", 400],
+      ["headers of 100 KB", `GET / HTTP/1.1\r\nHost: x\r\nX: ${"a".repeat(100_000)}\r\n\r\n`, 431],
+    ])("%s is refused, and nobody asked", async (_, sent, status) => {
+      const asked: string[] = [];
+      const { listener } = await listen(({ path }) => {
+        asked.push(path);
+        return text("");
+      });
+      expect(await exchange(listener.url, sent)).toStartWith(`HTTP/1.1 ${status} `);
+      expect(asked).toEqual([]);
+    });
+
+    test("a request inside a body is no request", async () => {
+      const inner = "GET /inner HTTP/1.1\r\nHost: x\r\n\r\n";
+      const asked: string[] = [];
+      const { listener } = await listen(({ path }) => {
+        asked.push(path);
+        return text("x");
+      });
+      // Neither of a call whose body nobody reads, nor of a GET.
+      const call = (method: string) =>
+        `${method} /${method} HTTP/1.1\r\nHost: x\r\nContent-Length: ${inner.length}\r\n`;
+      const client = caller(listener.url);
+      client.write(`${call("POST")}\r\n${inner}`);
+      await client.until("\r\n\r\nx");
+      client.write(`${call("GET")}Connection: close\r\n\r\n${inner}`);
+      await client.gone();
+      expect(asked).toEqual(["/POST", "/GET"]);
+    });
+
     test("HTTP/1.0 needs no host", async () => {
       const { listener } = await listen(where);
       expect(await exchange(listener.url, "GET /health HTTP/1.0\r\n\r\n")).toContain(" 200 ");

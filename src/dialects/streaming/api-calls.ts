@@ -2,13 +2,8 @@
 import { HubError } from "../../core/errors.ts";
 import { jsonViews, type JsonView } from "../../core/json-text.ts";
 import { Slices } from "../../core/slices.ts";
-import {
-  apiErrorOf,
-  isApiMethod,
-  publishData,
-  runApiMethod,
-  type ApiContext,
-} from "./api-methods.ts";
+import { apiErrorOf, isApiMethod, runApiMethod } from "./api-methods.ts";
+import { publishData, type ApiContext } from "./api-publish.ts";
 import { API_METHODS, RAW_MEMBERS, type ApiMethod } from "./api-schema.ts";
 import { isRefusal, StreamingError, type Refusal } from "./errors.ts";
 import type { WireError } from "./protocol.ts";
@@ -84,12 +79,14 @@ async function replies(context: ApiContext, body: JsonView): Promise<string> {
   const items = commands?.items(BATCH_COMMANDS_MAX) ?? [];
   if (items.length === 0) return "{}";
   if (items.length > BATCH_COMMANDS_MAX) throw bad("More commands than one batch may have");
-  const outcomes = await runAll(context, items.map(commandOf), { parallel });
-  const texts = outcomes.map(({ call, outcome }) =>
-    "error" in outcome || isRefusal(call)
+  const calls = items.map(commandOf);
+  const outcomes = await runAll(context, calls, { parallel });
+  const texts = outcomes.map((outcome, index) => {
+    const call = calls[index];
+    return "error" in outcome || call === undefined || isRefusal(call)
       ? textOf(outcome)
-      : `{"${call.method}":${outcome.result}}`,
-  );
+      : `{"${call.method}":${outcome.result}}`;
+  });
   return `{"replies":[${texts.join(",")}]}`;
 }
 
@@ -121,7 +118,7 @@ export async function runRow(context: ApiContext, text: string): Promise<string 
   }
   const outcomes = await runAll(context, calls, { parallel: false });
   return outcomes
-    .map(({ outcome }, index) => {
+    .map((outcome, index) => {
       const id = views[index]?.member("id");
       const text = textOf(outcome);
       return id?.kind === "number" ? `{"id":${id.raw},${text.slice(1)}` : text;
@@ -137,11 +134,6 @@ function rowCallOf(view: JsonView): Call | Refusal | undefined {
   return isApiMethod(method) ? { method, params: view.member("params") } : undefined;
 }
 
-interface Ran {
-  readonly call: Call | Refusal;
-  readonly outcome: Outcome;
-}
-
 /**
  * One after the other, since a later command may ask for what an earlier one did; `parallel`: all at once. Publications that
  * follow one another are handed on together, because the engine keeps their order, and then one commit writes them all.
@@ -150,33 +142,28 @@ async function runAll(
   context: ApiContext,
   calls: readonly (Call | Refusal)[],
   { parallel }: { readonly parallel: boolean },
-): Promise<readonly Ran[]> {
-  const all: Promise<Ran>[] = [];
-  let pending: Promise<Ran>[] = [];
+): Promise<readonly Outcome[]> {
+  const all: Promise<Outcome>[] = [];
+  let pending: Promise<Outcome>[] = [];
   let publishing = false;
   const slices = new Slices(context.runtime);
   for (const call of calls) {
-    await slices.turn();
+    if (slices.isOver) await slices.turn();
     const publishes = !isRefusal(call) && call.method === "publish";
-    if (!parallel && !(publishing && publishes)) {
+    if (!parallel && !(publishing && publishes) && pending.length > 0) {
       await Promise.all(pending);
       pending = [];
     }
     publishing = publishes;
-    const ran = runOne(context, call);
+    const running = isRefusal(call)
+      ? outcomeOf(context, "unknown", () => Promise.reject(call))
+      : runCall(context, call);
     // One that fails before the last has begun is told of below.
-    ran.catch(() => {});
-    all.push(ran);
-    pending.push(ran);
+    running.catch(() => {});
+    all.push(running);
+    pending.push(running);
   }
   return Promise.all(all);
-}
-
-async function runOne(context: ApiContext, call: Call | Refusal): Promise<Ran> {
-  const outcome = isRefusal(call)
-    ? await outcomeOf(context, "unknown", () => Promise.reject(call))
-    : await runCall(context, call);
-  return { call, outcome };
 }
 
 /** As an answer on its own. */

@@ -2,13 +2,13 @@
 import type { z } from "zod";
 import { HubError } from "../../core/errors.ts";
 import { globExpression } from "../../core/glob.ts";
-import type { Hub, HubPublishOptions } from "../../core/hub.ts";
-import { jsonOf, jsonOfBytes, type CompactJson } from "../../core/json-text.ts";
-import { requireUnicode } from "../../core/names.ts";
-import { isOpenedBy, isReachable, optionsOf } from "../../core/namespaces.ts";
+import type { Hub } from "../../core/hub.ts";
+import { jsonOf, jsonOfBytes } from "../../core/json-text.ts";
+import { isOpenedBy } from "../../core/namespaces.ts";
 import type { PortablePayload } from "../../core/payload.ts";
 import { Slices } from "../../core/slices.ts";
-import type { Channel, Payload, Reach, StreamPosition, Target } from "../../core/types.ts";
+import type { Payload, Target } from "../../core/types.ts";
+import { known, positionText, publish, type ApiContext } from "./api-publish.ts";
 import { API_METHODS, type ApiMethod, type ApiRequest } from "./api-schema.ts";
 import { epochMsOf, overrideFrom } from "./authority.ts";
 import { serverChannelOptions } from "./channel-rules.ts";
@@ -18,12 +18,6 @@ import { encodeJsonResult } from "./json-encode.ts";
 import type { WireClientInfo } from "./protocol.ts";
 import type { StreamingContext } from "./settings.ts";
 import type { Signal } from "./signals.ts";
-import { channelOf } from "./subscribe.ts";
-
-/** Of a call: its app, and what its key reaches there. */
-export interface ApiContext extends StreamingContext {
-  readonly reach: Reach;
-}
 
 type Run<Method extends ApiMethod> = (
   context: ApiContext,
@@ -201,66 +195,6 @@ export function apiErrorOf(
   if (error.code === "method_not_found") return { code: 104, message: "not found" };
   const { code, message } = wireErrorOf(error, settings);
   return { code, message };
-}
-
-/** A publication that says its channel and data and nothing more, as most do. Rejects, or throws, as `runApiMethod` does. */
-export function publishData(context: ApiContext, name: string, json: CompactJson): Promise<string> {
-  const channel = known(context, name);
-  context.metrics.count("publications", BY_SERVER);
-  return context.hub.publish(channel, { data: { json } }).then(positionText);
-}
-
-const BY_SERVER = { dialect: "streaming", by: "server" };
-
-type PublicationRequest = Omit<ApiRequest<"publish">, "channel">;
-
-function publish(
-  context: ApiContext,
-  name: string,
-  request: PublicationRequest,
-): Promise<StreamPosition | undefined> {
-  const channel = known(context, name);
-  const { hub, metrics } = context;
-  const { tags, idempotency_key: idempotencyKey, version, version_epoch: versionEpoch } = request;
-  const options: HubPublishOptions = {
-    ...(request.skip_history === true ? { skipHistory: true } : {}),
-    ...(idempotencyKey === undefined || idempotencyKey === "" ? {} : { idempotencyKey }),
-    ...(versionEpoch === undefined || versionEpoch === "" ? {} : { versionEpoch }),
-  };
-  metrics.count("publications", BY_SERVER);
-  const publication = {
-    data: payloadOf(request),
-    ...(tags === undefined ? {} : { tags }),
-    ...(version === undefined || version === 0 ? {} : { version }),
-  };
-  return hub.publish(channel, publication, options);
-}
-
-/** No data at all is for the namespace to take or refuse. */
-function payloadOf({ data, b64data }: PublicationRequest): Payload {
-  if (b64data !== undefined && b64data !== "") return { bytes: Uint8Array.fromBase64(b64data) };
-  return data ?? { bytes: new Uint8Array() };
-}
-
-function positionText(position: StreamPosition | undefined): string {
-  if (position === undefined) return EMPTY;
-  return `{"offset":${position.offset},"epoch":${JSON.stringify(position.epoch)}}`;
-}
-
-/** §17: an empty channel is a bad request here, where no client is to be disconnected. */
-function known({ hub, reach }: ApiContext, name: string): Channel {
-  if (name === "") throw new HubError("bad_request", '"channel" is empty');
-  requireUnicode(name, "channel's name");
-  if (optionsOf(hub.namespaces, name) === undefined) {
-    throw new StreamingError("unknown_channel", "Unknown channel namespace");
-  }
-  if (!isReachable(hub.namespaces, name, reach)) {
-    throw new StreamingError(
-      "permission_denied",
-      "The API key lacks the scope of the channel's dialect",
-    );
-  }
-  return channelOf(name);
 }
 
 /** §3.5: with an empty reason centrifuge-js would reconnect whatever the code. */

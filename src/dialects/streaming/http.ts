@@ -3,7 +3,8 @@ import { HubError } from "../../core/errors.ts";
 import { jsonView } from "../../core/json-text.ts";
 import { ApiRefusal, type CallHead } from "../../auth/api-callers.ts";
 import { runBatch, runCall, runRow, textOf, type Outcome } from "./api-calls.ts";
-import { isApiMethod, type ApiContext } from "./api-methods.ts";
+import { isApiMethod } from "./api-methods.ts";
+import type { ApiContext } from "./api-publish.ts";
 import { API_METHODS, type ApiMethod } from "./api-schema.ts";
 import {
   jsonAnswer,

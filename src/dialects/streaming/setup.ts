@@ -4,7 +4,7 @@ import type { ApiKey } from "../../auth/api-keys.ts";
 import { createAuthorities } from "../../auth/authorities.ts";
 import type { StreamingConfig } from "./config.ts";
 import type { Lent, LentApp, Served } from "../dialect.ts";
-import type { ApiContext } from "./api-methods.ts";
+import type { ApiContext } from "./api-publish.ts";
 import { createTokenAuthority, type VerifyToken } from "./authority.ts";
 import { createEncoders } from "./encoders.ts";
 import type { Authorize } from "./http.ts";
