@@ -12,6 +12,11 @@ export interface Socket {
   readonly bufferedBytes: number;
   /** Monotonic milliseconds of the last inbound byte, pongs included. */
   readonly lastReceivedMs: number;
+  /**
+   * What is sent now is written at once: to a connection, or to an answer that waits for it. False: it waits for a reader that is
+   * behind, or for the next answer of a session that has none. To be asked before `send`.
+   */
+  readonly writable: boolean;
   /** In call order with group frames. False: nothing is sent, since the socket is closed or over its bound. */
   send(frame: Frame): boolean;
   /** A transport-level ping, where the transport has one. */
@@ -63,12 +68,22 @@ export interface OpenSession {
   readonly messageBytesMax: number;
   /** Bytes that may wait for the peer; a frame that would pass it calls `session.slow`, unless nothing else waits. */
   readonly bufferedBytesMax: number;
+  /**
+   * Asked for each later request of a session that HTTP requests carry, sending or receiving: a Response refuses it, and the session
+   * does not notice. A session that was closed hands its close to a receiving request that is refused with 401, and to none that is
+   * refused otherwise. Absent: a request that knows the session's id is let through.
+   */
+  readonly admit?: (
+    request: SocketRequest,
+  ) => Response | undefined | Promise<Response | undefined>;
+  /** Whose session it is: those that HTTP requests carry are counted by it, within one process, also while they are being closed. */
+  readonly holder?: string;
 }
 
 export interface SocketRoute {
   /**
    * Exact path on its listener, below the prefix of whichever app. A `:name` segment stands for one segment that is not empty and, decoded, has no `/`; a
-   * route without any is looked at first, then the others in their order.
+   * route without any is looked at first, then the others in their order. With `sockjs` the base of what SockJS serves, without `:name`.
    */
   readonly path: string;
   readonly transports: readonly TransportName[];
@@ -78,6 +93,46 @@ export interface SocketRoute {
   accept(request: SocketRequest): Response | OpenSession | Promise<Response | OpenSession>;
   /** The answer to an accepted request that is no WebSocket handshake. Absent: 400 or 426, as the listener sees fit. */
   badHandshake?(): Response;
+  /** With `sockjs` among the transports: how it is served. Absent: by its defaults. */
+  readonly sockjs?: SockJsRoute;
+}
+
+/** The transports of SockJS, as its paths name them; `websocket` is the raw one as well. */
+export type SockJsTransport =
+  | "websocket"
+  | "xhr"
+  | "xhr_streaming"
+  | "eventsource"
+  | "htmlfile"
+  | "jsonp";
+
+/**
+ * A route's SockJS, below its path: greeting, `/info`, iframe pages, `/{server}/{session}/{transport}`, the raw WebSocket at `/websocket`
+ * and, with an upgrade, at the path itself. Sessions see a `Socket` as any other: a frame is a message, without SockJS's framing.
+ *
+ * `accept` is asked for each WebSocket and for each first request of a session that HTTP requests carry, and for one of a session that
+ * is not known; what it accepts may not be opened. `OpenSession.admit` is asked for the later ones. Neither is asked for the greeting,
+ * the iframe pages, OPTIONS and `/info`. A refusal that says nothing about CORS is sent with the route's headers for it.
+ */
+export interface SockJsRoute {
+  /** Refuses `/info`. Absent: anybody may ask. */
+  readonly admitInfo?: (
+    request: SocketRequest,
+  ) => Response | undefined | Promise<Response | undefined>;
+  /** Pages whose scripts may see the answers. Absent: those of all origins. It refuses nothing: that is `accept`'s to do. */
+  readonly allowsOrigin?: (origin: string, mount: Mount) => boolean;
+  /** Switched off: 404. Default: none. */
+  readonly disabled?: readonly SockJsTransport[];
+  /** Sends the cookie `JSESSIONID`, by which some load balancers are sticky. Default: false. */
+  readonly cookie?: boolean;
+  /** Of the iframe page: an absolute URL or path. Default: the client library that this server serves below the path. */
+  readonly scriptUrl?: string;
+  /** Bytes after which a streaming answer ends, and its client asks for the next one. Default: 131,072. */
+  readonly responseBytesMax?: number;
+  /** Milliseconds of silence before a heartbeat. Default: 25,000. */
+  readonly heartbeatMs?: number;
+  /** Milliseconds that a session waits for its client's next receiving request, and a closed one keeps its close. Default: 5,000. */
+  readonly disconnectDelayMs?: number;
 }
 
 /** A session's socket from the side of who brings its frames, when HTTP requests carry it one after the other. */
