@@ -18,9 +18,9 @@ export interface NativeMember extends GroupMember {
   place: number;
   readonly bufferedBytes: number;
   /** Native publish to all members but this one, which need not be a member. */
-  publishToOthers(group: string, frame: Frame): void;
+  publishToOthers(topic: string, frame: Frame): void;
   /** A frame of a group that this socket joined but is not in natively at the moment. */
-  deliver(group: string, frame: Frame): void;
+  deliver(topic: string, frame: Frame): void;
   /** Leaves the native topics when too much is buffered. */
   sweep(): void;
   /** Tells its session that the server stops, and closes. */
@@ -31,12 +31,33 @@ interface NativePublisher {
   publish(topic: string, data: Frame, compress?: boolean): number;
 }
 
+/** What a transport wraps each message in. */
+export interface Framing {
+  /** Begins the names of its native topics: those of one server are shared by its framings. */
+  readonly topicPrefix: string;
+  readonly frame: (message: Frame) => Frame;
+}
+
 export class Groups implements Fanout {
+  readonly #framing: Framing | undefined;
   readonly #sockets: NativeMember[] = [];
   readonly #detached = new Map<string, Set<NativeMember>>();
   #publisher: NativePublisher | undefined;
   #unsweptBytes = 0;
   #published = 0;
+
+  /** Without a framing, a message is a frame. */
+  constructor(framing?: Framing) {
+    this.#framing = framing;
+  }
+
+  framed(message: Frame): Frame {
+    return this.#framing === undefined ? message : this.#framing.frame(message);
+  }
+
+  topicOf(group: string): string {
+    return this.#framing === undefined ? group : this.#framing.topicPrefix + group;
+  }
 
   /** Without a listener's server nothing can have joined, so earlier publications reach nobody. */
   start(publisher: NativePublisher): void {
@@ -56,21 +77,23 @@ export class Groups implements Fanout {
     return this.#sockets.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
   }
 
-  publish(group: string, frame: Frame, exceptMember?: GroupMember): void {
+  publish(group: string, message: Frame, exceptMember?: GroupMember): void {
+    const topic = this.topicOf(group);
+    const frame = this.framed(message);
     // Members of this fan-out are all this listener's sockets; one of another listener is in none of these groups.
     const except =
       exceptMember?.fanout === this ? (exceptMember as unknown as NativeMember) : undefined;
     // The status that publish returns is the worst subscriber's: nothing can be concluded from it.
-    if (except === undefined) this.#publisher?.publish(group, frame, false);
-    else except.publishToOthers(group, frame);
+    if (except === undefined) this.#publisher?.publish(topic, frame, false);
+    else except.publishToOthers(topic, frame);
     this.#published += 1;
-    if (this.#detached.size > 0) this.#deliver(group, frame, except);
+    if (this.#detached.size > 0) this.#deliver(topic, frame, except);
     this.#unsweptBytes += frame.length;
     if (this.#unsweptBytes >= SWEEP_BYTES) this.#sweep();
   }
 
-  publishNatively(group: string, frame: Frame): void {
-    this.#publisher?.publish(group, frame, false);
+  publishNatively(topic: string, frame: Frame): void {
+    this.#publisher?.publish(topic, frame, false);
   }
 
   add(socket: NativeMember): void {
@@ -86,16 +109,16 @@ export class Groups implements Fanout {
     socket.place = -1;
   }
 
-  /** From here on `deliver` brings the group's frames to this socket, until `attached`. */
-  detached(group: string, socket: NativeMember): void {
-    const members = this.#detached.get(group);
-    if (members === undefined) this.#detached.set(group, new Set([socket]));
+  /** From here on `deliver` brings the topic's frames to this socket, until `attached`. */
+  detached(topic: string, socket: NativeMember): void {
+    const members = this.#detached.get(topic);
+    if (members === undefined) this.#detached.set(topic, new Set([socket]));
     else members.add(socket);
   }
 
-  attached(group: string, socket: NativeMember): void {
-    const members = this.#detached.get(group);
-    if (members?.delete(socket) === true && members.size === 0) this.#detached.delete(group);
+  attached(topic: string, socket: NativeMember): void {
+    const members = this.#detached.get(topic);
+    if (members?.delete(socket) === true && members.size === 0) this.#detached.delete(topic);
   }
 
   shutdown(): void {
@@ -103,11 +126,11 @@ export class Groups implements Fanout {
     for (const socket of [...this.#sockets]) socket.shutdown();
   }
 
-  #deliver(group: string, frame: Frame, except: NativeMember | undefined): void {
-    const members = this.#detached.get(group);
+  #deliver(topic: string, frame: Frame, except: NativeMember | undefined): void {
+    const members = this.#detached.get(topic);
     if (members === undefined) return;
     for (const member of members) {
-      if (member !== except) member.deliver(group, frame);
+      if (member !== except) member.deliver(topic, frame);
     }
   }
 

@@ -17,7 +17,7 @@ export interface Receiver {
 
 export class Inbox {
   readonly #receiver: Receiver;
-  #frames: Frame[] = [];
+  #frames: (Frame | (() => void))[] = [];
   #next = 0;
   #bytes = 0;
 
@@ -30,6 +30,11 @@ export class Inbox {
     this.#bytes += frameBytes(frame);
     if (this.#bytes > INBOX_BYTES_MAX || this.#waiting > INBOX_FRAMES_MAX)
       this.#receiver.read(false);
+  }
+
+  /** Runs `callback` once what waits by now is handled; not when the socket is closed before. */
+  afterAll(callback: () => void): void {
+    this.#frames.push(callback);
   }
 
   /** Hands on one frame after the other, each when the one before is done, until none waits. */
@@ -60,12 +65,15 @@ export class Inbox {
   }
 
   #shift(): Frame | undefined {
-    const frame = this.#frames[this.#next];
-    if (frame === undefined) return undefined;
-    this.#next += 1;
-    this.#bytes -= frameBytes(frame);
-    if (this.#next === this.#frames.length) this.clear();
-    return frame;
+    for (;;) {
+      const frame = this.#frames[this.#next];
+      if (frame === undefined) return undefined;
+      this.#next += 1;
+      if (typeof frame !== "function") this.#bytes -= frameBytes(frame);
+      if (this.#next === this.#frames.length) this.clear();
+      if (typeof frame !== "function") return frame;
+      frame();
+    }
   }
 
   get #waiting(): number {

@@ -13,9 +13,19 @@ export interface LocalMember extends GroupMember {
 }
 
 export class LocalGroups implements Fanout {
+  readonly #encode: ((message: Frame) => Frame) | undefined;
   readonly #groups = new Map<string, Set<LocalMember>>();
   readonly #sockets = new Set<LocalMember>();
   #published = 0;
+
+  /** What is made of each message, once per publication; without it, a message is a frame. */
+  constructor(encode?: (message: Frame) => Frame) {
+    this.#encode = encode;
+  }
+
+  framed(message: Frame): Frame {
+    return this.#encode === undefined ? message : this.#encode(message);
+  }
 
   get size(): number {
     return this.#sockets.size;
@@ -32,9 +42,12 @@ export class LocalGroups implements Fanout {
     return sum;
   }
 
-  publish(group: string, frame: Frame, exceptMember?: GroupMember): void {
+  publish(group: string, message: Frame, exceptMember?: GroupMember): void {
     this.#published += 1;
-    for (const member of this.#groups.get(group) ?? []) {
+    const members = this.#groups.get(group);
+    if (members === undefined) return;
+    const frame = this.framed(message);
+    for (const member of members) {
       if (member !== exceptMember) member.deliver(group, frame);
     }
   }

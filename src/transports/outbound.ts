@@ -40,7 +40,23 @@ export abstract class OutboundSocket<Self>
     return this.ws.getBufferedAmount() + (this.#waiting?.bytes ?? 0);
   }
 
+  get writable(): boolean {
+    return !this.closed && this.ws !== undefined && this.#waiting?.lagging !== true;
+  }
+
   send(frame: Frame): boolean {
+    return this.sendFramed(this.context.groups.framed(frame));
+  }
+
+  push(frame: Frame): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined || waiting.holds === 0) this.send(frame);
+    else if (!this.closed && waiting.phase === "within")
+      this.#hold(waiting, undefined, this.context.groups.framed(frame));
+  }
+
+  /** What is on the wire already, whatever a message is wrapped in. */
+  protected sendFramed(frame: Frame): boolean {
     if (this.closed) return false;
     this.context.stats.sent += 1;
     const waiting = this.#waiting;
@@ -48,31 +64,27 @@ export abstract class OutboundSocket<Self>
     return waiting?.lagging === true ? this.#enqueue(waiting, frame) : this.#write(frame);
   }
 
-  push(frame: Frame): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined || waiting.holds === 0) this.send(frame);
-    else if (!this.closed && waiting.phase === "within") this.#hold(waiting, undefined, frame);
-  }
-
   join(group: string): void {
     if (this.closed) return;
+    const topic = this.context.groups.topicOf(group);
     if (this.#waiting === undefined) {
-      this.ws?.subscribe(group);
+      this.ws?.subscribe(topic);
       return;
     }
-    this.#waiting.groups.add(group);
-    this.context.groups.detached(group, this);
+    this.#waiting.groups.add(topic);
+    this.context.groups.detached(topic, this);
   }
 
   leave(group: string, { keepsHeld = false }: { readonly keepsHeld?: boolean } = {}): void {
     if (this.closed) return;
+    const topic = this.context.groups.topicOf(group);
     if (this.#waiting === undefined) {
-      this.ws?.unsubscribe(group);
+      this.ws?.unsubscribe(topic);
       return;
     }
-    this.#waiting.groups.delete(group);
-    if (!keepsHeld) this.#waiting.dropHeld(group);
-    this.context.groups.attached(group, this);
+    this.#waiting.groups.delete(topic);
+    if (!keepsHeld) this.#waiting.dropHeld(topic);
+    this.context.groups.attached(topic, this);
   }
 
   hold(): void {
@@ -94,20 +106,20 @@ export abstract class OutboundSocket<Self>
     this.#attachIfFree(waiting);
   }
 
-  publishToOthers(group: string, frame: Frame): void {
+  publishToOthers(topic: string, frame: Frame): void {
     // A closed socket is no member; one out of its topics need not be left out of them, `deliver` skips it.
-    if (this.closed || this.ws === undefined) this.context.groups.publishNatively(group, frame);
-    else this.ws.publish(group, frame, false);
+    if (this.closed || this.ws === undefined) this.context.groups.publishNatively(topic, frame);
+    else this.ws.publish(topic, frame, false);
   }
 
-  deliver(group: string, frame: Frame): void {
+  deliver(topic: string, frame: Frame): void {
     const waiting = this.#waiting;
     if (waiting === undefined || waiting.phase !== "within") return;
     if (waiting.holds === 0) {
       this.#enqueue(waiting, frame);
       return;
     }
-    this.#hold(waiting, group, frame);
+    this.#hold(waiting, topic, frame);
   }
 
   sweep(): void {
@@ -148,7 +160,7 @@ export abstract class OutboundSocket<Self>
   protected detachForGood(): void {
     const waiting = this.#waiting;
     if (waiting !== undefined) {
-      for (const group of waiting.groups) this.context.groups.attached(group, this);
+      for (const topic of waiting.groups) this.context.groups.attached(topic, this);
       if (waiting.lagging) this.context.stats.lagging -= 1;
       this.#waiting = undefined;
     }
@@ -180,9 +192,9 @@ export abstract class OutboundSocket<Self>
     return true;
   }
 
-  #hold(waiting: Waiting, group: string | undefined, frame: Frame): void {
+  #hold(waiting: Waiting, topic: string | undefined, frame: Frame): void {
     const bytes = frameBytes(frame);
-    if (this.#fits(waiting, bytes)) waiting.pushHeld(group, frame, bytes);
+    if (this.#fits(waiting, bytes)) waiting.pushHeld(topic, frame, bytes);
   }
 
   /** A frame larger than the bound is taken when nothing else waits: it says nothing about its reader. */
@@ -213,21 +225,21 @@ export abstract class OutboundSocket<Self>
 
   #detach(): Waiting {
     if (this.#waiting !== undefined) return this.#waiting;
-    const groups = this.ws?.subscriptions ?? [];
-    for (const group of groups) {
-      this.ws?.unsubscribe(group);
-      this.context.groups.detached(group, this);
+    const topics = this.ws?.subscriptions ?? [];
+    for (const topic of topics) {
+      this.ws?.unsubscribe(topic);
+      this.context.groups.detached(topic, this);
     }
-    this.#waiting = new Waiting(groups);
+    this.#waiting = new Waiting(topics);
     return this.#waiting;
   }
 
   #attachIfFree(waiting: Waiting): void {
     if (waiting.holds > 0 || waiting.lagging || waiting.phase !== "within" || this.closed) return;
     this.#waiting = undefined;
-    for (const group of waiting.groups) {
-      this.context.groups.attached(group, this);
-      this.ws?.subscribe(group);
+    for (const topic of waiting.groups) {
+      this.context.groups.attached(topic, this);
+      this.ws?.subscribe(topic);
     }
   }
 }

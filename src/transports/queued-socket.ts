@@ -97,15 +97,20 @@ export class QueuedSocket
 
   // The session and the groups call these.
 
+  get writable(): boolean {
+    if (this.closed || this.#waiting.first !== undefined) return false;
+    return this.#outlet?.writable === true;
+  }
+
   send(frame: Frame): boolean {
     if (this.closed || this.#waiting.phase === "over") return false;
     this.context.stats.sent += 1;
-    return this.#sendOrQueue(frame);
+    return this.#sendOrQueue(this.context.groups.framed(frame));
   }
 
   push(frame: Frame): void {
     if (this.#waiting.holds === 0) this.send(frame);
-    else this.#hold(undefined, frame);
+    else this.#hold(undefined, this.context.groups.framed(frame));
   }
 
   deliver(group: string, frame: Frame): void {

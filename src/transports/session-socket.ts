@@ -46,6 +46,8 @@ export abstract class SessionSocket<Context extends SessionContext> implements R
   }
 
   abstract close(code: number, reason: string): void;
+  abstract hold(): void;
+  abstract release(): void;
   /** Whether the peer is read from; called with what is so already as well. */
   abstract read(reading: boolean): void;
 
@@ -90,6 +92,17 @@ export abstract class SessionSocket<Context extends SessionContext> implements R
     if (pending === undefined || this.closed) return;
     this.#inbox = new Inbox(this);
     this.#inbox.workAfter(pending);
+  }
+
+  /** Messages that came as one: what is pushed to the peer meanwhile waits until all are handled. */
+  receivedTogether(frames: readonly Frame[]): void {
+    // Holding takes a WebSocket out of its groups, and of one message its session knows better whether it is worth it.
+    const held = frames.length > 1;
+    if (held) this.hold();
+    for (const frame of frames) this.received(frame);
+    if (!held || this.closed) return;
+    if (this.#inbox === undefined) this.release();
+    else this.#inbox.afterAll(() => this.release());
   }
 
   handle(frame: Frame): Promise<void> | undefined {

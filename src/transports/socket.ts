@@ -73,9 +73,7 @@ export interface OpenSession {
    * does not notice. A session that was closed hands its close to a receiving request that is refused with 401, and to none that is
    * refused otherwise. Absent: a request that knows the session's id is let through.
    */
-  readonly admit?: (
-    request: SocketRequest,
-  ) => Response | undefined | Promise<Response | undefined>;
+  readonly admit?: (request: SocketRequest) => Response | undefined | Promise<Response | undefined>;
   /** Whose session it is: those that HTTP requests carry are counted by it, within one process, also while they are being closed. */
   readonly holder?: string;
 }
@@ -153,6 +151,8 @@ export interface CarriedSocket {
 export interface Outlet {
   /** Bytes that it took and its peer has not. */
   readonly bufferedBytes: number;
+  /** `write` would take a frame. */
+  readonly writable: boolean;
   /** False: it takes nothing now, and has not taken this frame. */
   write(frame: Frame): boolean;
   ping(): void;

@@ -66,8 +66,12 @@ export class Pipe implements Outlet {
     return this.#inside.reduce((sum, frame) => sum + Buffer.byteLength(frame), 0);
   }
 
+  get writable(): boolean {
+    return this.reading || this.bufferedBytes < PIPE_BYTES;
+  }
+
   write(frame: Frame): boolean {
-    if (!this.reading && this.bufferedBytes >= PIPE_BYTES) return false;
+    if (!this.writable) return false;
     this.#inside.push(frame);
     this.flow();
     return true;

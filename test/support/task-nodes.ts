@@ -135,6 +135,7 @@ export class RecordedSocket implements Socket {
   bufferedBytes = 0;
   /** Monotonic; a client that answers pings moves it by itself. */
   lastReceivedMs = 0;
+  readonly writable = true;
   answersPings = true;
   pings = 0;
   session: Session | undefined;
