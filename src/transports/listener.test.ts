@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { exchange, until } from "../../test/support/hostile.ts";
 import { handshake } from "../../test/support/raw-websocket.ts";
 import { useWebSocketListener } from "../../test/support/websocket-listener.ts";
-import { BODIES_BYTES_MAX } from "./listener.ts";
+import { BODIES_BYTES_MAX } from "./clients-bodies.ts";
 import { createMounts } from "./mounts.ts";
 import type { OpenSession } from "./socket.ts";
 

@@ -5,15 +5,18 @@
 import type { Server } from "bun";
 import type { Fanout } from "../core/fanout.ts";
 import type { Runtime } from "../core/runtime.ts";
+import { ClientsBodies } from "./clients-bodies.ts";
 import { Groups } from "./groups.ts";
 import { streamTo } from "./http-stream.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { LocalGroups } from "./local-groups.ts";
 import { hostOf, type FindMount } from "./mounts.ts";
 import { type QueuedContext, QueuedSocket } from "./queued-socket.ts";
-import { BodyMemory, isCompressed } from "./request-body.ts";
-import { BODY_REFUSALS, type ReadBody } from "./request.ts";
+import type { Peers } from "./peers.ts";
+import { BODY_REFUSALS } from "./request.ts";
 import { createRoutes } from "./routes.ts";
+import { arrayBytesMax } from "./sockjs/messages.ts";
+import { listenToSockJs, streamedRequest } from "./sockjs/on-listener.ts";
 import type { ClientsRequest, OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
 import { createTrustedProxies } from "./trusted-proxies.ts";
 import type { SocketContext } from "./outbound.ts";
@@ -24,8 +27,8 @@ import { WebSocketConnection } from "./websocket.ts";
 const BACKPRESSURE_LIMIT_BYTES = 4 * 1024 * 1024;
 /** Twice what any route takes, so that a body just over its bound gets the route's own answer. Bun holds that much whether it is read or not. */
 const REQUEST_BODY_BYTES_MAX = 131_072;
-/** Bytes of all bodies at once, counted as their requests declare them; a further one is refused until some are answered. */
-export const BODIES_BYTES_MAX = 33_554_432;
+/** Bytes beyond what a SockJS route takes, for the same reason. */
+const BODY_SPARE_BYTES = 65_536;
 /** Seconds for one request and its answer, and for an idle kept-alive connection; see `ClientsRequest.keepOpen`. */
 const REQUEST_SECONDS_MAX = 30;
 
@@ -37,6 +40,8 @@ export interface ClientsListenerOptions {
   readonly shared?: boolean;
   /** PEM text. Absent: plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Those processes, when sessions that HTTP requests carry are to be served by them. */
+  readonly peers?: Peers;
   /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly findMount: FindMount;
@@ -86,8 +91,12 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   const proxies = createTrustedProxies(options.trustedProxies);
   const routes = options.routes.filter(({ transports }) => transports.includes("websocket"));
   const findRoute = createRoutes(routes);
-  const requestBodyBytesMax = options.requestBodyBytesMax ?? REQUEST_BODY_BYTES_MAX;
-  const bodies = new BodyMemory(BODIES_BYTES_MAX);
+  const sockJsRoutes = options.routes.filter(({ transports }) => transports.includes("sockjs"));
+  const arraysBytesMax = sockJsRoutes.map((route) => arrayBytesMax(route.messageBytesMax));
+  const bodyBytesMax =
+    options.requestBodyBytesMax ??
+    Math.max(REQUEST_BODY_BYTES_MAX, ...arraysBytesMax.map((bytes) => bytes + BODY_SPARE_BYTES));
+  const bodies = new ClientsBodies(bodyBytesMax);
   const backpressureLimitBytes = options.backpressureLimitBytes ?? BACKPRESSURE_LIMIT_BYTES;
   const groups = new Groups();
   const stats = { opened: 0, received: 0, sent: 0, lagging: 0, slow: 0, failed: 0 };
@@ -96,6 +105,12 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   const context: SocketContext = { ...shared, groups, bufferedBytesMax };
   const carried = new LocalGroups();
   const queued: QueuedContext = { ...shared, groups: carried, timers: runtime.timers };
+  const sockJs = listenToSockJs({
+    ...{ routes: sockJsRoutes, runtime, context, queued, bodies, bodyBytesMax, onBug },
+    ...{ findMount: options.findMount, peers: options.peers, secure: options.tls !== undefined },
+    accepting: () => accepting,
+  });
+  const members = [groups, carried, ...sockJs.members];
   let accepting = true;
   let ending = false;
   let refused = 0;
@@ -109,7 +124,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       reusePort: options.shared ?? false,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       idleTimeout: REQUEST_SECONDS_MAX,
-      maxRequestBodySize: requestBodyBytesMax,
+      maxRequestBodySize: bodyBytesMax,
       fetch: handle,
       error(error) {
         onBug(error, "http request");
@@ -121,7 +136,10 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
         sendPings: false,
         perMessageDeflate: false,
         // One for all sockets, and all that bounds a message whose end has not come: of it nothing else is told.
-        maxPayloadLength: Math.max(1, ...routes.map(({ messageBytesMax }) => messageBytesMax)),
+        maxPayloadLength: Math.max(
+          ...[1, ...arraysBytesMax],
+          ...routes.map(({ messageBytesMax }) => messageBytesMax),
+        ),
         backpressureLimit: backpressureLimitBytes,
         closeOnBackpressureLimit: true,
         open: (ws) => ws.data.opened(ws),
@@ -137,20 +155,25 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     request: Request,
     server: Server<WebSocketConnection>,
   ): Promise<Response | undefined> {
-    if (!accepting) return shuttingDown();
     const peer = server.requestIP(request)?.address ?? "";
     const address = proxies.clientAddress(peer, request.headers.get("x-forwarded-for"));
+    const url = URL.parse(request.url);
     // Bun makes the URL's path of the request line alone, but only with a host that is one.
     const host = hostOf(request.headers.get("host") ?? "");
-    const url = URL.parse(request.url);
-    if (url === null || host === undefined) return text(400, "bad request target or host");
+    if (url === null || host === undefined) {
+      return accepting ? text(400, "bad request target or host") : shuttingDown();
+    }
     const { mount, path } = options.findMount(host, url.pathname);
-    const found = findRoute(path);
+    const asked = { url, headers: request.headers, address, mount, params: {} };
     try {
+      const carries = sockJs.find(path);
+      if (carries !== undefined) return await sockJs.answer(carries, request, asked, server);
+      if (!accepting) return shuttingDown();
+      const found = findRoute(path);
       if (found === undefined || !wantsWebSocket(request)) {
-        const body = takeBody(request);
+        const body = bodies.take(request);
         if (body === undefined) return text(BODY_REFUSALS.busy.status, BODY_REFUSALS.busy.text);
-        const asked =
+        const given =
           path === url.pathname
             ? request
             : new Request(new URL(path + url.search, url).href, {
@@ -158,7 +181,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
                 headers: request.headers,
               });
         const response = await Promise.resolve(
-          options.fetch(asked, { address, mount, readBody: body.read, ...lend(request, server) }),
+          options.fetch(given, { address, mount, readBody: body.read, ...lend(request, server) }),
         ).finally(body.release);
         // A path can be a page or another transport as well; only where it is neither, the socket answers.
         if (found === undefined || response.status !== 404) {
@@ -171,13 +194,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       // A handshake that waits for an authorization hook has that hook's deadline.
       server.timeout(request, 0);
       const { route, params } = found;
-      const { headers } = request;
-      const answer = await upgrade(
-        route,
-        request,
-        { url, headers, address, mount, params },
-        server,
-      );
+      const answer = await upgrade(route, request, { ...asked, params }, server);
       if (answer !== undefined) refused += 1;
       return answer;
     } catch (error) {
@@ -188,11 +205,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
 
   /** What lasts as long as the request's answer. */
   function lend(request: Request, server: Server<WebSocketConnection>) {
-    const endWithin = (seconds: number) => server.timeout(request, seconds);
-    const onLeave = (callback: () => void) => {
-      if (request.signal.aborted) queueMicrotask(callback);
-      else request.signal.addEventListener("abort", callback, { once: true });
-    };
+    const { endWithin, onLeave } = streamedRequest(request, server);
     return {
       ...{ keepOpen: () => endWithin(0), onLeave },
       openSocket(transport, opening) {
@@ -202,29 +215,6 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       },
       stream: (socket, how) => streamTo(socket, { onLeave, endWithin }, how),
     } satisfies Partial<ClientsRequest>;
-  }
-
-  /** Undefined: there is no memory for it. */
-  function takeBody(
-    request: Request,
-  ): { readonly read: ReadBody; readonly release: () => void } | undefined {
-    const { headers } = request;
-    const chunked = headers.has("transfer-encoding");
-    const bytes = chunked ? requestBodyBytesMax : Number(headers.get("content-length") ?? 0);
-    if (!bodies.take(bytes)) return undefined;
-    let reading: Promise<Uint8Array | undefined> | undefined;
-    return {
-      release: () => bodies.give(bytes),
-      async read(bytesMax) {
-        if (bytes === 0) return new Uint8Array();
-        if (isCompressed(headers.get("content-encoding"))) return "compressed";
-        if (!chunked && bytes > bytesMax) return "too_large";
-        // It fails when the client leaves, takes longer than a request may, or sends more than it said.
-        const body = await (reading ??= request.bytes().catch(() => undefined));
-        if (body === undefined) return "cut";
-        return body.length > bytesMax ? "too_large" : body;
-      },
-    };
   }
 
   /** Undefined once the socket is open. */
@@ -258,15 +248,16 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
 
   const server = listen();
   groups.start(server);
+  sockJs.start(server);
   const port = server.port ?? options.port;
 
   return {
     url: `${options.tls === undefined ? "http" : "https"}://${hostInUrl(options.hostname)}:${port}`,
     port,
     fanout: groups,
-    sockets: () => groups.size + carried.size,
-    unsentBytes: () => groups.unsentBytes + carried.unsentBytes,
-    stats: () => ({ ...stats, published: groups.published + carried.published, refused }),
+    sockets: () => sum(members.map(({ size }) => size)),
+    unsentBytes: () => sum(members.map(({ unsentBytes }) => unsentBytes)),
+    stats: () => ({ ...stats, published: sum(members.map((each) => each.published)), refused }),
     stopAccepting() {
       accepting = false;
       ending = true;
@@ -277,13 +268,13 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       void server.stop();
     },
     shutdown() {
-      groups.shutdown();
-      carried.shutdown();
+      for (const each of members) each.shutdown();
     },
     async close() {
       accepting = false;
       // Last words of answers that stream are written in a turn of their own.
       await new Promise((resolve) => setImmediate(resolve));
+      await sockJs.close();
       // Without `true` it would wait for the last socket's peer.
       await server.stop(true);
     },
@@ -317,6 +308,10 @@ function upgradeRequired(): Response {
 
 function shuttingDown(): Response {
   return text(503, "shutting down", { connection: "close" });
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 function text(status: number, body: string, headers: Record<string, string> = {}): Response {

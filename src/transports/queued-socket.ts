@@ -217,7 +217,8 @@ export class QueuedSocket
 /** RFC 6455 §5.5 leaves 123 bytes for a reason; the other transports keep to it, so that a dialect may say the same on all. */
 const REASON_BYTES_MAX = 123;
 
-function shortened(reason: string): string {
+/** A reason as it is sent: at most 123 bytes. */
+export function shortened(reason: string): string {
   const bytes = Buffer.from(reason);
   if (bytes.length <= REASON_BYTES_MAX) return reason;
   let end = REASON_BYTES_MAX;

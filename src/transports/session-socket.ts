@@ -77,6 +77,11 @@ export abstract class SessionSocket<Context extends SessionContext> implements R
   }
 
   received(frame: Frame): void {
+    this.take(frame);
+  }
+
+  /** One message. */
+  protected take(frame: Frame): void {
     if (this.closed) return;
     this.alive();
     this.context.stats.received += 1;
@@ -99,7 +104,7 @@ export abstract class SessionSocket<Context extends SessionContext> implements R
     // Holding takes a WebSocket out of its groups, and of one message its session knows better whether it is worth it.
     const held = frames.length > 1;
     if (held) this.hold();
-    for (const frame of frames) this.received(frame);
+    for (const frame of frames) this.take(frame);
     if (!held || this.closed) return;
     if (this.#inbox === undefined) this.release();
     else this.#inbox.afterAll(() => this.release());

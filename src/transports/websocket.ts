@@ -56,6 +56,10 @@ export class WebSocketConnection extends OutboundSocket<WebSocketConnection> imp
     // Bun copies binary messages out of its receive buffer, so a session may keep them.
     ws.binaryType = "uint8array";
     this.context.groups.add(this);
+    this.begin();
+  }
+
+  protected begin(): void {
     this.openSession(this);
   }
 
