@@ -24,6 +24,7 @@ import type { ApiListener } from "./transports/api-listener.ts";
 import { createApiListener } from "./transports/create-api-listener.ts";
 import { createClientsListener } from "./transports/listener.ts";
 import { createMounts } from "./transports/mounts.ts";
+import type { Peers } from "./transports/peers.ts";
 
 export interface ServerOptions {
   readonly config: BaseConfig;
@@ -43,6 +44,7 @@ export interface WorkerPart {
   readonly scrapeAll: () => Promise<string>;
   /** No other process answers on `api`, so that this one does before it can serve. */
   readonly alone: boolean;
+  readonly peers: Peers;
 }
 
 export interface RunningServer {
@@ -133,6 +135,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clients = createClientsListener({
     ...addressOf(config.clients),
     shared: config.workers > 1,
+    ...(options.worker === undefined ? undefined : { peers: options.worker.peers }),
     trustedProxies: config.clients.trusted_proxies,
     findMount: createMounts(addresses, { app: undefined, exclusive: true }),
     routes: served.flatMap(({ sockets }) => sockets),

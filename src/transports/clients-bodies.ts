@@ -7,7 +7,7 @@ export const BODIES_BYTES_MAX = 33_554_432;
 
 export interface TakenBody {
   readonly read: ReadBody;
-  /** To be called once the request is answered. */
+  /** To be called once nothing holds it any more, at the latest when the request is answered. */
   readonly release: () => void;
 }
 
@@ -27,8 +27,13 @@ export class ClientsBodies {
     const bytes = chunked ? this.#bytesMax : Number(headers.get("content-length") ?? 0);
     if (!this.#memory.take(bytes)) return undefined;
     let reading: Promise<Uint8Array | undefined> | undefined;
+    let held = bytes;
     return {
-      release: () => this.#memory.give(bytes),
+      release: () => {
+        this.#memory.give(held);
+        held = 0;
+        reading = undefined;
+      },
       async read(bytesMax) {
         if (bytes === 0) return new Uint8Array();
         if (isCompressed(headers.get("content-encoding"))) return "compressed";

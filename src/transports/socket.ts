@@ -127,6 +127,8 @@ export interface SockJsRoute {
   readonly scriptUrl?: string;
   /** Bytes after which a streaming answer ends, and its client asks for the next one. Default: 131,072. */
   readonly responseBytesMax?: number;
+  /** Milliseconds after which it ends likewise, for proxies that cut what takes longer. Default: it takes as long as it takes. */
+  readonly responseMsMax?: number;
   /** Milliseconds of silence before a heartbeat. Default: 25,000. */
   readonly heartbeatMs?: number;
   /** Milliseconds that a session waits for its client's next receiving request, and a closed one keeps its close. Default: 5,000. */

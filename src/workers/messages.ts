@@ -6,6 +6,8 @@ export type ToWorker =
   | {
       readonly type: "start";
       readonly worker: number;
+      /** Where workers pass requests on to each other. */
+      readonly peersDirectory: string;
       readonly config: BaseConfig;
       readonly alone: boolean;
     }

@@ -3,6 +3,8 @@
  * gathers their metrics. It serves nothing itself.
  */
 import cluster from "node:cluster";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BaseConfig } from "../config/schema.ts";
 import type { Runtime } from "../core/runtime.ts";
@@ -37,9 +39,11 @@ export interface RunningWorkers extends WorkerUrls {
 export async function startWorkers(options: WorkersOptions): Promise<RunningWorkers> {
   const { log, runtime } = options;
   const config = await withPorts(options.config);
+  // Only this user may enter it.
+  const peersDirectory = mkdtempSync(join(tmpdir(), "carillon-"));
   const slots: readonly WorkerSlot[] = Array.from({ length: config.workers }, (_, at) => {
     const slot: WorkerSlot = createWorkerSlot({
-      ...{ number: at + 1, config, log, runtime },
+      ...{ number: at + 1, config, peersDirectory, log, runtime },
       isAlone: () => !slots.some((other) => other.listens),
       onMetrics(message) {
         if (message.type === "measured") {
@@ -64,6 +68,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     });
     await Promise.all(slots.map((slot) => slot.stop()));
     kill.cancel();
+    rmSync(peersDirectory, { recursive: true, force: true });
     if (killed.length > 0) {
       throw new Error(`Workers did not stop in time and were killed: ${killed.join(", ")}`);
     }
@@ -81,6 +86,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   } catch (error) {
     for (const slot of slots) slot.kill();
     await Promise.all(slots.map((slot) => slot.stop()));
+    rmSync(peersDirectory, { recursive: true, force: true });
     throw error;
   }
 }

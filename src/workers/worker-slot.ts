@@ -15,6 +15,7 @@ export interface WorkerSlotOptions {
   /** From 1: names it in logs and metrics. */
   readonly number: number;
   readonly config: BaseConfig;
+  readonly peersDirectory: string;
   readonly log: Logger;
   readonly runtime: Runtime;
   /** No other slot's process answers on the ports. */
@@ -42,7 +43,7 @@ export interface WorkerSlot {
 
 /** `cluster.setupPrimary` says what its processes run. */
 export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
-  const { number, config, log, runtime, isAlone, onMetrics } = options;
+  const { number, config, peersDirectory, log, runtime, isAlone, onMetrics } = options;
   const delay = createRestartDelay();
   const served = Promise.withResolvers<WorkerUrls>();
   let everReady = false;
@@ -91,7 +92,7 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
     switch (message.type) {
       case "hello":
         listens = isAlone();
-        send({ type: "start", worker: number, config, alone: listens });
+        send({ type: "start", worker: number, config, peersDirectory, alone: listens });
         break;
       case "ready":
         ready = listens = true;

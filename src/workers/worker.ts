@@ -37,10 +37,11 @@ function runWorker(): void {
   tell({ type: "hello" });
 
   async function start(message: Extract<ToWorker, { type: "start" }>): Promise<void> {
-    const { worker, config, alone } = message;
+    const { worker, config, peersDirectory: directory, alone } = message;
     const log = createLogger(config.log).child({ worker });
     metrics = createMetrics({ worker });
-    server = await startServer({ config, log, worker: { metrics, scrapeAll, alone } });
+    const peers = { number: worker, count: config.workers, directory };
+    server = await startServer({ config, log, worker: { metrics, scrapeAll, alone, peers } });
     const { clientsUrl, apiUrl } = server;
     tell({ type: "ready", clientsUrl, apiUrl });
   }

@@ -1,7 +1,8 @@
 /** Requests of sessions that HTTP carries: who may make them, and what receiving and sending ones are answered (sockjs.md §5, §7). */
 import type { Schedule } from "../../core/schedule.ts";
 import type { QueuedContext } from "../queued-socket.ts";
-import { BODY_REFUSALS, type ReadBody } from "../request.ts";
+import type { TakenBody } from "../clients-bodies.ts";
+import { BODY_REFUSALS, type BodyRefusal } from "../request.ts";
 import type { OpenSession, SocketRequest } from "../socket.ts";
 import type { StreamedRequest } from "../answer-stream.ts";
 import { refusal, sessionHeaders, text } from "./answers.ts";
@@ -13,6 +14,8 @@ import type { Service } from "./service.ts";
 import { SockJsSession } from "./session.ts";
 import { holderOf, Sessions, type TooMany } from "./sessions.ts";
 
+/** Bytes of the body of a receiving request, which means nothing. */
+const RECEIVING_BODY_BYTES_MAX = 4_096;
 /** Characters of a callback's name: what the client makes up has about ten. */
 const CALLBACK_CHARACTERS_MAX = { jsonp: 32, htmlfile: 128 } as const;
 
@@ -32,7 +35,7 @@ const TOO_MANY = {
 export interface CarriedRequest extends StreamedRequest {
   readonly service: Service;
   readonly asked: SocketRequest;
-  readonly readBody: ReadBody;
+  readonly body: TakenBody;
   readonly contentType: string;
 }
 
@@ -61,12 +64,16 @@ export class Carried {
     const known = this.sessions.find(key);
     const answer = await decide(known, request);
     const refused = answer instanceof Response ? answer : undefined;
+    const body = await request.body.read(RECEIVING_BODY_BYTES_MAX);
+    // It means nothing, and the answer may take long.
+    request.body.release();
     // Others may have come and gone while it was decided.
     const session = this.sessions.find(key);
     if (session !== known) return this.receive(place, request);
     const tellsEnd = refused?.status === 401 && session?.end !== undefined;
     if (refused !== undefined && !tellsEnd) return refusal(refused, service, asked);
     const headers = sessionHeaders(service, asked);
+    if (typeof body === "string") return unread(body, headers);
     const format = this.#format(place.transport, asked);
     if (typeof format === "string") return text(500, format, headers);
     const { clock } = this.#options.context;
@@ -104,11 +111,8 @@ export class Carried {
     if (this.sessions.find(key) !== known) return this.send(place, request);
     if (answer instanceof Response) return refusal(answer, service, asked);
     const headers = sessionHeaders(service, asked);
-    const body = await request.readBody(arrayBytesMax(service.route.messageBytesMax));
-    if (typeof body === "string") {
-      const { status, text: words } = BODY_REFUSALS[body];
-      return text(status, words, headers);
-    }
+    const body = await request.body.read(bodyBytesMax(service, place));
+    if (typeof body === "string") return unread(body, headers);
     const messages = readArray(payload(place.transport, body, request.contentType));
     if (typeof messages === "string") {
       const { status, body: words } = ARRAY_FAULTS[messages];
@@ -149,6 +153,15 @@ export class Carried {
     }
     return formats[transport](callback);
   }
+}
+
+export function bodyBytesMax({ route }: Service, { kind }: Place): number {
+  return kind === "send" ? arrayBytesMax(route.messageBytesMax) : RECEIVING_BODY_BYTES_MAX;
+}
+
+function unread(refusal: BodyRefusal, headers: Readonly<Record<string, string>>): Response {
+  const { status, text: words } = BODY_REFUSALS[refusal];
+  return text(status, words, headers);
 }
 
 /** A Response refuses; undefined lets a request of a known session through. */

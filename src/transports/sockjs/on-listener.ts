@@ -33,6 +33,9 @@ export interface SockJsListening {
   close(): Promise<void>;
 }
 
+/** Bytes of a body that is not counted while a peer answers. */
+const SMALL_BODY_BYTES = 4_096;
+
 export type ClientsServer = Server<WebSocketConnection>;
 
 /** By which a request came. */
@@ -81,11 +84,13 @@ export function listenToSockJs(options: SockJsListeningOptions): SockJsListening
     const streamed = streamedRequest(request, server);
     try {
       return await sockJs.answer(found, {
-        ...{ request, asked, readBody: body.read, ...streamed, owns, upgrade },
-        async passOn(session) {
+        ...{ request, asked, body, ...streamed, owns, upgrade },
+        async passOn(session, bytesMax) {
           if (peers === undefined) return undefined;
-          const read = request.method === "POST" ? await body.read(bodyBytesMax) : undefined;
+          const read = request.method === "POST" ? await body.read(bytesMax) : undefined;
           if (typeof read === "string") return refused(read);
+          // The answer to one that brings nothing may take long.
+          if (read === undefined || read.length <= SMALL_BODY_BYTES) body.release();
           const given = { request, address: asked.address, body: read, ...streamed };
           return passOn(given, ownerOf(session, peers), peers);
         },

@@ -4,7 +4,7 @@ import type { Runtime } from "../../core/runtime.ts";
 import type { StreamedRequest } from "../answer-stream.ts";
 import type { SocketContext } from "../outbound.ts";
 import type { QueuedContext } from "../queued-socket.ts";
-import type { ReadBody } from "../request.ts";
+import type { TakenBody } from "../clients-bodies.ts";
 import type { OpenSession, SocketRequest, SocketRoute } from "../socket.ts";
 import type { WebSocketConnection } from "../websocket.ts";
 import {
@@ -17,7 +17,7 @@ import {
   text,
   wrongMethod,
 } from "./answers.ts";
-import { Carried } from "./carried.ts";
+import { bodyBytesMax, Carried } from "./carried.ts";
 import { greeting, iframe, info, script } from "./pages.ts";
 import { methodsOf } from "./paths.ts";
 import { createServices, type Found } from "./service.ts";
@@ -39,11 +39,11 @@ export interface SockJsOptions {
 export interface SockJsRequest extends StreamedRequest {
   readonly request: Request;
   readonly asked: SocketRequest;
-  readonly readBody: ReadBody;
+  readonly body: TakenBody;
   /** Of the processes that share the port, this one has the session, or would. */
   readonly owns: (session: string) => boolean;
-  /** To the one that has; rejects when it is not there. */
-  readonly passOn: (session: string) => Promise<Response | undefined>;
+  /** To the one that has, with its body; rejects when it is not there. */
+  readonly passOn: (session: string, bodyBytesMax: number) => Promise<Response | undefined>;
   /** False: it is no handshake that can be answered. */
   readonly upgrade: (connection: WebSocketConnection) => boolean;
 }
@@ -95,14 +95,13 @@ export class SockJs {
         return this.#open(service, lent, place.kind);
       case "receive":
       case "send": {
-        const { owns, passOn } = lent;
+        const { onLeave, endWithin, body, owns, passOn } = lent;
         if (!owns(place.session)) {
           const away = () => text(503, "The session's process is away: try again\n", headers);
-          return passOn(place.session).catch(away);
+          return passOn(place.session, bodyBytesMax(service, place)).catch(away);
         }
         const contentType = request.headers.get("content-type") ?? "";
-        const { onLeave, endWithin, readBody } = lent;
-        const given = { service, asked, readBody, contentType, onLeave, endWithin };
+        const given = { service, asked, body, contentType, onLeave, endWithin };
         return place.kind === "send"
           ? this.#carried.send(place, given)
           : this.#carried.receive(place, given);
