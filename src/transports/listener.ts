@@ -27,8 +27,8 @@ import { WebSocketConnection } from "./websocket.ts";
 const BACKPRESSURE_LIMIT_BYTES = 4 * 1024 * 1024;
 /** Twice what any route takes, so that a body just over its bound gets the route's own answer. Bun holds that much whether it is read or not. */
 const REQUEST_BODY_BYTES_MAX = 131_072;
-/** Bytes beyond what a SockJS route takes, for the same reason. */
-const BODY_SPARE_BYTES = 65_536;
+/** Bytes beyond what a SockJS route takes, so that what is just over its bound gets its own answer. */
+const SPARE_BYTES = 65_536;
 /** Seconds for one request and its answer, and for an idle kept-alive connection; see `ClientsRequest.keepOpen`. */
 const REQUEST_SECONDS_MAX = 30;
 
@@ -92,10 +92,12 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   const routes = options.routes.filter(({ transports }) => transports.includes("websocket"));
   const findRoute = createRoutes(routes);
   const sockJsRoutes = options.routes.filter(({ transports }) => transports.includes("sockjs"));
-  const arraysBytesMax = sockJsRoutes.map((route) => arrayBytesMax(route.messageBytesMax));
+  const arraysBytesMax = Math.max(
+    0,
+    ...sockJsRoutes.map((route) => arrayBytesMax(route.messageBytesMax) + SPARE_BYTES),
+  );
   const bodyBytesMax =
-    options.requestBodyBytesMax ??
-    Math.max(REQUEST_BODY_BYTES_MAX, ...arraysBytesMax.map((bytes) => bytes + BODY_SPARE_BYTES));
+    options.requestBodyBytesMax ?? Math.max(REQUEST_BODY_BYTES_MAX, arraysBytesMax);
   const bodies = new ClientsBodies(bodyBytesMax);
   const backpressureLimitBytes = options.backpressureLimitBytes ?? BACKPRESSURE_LIMIT_BYTES;
   const groups = new Groups();
@@ -137,7 +139,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
         perMessageDeflate: false,
         // One for all sockets, and all that bounds a message whose end has not come: of it nothing else is told.
         maxPayloadLength: Math.max(
-          ...[1, ...arraysBytesMax],
+          ...[1, arraysBytesMax],
           ...routes.map(({ messageBytesMax }) => messageBytesMax),
         ),
         backpressureLimit: backpressureLimitBytes,

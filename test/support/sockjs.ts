@@ -5,6 +5,7 @@ import {
   createClientsListener,
   type ClientsListenerOptions,
 } from "../../src/transports/listener.ts";
+import type { SocketRoute } from "../../src/transports/socket.ts";
 import { EchoSession, serviceRoutes } from "./sockjs-services.ts";
 import { connectRaw, type RawWebSocket } from "./raw-websocket.ts";
 import { createTestRuntime } from "./runtime.ts";
@@ -12,6 +13,10 @@ import { findMount } from "./websocket-listener.ts";
 
 export const NO_CACHE = "no-store, no-cache, no-transform, must-revalidate, max-age=0";
 export const PRELUDE = `${"h".repeat(2048)}\n`;
+
+interface Listening extends Partial<ClientsListenerOptions> {
+  readonly route?: (route: SocketRoute) => SocketRoute;
+}
 
 /** What `listen` and the clients start ends after each test of the file that calls this. */
 export function useSockJs() {
@@ -21,14 +26,15 @@ export function useSockJs() {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   });
 
-  function listen(options: Partial<ClientsListenerOptions> = {}) {
+  /** `route`: what becomes of each service. */
+  function listen({ route = (one) => one, ...options }: Listening = {}) {
     const runtime = createTestRuntime();
     const opened: EchoSession[] = [];
     const ended = new Set<string>();
     const bugs: unknown[] = [];
     const listener = createClientsListener({
       ...{ hostname: "127.0.0.1", port: 0, trustedProxies: [], findMount, runtime },
-      routes: serviceRoutes({ opened: (session) => opened.push(session), ended }),
+      routes: serviceRoutes({ opened: (session) => opened.push(session), ended }).map(route),
       fetch: () => new Response("Not found\n", { status: 404 }),
       onBug: (error) => bugs.push(error),
       ...options,

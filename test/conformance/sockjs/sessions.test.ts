@@ -2,7 +2,6 @@
 import { describe, expect, test } from "bun:test";
 import { connect as connectTcp, type Socket as TcpSocket } from "node:net";
 import { turn } from "../../support/bun-servers.ts";
-import { serviceRoutes } from "../../support/sockjs-services.ts";
 import {
   get,
   openAnswer,
@@ -215,10 +214,7 @@ describe("a client that leaves", () => {
 
 test("a stream may be ended before proxies would cut it, and nothing is lost or doubled", async () => {
   const server = listen({
-    routes: serviceRoutes().map((route) => ({
-      ...route,
-      sockjs: { ...route.sockjs, responseMsMax: 20_000 },
-    })),
+    route: (route) => ({ ...route, sockjs: { responseMsMax: 20_000 } }),
   });
   const url = server.sessionUrl();
   const first = await openStream(url);

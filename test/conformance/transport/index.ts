@@ -21,7 +21,7 @@ export function testTransport(
     testHold(suite);
     testReceive(suite, traits);
     testBugs(suite);
-    testClose(suite);
-    testSlowReaders(suite);
+    testClose(suite, traits);
+    testSlowReaders(suite, traits);
   });
 }

@@ -1,10 +1,11 @@
 /** A reader that falls behind gets all of it or a prefix and an end, and holds up nobody. */
 import { describe, expect, test } from "bun:test";
 import type { Socket } from "../../../src/transports/socket.ts";
-import { LIMITS, type TransportSuite } from "./under-test.ts";
+import { LIMITS, type TransportSuite, type TransportTraits } from "./under-test.ts";
 
-export function testSlowReaders(suite: TransportSuite): void {
+export function testSlowReaders(suite: TransportSuite, traits: TransportTraits): void {
   const { connect, publish, until } = suite;
+  const { framingBytes = 0 } = traits;
 
   describe("slow readers", () => {
     const numbered = (at: number) => `${at}`.padEnd(8_000);
@@ -24,16 +25,16 @@ export function testSlowReaders(suite: TransportSuite): void {
       const [edge, beyond] = [await connect(limits), await connect(limits)];
       edge.member.join("edge");
       edge.member.hold();
-      for (let at = 0; at < 10; at += 1) publish("edge", `${at}`.padEnd(100));
+      for (let at = 0; at < 10; at += 1) publish("edge", `${at}`.padEnd(100 - framingBytes));
       expect(edge.socket.bufferedBytes).toBe(1000);
       edge.member.release();
-      expect(await until(edge.client, "9".padEnd(100))).toHaveLength(10);
+      expect(await until(edge.client, "9".padEnd(100 - framingBytes))).toHaveLength(10);
       expect(edge.session.slowCalls).toBe(0);
 
       beyond.member.join("beyond");
       beyond.member.hold();
-      for (let at = 0; at < 9; at += 1) publish("beyond", `${at}`.padEnd(100));
-      publish("beyond", "9".padEnd(101));
+      for (let at = 0; at < 9; at += 1) publish("beyond", `${at}`.padEnd(100 - framingBytes));
+      publish("beyond", "9".padEnd(101 - framingBytes));
       publish("beyond", "fits, but is behind a gap");
       expect(beyond.session.slowCalls).toBe(0);
       const end = await beyond.client.ended();
@@ -161,7 +162,8 @@ export function testSlowReaders(suite: TransportSuite): void {
       publish("g", "held 1");
       client.resume();
       for (let at = 0; at < count; at += 1) expect(Number(await client.next())).toBe(at);
-      while (socket.bufferedBytes > "held 1".length) await suite.transport.runtime.settle();
+      while (socket.bufferedBytes > "held 1".length + framingBytes)
+        await suite.transport.runtime.settle();
       publish("g", "held 2");
       socket.send("reply");
       member.release();

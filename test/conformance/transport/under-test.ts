@@ -38,6 +38,10 @@ export interface TransportUnderTest {
 export interface TransportTraits {
   /** Whether frames of bytes are carried; text always is. */
   readonly binary: boolean;
+  /** Whether a client's end has a code. Default: it has. */
+  readonly clientCodes?: boolean;
+  /** Bytes that the transport adds to each short message before it waits. Default: none. */
+  readonly framingBytes?: number;
 }
 
 export const LIMITS = { messageBytesMax: 65_536, bufferedBytesMax: 1024 * 1024 };
