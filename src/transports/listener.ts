@@ -5,6 +5,7 @@
 import type { Server } from "bun";
 import type { Fanout } from "../core/fanout.ts";
 import type { Runtime } from "../core/runtime.ts";
+import { shuttingDown, text, upgradeRequired } from "./clients-answers.ts";
 import { ClientsBodies } from "./clients-bodies.ts";
 import { Groups } from "./groups.ts";
 import { streamTo } from "./http-stream.ts";
@@ -169,7 +170,11 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     const asked = { url, headers: request.headers, address, mount, params: {} };
     try {
       const carries = sockJs.find(path);
-      if (carries !== undefined) return await sockJs.answer(carries, request, asked, server);
+      if (carries !== undefined) {
+        const answer = await sockJs.answer(carries, request, asked, server);
+        if (answer !== undefined && answer.status >= 400) refused += 1;
+        return answer;
+      }
       if (!accepting) return shuttingDown();
       const found = findRoute(path);
       if (found === undefined || !wantsWebSocket(request)) {
@@ -231,7 +236,8 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     if (!accepting) return shuttingDown();
     if (!wantsWebSocket(request)) return route.badHandshake?.() ?? upgradeRequired();
     // Of a handshake in another version Bun would write an answer of its own.
-    if (route.badHandshake !== undefined && !isVersion13(request)) return route.badHandshake();
+    if (route.badHandshake !== undefined && request.headers.get("sec-websocket-version") !== "13")
+      return route.badHandshake();
     const upgraded = server.upgrade(request, {
       data: new WebSocketConnection(context, accepted),
       headers: protocolHeader(accepted),
@@ -293,29 +299,8 @@ function wantsWebSocket(request: Request): boolean {
   return request.method === "GET" && upgrade !== null && /\bwebsocket\b/i.test(upgrade);
 }
 
-function isVersion13(request: Request): boolean {
-  return request.headers.get("sec-websocket-version") === "13";
-}
-
 function hostInUrl(hostname: string): string {
   return hostname.includes(":") ? `[${hostname}]` : hostname;
 }
 
-function upgradeRequired(): Response {
-  return text(426, "this path takes WebSocket connections only", {
-    upgrade: "websocket",
-    connection: "upgrade",
-  });
-}
-
-function shuttingDown(): Response {
-  return text(503, "shutting down", { connection: "close" });
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, one) => total + one, 0);
-}
-
-function text(status: number, body: string, headers: Record<string, string> = {}): Response {
-  return new Response(body, { status, headers });
-}
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);

@@ -38,7 +38,7 @@ test("ids are spread over all processes, and alike in each", () => {
     expect(ownerOf(`session${at}`, { ...peers, number: 3 })).toBe(owner);
     counts.set(owner, (counts.get(owner) ?? 0) + 1);
   }
-  expect([...counts.keys()].toSorted()).toEqual([1, 2, 3, 4]);
+  expect(new Set(counts.keys())).toEqual(new Set([1, 2, 3, 4]));
   for (const count of counts.values()) expect(count).toBeGreaterThan(800);
 });
 

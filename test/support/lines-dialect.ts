@@ -1,7 +1,7 @@
 /**
  * A second dialect, for tests only: lines of text without positions, to show that the seams carry more than one protocol.
  * `SUB c`, `UNSUB c`, `PUB c <json>`; answers `OK …` or `ERR <code>`; publications come as `MSG c <json>`, direct pushes as `YOU <json>`.
- * Over WebSocket, and over HTTP as `lines-http.ts` has it.
+ * Over WebSocket, over SockJS below `/sockjs`, and over HTTP as `lines-http.ts` has it.
  */
 import { z } from "zod";
 import type { BaseConfig } from "../../src/config/schema.ts";
@@ -62,16 +62,14 @@ export const lines = defineDialect<LinesConfig>()({
     return {
       socketPath: () => path,
       clients: createLinesHttp({ path, apps: served, messageBytesMax, runtime }),
-      sockets: [
-        {
-          path,
-          transports: ["websocket"],
-          messageBytesMax,
-          accept: ({ url, mount }) =>
-            served.get(mount.app ?? "")?.opening(url.searchParams.get("user") ?? "") ??
-            new Response("No app answers here\n", { status: 404 }),
-        },
-      ],
+      sockets: ([path, `${path}/sockjs`] as const).map((at) => ({
+        path: at,
+        transports: [at === path ? "websocket" : "sockjs"],
+        messageBytesMax,
+        accept: ({ url, mount }) =>
+          served.get(mount.app ?? "")?.opening(url.searchParams.get("user") ?? "") ??
+          new Response("No app answers here\n", { status: 404 }),
+      })),
     };
   },
 });

@@ -154,10 +154,9 @@ test("two first requests at once open one session", async () => {
   ]);
   await first.next();
   await second.next();
-  expect([await first.next(), await second.next()].toSorted()).toEqual([
-    'c[2010,"Another connection still open"]\n',
-    "o\n",
-  ]);
+  expect(new Set([await first.next(), await second.next()])).toEqual(
+    new Set(['c[2010,"Another connection still open"]\n', "o\n"]),
+  );
   expect(server.opened).toHaveLength(1);
 });
 

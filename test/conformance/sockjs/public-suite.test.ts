@@ -391,7 +391,7 @@ describe("XhrStreaming, EventSource, HtmlFile", () => {
         expect(headers.get("content-type")).toBe("text/event-stream");
         expect(prelude).toBe("\r\n");
         break;
-      default:
+      case "htmlfile?c=%63allback":
         expect(headers.get("content-type")).toBe("text/html; charset=UTF-8");
         expect(prelude.trim()).toBe(HTML_HEAD);
         expect(prelude).toEndWith("\r\n\r\n");
