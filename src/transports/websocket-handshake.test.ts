@@ -67,7 +67,7 @@ describe("WebSocket listener", () => {
           { path: "/sse", transports: ["sse"], messageBytesMax: 65_536, accept: () => opening },
           {
             path: "/socket",
-            transports: ["sockjs", "websocket"],
+            transports: ["http_stream", "websocket"],
             messageBytesMax: 65_536,
             accept: () => opening,
           },

@@ -157,8 +157,17 @@ export class Receiver implements Outlet {
 
   #answer(body: string | ReadableStream<Uint8Array>): void {
     const { format, headers } = this.#options;
-    const fields = { ...headers, ...format.headers, "Content-Type": format.contentType };
-    this.#respond(new Response(body, { headers: fields }));
+    this.#respond(
+      new Response(body, {
+        headers: {
+          ...headers,
+          ...format.headers,
+          "Content-Type": format.contentType,
+          // nginx would keep a stream's frames back.
+          ...(this.#stream === undefined ? undefined : { "X-Accel-Buffering": "no" }),
+        },
+      }),
+    );
   }
 
   #leave(): void {

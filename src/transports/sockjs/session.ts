@@ -141,6 +141,8 @@ export class SockJsSession extends QueuedSocket implements Scheduled, ReceiverOw
 
   /** Its client is not there. */
   #vanish(): void {
+    // It may be one that does not read its close.
+    this.#receiver?.terminate();
     this.ended(1006, "");
     this.#schedule.clear(this);
     this.#wakeSenders();

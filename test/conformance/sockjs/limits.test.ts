@@ -6,17 +6,23 @@ import {
   NEW_SESSIONS_MAX,
   SESSIONS_PER_HOLDER_MAX,
 } from "../../../src/transports/sockjs/sessions.ts";
+import type { SockJsRoute } from "../../../src/transports/socket.ts";
 import { get, openByPoll, post, PRELUDE, useSockJs } from "../../support/sockjs.ts";
 
 const { listen, stream, websocket } = useSockJs();
 
+/** One answer takes all that is sent. */
+const ENDLESS = { responseBytesMax: 2 ** 40 };
 const MINE = "?access_token=ann.1";
 
 /** The services with other bounds. */
-function listenWith(limits: { messageBytesMax?: number; bufferedBytesMax?: number }) {
+function listenWith(
+  limits: { messageBytesMax?: number; bufferedBytesMax?: number },
+  sockjs: SockJsRoute = {},
+) {
   return listen({
     route: (route) => ({
-      ...route,
+      ...{ ...route, sockjs },
       messageBytesMax: limits.messageBytesMax ?? route.messageBytesMax,
       async accept(asked) {
         const accepted = await route.accept(asked);
@@ -215,17 +221,10 @@ describe("a client that stops reading", () => {
   test.each(["xhr_streaming", "websocket"])(
     "its %s session ends, with memory bounded",
     async (transport) => {
-      const server = listenWith({ bufferedBytesMax: 256 * 1024 });
+      const server = listenWith({ bufferedBytesMax: 256 * 1024 }, ENDLESS);
       const url = server.sessionUrl();
       if (transport === "websocket") (await websocket(`${url}/websocket`)).pause();
-      else {
-        // Enough for the kernel's buffers and more, in one answer.
-        const answer = await stream(
-          `${server.sessionUrl("/disabled_websocket_echo")}/eventsource`,
-          "GET",
-        );
-        answer.tcp.pause();
-      }
+      else (await stream(`${url}/xhr_streaming`)).tcp.pause();
       const session = server.session;
       let sent = 0;
       while (session.ends.length === 0) {
@@ -237,6 +236,22 @@ describe("a client that stops reading", () => {
       expect(sent).toBeLessThan(32 * 1024 * 1024);
     },
   );
+});
+
+test("a close that a client does not read cuts its stream 5 s later", async () => {
+  const server = listenWith({ bufferedBytesMax: 1024 * 1024 }, ENDLESS);
+  const url = server.sessionUrl();
+  const answer = await stream(`${url}/xhr_streaming`);
+  answer.tcp.pause();
+  const { session } = server;
+  while (session.socket.writable) {
+    session.socket.send("x".repeat(16_384));
+    await turn();
+  }
+  session.socket.send("waits");
+  session.socket.close(4000, "bye");
+  await server.runtime.advance(5_200);
+  await answer.gone;
 });
 
 describe("a WebSocket's frames", () => {
