@@ -1,4 +1,5 @@
 /** A worker: one server in a process of its own, started by the supervisor, which tells it what to run. */
+import { rmSync } from "node:fs";
 import { createLogger } from "../operations/log.ts";
 import { createMetrics, type ServerMetrics } from "../operations/metrics.ts";
 import type { StopOptions } from "../operations/drain.ts";
@@ -40,6 +41,10 @@ function runWorker(): void {
     const { worker, config, peersDirectory: directory, alone } = message;
     const log = createLogger(config.log).child({ worker });
     metrics = createMetrics({ worker });
+    // A supervisor that is killed cannot.
+    process.on("exit", () => {
+      if (!process.connected) rmSync(directory, { recursive: true, force: true });
+    });
     const peers = { number: worker, count: config.workers, directory };
     server = await startServer({ config, log, worker: { metrics, scrapeAll, alone, peers } });
     const { clientsUrl, apiUrl } = server;
