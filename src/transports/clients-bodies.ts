@@ -32,7 +32,6 @@ export class ClientsBodies {
       release: () => {
         this.#memory.give(held);
         held = 0;
-        reading = undefined;
       },
       async read(bytesMax) {
         if (bytes === 0) return new Uint8Array();

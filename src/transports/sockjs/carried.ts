@@ -64,8 +64,8 @@ export class Carried {
     const known = this.sessions.find(key);
     const answer = await decide(known, request);
     const refused = answer instanceof Response ? answer : undefined;
-    const body = await request.body.read(RECEIVING_BODY_BYTES_MAX);
     // It means nothing, and the answer may take long.
+    const body = refused ? undefined : await request.body.read(RECEIVING_BODY_BYTES_MAX);
     request.body.release();
     // Others may have come and gone while it was decided.
     const session = this.sessions.find(key);
@@ -88,19 +88,26 @@ export class Carried {
     const holder = holderOf(answer, asked.mount.app);
     const tooMany = this.sessions.refuses(holder);
     if (tooMany !== undefined) {
-      const { status, body } = TOO_MANY[tooMany];
-      return text(status, body, headers);
+      const { status, body: words } = TOO_MANY[tooMany];
+      return text(status, words, headers);
     }
-    const opened: SockJsSession = new SockJsSession({
-      ...{ context: this.#options.context, schedule: this.#options.schedule },
-      ...{ service, opening: answer },
-      onForgotten: () => this.sessions.delete(key, holder),
-    });
-    this.sessions.add(key, holder, opened);
+    const response = this.#open(key, holder, { service, opening: answer }, receiver());
     if (format.prelude !== undefined) this.sessions.met(key);
-    const first = receiver();
-    opened.begin(first);
-    return first.response;
+    return response;
+  }
+
+  #open(
+    key: string,
+    holder: string | undefined,
+    of: { readonly service: Service; readonly opening: OpenSession },
+    receiver: Receiver,
+  ): Promise<Response> {
+    const { context, schedule } = this.#options;
+    const onForgotten = () => this.sessions.delete(key, holder);
+    const session = new SockJsSession({ ...of, context, schedule, onForgotten });
+    this.sessions.add(key, holder, session);
+    session.begin(receiver);
+    return receiver.response;
   }
 
   async send(place: SessionPlace<"send">, request: CarriedRequest): Promise<Response> {

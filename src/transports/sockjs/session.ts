@@ -12,7 +12,7 @@ export interface SockJsSessionOptions {
   readonly service: Service;
   readonly opening: OpenSession;
   /** It is forgotten: its id may be another session's. */
-  readonly onForgotten: (session: SockJsSession) => void;
+  readonly onForgotten: () => void;
 }
 
 export class SockJsSession extends QueuedSocket implements Scheduled, ReceiverOwner {
@@ -21,7 +21,7 @@ export class SockJsSession extends QueuedSocket implements Scheduled, ReceiverOw
   readonly admit: OpenSession["admit"];
   readonly #schedule: Schedule;
   readonly #service: Service;
-  readonly #onForgotten: (session: SockJsSession) => void;
+  readonly #onForgotten: () => void;
   #receiver: Receiver | undefined;
   #end: { readonly code: number; readonly reason: string } | undefined;
   #reading = true;
@@ -146,7 +146,7 @@ export class SockJsSession extends QueuedSocket implements Scheduled, ReceiverOw
     this.ended(1006, "");
     this.#schedule.clear(this);
     this.#wakeSenders();
-    this.#onForgotten(this);
+    this.#onForgotten();
   }
 
   #wakeSenders(): void {

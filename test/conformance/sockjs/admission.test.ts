@@ -160,6 +160,25 @@ test("two first requests at once open one session", async () => {
   expect(server.opened).toHaveLength(1);
 });
 
+test("a request whose session comes or goes while it is decided is decided anew, its body with it", async () => {
+  const server = listen({
+    route: (route) => ({
+      ...route,
+      async accept(asked) {
+        await turn();
+        return route.accept(asked);
+      },
+    }),
+  });
+  const url = server.sessionUrl();
+  const chunked = () =>
+    fetch(`${url}/xhr`, { method: "POST", body: new Response("ignored").body } as RequestInit);
+  const bodies = [chunked(), chunked()].map(async (answer) => (await answer).text());
+  expect(await Promise.any(bodies)).toBe("o\n");
+  server.session.socket.close(4000, "bye");
+  expect(new Set(await Promise.all(bodies))).toEqual(new Set(["o\n", 'c[4000,"bye"]\n']));
+});
+
 describe("origins that may not see answers", () => {
   test("get no headers that let them", async () => {
     const { echo, sessionUrl } = listen({
