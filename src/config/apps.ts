@@ -4,7 +4,7 @@ import { path } from "./kinds.ts";
 
 /** First path segments of the server's own, beside those of the dialects; and of protocols that are planned. */
 const OWN_SEGMENTS = [
-  ...["connection", "emulation", "signaling", "messaging"],
+  ...["connection", "emulation", "signaling"],
   ...["health", "ready", "metrics", "admin", "openapi.json"],
 ];
 

@@ -5,7 +5,8 @@
  */
 import { events } from "./events/index.ts";
 import { gusher } from "./gusher/index.ts";
+import { messaging } from "./messaging/index.ts";
 import { streaming } from "./streaming/index.ts";
 import { tasks } from "./tasks/index.ts";
 
-export const DIALECTS = [tasks, gusher, events, streaming] as const;
+export const DIALECTS = [tasks, gusher, events, messaging, streaming] as const;

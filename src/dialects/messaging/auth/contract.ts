@@ -33,6 +33,8 @@ export const labelOf = ({ token }: Pick<Bearer, "token">): string => `token:${to
 export interface Presented {
   readonly headers: Headers;
   readonly url: URL;
+  /** The client's, for the log. */
+  readonly address?: string;
 }
 
 /** A Response refuses, with all of its headers (§4.2). Nothing of it is to be changed. */
@@ -48,6 +50,8 @@ export interface Gate {
    * do. Throws HubError `unavailable` when the engine is away.
    */
   holds(bearer: Bearer): Promise<boolean>;
+  /** A page of the app's, of any origin where the app has no list, or of no browser. */
+  allowsOrigin(origin: string): boolean;
   /** For an answer that is not a refusal: the headers by which a page of another origin sees it (§4.2). */
   corsHeaders(request: Pick<Presented, "headers">): Readonly<Record<string, string>>;
 }

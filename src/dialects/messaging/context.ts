@@ -1,0 +1,21 @@
+/** What the dialect's parts share, of one app. */
+import type { Hub } from "../../core/hub.ts";
+import type { AppEngine } from "../../core/engine.ts";
+import type { SessionServices } from "../dialect.ts";
+import type { Bearers } from "./auth/bearers.ts";
+import type { Gate } from "./auth/contract.ts";
+import type { Ends } from "./auth/ends.ts";
+import type { KeyStore } from "./auth/key-store.ts";
+import type { SubscriberStore } from "./auth/subscriber-store.ts";
+
+export interface MessagingContext extends SessionServices {
+  /** The app's id, which is the domain. */
+  readonly domain: string;
+  readonly hub: Hub;
+  readonly engine: AppEngine;
+  readonly gate: Gate;
+  readonly subscribers: SubscriberStore;
+  readonly keys: KeyStore;
+  readonly bearers: Bearers;
+  readonly ends: Ends;
+}

@@ -1,0 +1,24 @@
+/** Subscriber messaging, Cloudonix API.Messaging (messaging.md, sockjs.md). */
+import { defineDialect } from "../dialect.ts";
+import {
+  messagingProblems,
+  messagingSection,
+  messagingWarnings,
+  type MessagingConfig,
+} from "./config.ts";
+
+export const messaging = defineDialect<MessagingConfig>()({
+  name: "messaging",
+  joinsChannels: false,
+  sections: {
+    messaging: messagingSection
+      .prefault({})
+      .describe("The messaging dialect: subscribers, channels, direct messages."),
+  },
+  keyUses: [{ use: "messaging", marks: ["messaging"] }],
+  reservedSegments: ["messaging"],
+  scopes: () => ["messaging"],
+  problems: messagingProblems,
+  warnings: messagingWarnings,
+  setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
+});

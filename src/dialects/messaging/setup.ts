@@ -1,0 +1,101 @@
+/** From the configuration to what the messaging dialect serves. */
+import { Hono } from "hono";
+import { createIntrospection, type Introspect } from "../../auth/introspection.ts";
+import { createOriginCheck } from "../../auth/origins.ts";
+import { createPasswords } from "../../auth/passwords.ts";
+import type { ApiEnv, ClientsEnv, Lent, LentApp, Served } from "../dialect.ts";
+import { createBearers } from "./auth/bearers.ts";
+import { createEnds } from "./auth/ends.ts";
+import { createGate } from "./auth/gate.ts";
+import { createIntrospections } from "./auth/introspections.ts";
+import { createKeyStore } from "./auth/key-store.ts";
+import { createLogins } from "./auth/logins.ts";
+import { createOAuthRoutes } from "./auth/oauth-http.ts";
+import { messagingOpenApi } from "./auth/openapi.ts";
+import { createSubscriberRoutes } from "./auth/subscribers-http.ts";
+import { createSubscriberStore } from "./auth/subscriber-store.ts";
+import type { MessagingConfig } from "./config.ts";
+import type { MessagingContext } from "./context.ts";
+
+export function setUp(lent: Lent<MessagingConfig>): Served {
+  const contexts = contextsOf(lent);
+  const { clients, api } = httpOf(lent, contexts);
+  return {
+    ...{ clients, api },
+    // Raw and SockJS sockets of each app's `contexts` go here.
+    sockets: [],
+    openapi: messagingOpenApi(lent.config.messaging.path),
+  };
+}
+
+function httpOf(lent: Lent<MessagingConfig>, contexts: ReadonlyMap<string, MessagingContext>) {
+  const { config, callers, runtime, metrics, onEvent, onError } = lent;
+  const { path, token_ttl: tokenTtlMs, ...settings } = config.messaging;
+  const passwords = createPasswords({ atOnceMax: settings.password_hashes_at_once });
+  const shared = { contexts, callers, passwords, path, tokenTtlMs, metrics, onEvent, onError };
+  const oauth = createOAuthRoutes({
+    ...shared,
+    checkLogin: createLogins({
+      ...{ passwords, metrics, clock: runtime.clock },
+      perMinute: settings.logins_per_minute,
+      failuresPerMinute: settings.failed_logins_per_minute,
+    }),
+  });
+  const subscribers = createSubscriberRoutes({
+    ...shared,
+    bodyBytesMax: settings.body_size_limit,
+  });
+  return {
+    clients: new Hono<ClientsEnv>().route("/", oauth),
+    api: new Hono<ApiEnv>().route("/", oauth).route("/", subscribers),
+  };
+}
+
+/** By app id, which is the domain. */
+function contextsOf(lent: Lent<MessagingConfig>): ReadonlyMap<string, MessagingContext> {
+  const introspect = introspectOf(lent);
+  return new Map(
+    lent.apps.map((app) => [app.config.id, contextOf(lent, app, introspect)] as const),
+  );
+}
+
+function contextOf(
+  lent: Lent<MessagingConfig>,
+  { config: { id: domain, allowed_origins: origins }, hub, engine, keys: appKeys }: LentApp,
+  introspect: Introspect | undefined,
+): MessagingContext {
+  const { config, runtime, schedule, metrics, onError, onEvent, findApiKey } = lent;
+  const { records } = engine;
+  const { clock } = runtime;
+  const subscribers = createSubscriberStore({ records, clock });
+  const keysMax = config.messaging.key_limit;
+  const keys = createKeyStore({ records, clock, subscribers, keysMax });
+  const bearers = createBearers({
+    ...{ records, subscribers, keys, clock },
+    jwtKeys: appKeys.set("messaging"),
+    isApiKey: (text) => findApiKey(text)?.app === domain,
+    askAbout: introspect && createIntrospections(introspect, clock),
+  });
+  const gate = createGate({
+    ...{ app: domain, bearers, onEvent, onError },
+    // Its credential is in the URL, never in a cookie, so that no list means any page.
+    allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
+    onRefused: () => metrics.count("connections_refused", { dialect: "messaging" }),
+  });
+  return {
+    ...{ domain, hub, engine, gate, subscribers, keys, bearers },
+    ...{ runtime, schedule, metrics, onError, onEvent },
+    ends: createEnds(hub),
+  };
+}
+
+/** One for all apps: what it answers is kept by each. */
+function introspectOf({ config, runtime }: Lent<MessagingConfig>): Introspect | undefined {
+  const { introspection_url: url, ...settings } = config.messaging;
+  if (url === undefined) return undefined;
+  return createIntrospection({
+    ...{ url, timers: runtime.timers },
+    clientId: settings.introspection_client_id,
+    clientSecret: settings.introspection_client_secret,
+  });
+}
