@@ -4,8 +4,8 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { bootEvents } from "../support/events.ts";
 import { fetchOpenApi, readOpenApi } from "../support/openapi.ts";
 
-/** It was 340,000 when every operation said all by itself. */
-const DOCUMENT_CHARACTERS_MAX = 150_000;
+/** It was 340,000 when every operation of four dialects said all by itself. */
+const DOCUMENT_CHARACTERS_MAX = 175_000;
 
 interface Media {
   readonly schema: object;
