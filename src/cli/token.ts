@@ -1,4 +1,4 @@
-/** `carillon token <dialect>`: mints what a dialect's client needs, with a secret of the configuration. Tasks' tokens are sealed by the server alone. */
+/** `carillon token <dialect>`: mints what a dialect's client needs, with a secret of the configuration. Tasks' and messaging's tokens are a running server's to make. */
 import { SignJWT, type JWTPayload } from "jose";
 import { Command } from "commander";
 import { DEVELOPMENT_ORGANISATION, DEVELOPMENT_USER } from "../dialects/events/config.ts";
@@ -7,6 +7,7 @@ import type { App, SigningKey } from "../config/schema.ts";
 import type { Config } from "../dialects/configuration.ts";
 import { CommandError } from "./failure.ts";
 import { configCommand, findApp, readConfig, type AppOption } from "./options.ts";
+import { messagingTokenCommand } from "./token-messaging.ts";
 import { tasksTokenCommand } from "./token-tasks.ts";
 
 interface TokenOptions extends AppOption {
@@ -61,7 +62,8 @@ export function tokenCommand(): Command {
           console.log(await mintAccessToken(readConfig(options), options, Date.now()));
         }),
     )
-    .addCommand(tasksTokenCommand());
+    .addCommand(tasksTokenCommand())
+    .addCommand(messagingTokenCommand());
 }
 
 function tokenOptions(name: string, description: string): Command {

@@ -63,7 +63,7 @@ export const appOf = (reserved: ReadonlySet<string>) =>
       .array(text().toLowerCase())
       .default([])
       .describe(
-        "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header; tasks' clients from anywhere, since their token says enough.",
+        "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header; tasks' and messaging's clients from anywhere, since their token says enough.",
       ),
   });
 

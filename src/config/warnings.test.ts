@@ -42,7 +42,7 @@ test("the development file without its mode is not", () => {
   const { development: _mode, ...file } = developmentFileWithDialects(MODEL);
   expect(places(file)).toEqual([
     ...["apps[0].allowed_origins", "api_keys[0].hash"],
-    ...[0, 1, 2, 3, 4].map((index) => `signing_keys[${index}].hmac_secret`),
+    ...[0, 1, 2, 3, 4, 5].map((index) => `signing_keys[${index}].hmac_secret`),
     "streaming.allow_anonymous_connect_without_token",
     ...["webhooks.allow_networks[0]", "webhooks.allow_networks[1]", "webhooks.allow_hosts[0]"],
   ]);

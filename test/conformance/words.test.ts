@@ -43,6 +43,6 @@ test("the core names no dialect", async () => {
 });
 
 test("a word that nothing says is found", () => {
-  expect(["write_error", "conflict"].map(isSaid)).toEqual([false, false]);
+  expect(["write_error", "already_gone"].map(isSaid)).toEqual([false, false]);
   expect(Object.keys(DISCONNECT_ENDS).toSorted()).toEqual(Object.keys(GUSHER_CLOSES).toSorted());
 });

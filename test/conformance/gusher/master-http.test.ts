@@ -217,7 +217,7 @@ describe("next to other APIs", () => {
       expect([path, await send(server.apiUrl + path, { method: "GET" })]).toEqual([path, ok(body)]);
       expect(await send(server.apiUrl + path)).toEqual(NOT_ALLOWED);
     }
-    for (const path of ["/push/TEST/AA/e", "/decode", "/ping", "/messaging/channels"]) {
+    for (const path of ["/push/TEST/AA/e", "/decode", "/ping"]) {
       expect(await send(server.apiUrl + path, DATA)).toMatchObject({ status: 404 });
     }
     for (const path of ["/health", "/ready", "/metrics", "/openapi.json"]) {
