@@ -85,7 +85,7 @@ function contextOf(
   return {
     ...{ domain, hub, engine, gate, subscribers, keys, bearers },
     ...{ runtime, schedule, metrics, onError, onEvent },
-    ends: createEnds(hub),
+    ends: createEnds({ hub }),
   };
 }
 

@@ -84,7 +84,7 @@ export const CALLS = {
         profile: "{}",
         passwordHash: undefined,
       }));
-      await Promise.all([ends.subscriber(id), keys.sweep(id)]);
+      await Promise.all([ends.deactivated(id), keys.sweep(id)]);
       return { status: 204 };
     },
   },
@@ -145,7 +145,7 @@ async function changeSubscriber(call: Call): Promise<Reply> {
   if (active !== false)
     return { status: 200, body: viewOf(call, await subscribers.update(id, change)) };
   const subscriber = await subscribers.endTokens(id, change);
-  await Promise.all([ends.subscriber(id), keys.sweep(id)]);
+  await Promise.all([ends.deactivated(id), keys.sweep(id)]);
   return { status: 200, body: viewOf(call, subscriber) };
 }
 

@@ -9,17 +9,30 @@ export interface Ends {
   token(hash: string): Promise<void>;
   /** Every token of the subscriber. */
   subscriber(id: string): Promise<void>;
+  /** Likewise, and it may not come back: it is not active any more, or deleted. */
+  deactivated(id: string): Promise<void>;
 }
 
-export function createEnds(hub: Pick<Hub, "disconnect">): Ends {
+export interface EndsOptions {
+  readonly hub: Pick<Hub, "disconnect">;
+  /** Once its connections were told. What it throws is the caller's answer. */
+  readonly onDeactivated?: (subscriber: string) => Promise<void>;
+}
+
+export function createEnds({ hub, onDeactivated }: EndsOptions): Ends {
   async function tell(target: Target): Promise<void> {
     for (let times = 0; times < TELL_TIMES_MAX; times++) {
       const { nodesAnswered, nodesAsked } = await hub.disconnect(target, TOKEN_ENDED);
       if (nodesAnswered === nodesAsked) return;
     }
   }
+  const subscriber = (user: string) => tell({ user, reach: ["messaging"] });
   return {
     token: (hash) => tell({ label: labelOf({ token: hash }), reach: ["messaging"] }),
-    subscriber: (user) => tell({ user, reach: ["messaging"] }),
+    subscriber,
+    async deactivated(id) {
+      await subscriber(id);
+      await onDeactivated?.(id);
+    },
   };
 }
