@@ -1,0 +1,160 @@
+/**
+ * Puts the messages of each conversation into their order, each once: sequences without gaps are the protocol's promise, so that
+ * one which is missing was missed, and is fetched from the history before anything behind it is given out.
+ */
+import type { ChannelMessage, DirectMessage, HistoryMessage, Requests, Where } from "./messages.ts";
+
+export type AnyMessage = DirectMessage | ChannelMessage;
+
+type Range = Requests["history"]["fields"];
+
+export interface Fetched {
+  readonly messages: readonly HistoryMessage[];
+  readonly more: boolean;
+}
+
+/** `channel:<channel-id>` or `with:<subscriber>`. */
+export type ConversationKey = string;
+
+interface State {
+  /** Everything up to here was given out, or is gone for good. */
+  last: number;
+  /** Above it: what this client sent itself, which comes in no push. */
+  readonly own: Set<number>;
+  /** What came while a gap is being closed. */
+  readonly waiting: AnyMessage[];
+  closing: boolean;
+}
+
+/** Ids of messages without a sequence that are remembered. */
+const IDS_MAX = 1000;
+const PAGE = 200;
+
+export interface ConversationsOptions {
+  /** Where the application stands already. Absent: a conversation begins with the first message that comes. */
+  readonly positions?: ReadonlyMap<ConversationKey, number>;
+  readonly fetch: (range: Range) => Promise<Fetched>;
+  readonly emit: (message: AnyMessage) => void;
+}
+
+export class Conversations {
+  /** This subscriber: to be known before anything is received. */
+  self = "";
+  readonly #options: ConversationsOptions;
+  readonly #states = new Map<ConversationKey, State>();
+  readonly #ids = new Set<string>();
+
+  constructor(options: ConversationsOptions) {
+    this.#options = options;
+    for (const [key, last] of options.positions ?? []) this.#stateAt(key, last);
+  }
+
+  /** Up to where each conversation is complete. */
+  get positions(): Map<ConversationKey, number> {
+    return new Map([...this.#states].map(([key, { last }]) => [key, last]));
+  }
+
+  /** A push. */
+  received(message: AnyMessage): void {
+    if (message.sequence === 0) return this.#withoutSequence(message);
+    const key = keyOf(message, this.self);
+    const state = this.#stateAt(key, message.sequence - 1);
+    if (state.closing) state.waiting.push(message);
+    else if (message.sequence <= state.last || state.own.has(message.sequence)) return;
+    else if (message.sequence === state.last + 1) this.#give(state, message);
+    else {
+      state.waiting.push(message);
+      void this.#close(key, state, message.sequence - 1);
+    }
+  }
+
+  /** This client sent the message of this sequence. */
+  sent(key: ConversationKey, sequence: number): void {
+    const state = this.#stateAt(key, sequence - 1);
+    if (sequence > state.last) state.own.add(sequence);
+    advance(state);
+  }
+
+  /** The conversation is known to go up to there: what is missing of it is fetched. One that was never seen is left alone. */
+  goesTo(key: ConversationKey, sequence: number): void {
+    const state = this.#states.get(key);
+    if (state === undefined || state.closing || sequence <= state.last) return;
+    void this.#close(key, state, sequence);
+  }
+
+  #stateAt(key: ConversationKey, last: number): State {
+    let state = this.#states.get(key);
+    if (state === undefined) {
+      state = { last, own: new Set(), waiting: [], closing: false };
+      this.#states.set(key, state);
+    }
+    return state;
+  }
+
+  async #close(key: ConversationKey, state: State, upTo: number): Promise<void> {
+    state.closing = true;
+    try {
+      for (let after = -1; state.last < upTo && state.last > after;) {
+        after = state.last;
+        const page = await this.#options.fetch({ ...whereOf(key), after, limit: PAGE });
+        for (const message of page.messages) this.#inOrder(state, this.#typed(message, key));
+        if (!page.more) break;
+      }
+      // What the history does not have is gone.
+      state.last = Math.max(state.last, upTo);
+    } catch {
+      // A channel that was left: what came meanwhile is all there is.
+    }
+    state.closing = false;
+    for (const message of state.waiting.splice(0)) this.#inOrder(state, message);
+  }
+
+  /** What is missing before it is gone. */
+  #inOrder(state: State, message: AnyMessage): void {
+    if (message.sequence <= state.last) return;
+    if (state.own.has(message.sequence)) state.last = message.sequence;
+    else this.#give(state, message);
+    advance(state);
+  }
+
+  #give(state: State, message: AnyMessage): void {
+    state.last = message.sequence;
+    advance(state);
+    this.#options.emit(message);
+  }
+
+  /** The history leaves out what its question says. */
+  #typed(message: HistoryMessage, key: ConversationKey): AnyMessage {
+    const { with: other = "", "channel-id": channel } = whereOf(key);
+    if (channel !== undefined) {
+      return { ...message, type: "channel-message", "channel-id": channel, backlog: true };
+    }
+    const to = message.from === other ? this.self : other;
+    return { ...message, type: "direct-message", to, backlog: true };
+  }
+
+  #withoutSequence(message: AnyMessage): void {
+    const id = message["message-id"];
+    if (this.#ids.has(id)) return;
+    this.#ids.add(id);
+    const [oldest = ""] = this.#ids;
+    if (this.#ids.size > IDS_MAX) this.#ids.delete(oldest);
+    this.#options.emit(message);
+  }
+}
+
+/** Over what this client sent itself. */
+function advance(state: State): void {
+  for (const sequence of state.own) if (sequence <= state.last) state.own.delete(sequence);
+  while (state.own.delete(state.last + 1)) state.last += 1;
+}
+
+function keyOf(message: AnyMessage, self: string): ConversationKey {
+  if (message.type === "channel-message") return `channel:${message["channel-id"]}`;
+  return `with:${message.from === self ? message.to : message.from}`;
+}
+
+function whereOf(key: ConversationKey): Where {
+  const name = key.slice(key.indexOf(":") + 1);
+  return key.startsWith("channel:") ? { "channel-id": name } : { with: name };
+}
