@@ -61,7 +61,7 @@ export const LIMIT_NAMES = [
   ...["task_connection_limit", "task_acceptances_per_minute", "failed_authentications_per_minute"],
   ...["connection_tokens_per_minute", "subscription_tokens_per_minute", "provisions_per_minute"],
   ...["publishes_per_second", "queue_jobs_max"],
-  ...["logins_per_minute", "failed_logins_per_minute", "password_hashes_at_once"],
+  ...["logins_per_minute", "failed_logins_per_minute", "password_hashes_at_once", "key_limit"],
 ] as const;
 
 export type LimitName = (typeof LIMIT_NAMES)[number];

@@ -69,7 +69,7 @@ function contextOf(
   const { clock } = runtime;
   const subscribers = createSubscriberStore({ records, clock });
   const keysMax = config.messaging.key_limit;
-  const keys = createKeyStore({ records, clock, subscribers, keysMax });
+  const keys = createKeyStore({ records, clock, subscribers, keysMax, metrics });
   const bearers = createBearers({
     ...{ records, subscribers, keys, clock },
     jwtKeys: appKeys.set("messaging"),

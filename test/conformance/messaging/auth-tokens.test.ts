@@ -15,7 +15,7 @@ import {
   subscribe,
   whoami,
 } from "../../support/messaging-auth.ts";
-import { handshake } from "../../support/raw-websocket.ts";
+import { connectRaw, handshake } from "../../support/raw-websocket.ts";
 import { createTestRuntime } from "../../support/runtime.ts";
 import { hs256 } from "../../support/tokens.ts";
 
@@ -82,6 +82,15 @@ test("what is good and no subscriber's token is answered 403", async () => {
     expect([answer.status, JSON.parse(answer.body).error]).toEqual([403, "insufficient_scope"]);
     expect(answer.headers.get("www-authenticate")).toContain('error="insufficient_scope"');
   }
+});
+
+test("where one key serves several dialects, a token that says it is messaging's is no other's", async () => {
+  await using server = await bootMessaging();
+  const token = hs256({ sub: "42", messaging: true });
+  expect(await whoami(await open(server, token))).toBe("42");
+  const streaming = await connectRaw(server.websocketUrl);
+  streaming.send(JSON.stringify({ id: 1, connect: { token } }));
+  expect((await streaming.next()).code).toBe(3500);
 });
 
 test("a JWT by the app's key opens a socket, and makes its subscriber first", async () => {

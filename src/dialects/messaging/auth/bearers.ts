@@ -9,7 +9,7 @@ import type { AskAbout } from "./introspections.ts";
 import type { KeyStore } from "./key-store.ts";
 import { deniedAt, type KeyRecord } from "./records.ts";
 import type { SubscriberStore } from "./subscriber-store.ts";
-import { hashOf, hashOfJwt, isJwt, OWN_TOKEN } from "./token.ts";
+import { hashOf, hashOfJwt, isJwt, momentOf, OWN_TOKEN } from "./token.ts";
 
 /** `insufficient_scope`: the token is good, and not a subscriber's (§4.2). */
 export type BearerFault = "invalid_token" | "insufficient_scope";
@@ -68,7 +68,7 @@ export function createBearers(options: BearersOptions): Bearers {
       const { sub, exp = Infinity, iat = 0 } = await jwtKeys.verify(token);
       if (typeof sub !== "string" || !SUBSCRIBER_ID.test(sub)) return "insufficient_scope";
       const hash = hashOfJwt(token);
-      return { subscriber: sub, token: hash, expiresMs: exp * 1000, issuedMs: iat * 1000 };
+      return { subscriber: sub, token: hash, expiresMs: momentOf(exp), issuedMs: momentOf(iat) };
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
       if (error.fault === "kind") return "insufficient_scope";

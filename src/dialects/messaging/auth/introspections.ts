@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Introspect } from "../../../auth/introspection.ts";
 import type { Clock } from "../../../core/runtime.ts";
 import { INTROSPECTED_INACTIVE_MS, INTROSPECTED_MS, INTROSPECTIONS_MAX } from "../limits.ts";
+import { momentOf } from "./token.ts";
 
 export interface Introspected {
   /** `""`: the token is nobody's. */
@@ -37,9 +38,9 @@ export function createIntrospections(introspect: Introspect, clock: Clock): AskA
     const answer = await introspect(token);
     if (answer === undefined) return undefined;
     const { sub, exp, iat } = members.parse(answer);
-    const expiresMs = exp * 1000;
+    const expiresMs = momentOf(exp);
     if (expiresMs <= clock.epochMs()) return undefined;
-    return { subscriber: sub, expiresMs, issuedMs: iat * 1000 };
+    return { subscriber: sub, expiresMs, issuedMs: momentOf(iat) };
   }
 
   return async (hash, token) => {

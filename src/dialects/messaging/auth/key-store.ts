@@ -1,7 +1,9 @@
 /** The keys of an app's subscribers, which are their opaque tokens (messaging.md §13.2, §13.3). */
 import type { Records } from "../../../core/engine.ts";
+import type { Metrics } from "../../../core/metrics.ts";
 import type { Clock } from "../../../core/runtime.ts";
 import { updateRecord } from "../../../core/update-record.ts";
+import { limitHit } from "../../dialect.ts";
 import { REMOVED_KEYS_PAGE } from "../limits.ts";
 import { AuthError } from "./errors.ts";
 import {
@@ -61,6 +63,7 @@ export interface KeyStoreOptions {
   readonly subscribers: Pick<SubscriberStore, "read">;
   /** Of one subscriber. */
   readonly keysMax: number;
+  readonly metrics: Metrics;
 }
 
 export function createKeyStore({
@@ -68,6 +71,7 @@ export function createKeyStore({
   clock,
   subscribers,
   keysMax,
+  metrics,
 }: KeyStoreOptions): KeyStore {
   /** Undefined: somebody changed the subscriber meanwhile. */
   async function tryMint(subscriber: string, { name, lifetimeMs }: NewKey) {
@@ -78,6 +82,7 @@ export function createKeyStore({
     }
     const kept = await records.list(keysPrefix(subscriber), { limit: keysMax });
     if (kept.length >= keysMax) {
+      limitHit(metrics, "key_limit");
       throw new AuthError("limit_reached", `The subscriber has ${keysMax} keys: delete some first`);
     }
     const token = newToken();

@@ -9,7 +9,7 @@ import {
   type BodyRefusal,
   type ReadBody,
 } from "../../../transports/request.ts";
-import type { ApiEnv, OnEvent } from "../../dialect.ts";
+import { limitHit, type ApiEnv, type OnEvent } from "../../dialect.ts";
 import type { MessagingContext } from "../context.ts";
 import { CALLS, type Call } from "./calls.ts";
 import {
@@ -73,15 +73,29 @@ async function answer(
     const headers = { Allow: allowed };
     throw new AuthError("method_not_allowed", `The path takes ${allowed}`, { headers });
   }
-  const { passwords, tokenTtlMs, bodyBytesMax } = options;
+  const { passwords, tokenTtlMs } = options;
   const { status, body } = await handle({
     ...{ context, passwords, tokenTtlMs },
     // A base, for node:http hands over the path only.
     url: new URL(c.req.url, "http://localhost"),
-    body: await bodyOf(c.env.readBody, bodyBytesMax),
+    body: await callBody(c, options),
     param: (name) => c.req.param(name) ?? "",
   });
   return body === undefined ? emptyAnswer() : jsonAnswer(status, body);
+}
+
+async function callBody(
+  { env }: Context<ApiEnv>,
+  { bodyBytesMax, metrics }: SubscriberRoutesOptions,
+): Promise<Uint8Array> {
+  try {
+    return await bodyOf(env.readBody, bodyBytesMax);
+  } catch (error) {
+    if (error instanceof AuthError && error.code === "too_large") {
+      limitHit(metrics, "body_size_limit");
+    }
+    throw error;
+  }
 }
 
 /** Throws AuthError. */

@@ -25,6 +25,15 @@ export const hashOf = (token: string): string => createHash("sha256").update(tok
 /** Of a JWT its signed part alone: a signature can have several spellings, and each would be a token of its own. */
 export const hashOfJwt = (token: string): string => hashOf(token.slice(0, token.lastIndexOf(".")));
 
+/** What a date can hold; beyond it a claim of a time says for ever. */
+const DATE_MS_MAX = 8.64e15;
+
+/** Epoch milliseconds of a claim's seconds (RFC 7519 §2, with fractions). */
+export function momentOf(seconds: number): number {
+  const epochMs = seconds * 1000;
+  return epochMs > DATE_MS_MAX ? Infinity : epochMs;
+}
+
 /** Evenly: bytes beyond the last whole multiple of the letters are thrown away. */
 function randomText(length: number): string {
   const even = 256 - (256 % LETTERS.length);
