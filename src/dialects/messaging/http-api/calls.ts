@@ -1,10 +1,10 @@
 /** The calls about subscribers and their keys (messaging.md §13.3, §13.4), by path and method. */
 import type { Passwords } from "../../../auth/passwords.ts";
 import type { MessagingContext } from "../context.ts";
-import { SUBSCRIBER_ID } from "./contract.ts";
-import { AuthError } from "./errors.ts";
-import type { FoundKey } from "./key-store.ts";
-import type { SubscriberRecord } from "./records.ts";
+import { SUBSCRIBER_ID } from "../auth/contract.ts";
+import { AuthError } from "../auth/errors.ts";
+import type { FoundKey } from "../auth/key-store.ts";
+import type { SubscriberRecord } from "../auth/records.ts";
 import {
   keyChange,
   keysQuery,
@@ -21,8 +21,8 @@ import {
   subscriberView,
   tokenView,
 } from "./schema.ts";
-import { unknownSubscriber, type NewSubscriber } from "./subscriber-store.ts";
-import { KEY_ID } from "./token.ts";
+import { unknownSubscriber, type NewSubscriber } from "../auth/subscriber-store.ts";
+import { KEY_ID } from "../auth/token.ts";
 
 export interface Call {
   readonly context: MessagingContext;

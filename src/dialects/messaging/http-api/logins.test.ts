@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createTestRuntime } from "../../../../test/support/runtime.ts";
 import { createLogins } from "./logins.ts";
-import { AuthError } from "./errors.ts";
+import { AuthError } from "../auth/errors.ts";
 
 const login = { domain: "dev", subscriber: "101", password: "p", address: "192.0.2.1" };
 

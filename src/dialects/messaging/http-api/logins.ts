@@ -6,8 +6,8 @@ import { KeyedBuckets, type Rate, type TokenBucket } from "../../../core/rates.t
 import type { Clock } from "../../../core/runtime.ts";
 import { limitHit, type LimitName } from "../../dialect.ts";
 import { LOGINS_REMEMBERED_MAX } from "../limits.ts";
-import { AuthError } from "./errors.ts";
-import type { SubscriberRecord } from "./records.ts";
+import { AuthError } from "../auth/errors.ts";
+import type { SubscriberRecord } from "../auth/records.ts";
 
 const MINUTE_MS = 60_000;
 

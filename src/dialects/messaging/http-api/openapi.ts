@@ -4,8 +4,8 @@ import type { OpenApiPart } from "../../dialect.ts";
 import type { Operation } from "../../openapi-components.ts";
 import { jsonContent, object, schemaOf, TEXT, type Schema } from "../../openapi-schema.ts";
 import { CALLS } from "./calls.ts";
-import { SUBSCRIBER_ID } from "./contract.ts";
-import { AUTH_ERRORS, type AuthErrorCode } from "./errors.ts";
+import { SUBSCRIBER_ID } from "../auth/contract.ts";
+import { AUTH_ERRORS, type AuthErrorCode } from "../auth/errors.ts";
 import {
   introspectionAnswer,
   keyAnswer,
@@ -22,7 +22,7 @@ import {
   subscribersQuery,
   tokenAnswer,
 } from "./schema.ts";
-import { KEY_ID } from "./token.ts";
+import { KEY_ID } from "../auth/token.ts";
 
 interface Described {
   readonly id: string;

@@ -12,11 +12,11 @@ import {
   PROFILE_KEYS_MAX,
   SUBSCRIBERS_PER_CALL_MAX,
 } from "../limits.ts";
-import { SUBSCRIBER_ID } from "./contract.ts";
-import { AuthError } from "./errors.ts";
-import type { KeyRecord } from "./records.ts";
-import type { FoundSubscriber } from "./subscriber-store.ts";
-import { KEY_ID } from "./token.ts";
+import { SUBSCRIBER_ID } from "../auth/contract.ts";
+import { AuthError } from "../auth/errors.ts";
+import type { KeyRecord } from "../auth/records.ts";
+import type { FoundSubscriber } from "../auth/subscriber-store.ts";
+import { KEY_ID } from "../auth/token.ts";
 
 const msisdn = z
   .string()

@@ -4,11 +4,11 @@ import { ApiRefusal, type ApiCallers } from "../../../auth/api-callers.ts";
 import { serves, servedAt, type Mount, type ReadBody } from "../../../transports/request.ts";
 import type { MessagingContext } from "../context.ts";
 import { FORM_BYTES_MAX } from "../limits.ts";
-import { SUBSCRIBER_ID } from "./contract.ts";
-import { AuthError, emptyAnswer, jsonAnswer } from "./errors.ts";
+import { SUBSCRIBER_ID } from "../auth/contract.ts";
+import { AuthError, emptyAnswer, jsonAnswer } from "../auth/errors.ts";
 import type { CheckLogin } from "./logins.ts";
 import { tokenView } from "./schema.ts";
-import { answered, bodyOf, refused, type AnswerServices } from "./subscribers-http.ts";
+import { answered, bodyOf, refused, type AnswerServices } from "./subscribers.ts";
 
 export interface OAuthOptions extends AnswerServices {
   /** By app id, which is the domain. */

@@ -19,7 +19,7 @@ import {
   errorAnswer,
   jsonAnswer,
   type AuthErrorCode,
-} from "./errors.ts";
+} from "../auth/errors.ts";
 
 export interface SubscriberRoutesOptions {
   /** By app id, which is the domain. */
