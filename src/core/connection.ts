@@ -7,7 +7,7 @@ import type { ActiveSubscription } from "./group.ts";
 import type { Connection, Route, SubscribeOptions, Subscribed, Subscriber } from "./hub.ts";
 import { joinAtPosition } from "./join.ts";
 import type { LiveChannel } from "./live-channel.ts";
-import type { Channel, ClientInfo } from "./types.ts";
+import type { Channel, ClientInfo, StreamPosition } from "./types.ts";
 
 /** What all connections of a hub share. */
 export interface ConnectionHost {
@@ -43,6 +43,10 @@ export class HubSubscription implements ActiveSubscription {
 
   get channel(): Channel {
     return this.live.channel;
+  }
+
+  get position(): StreamPosition | undefined {
+    return this.live.top;
   }
 
   get positioned(): boolean {

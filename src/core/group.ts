@@ -60,20 +60,33 @@ export class Group {
     const frame = this.encoder.encode(push);
     if (frame === undefined) return undefined;
     if (isDisconnect(frame)) return frame;
+    if (this.encoder.completes?.(push) === true) {
+      this.#sendOneByOne(frame, push, { except, members: true });
+      return undefined;
+    }
     const exceptMember = except?.options.member;
     let members = 0;
     for (const { fanout, members: count } of this.#listeners) {
       members += count;
       fanout.publish(this.#name, frame, exceptMember);
     }
-    if (members < this.#subscriptions.size) this.#sendOneByOne(frame, push, except);
+    if (members < this.#subscriptions.size) {
+      this.#sendOneByOne(frame, push, { except, members: false });
+    }
     return undefined;
   }
 
-  #sendOneByOne(frame: Frame, push: Push, except: ActiveSubscription | undefined): void {
+  /** `members`: to those with a member as well. */
+  #sendOneByOne(
+    frame: Frame,
+    push: Push,
+    { except, members }: { except: ActiveSubscription | undefined; members: boolean },
+  ): void {
     for (const subscription of [...this.#subscriptions]) {
       const { options, subscriber } = subscription;
-      if (options.member === undefined && subscription !== except) subscriber.send(frame, push);
+      if (subscription === except || (!members && options.member !== undefined)) continue;
+      // Another one's `send` may have ended it.
+      if (this.#subscriptions.has(subscription)) subscriber.send(frame, push);
     }
   }
 }

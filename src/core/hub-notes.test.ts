@@ -1,9 +1,10 @@
 /** Notes of a channel, which are no publications: one order with them, nothing to those whose format has none, and gaps. */
 import { describe, expect, test } from "bun:test";
 import { channel, embeddedHub, json, KEPT, subscribeTo } from "../../test/support/hub.ts";
-import { Recorder, recordingEncoder } from "../../test/support/recorder.ts";
+import { Recorder, RecordingFanout, recordingEncoder } from "../../test/support/recorder.ts";
 import type { Broker, ChannelListener } from "./engine.ts";
 import type { Encoder } from "./hub.ts";
+import type { Frame } from "./types.ts";
 import { compactJson, jsonOf } from "./json-text.ts";
 
 const note = (text: string) => ({ dialect: "test", json: jsonOf(text) });
@@ -49,6 +50,53 @@ describe("note()", () => {
     const recorder = new Recorder("late");
     await subscribeTo(recorder, hub.connect(recorder), "c", { positioned: true });
     expect(told(recorder)).toEqual(["reply"]);
+  });
+});
+
+describe("a note that each subscriber completes", () => {
+  const completing: Encoder = {
+    name: "test.completing",
+    encode: recordingEncoder.encode,
+    completes: (push) => push.type === "note",
+  };
+
+  test("is handed to every one, in its place among what goes to the group natively", async () => {
+    await using server = await embeddedHub({ namespaces: KEPT });
+    const { hub } = server;
+    const fanout = new RecordingFanout();
+    const [grouped, alone] = [new Recorder("grouped", { fanout }), new Recorder("alone")];
+    await subscribeTo(grouped, hub.connect(grouped), "c", { encoder: completing });
+    await subscribeTo(alone, hub.connect(alone), "c", { encoder: completing });
+    await hub.publish(channel("c"), json("1"));
+    await hub.note(channel("c"), note("joined"));
+    await hub.publish(channel("c"), json("2"));
+    for (const each of [grouped, alone]) {
+      expect(told(each)).toEqual([
+        "reply",
+        { json: compactJson("1") },
+        note("joined"),
+        { json: compactJson("2") },
+      ]);
+    }
+  });
+
+  test("does not reach one whose subscription another one's answer to it ended", async () => {
+    await using server = await embeddedHub({ namespaces: KEPT });
+    const { hub } = server;
+    const leaving = new Recorder("leaving");
+    const connection = hub.connect(leaving);
+    class Ending extends Recorder {
+      override send(frame: Frame): void {
+        super.send(frame);
+        void connection.unsubscribe(channel("c"));
+      }
+    }
+    const ending = new Ending("ending");
+    await subscribeTo(ending, hub.connect(ending), "c", { encoder: completing });
+    await subscribeTo(leaving, connection, "c", { encoder: completing });
+    await hub.note(channel("c"), note("left"));
+    expect(told(ending)).toEqual(["reply", note("left")]);
+    expect(told(leaving)).toEqual(["reply"]);
   });
 });
 

@@ -168,6 +168,8 @@ export interface Subscription {
   readonly options: SubscribeOptions;
   /** False until `reply` ran. */
   readonly active: boolean;
+  /** Of the last publication that the channel's groups were handed; undefined until one told. */
+  readonly position: StreamPosition | undefined;
 }
 
 export interface Connection {
@@ -203,7 +205,7 @@ export interface Subscriber extends ClientInfo {
   readonly dialect: string;
   /** For pushes outside channels. */
   readonly encoder: Encoder;
-  /** Pushes outside channels, and those of subscriptions without a member. `push`: what the frame encodes, for those who complete it with what is their own. */
+  /** Pushes outside channels, those of subscriptions without a member, and those that the encoder `completes`. `push`: what the frame encodes, for those who complete it with what is their own. */
   send(frame: Frame, push: Push): void;
   /** The hub ended a subscription after a gap that could not be filled. Nothing more of it is sent. */
   dropped(subscription: Subscription): void;
@@ -218,4 +220,10 @@ export interface Encoder {
   readonly name: string;
   /** A Disconnect: this format cannot carry it, and ends the connections that should have had it. Undefined: it has no such push. */
   encode(push: Push): Frame | Disconnect | undefined;
+  /**
+   * Whether each subscriber is to complete the frame with what is its own, or leave it: then `send` is called for every one, also
+   * where the socket is a group's member, and in one order with what the group is sent natively if it goes on by `member.push`.
+   * Default: never.
+   */
+  completes?(push: Push): boolean;
 }
