@@ -26,7 +26,19 @@ export interface HubPublishOptions {
   readonly history?: HistoryLimits;
   readonly idempotencyKey?: string;
   readonly versionEpoch?: string;
+  /** Passes by whoever claimed the channel's name: for what the claimer itself publishes there. */
+  readonly pastClaims?: boolean;
 }
+
+/**
+ * Takes over what is published to a channel of a claimed name, in place of the channel. Undefined: the channel is not the claimer's after
+ * all, and is published to as ever.
+ */
+export type Claim = (
+  name: string,
+  publication: NewPublication,
+  options: HubPublishOptions,
+) => Promise<{ readonly position?: StreamPosition } | undefined>;
 
 export interface HubHistoryQuery {
   /** Publications at the most; 0: the position only. */
@@ -77,6 +89,11 @@ export interface Hub {
     publication: NewPublication,
     options?: HubPublishOptions,
   ): Promise<StreamPosition | undefined>;
+  /**
+   * From now on what is published on this node to channels whose names begin so is the claim's to take first. One for each prefix, the
+   * last one given; of several that fit the first given decides.
+   */
+  claim(prefix: string, claim: Claim): void;
   /** Tells the channel's subscriptions on every node, in one order with its publications; those whose format has no such push hear nothing. Not kept. */
   note(channel: Channel, note: Note): Promise<void>;
   /** Outside any channel, to each connection that matches, on every node. */

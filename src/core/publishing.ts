@@ -1,7 +1,7 @@
 /** Publishing: what a channel takes, what is kept of it, and many channels at once. */
 import type { Broker, HistoryLimits, PublishOptions } from "./engine.ts";
 import { HubError } from "./errors.ts";
-import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
+import type { ChannelFilter, Claim, Hub, HubPublishOptions } from "./hub.ts";
 import {
   LOSSY_HISTORY_SIZE_MIN,
   PUBLISH_SLICE_CHARACTERS,
@@ -31,12 +31,20 @@ export function createPublishing({
   broker,
   optionsFor,
   channels,
-}: PublishingOptions): Pick<Hub, "publish" | "publishMatching"> {
+}: PublishingOptions): Pick<Hub, "publish" | "publishMatching" | "claim"> {
+  const claims = new Map<string, Claim>();
+
   async function publish(
     channel: Channel,
     publication: NewPublication,
-    options?: HubPublishOptions,
+    options: HubPublishOptions = {},
   ): Promise<StreamPosition | undefined> {
+    const { idempotencyKey, versionEpoch, pastClaims } = options;
+    if (idempotencyKey !== undefined) requireUnicode(idempotencyKey, "idempotency key");
+    if (versionEpoch !== undefined) requireUnicode(versionEpoch, "version's epoch");
+    const claim = pastClaims === true ? undefined : claimOn(channel);
+    const taken = claim && (await claim(channel.name, publication, options));
+    if (taken !== undefined) return taken.position;
     return broker.publish(channel, publication, optionsOf(channel, publication, options));
   }
 
@@ -44,11 +52,9 @@ export function createPublishing({
   function optionsOf(
     channel: Channel,
     { data }: NewPublication,
-    options: HubPublishOptions = {},
+    options: HubPublishOptions,
   ): PublishOptions {
     const { idempotencyKey, versionEpoch, skipHistory, history: asked } = options;
-    if (idempotencyKey !== undefined) requireUnicode(idempotencyKey, "idempotency key");
-    if (versionEpoch !== undefined) requireUnicode(versionEpoch, "version's epoch");
     const rules = optionsFor(channel);
     requireFormat(data, rules?.publicationDataFormat ?? "json");
     const limits = rules === undefined ? fillable(asked) : rules.history;
@@ -60,6 +66,12 @@ export function createPublishing({
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(versionEpoch === undefined ? {} : { versionEpoch }),
     };
+  }
+
+  function claimOn({ space, name }: Channel): Claim | undefined {
+    if (space !== CHANNELS) return undefined;
+    for (const [prefix, claim] of claims) if (name.startsWith(prefix)) return claim;
+    return undefined;
   }
 
   /** What a dialect of a space of its own wants kept may be too little to fill a node's gaps from. */
@@ -78,7 +90,7 @@ export function createPublishing({
     return names.length;
   }
 
-  return { publish, publishMatching };
+  return { publish, publishMatching, claim: (prefix, claim) => void claims.set(prefix, claim) };
 }
 
 /**

@@ -81,7 +81,11 @@ function createSchemas({ content_size_limit, attributes_size_limit }: MessageLim
     ),
   );
   const sequence = optional(
-    where(z.number(), (value) => Number.isSafeInteger(value) && value >= 0, "Not a sequence number"),
+    where(
+      z.number(),
+      (value) => Number.isSafeInteger(value) && value >= 0,
+      "Not a sequence number",
+    ),
   );
   const message = {
     content: where(

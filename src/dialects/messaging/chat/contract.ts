@@ -288,10 +288,7 @@ export interface Receipts {
   /** They were written to a connection of the sender: no backlog has them any more. */
   reportsTold(reports: readonly Report[]): Promise<void>;
   /** Messages of channels up to there were written to a connection of `subscriber`. Never goes back; channels that it left are passed over. */
-  deliveredInChannels(
-    subscriber: string,
-    sequences: ReadonlyMap<string, number>,
-  ): Promise<void>;
+  deliveredInChannels(subscriber: string, sequences: ReadonlyMap<string, number>): Promise<void>;
 }
 
 export type BacklogItem =
