@@ -153,7 +153,9 @@ export interface Invitations {
   /** The caller's, oldest first. */
   list(caller: string): Promise<readonly Invitation[]>;
   /** They were written to a connection of the invitee: no backlog has them any more. */
-  told(invitations: readonly Pick<Invitation, "channelId" | "subscriber">[]): Promise<void>;
+  told(
+    invitations: readonly Pick<Invitation, "channelId" | "subscriber" | "timeMs">[],
+  ): Promise<void>;
 }
 
 /** §1.5, lowest first. */
@@ -177,6 +179,8 @@ export interface Message extends MessageContent {
   /** Of a channel, or of a direct conversation: one of the two. */
   readonly channelId?: string;
   readonly to?: string;
+  /** The connection that sent it. */
+  readonly connectionId?: string | undefined;
 }
 
 /** As it is now: edits are in it, and a deleted one has `""` as content and no attributes. */
@@ -194,11 +198,14 @@ export interface NewMessage {
   /** Default `{}`. */
   readonly attributes?: CompactJson | undefined;
   readonly dedupeKey?: string | undefined;
+  /** The sending connection: it does not receive the message. */
+  readonly connectionId?: string | undefined;
 }
 
 export interface Sent {
+  /** Of a repetition: id, sequence and time of the first one, and else what was sent now. */
   readonly message: Message;
-  /** A repetition by its `dedupeKey`: the message is the first one, and nothing new is delivered. */
+  /** A repetition by its `dedupeKey`: nothing new is to be delivered. */
   readonly repeated: boolean;
 }
 
@@ -299,7 +306,7 @@ export type BacklogItem =
 export interface Backlog {
   /**
    * §11.4, in its order, read as it is taken, so that a connection may take it as fast as it can: little of it is in memory. Nothing is
-   * marked as told: `told`, `delivered`, `deliveredInChannels` and `reportsTold` do that. `deliveredUpTo` what is not given any more is `tops`.
+   * marked as told: `told`, `delivered`, `deliveredInChannels` and `reportsTold` do that.
    */
   read(subscriber: string): AsyncIterable<BacklogItem>;
 }
