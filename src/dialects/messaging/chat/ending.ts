@@ -4,9 +4,8 @@
  * this is to be done, so that a kill in between leaves it to the next start.
  */
 import type { RecordChange } from "../../../core/engine.ts";
-import { updateRecord } from "../../../core/update-record.ts";
-import type { LoadedChannel } from "./channel-records.ts";
-import type { ChatParts } from "./context.ts";
+import { putOwnChannels, type LoadedChannel } from "./channel-records.ts";
+import type { ChatContext } from "./context.ts";
 import { messageChannel } from "./contract.ts";
 import {
   bansKey,
@@ -20,7 +19,6 @@ import {
   membersKey,
   openKey,
   overlaysKey,
-  ownChannelsKey,
 } from "./keys.ts";
 
 export interface Ending {
@@ -35,7 +33,9 @@ export interface Ending {
 /** Records removed at a time, two for each where they lie in two places. */
 const SLICE = 100;
 
-export function createEnding({ records, hub, onError }: ChatParts): Ending {
+export function createEnding(context: ChatContext): Ending {
+  const { records, hub, change, channelRecords, onError } = context;
+
   /** Empties a list, slice by slice. */
   async function empty(
     prefix: string,
@@ -50,11 +50,12 @@ export function createEnding({ records, hub, onError }: ChatParts): Ending {
     }
   }
 
-  async function leaveOwn(subscriber: string, channel: string): Promise<void> {
-    await updateRecord(records, ownChannelsKey(subscriber), (record) => {
-      const own = JSON.parse(record?.value ?? "[]") as readonly string[];
-      if (!own.includes(channel)) return { result: undefined };
-      return { put: JSON.stringify(own.filter((id) => id !== channel)), result: undefined };
+  function leaveOwn(subscriber: string, channel: string): Promise<void> {
+    return change(`own/${subscriber}`, async () => {
+      const own = await channelRecords.ownChannels(subscriber);
+      if (!own.value.includes(channel)) return { changes: [], result: undefined };
+      const rest = own.value.filter((id) => id !== channel);
+      return { changes: [putOwnChannels(subscriber, own, rest)], result: undefined };
     });
   }
 
