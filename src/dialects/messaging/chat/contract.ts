@@ -5,7 +5,7 @@
  * resolved survives a kill. Nothing here tells anyone but the channel's listeners of a message: answers say whom to tell what.
  */
 import type { CompactJson } from "../../../core/json-text.ts";
-import type { Channel } from "../../../core/types.ts";
+import type { Channel, Publication } from "../../../core/types.ts";
 
 export type Access = "invite" | "open";
 
@@ -338,3 +338,6 @@ export const messageChannel = (channelId: string): Channel => ({
   space: "messaging",
   name: channelId,
 });
+
+/** What was published in `messageChannel` or `directChannel`, for encoders and for what the history recovers (`message-data.ts`). */
+export type ReadMessage = (channel: Channel, publication: Publication) => Message | undefined;
