@@ -69,9 +69,11 @@ export function createInvitations(
     throw new Refusal("limit-reached", `A channel may have ${limit} invitations that wait`);
   }
 
-  async function requireActive(subscriber: string): Promise<void> {
-    if ((await subscribers.find(subscriber))?.active === true) return;
-    throw new Refusal("not-found", "There is no such subscriber", { field: subscriber });
+  async function requireActive(ids: readonly string[]): Promise<void> {
+    const found = await Promise.all(ids.map((id) => subscribers.find(id)));
+    const missing = ids.find((_, index) => found[index]?.active !== true);
+    if (missing === undefined) return;
+    throw new Refusal("not-found", "There is no such subscriber", { field: missing });
   }
 
   function shown(channel: LoadedChannel, subscriber: string, record: StoredRecord) {
@@ -113,7 +115,7 @@ export function createInvitations(
     async invite(caller, channelId, { subscribers: invited, note }) {
       await channelRecords.requireAdministrator(caller, channelId);
       const ids = [...new Set(invited)];
-      for (const id of ids) await requireActive(id);
+      await requireActive(ids);
       return change(`channel/${channelId}`, async () => {
         const { channel } = await channelRecords.requireAdministrator(caller, channelId);
         const prepared = await Promise.all(ids.map((id) => prepare(channel, id)));
