@@ -56,7 +56,7 @@ describe("note()", () => {
 describe("a note that each subscriber completes", () => {
   const completing: Encoder = {
     name: "test.completing",
-    encode: recordingEncoder.encode,
+    encode: (push) => recordingEncoder.encode(push),
     completes: (push) => push.type === "note",
   };
 

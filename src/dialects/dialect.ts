@@ -62,6 +62,7 @@ export const LIMIT_NAMES = [
   ...["connection_tokens_per_minute", "subscription_tokens_per_minute", "provisions_per_minute"],
   ...["publishes_per_second", "queue_jobs_max"],
   ...["logins_per_minute", "failed_logins_per_minute", "password_hashes_at_once", "key_limit"],
+  ...["messages_per_second_max", "watch_limit"],
 ] as const;
 
 export type LimitName = (typeof LIMIT_NAMES)[number];

@@ -4,8 +4,9 @@
  */
 import { z } from "zod";
 import { HubError } from "../../core/errors.ts";
-import { jsonView, type JsonView } from "../../core/json-text.ts";
+import { jsonView, type CompactJson, type JsonView } from "../../core/json-text.ts";
 import type { Frame } from "../../core/types.ts";
+import type { Access } from "./chat/contract.ts";
 import { Refusal, type ErrorCode } from "./errors.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -66,7 +67,11 @@ function createSchemas({ content_size_limit, attributes_size_limit }: MessageLim
   const name = optional(characters(NAME_CHARACTERS_MAX));
   const note = optional(characters(NOTE_CHARACTERS_MAX));
   const access = optional(
-    where(z.string(), (value) => value === "invite" || value === "open", "Neither invite nor open"),
+    where(
+      z.string(),
+      (value) => value === "invite" || value === "open",
+      "Neither invite nor open",
+    ).transform((value) => value as Access),
   );
   const ids = where(
     z.array(id),
@@ -120,7 +125,11 @@ function createSchemas({ content_size_limit, attributes_size_limit }: MessageLim
 
   return {
     announce: z.object({
-      availability: optional(where(z.string(), isAvailability, "Not an availability")),
+      availability: optional(
+        where(z.string(), isAvailability, "Not an availability").transform(
+          (value) => value as Availability,
+        ),
+      ),
       status: optional(characters(STATUS_CHARACTERS_MAX)),
       attributes,
     }),
@@ -166,7 +175,7 @@ function createSchemas({ content_size_limit, attributes_size_limit }: MessageLim
         z.string(),
         (value) => value === "displayed" || value === "read",
         "Neither displayed nor read",
-      ),
+      ).transform((value) => value as "displayed" | "read"),
     }),
     typing: z
       .object({ to: optional(id), "channel-id": optional(id), active: optional(z.boolean()) })
@@ -207,9 +216,18 @@ export interface ClientMessage<Type extends MessageType = MessageType> {
   readonly id: string | undefined;
   readonly fields: Fields<Type>;
   /** Its attributes as compact text, numbers as they came; undefined: it has none. */
-  readonly attributes: string | undefined;
+  readonly attributes: CompactJson | undefined;
   /** The value that cannot be. */
   readonly refusal: Refusal | undefined;
+}
+
+/** Of attributes that others were merged into. */
+export function requireAttributes(attributes: JsonObject, bytesMax: number): void {
+  const few = Object.keys(attributes).length <= ATTRIBUTES_KEYS_MAX;
+  if (few && Buffer.byteLength(JSON.stringify(attributes)) <= bytesMax) return;
+  throw new Refusal("too-large", "Too many attributes, with those that were set before", {
+    field: "attributes",
+  });
 }
 
 /** Undefined: it is none, and nothing is said (§6.1). */

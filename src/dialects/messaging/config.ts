@@ -6,6 +6,8 @@ import type { Parsed } from "../../config/part.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
 import { bodySizeLimit } from "../../config/sizes.ts";
+import { chatSettings } from "./chat/settings.ts";
+import { sessionSettings } from "./session-settings.ts";
 
 /** Hashings at once: each takes a core and 19 MiB. */
 const HASHES_AT_ONCE_MAX = 64;
@@ -39,6 +41,8 @@ export const messagingSection = z.strictObject({
     131_072,
     "Bytes of a call's body on `api`, beyond which it is answered 413.",
   ),
+  ...chatSettings,
+  ...sessionSettings,
   introspection_url: z
     .url({ protocol: /^https?$/, error: "must be an http or https address" })
     .optional()

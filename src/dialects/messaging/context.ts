@@ -7,6 +7,13 @@ import type { Gate } from "./auth/contract.ts";
 import type { Ends } from "./auth/ends.ts";
 import type { KeyStore } from "./auth/key-store.ts";
 import type { SubscriberStore } from "./auth/subscriber-store.ts";
+import type { Chat } from "./chat/contract.ts";
+import type { ReadMessage } from "./client-messages.ts";
+import type { Departures } from "./departures.ts";
+import type { MessagingEncoder } from "./encoder.ts";
+import type { Presence } from "./presence.ts";
+import type { SessionSettings } from "./session-settings.ts";
+import type { Telling } from "./telling.ts";
 
 export interface MessagingContext extends SessionServices {
   /** The app's id, which is the domain. */
@@ -18,4 +25,11 @@ export interface MessagingContext extends SessionServices {
   readonly keys: KeyStore;
   readonly bearers: Bearers;
   readonly ends: Ends;
+  readonly settings: SessionSettings;
+  readonly chat: Chat;
+  readonly presence: Presence;
+  readonly telling: Telling;
+  readonly readMessage: ReadMessage;
+  readonly encoder: MessagingEncoder;
+  readonly departures: Departures;
 }

@@ -14,17 +14,34 @@ import { createOAuthRoutes } from "./http-api/oauth.ts";
 import { messagingOpenApi } from "./http-api/openapi.ts";
 import { createSubscriberRoutes } from "./http-api/subscribers.ts";
 import { createSubscriberStore } from "./auth/subscriber-store.ts";
+import { createChat } from "./chat/index.ts";
+import { readMessage } from "./chat/message-data.ts";
+import { createReadMessage } from "./client-messages.ts";
 import type { MessagingConfig } from "./config.ts";
 import type { MessagingContext } from "./context.ts";
+import { Departures } from "./departures.ts";
+import { createEncoder } from "./encoder.ts";
+import { createPresence, type Presence } from "./presence.ts";
+import { createSockets } from "./sockets.ts";
+import { Telling } from "./telling.ts";
 
 export function setUp(lent: Lent<MessagingConfig>): Served {
   const contexts = contextsOf(lent);
-  const { clients, api } = httpOf(lent, contexts);
+  const { path } = lent.config.messaging;
   return {
-    ...{ clients, api },
-    // Raw and SockJS sockets of each app's `contexts` go here.
-    sockets: [],
-    openapi: messagingOpenApi(lent.config.messaging.path),
+    ...httpOf(lent, contexts),
+    sockets: createSockets(path, contexts),
+    socketPath: () => path,
+    openapi: messagingOpenApi(path),
+    async start() {
+      for (const { chat } of contexts.values()) await chat.start();
+    },
+    async close() {
+      for (const { departures, presence } of contexts.values()) {
+        await departures.close();
+        await presence.close();
+      }
+    },
   };
 }
 
@@ -82,10 +99,31 @@ function contextOf(
     allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
     onRefused: () => metrics.count("connections_refused", { dialect: "messaging" }),
   });
+  const aside = (doing: string) => (error: unknown) => onError(error, { connection: "", doing });
+  const settings = config.messaging;
+  const chat = createChat({
+    ...{ hub, records, runtime, settings, subscribers },
+    onError: aside("keeping conversations"),
+  });
+  const presence: Presence = createPresence({
+    ...{ engine, runtime, lingerMs: settings.presence_linger },
+    onChange: (state) => telling.availability(state),
+    onError: aside("telling of availability"),
+  });
+  const telling = new Telling({ hub, chat, presence, onError: aside("telling of a message") });
+  const onDeactivated = async (id: string) => {
+    for (const left of await chat.channels.leaveAll(id)) {
+      await telling.left(id, left, { cause: "deactivated" });
+    }
+  };
   return {
     ...{ domain, hub, engine, gate, subscribers, keys, bearers },
     ...{ runtime, schedule, metrics, onError, onEvent },
-    ends: createEnds({ hub }),
+    ...{ settings, chat, presence, telling },
+    ends: createEnds({ hub, onDeactivated }),
+    readMessage: createReadMessage(settings),
+    encoder: createEncoder({ app: domain, readMessage, runtime }),
+    departures: new Departures(chat, presence),
   };
 }
 

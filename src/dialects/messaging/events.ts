@@ -1,0 +1,209 @@
+/** What a session makes of what others did: notes of its channels, and signals to its subscriber (messaging.md §8, §11). */
+import type { Push } from "../../core/types.ts";
+import type { ChannelView, Message } from "./chat/contract.ts";
+import { enterChannel, leaveChannel } from "./channel-entry.ts";
+import type { FormerChannel } from "./encoder.ts";
+import {
+  formerMembership,
+  membershipModel,
+  messageFrame,
+  serverMessage,
+} from "./server-messages.ts";
+import type { MessagingClient } from "./client.ts";
+import type { MessagingSignal, Removed } from "./signals.ts";
+import { availabilityMessage } from "./telling.ts";
+
+/** Whether the connection has it now: what it was sent is written, or it has seen it before. */
+export function applySignal(
+  session: MessagingClient,
+  signal: MessagingSignal,
+): boolean | Promise<boolean> {
+  if (signal.kind === "direct") return receiveDirect(session, signal);
+  if (signal.exceptConnection === session.connectionId) return false;
+  switch (signal.kind) {
+    case "push":
+      return session.write(signal.message);
+    case "joined":
+      return enterAsOther(session, signal.channelId);
+    case "left":
+      return settleLeft(session, signal);
+    case "read": {
+      const { channelId, sequence } = signal;
+      const own = session.state.channels.get(channelId);
+      if (own !== undefined) own.readSequence = Math.max(own.readSequence, sequence);
+      return session.write(serverMessage("read-position", { "channel-id": channelId, sequence }));
+    }
+    case "blocked":
+      return showBlocked(session, signal);
+  }
+}
+
+async function enterAsOther(session: MessagingClient, channelId: string): Promise<boolean> {
+  const membership = await session.context.chat.channels.find(session.userId, channelId);
+  if (membership === undefined) return false;
+  return enterChannel(session, membership, {
+    since: membership.member.joinSequence,
+    reply: () =>
+      session.push(
+        serverMessage("membership", { change: "joined", channel: membershipModel(membership) }),
+      ),
+  });
+}
+
+/** The changer waits for it: what is being sent in this connection's name is sent before. */
+async function settleLeft(
+  session: MessagingClient,
+  signal: Extract<MessagingSignal, { kind: "left" }>,
+): Promise<boolean> {
+  await session.sent;
+  return told(session, signal);
+}
+
+/** §8.4: of the one that was removed, and of the others of one that left. */
+function told(
+  session: MessagingClient,
+  {
+    channel,
+    by,
+    reason,
+    exceptConnection,
+  }: { readonly channel: FormerChannel } & Removed & {
+      readonly exceptConnection?: string | undefined;
+    },
+  change = by === undefined ? "left" : "removed",
+): boolean {
+  if (!leaveChannel(session, channel)) return false;
+  if (exceptConnection === session.connectionId) return false;
+  session.push(
+    serverMessage("membership", { change, channel: formerMembership(channel), by, reason }),
+  );
+  return true;
+}
+
+/** In one order with the channel's messages. `frame` is what others than the subject are told. */
+export function receiveNote(
+  session: MessagingClient,
+  frame: string,
+  { channel: { name: channelId }, note }: Extract<Push, { type: "note" }>,
+): void {
+  const { connectionId, state, userId } = session;
+  const event = session.encoder.noteOf(note);
+  switch (event.kind) {
+    case "others":
+      return event.subject === userId ? undefined : session.push(frame);
+    case "all":
+      return event.exceptConnection === connectionId ? undefined : session.push(frame);
+    case "left":
+      if (event.subject === userId) told(session, event);
+      else session.push(frame);
+      return;
+    case "role":
+      if (event.subject !== userId) return session.push(frame);
+      return showUpdated(session, event.channel, event.administrator);
+    case "updated":
+      if (event.exceptConnection === connectionId) return;
+      return showUpdated(session, event.channel);
+    case "deleted":
+      // A channel's id does not come again.
+      told(session, { ...event, channel: { ...event.channel, revision: Infinity } }, "deleted");
+      return;
+    case "watched":
+      if (state.watched.get(channelId)?.blocked === false) session.push(frame);
+  }
+}
+
+function showUpdated(
+  session: MessagingClient,
+  channel: ChannelView,
+  administrator?: boolean,
+): void {
+  const own = session.state.channels.get(channel.channelId);
+  // What it was told when it joined, or since, is newer.
+  if (own === undefined || channel.revision <= own.revision) return;
+  own.administrator = administrator ?? own.administrator;
+  own.revision = channel.revision;
+  session.push(
+    serverMessage("membership", {
+      change: "updated",
+      channel: membershipModel({
+        ...channel,
+        lastSequence: session.positionIn(channel.channelId),
+        member: own,
+      }),
+    }),
+  );
+}
+
+/** Most of a hole at the first sight of a conversation: the backlog has what is before it. */
+const FIRST_HOLE_MAX = 200;
+const PAGE = 200;
+
+/** Ascending and each once; what is missing before it is read first (§11.3). */
+function receiveDirect(
+  session: MessagingClient,
+  signal: Extract<MessagingSignal, { kind: "direct" }>,
+): boolean | Promise<boolean> {
+  const { other, message, exceptConnection } = signal;
+  const { written } = session.state;
+  const last = written.get(other);
+  const own = exceptConnection === session.connectionId;
+  if (last !== undefined && message.sequence <= last) return !own;
+  if (last === message.sequence - 1) {
+    written.set(other, message.sequence);
+    return !own && writeDirect(session, { other, message });
+  }
+  return own ? false : fillAndWrite(session, { ...signal, last });
+}
+
+async function fillAndWrite(
+  session: MessagingClient,
+  { other, message, last }: { other: string; message: Message; last: number | undefined },
+): Promise<boolean> {
+  const { context, state, userId, connectionId } = session;
+  const { messages, receipts } = context.chat;
+  const before = message.sequence;
+  const cursor = last ?? (await receipts.deliveredUpTo(userId, other));
+  let after = last ?? Math.min(before - 1, Math.max(cursor, before - 1 - FIRST_HOLE_MAX));
+  while (after < before - 1) {
+    const page = await messages.directHistory(userId, other, { after, before, limit: PAGE });
+    for (const missing of page.messages) {
+      // At first sight, its own are older than the connection.
+      const isNew = last !== undefined || missing.from !== userId;
+      if (!isNew || missing.connectionId === connectionId) continue;
+      if (missing.deletedBy === undefined) session.push(messageFrame(missing, { backlog: true }));
+    }
+    const reached = page.messages.at(-1)?.sequence;
+    if (reached === undefined || !page.more) break;
+    after = reached;
+  }
+  state.written.set(other, message.sequence);
+  return writeDirect(session, { other, message });
+}
+
+/** One that waits for its reader is `received` when it is written. */
+function writeDirect(
+  session: MessagingClient,
+  { other, message }: { readonly other: string; readonly message: Message },
+): boolean {
+  if (session.write(messageFrame(message))) return true;
+  session.owe((owed) => owed.direct(other, message.sequence));
+  return false;
+}
+
+async function showBlocked(
+  session: MessagingClient,
+  { by, blocked }: { readonly by: string; readonly blocked: boolean },
+): Promise<boolean> {
+  const watched = session.state.watched.get(by);
+  if (watched === undefined || watched.blocked === blocked) return false;
+  watched.blocked = blocked;
+  const state = await session.context.presence.stateOf(by);
+  const shown = blocked ? hidden(by) : state;
+  if (state.availability === "invisible") return false;
+  return session.write(availabilityMessage([shown]));
+}
+
+/** §7.5: how one who is blocked sees the blocker. */
+export function hidden(id: string) {
+  return { id, status: "", availability: "invisible", attributes: {} } as const;
+}

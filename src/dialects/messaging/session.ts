@@ -1,0 +1,360 @@
+/**
+ * One subscriber's connection: the order of its messages and acks (messaging.md §6.2), its rate, its liveness and its ends (§4).
+ * What single messages do is in `handlers/`; what others tell it is in `events.ts`, and how it begins in `opening.ts`.
+ */
+import { HubError, type Disconnect } from "../../core/errors.ts";
+import type { Connection, Subscriber } from "../../core/hub.ts";
+import type { Timer } from "../../core/runtime.ts";
+import type { Frame, Push } from "../../core/types.ts";
+import type { Socket } from "../../transports/socket.ts";
+import { ClientSession, type Close } from "../session.ts";
+import { labelOf, type Bearer } from "./auth/contract.ts";
+import type { MessagingClient } from "./client.ts";
+import type { ClientMessage } from "./client-messages.ts";
+import type { MessagingContext } from "./context.ts";
+import { messageChannel } from "./chat/contract.ts";
+import { CLOSES, HUB_ERRORS, Refusal, UNAUTHORIZED } from "./errors.ts";
+import { applySignal, receiveNote } from "./events.ts";
+import type { Answer } from "./handlers/answer.ts";
+import { answer } from "./handlers/index.ts";
+import { MessageRate } from "./message-rate.ts";
+import { begin } from "./opening.ts";
+import { Owed } from "./owed.ts";
+import type { OpenConnection } from "./presence.ts";
+import { SessionState } from "./session-state.ts";
+import { ackMessage, serverMessage } from "./server-messages.ts";
+import type { MessagingSignal } from "./signals.ts";
+
+/** Messages that are answered in one hold: what is held back for them goes out behind the last. */
+const MESSAGES_PER_HOLD_MAX = 64;
+/** §4.5: pings in a row that a raw WebSocket's peer may leave unanswered. */
+const UNANSWERED_PINGS_MAX = 2;
+/** How often a peer that is behind is looked at for what it has taken, milliseconds. */
+const WRITTEN_CHECK_MS = 1000;
+
+export class MessagingSession
+  extends ClientSession<MessagingContext>
+  implements MessagingClient, Subscriber
+{
+  readonly dialect = "messaging";
+  readonly userId: string;
+  readonly bearer: Bearer;
+  readonly connection: Connection;
+  /** What it knows of its subscriber's conversations and of what it announced. */
+  readonly state = new SessionState();
+  readonly #rate: MessageRate | undefined;
+  /** Settles when the backlog is sent; messages and signals wait for it. */
+  #opening: Promise<void> | undefined;
+  /** Settles when every signal so far took effect. */
+  #signalled: Promise<unknown> | undefined;
+  #hold: { messages: number; busy: boolean } | undefined;
+  /** Monotonic milliseconds: the next ping; the next look at its token; the next look at what is written. */
+  readonly #at: { ping: number; recheck: number; check: number };
+  #pingedAtMs = -Infinity;
+  #unanswered = 0;
+  /** Settles when the last of those that must not overlap is done. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #owed = new Owed();
+  #settling: Timer | undefined;
+  /** Settles, never with a rejection, when the channel message that is being sent is. */
+  #sending: Promise<unknown> | undefined;
+  /** Of a session that HTTP requests carry: where its channels stood when all was written. */
+  #written: ReadonlyMap<string, number> = new Map();
+  #lossy = false;
+
+  constructor(context: MessagingContext, socket: Socket, bearer: Bearer) {
+    super(context, socket, 0);
+    const { hub, runtime, settings } = context;
+    const nowMs = runtime.clock.monotonicMs();
+    const perSecondMax = settings.messages_per_second_max;
+    this.#rate = perSecondMax === 0 ? undefined : new MessageRate(perSecondMax, nowMs);
+    this.userId = bearer.subscriber;
+    this.bearer = bearer;
+    // §4.5: other transports have heartbeats of their own, and may leave frames waiting.
+    const raw = socket.transport === "websocket";
+    const nextMs = nowMs + settings.ping_interval;
+    this.#at = {
+      ping: raw ? nextMs : Infinity,
+      recheck: nowMs + (bearer.recheckMs ?? Infinity),
+      check: raw ? Infinity : nextMs,
+    };
+    this.connection = hub.connect(this);
+    this.connection.label(labelOf(bearer));
+    this.count("connections_opened");
+    this.tell("Connection opened", { user: this.userId, transport: socket.transport });
+    this.reschedule();
+    this.#open();
+  }
+
+  get encoder() {
+    return this.context.encoder;
+  }
+
+  get open(): OpenConnection {
+    return { subscriber: this.userId, connectionId: this.connectionId };
+  }
+
+  #open(): void {
+    this.member.hold();
+    const opening = begin(this)
+      .catch((error: unknown) => {
+        this.report(error, "opening");
+        this.disconnect({ disconnect: "internal_error" });
+      })
+      .then(() => {
+        this.#opening = undefined;
+        if (!this.over) this.member.release();
+      });
+    this.#opening = opening;
+  }
+
+  protected handle(frame: Frame): void | Promise<void> {
+    const taken = this.#rate?.take(this.context.runtime.clock.monotonicMs()) ?? "taken";
+    if (taken !== "taken") this.limitHit("messages_per_second_max");
+    if (taken === "flooded") return this.disconnect({ disconnect: "too_many_requests" });
+    const message = this.context.readMessage(frame);
+    if (message === undefined) {
+      this.count("command_errors", { code: "ignored" });
+      return undefined;
+    }
+    this.count("commands", { method: message.type });
+    const refusal = taken === "taken" ? message.refusal : tooFast(taken.retryAfterMs);
+    if (this.#opening === undefined) return this.#run(message, refusal);
+    return this.#opening.then(() => this.#run(message, refusal));
+  }
+
+  #run(message: ClientMessage, refusal: Refusal | undefined): void | Promise<void> {
+    if (this.over) return undefined;
+    if (refusal !== undefined) return this.#acknowledge(message, refusal);
+    const answered = answer(this, message);
+    if (!(answered instanceof Promise)) return this.#reply(message, answered);
+    return this.#replyLater(message, answered);
+  }
+
+  /** §6.2: nothing unsolicited passes from the moment the message is taken until its ack. */
+  async #replyLater(message: ClientMessage, answering: Promise<Answer>): Promise<void> {
+    this.#holdBack();
+    try {
+      this.#reply(message, await answering);
+    } catch (error) {
+      this.#acknowledge(message, this.#refusalOf(error, message));
+    } finally {
+      this.#letGo();
+    }
+  }
+
+  #reply(message: ClientMessage, { response, afterwards }: Answer): void {
+    if (!this.over) {
+      if (response !== undefined) {
+        this.socket.send(serverMessage(response.type, response.members, message.id));
+      }
+      this.#acknowledge(message);
+    }
+    // What was done is told whether or not the connection is still there.
+    if (afterwards !== undefined) this.aside(`telling of ${message.type}`, afterwards());
+  }
+
+  #acknowledge({ id, type }: ClientMessage, refusal?: Refusal): void {
+    if (this.over) return;
+    if (refusal !== undefined) {
+      this.count("command_errors", { code: refusal.error });
+      const { error, message: detail } = refusal;
+      this.tell("Command refused", { command: type, error, detail });
+    }
+    this.socket.send(ackMessage(id, refusal));
+  }
+
+  #refusalOf(error: unknown, { type }: ClientMessage): Refusal {
+    if (error instanceof Refusal) return error;
+    if (!(error instanceof HubError)) throw error;
+    if (error.code === "unavailable") this.report(error, type);
+    return new Refusal(HUB_ERRORS[error.code], error.message);
+  }
+
+  /** One hold for messages that come close together, since a hold takes the socket out of all its groups. */
+  #holdBack(): void {
+    if (this.#hold === undefined) {
+      this.member.hold();
+      this.#hold = { messages: 0, busy: true };
+    }
+    this.#hold.messages += 1;
+    this.#hold.busy = true;
+  }
+
+  #letGo(): void {
+    const hold = this.#hold;
+    if (hold === undefined) return;
+    hold.busy = false;
+    if (hold.messages >= MESSAGES_PER_HOLD_MAX) return this.#release(hold);
+    this.context.runtime.timers.soon(() => {
+      if (!hold.busy) this.#release(hold);
+    });
+  }
+
+  #release(hold: object): void {
+    if (this.#hold !== hold) return;
+    this.#hold = undefined;
+    if (!this.over) this.member.release();
+  }
+
+  push(frame: Frame): void {
+    if (!this.over) this.member.push(frame);
+  }
+
+  write(frame: Frame): boolean {
+    if (this.over) return false;
+    const writable = this.#writable;
+    this.member.push(frame);
+    return writable;
+  }
+
+  owe(add: (owed: Owed) => void): void {
+    add(this.#owed);
+    this.#settling ??= this.context.runtime.timers.after(0, () => this.#settle());
+  }
+
+  #settle(): void {
+    this.#settling = undefined;
+    if (this.over || this.#owed.isEmpty) return;
+    if (this.#writable) {
+      const settled = this.#owed.settle(this.context, this.userId);
+      return this.aside("keeping what was delivered", settled);
+    }
+    const again = () => this.#settle();
+    this.#settling = this.context.runtime.timers.after(WRITTEN_CHECK_MS, again);
+  }
+
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async sending<Result>(send: Promise<Result>): Promise<Result> {
+    this.#sending = send.catch(() => {});
+    return send;
+  }
+
+  get sent(): Promise<unknown> | undefined {
+    return this.#sending;
+  }
+
+  positionIn(channelId: string): number {
+    return this.connection.subscription(messageChannel(channelId))?.position?.offset ?? 0;
+  }
+
+  get #writable(): boolean {
+    return (this.socket as { writable?: boolean }).writable ?? true;
+  }
+
+  #positions(): ReadonlyMap<string, number> {
+    const ids = [...this.state.channels.keys()];
+    return new Map(ids.map((id) => [id, this.positionIn(id)]));
+  }
+
+  /** What groups hand on one by one: notes, and messages where the socket is no member. */
+  send(frame: Frame, push: Push): void {
+    if (this.over) return;
+    if (push.type === "note") receiveNote(this, String(frame), push);
+    else if (push.type === "direct") this.member.push(addressed(frame, this.userId));
+    else this.member.push(frame);
+  }
+
+  dropped(): void {
+    // Its backlog has what passed it by.
+    this.disconnect({ disconnect: "missed" });
+  }
+
+  /** One after the other, behind the opening; at once while none waits. */
+  signal(body: unknown): boolean | Promise<boolean> {
+    const apply = () => !this.over && applySignal(this, body as MessagingSignal);
+    const before = this.#signalled ?? this.#opening;
+    if (before === undefined) {
+      const applied = apply();
+      return applied instanceof Promise ? this.#follow(applied) : applied;
+    }
+    return this.#follow(before.then(apply));
+  }
+
+  async #follow(applying: Promise<boolean>): Promise<boolean> {
+    const applied = applying.catch((error: unknown) => {
+      this.report(error, "being told of an event");
+      // What it was not told of comes with the backlog.
+      this.disconnect({ disconnect: "missed" });
+      return false;
+    });
+    this.#signalled = applied;
+    const concerned = await applied;
+    if (this.#signalled === applied) this.#signalled = undefined;
+    return concerned;
+  }
+
+  protected onDue(nowMs: number): void {
+    if (this.#expiresAtMs(nowMs) <= nowMs) return this.end(UNAUTHORIZED);
+    if (nowMs >= this.#at.recheck) {
+      this.#at.recheck = nowMs + (this.bearer.recheckMs ?? Infinity);
+      this.aside("reading its token again", this.requireToken());
+    }
+    if (nowMs >= this.#at.ping) this.#ping(nowMs);
+    if (nowMs >= this.#at.check) {
+      this.#at.check = nowMs + this.context.settings.ping_interval;
+      if (this.#writable) this.#written = this.#positions();
+    }
+  }
+
+  #ping(nowMs: number): void {
+    this.#unanswered = this.socket.lastReceivedMs < this.#pingedAtMs ? this.#unanswered + 1 : 0;
+    if (this.#unanswered >= UNANSWERED_PINGS_MAX) return this.disconnect({ disconnect: "no_pong" });
+    this.#pingedAtMs = nowMs;
+    this.#at.ping = nowMs + this.context.settings.ping_interval;
+    this.socket.ping();
+  }
+
+  async requireToken(): Promise<boolean> {
+    if (await this.context.gate.holds(this.bearer)) return true;
+    this.end(UNAUTHORIZED);
+    return false;
+  }
+
+  protected nextDueMs(): number {
+    const nowMs = this.context.runtime.clock.monotonicMs();
+    const { recheck, ping, check } = this.#at;
+    return Math.min(recheck, ping, check, this.#expiresAtMs(nowMs));
+  }
+
+  /** On the monotonic clock, by the wall clock as it is now. */
+  #expiresAtMs(nowMs: number): number {
+    return nowMs + this.bearer.expiresMs - this.context.runtime.clock.epochMs();
+  }
+
+  override slow(): void {
+    this.#lossy = true;
+    super.slow();
+  }
+
+  protected closeOf({ disconnect, wire }: Disconnect): Close {
+    return wire ?? CLOSES[disconnect];
+  }
+
+  protected leave(): Promise<void> {
+    this.#settling?.cancel();
+    // What was held back, or waited for a reader that did not come, is not written.
+    if (this.#hold !== undefined || this.#opening !== undefined) this.#lossy = true;
+    const raw = this.socket.transport === "websocket";
+    const positions = this.#lossy ? new Map() : raw ? this.#positions() : this.#written;
+    const { connection, open } = this;
+    const departure = { connection, open, positions, opening: this.#opening };
+    return this.context.departures.follow(departure);
+  }
+}
+
+/** A push to a subscriber, which is encoded once for all. */
+function addressed(frame: Frame, to: string): string {
+  return `${String(frame).slice(0, -1)},"to":${JSON.stringify(to)}}`;
+}
+
+function tooFast(retryAfterMs: number): Refusal {
+  return new Refusal("rate-limited", "Too many messages", {
+    retryAfterSeconds: retryAfterMs / 1000,
+  });
+}
