@@ -115,7 +115,11 @@ test("nothing unsolicited passes a required response or its ack while others flo
     for (; message["reply-to"] === undefined; message = await reader.next()) unsolicited += 1;
     expect(message).toMatchObject({ "reply-to": `${round}` });
     expect(message["type"]).not.toBe("ack");
-    expect(await reader.next()).toMatchObject({ type: "ack", "reply-to": `${round}`, status: true });
+    expect(await reader.next()).toMatchObject({
+      type: "ack",
+      "reply-to": `${round}`,
+      status: true,
+    });
   }
   flooding = false;
   await Promise.all(floods);
