@@ -203,7 +203,7 @@ export class MessagingSession
 
   write(frame: Frame): boolean {
     if (this.over) return false;
-    const writable = this.#writable;
+    const writable = this.socket.writable;
     this.member.push(frame);
     return writable;
   }
@@ -216,7 +216,7 @@ export class MessagingSession
   #settle(): void {
     this.#settling = undefined;
     if (this.over || this.#owed.isEmpty) return;
-    if (this.#writable) {
+    if (this.socket.writable) {
       const settled = this.#owed.settle(this.context, this.userId);
       return this.aside("keeping what was delivered", settled);
     }
@@ -241,10 +241,6 @@ export class MessagingSession
 
   positionIn(channelId: string): number {
     return this.connection.subscription(messageChannel(channelId))?.position?.offset ?? 0;
-  }
-
-  get #writable(): boolean {
-    return (this.socket as { writable?: boolean }).writable ?? true;
   }
 
   #positions(): ReadonlyMap<string, number> {
@@ -298,7 +294,7 @@ export class MessagingSession
     if (nowMs >= this.#at.ping) this.#ping(nowMs);
     if (nowMs >= this.#at.check) {
       this.#at.check = nowMs + this.context.settings.ping_interval;
-      if (this.#writable) this.#written = this.#positions();
+      if (this.socket.writable) this.#written = this.#positions();
     }
   }
 

@@ -1,31 +1,39 @@
-/** Where clients connect (messaging.md §4.1), and who is let in before there is a session. */
-import type { SocketRequest, SocketRoute } from "../../transports/socket.ts";
+/** Where clients connect (messaging.md §4.1), and who is let in before there is a session (§4.2, §4.3). */
+import type { OpenSession, SocketRequest, SocketRoute } from "../../transports/socket.ts";
 import type { MessagingContext } from "./context.ts";
 import { MessagingSession } from "./session.ts";
 
-/** Raw WebSockets, at the base as well. */
+/** SockJS at the base, with the raw WebSocket at `/websocket` below it and, with an upgrade, at the base itself. */
 export function createSockets(
   path: string,
   contexts: ReadonlyMap<string, MessagingContext>,
 ): readonly SocketRoute[] {
-  const messageBytesMax = Math.max(
-    ...[...contexts.values()].map(({ settings }) => settings.frame_size_limit),
-  );
+  const contextOf = ({ mount }: Pick<SocketRequest, "mount">) => contexts.get(mount.app ?? "");
 
-  async function accept(request: SocketRequest) {
-    const context = contexts.get(request.mount.app ?? "");
+  async function accept(request: SocketRequest): Promise<Response | OpenSession> {
+    const context = contextOf(request);
     if (context === undefined) return new Response("No app answers here\n", { status: 404 });
-    const bearer = await context.gate.admit(request);
+    const { gate, settings } = context;
+    const bearer = await gate.admit(request);
     if (bearer instanceof Response) return bearer;
     return {
-      messageBytesMax: context.settings.frame_size_limit,
-      bufferedBytesMax: context.settings.queue_max_size,
-      open: (socket: ConstructorParameters<typeof MessagingSession>[1]) =>
-        new MessagingSession(context, socket, bearer),
+      messageBytesMax: settings.frame_size_limit,
+      bufferedBytesMax: settings.queue_max_size,
+      holder: bearer.subscriber,
+      admit: (later) => gate.admitAs(later, bearer.subscriber),
+      open: (socket) => new MessagingSession(context, socket, bearer),
     };
   }
 
-  return [path, `${path}/websocket`].map((each) => ({
-    ...{ path: each, transports: ["websocket"] as const, messageBytesMax, accept },
-  }));
+  const sizes = [...contexts.values()].map(({ settings }) => settings.frame_size_limit);
+  return [
+    {
+      ...{ path, transports: ["sockjs"], accept },
+      messageBytesMax: Math.max(0, ...sizes),
+      sockjs: {
+        admitInfo: (request) => contextOf(request)?.gate.admitInfo(request),
+        allowsOrigin: (origin, mount) => contextOf({ mount })?.gate.allowsOrigin(origin) ?? false,
+      },
+    },
+  ];
 }
