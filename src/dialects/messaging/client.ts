@@ -20,6 +20,8 @@ export interface MessagingClient {
   /** The subscriber's id. */
   readonly userId: string;
   readonly bearer: Bearer;
+  /** Epoch milliseconds. */
+  readonly openedMs: number;
   readonly connection: Connection;
   readonly encoder: MessagingEncoder;
   readonly state: SessionState;

@@ -1,6 +1,6 @@
 /** What a session makes of what others did: notes of its channels, and signals to its subscriber (messaging.md §8, §11). */
 import type { Push } from "../../core/types.ts";
-import type { ChannelView, Message } from "./chat/contract.ts";
+import type { ChannelView, CurrentMessage, Message } from "./chat/contract.ts";
 import { enterChannel, leaveChannel } from "./channel-entry.ts";
 import type { FormerChannel } from "./encoder.ts";
 import {
@@ -134,9 +134,10 @@ function showUpdated(
   );
 }
 
-/** Most of a hole at the first sight of a conversation: the backlog has what is before it. */
-const FIRST_HOLE_MAX = 200;
+/** Messages read at a time to fill a hole; at the first sight of a conversation, and how many at the most: the backlog had what was before. */
 const PAGE = 200;
+const FIRST_PAGE = 20;
+const FIRST_HOLE_MAX = 200;
 
 /** Ascending and each once; what is missing before it is read first (§11.3). */
 function receiveDirect(
@@ -159,25 +160,59 @@ async function fillAndWrite(
   session: MessagingClient,
   { other, message, last }: { other: string; message: Message; last: number | undefined },
 ): Promise<boolean> {
-  const { context, state, userId, connectionId } = session;
-  const { messages, receipts } = context.chat;
-  const before = message.sequence;
-  const cursor = last ?? (await receipts.deliveredUpTo(userId, other));
-  let after = last ?? Math.min(before - 1, Math.max(cursor, before - 1 - FIRST_HOLE_MAX));
-  while (after < before - 1) {
-    const page = await messages.directHistory(userId, other, { after, before, limit: PAGE });
-    for (const missing of page.messages) {
-      // At first sight, its own are older than the connection.
-      const isNew = last !== undefined || missing.from !== userId;
-      if (!isNew || missing.connectionId === connectionId) continue;
-      if (missing.deletedBy === undefined) session.push(messageFrame(missing, { backlog: true }));
+  const { sequence } = message;
+  const missing =
+    last === undefined
+      ? await missedSinceOpening(session, other, sequence)
+      : await between(session, other, { after: last, before: sequence });
+  for (const each of missing) {
+    const isOwn = each.connectionId === session.connectionId;
+    if (!isOwn && each.deletedBy === undefined) {
+      session.push(messageFrame(each, { backlog: true }));
     }
+  }
+  session.state.written.set(other, sequence);
+  return writeDirect(session, { other, message });
+}
+
+async function between(
+  { context, userId }: MessagingClient,
+  other: string,
+  range: { readonly after: number; readonly before: number },
+): Promise<readonly CurrentMessage[]> {
+  const found: CurrentMessage[] = [];
+  for (let { after } = range; after < range.before - 1;) {
+    const query = { ...range, after, limit: PAGE };
+    const page = await context.chat.messages.directHistory(userId, other, query);
+    found.push(...page.messages);
     const reached = page.messages.at(-1)?.sequence;
     if (reached === undefined || !page.more) break;
     after = reached;
   }
-  state.written.set(other, message.sequence);
-  return writeDirect(session, { other, message });
+  return found;
+}
+
+/** Behind what was delivered before this connection was: the cursor may be ahead by what others of the subscriber were given since. */
+async function missedSinceOpening(
+  { context, openedMs, userId }: MessagingClient,
+  other: string,
+  sequence: number,
+): Promise<readonly CurrentMessage[]> {
+  const { messages, receipts } = context.chat;
+  const cursor = await receipts.deliveredUpTo(userId, other);
+  const isMissed = ({ from, sequence: at, timeMs }: CurrentMessage) =>
+    timeMs > openedMs || (from !== userId && at > cursor);
+  const found: CurrentMessage[] = [];
+  for (let before = sequence; found.length < FIRST_HOLE_MAX;) {
+    const query = { before, limit: FIRST_PAGE };
+    const page = await messages.directHistory(userId, other, query);
+    const missed = page.messages.filter(isMissed);
+    found.unshift(...missed);
+    const oldest = page.messages[0];
+    if (oldest === undefined || !page.more || !isMissed(oldest)) break;
+    before = oldest.sequence;
+  }
+  return found;
 }
 
 /** One that waits for its reader is `received` when it is written. */

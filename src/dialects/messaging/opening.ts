@@ -8,16 +8,16 @@ const PACE_MS = 20;
 
 /** The session's socket is held meanwhile: what is live waits behind the backlog. */
 export async function begin(session: MessagingClient): Promise<void> {
-  const { connectionId, context, userId } = session;
+  const { context } = session;
   // Under its label first: a token that ends from here on reaches it.
   if (!(await session.requireToken())) return;
-  const place = await context.presence.open(userId, connectionId);
-  if (place >= context.settings.user_connection_limit) {
+  const { count, first } = await context.presence.open(session.open);
+  if (count > context.settings.user_connection_limit) {
     session.limitHit("user_connection_limit");
     return session.disconnect({ disconnect: "connection_limit" });
   }
   const tops = await enterAll(session);
-  if (place === 0) await sendBacklog(session, tops);
+  if (first) await sendBacklog(session, tops);
 }
 
 /** Where each channel stood: what is above comes live. */

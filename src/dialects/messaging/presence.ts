@@ -41,8 +41,12 @@ export interface PresenceOptions {
 }
 
 export interface Presence {
-  /** The place of the new connection among the subscriber's open ones, over all nodes, by when they were opened: 0 is the first. */
-  open(subscriber: string, connectionId: string): Promise<number>;
+  /** Of the subscriber's open connections, over all nodes, the new one included. */
+  open(connection: OpenConnection): Promise<{
+    readonly count: number;
+    /** None was opened before it. */
+    readonly first: boolean;
+  }>;
   /** Undefined: takes back what the connection announced. */
   announce(connection: OpenConnection, announcement: Announcement | undefined): Promise<void>;
   /** `linger: false`: what it announced ends at once. */
@@ -68,12 +72,12 @@ export function createPresence(options: PresenceOptions): Presence {
   const lingering = new Map<string, { readonly timer: Timer; readonly end: () => Promise<void> }>();
   /** By subscriber: settles when its changes so far are told. */
   const changing = new Map<string, Promise<void>>();
-  let lastMs = 0;
+  const { clock } = runtime;
 
-  /** Later than all before on this node, so that the most recent announcement is one. */
-  function nextMs(): number {
-    lastMs = Math.max(runtime.clock.epochMs(), lastMs + 1);
-    return lastMs;
+  /** Behind all that the subscriber's connections announced, whatever the clocks of their nodes say. */
+  async function nextMs(subscriber: string): Promise<number> {
+    const times = (await listed(subscriber)).map(({ announced }) => announced?.atMs ?? 0);
+    return Math.max(clock.epochMs(), Math.max(0, ...times) + 1);
   }
 
   async function put({ subscriber, connectionId }: OpenConnection, entry: Entry): Promise<void> {
@@ -142,16 +146,17 @@ export function createPresence(options: PresenceOptions): Presence {
 
   return {
     stateOf,
-    async open(subscriber, connectionId) {
-      await put({ subscriber, connectionId }, { openedMs: nextMs() });
-      const open = (await listed(subscriber)).filter(({ closed }) => closed !== true);
+    async open(connection) {
+      await put(connection, { openedMs: clock.epochMs() });
+      const open = (await listed(connection.subscriber)).filter(({ closed }) => closed !== true);
       open.sort((a, b) => a.openedMs - b.openedMs || compare(a.id, b.id));
-      return open.findIndex(({ id }) => id === connectionId);
+      return { count: open.length, first: open[0]?.id === connection.connectionId };
     },
     announce: (connection, announcement) =>
       change(connection.subscriber, async () => {
-        const { openedMs } = entries.get(connection.connectionId) ?? { openedMs: nextMs() };
-        const announced = announcement && { ...announcement, atMs: nextMs() };
+        const { subscriber, connectionId } = connection;
+        const { openedMs } = entries.get(connectionId) ?? { openedMs: clock.epochMs() };
+        const announced = announcement && { ...announcement, atMs: await nextMs(subscriber) };
         await put(connection, announced === undefined ? { openedMs } : { openedMs, announced });
       }),
     async leave(connection, { linger = true } = {}) {

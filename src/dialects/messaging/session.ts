@@ -39,6 +39,7 @@ export class MessagingSession
   readonly dialect = "messaging";
   readonly userId: string;
   readonly bearer: Bearer;
+  readonly openedMs: number;
   readonly connection: Connection;
   /** What it knows of its subscriber's conversations and of what it announced. */
   readonly state = new SessionState();
@@ -70,6 +71,7 @@ export class MessagingSession
     this.#rate = perSecondMax === 0 ? undefined : new MessageRate(perSecondMax, nowMs);
     this.userId = bearer.subscriber;
     this.bearer = bearer;
+    this.openedMs = runtime.clock.epochMs();
     // §4.5: other transports have heartbeats of their own, and may leave frames waiting.
     const raw = socket.transport === "websocket";
     const nextMs = nowMs + settings.ping_interval;
