@@ -1,8 +1,9 @@
 /** Bounds, close codes and liveness (messaging.md §4.4, §4.5, §12; §15, items 31, 32), on raw WebSockets. */
 import { describe, expect, test } from "bun:test";
-import { connect, messagingUrl, tokenOf, type Message } from "../../support/messaging.ts";
+import { connect, messagingUrl, tokenOf } from "../../support/messaging.ts";
 import { connectRaw } from "../../support/raw-websocket.ts";
 import { bootServer } from "../../support/server.ts";
+import { hs256 } from "../../support/tokens.ts";
 
 describe("the rate of a connection", () => {
   test("refuses what is beyond it, says when to come again, and ends what does not stop", async () => {
@@ -74,7 +75,6 @@ describe("connections", () => {
   test("end with their token's time", async () => {
     await using server = await bootServer();
     const exp = Date.UTC(2026, 10, 1) / 1000 + 60;
-    const { hs256 } = await import("../../support/tokens.ts");
     using client = await connect(server, "1", hs256({ sub: "1", exp }));
     expect(await client.ask({ type: "whoami" })).toMatchObject({
       "token-expires": "2026-11-01T00:01:00.000Z",
@@ -85,32 +85,84 @@ describe("connections", () => {
     expect(await client.closed).toEqual({ code: 4401, reason: "Unauthorized" });
   });
 
-  test("whose peer leaves two pings unanswered are closed", async () => {
+  test("whose peer leaves two pings unanswered are closed, and those that answer are not", async () => {
     await using server = await bootServer();
-    await using silent = await connectRaw(`${messagingUrl(server)}?access_token=${tokenOf("1")}`);
+    const silent = await connectRaw(`${messagingUrl(server)}?access_token=${tokenOf("1")}`);
+    using alive = await connect(server, "2");
+    await alive.ask({ type: "ping" });
+    for (let ping = 0; ping < 2; ping++) {
+      await server.advance(25_000);
+      expect((await silent.next()).opcode).toBe(9);
+      await alive.ask({ type: "ping" });
+    }
     await server.advance(25_000);
-    await server.advance(25_000);
-    await server.advance(25_000);
-    expect(silent).toBeDefined();
+    expect(await silent.next()).toMatchObject({ opcode: 8, code: 1001 });
+    await alive.ask({ type: "ping" });
+    silent.destroy();
   });
 });
 
-test("another app's subscribers, channels and presence are not there", async () => {
-  const apps = [
-    { id: "one", hosts: ["127.0.0.1"] },
-    { id: "two", hosts: ["localhost"] },
-  ];
-  void apps;
+test("another app's subscribers, channels and messages are not there", async () => {
+  const apps = [{ id: "red" }, { id: "blue", path_prefix: "/blue" }];
+  await using server = await bootServer({
+    config: {
+      development: false,
+      apps: apps.map((app) => ({ allowed_origins: ["*"], ...app })),
+      api_keys: [],
+      signing_keys: apps.map(({ id }) => ({
+        ...{ use: "messaging", app: id, hmac_secret: `secret-of-${id}-which-is-long-enough` },
+      })),
+      messaging: { enabled: true },
+      streaming: {},
+      channel: { namespaces: [] },
+    },
+  });
+  const token = (app: string, sub: string) =>
+    hs256({ sub }, `secret-of-${app}-which-is-long-enough`);
+  const blueUrl = `${server.clientsUrl}/blue`;
+  using red = await connect(server, "1", token("red", "1"));
+  using blue = await connect({ clientsUrl: blueUrl }, "2", token("blue", "2"));
+  using redToo = await connect(server, "2", token("red", "2"));
+  const named = { type: "create-channel", "invite-token": "same" };
+  const { "channel-id": id } = await red.ask(named);
+  expect(await blue.refused({ type: "join-channel", "invite-token": "same" })).toBe("not-found");
+  expect(await blue.refused({ type: "history", "channel-id": id })).toBe("not-found");
+  await blue.ask(named);
+  expect(await blue.refused({ type: "direct-message", to: "1", content: "x" })).toBe("not-found");
+  const { "message-id": message } = await red.ask({
+    type: "direct-message",
+    to: "2",
+    content: "x",
+  });
+  expect(await redToo.next()).toMatchObject({ "message-id": message });
+  await red.ask({ type: "announce" });
+  expect(await blue.ask({ type: "get-availability", subscribers: ["1"] })).toMatchObject({
+    subscribers: [],
+  });
+  const receipt = { type: "receipt", "message-ids": [message], status: "read" };
+  expect(await blue.refused(receipt)).toBe("not-found");
+  expect(await blue.soFar()).toEqual([]);
 });
 
-test("a reader that stops reading is closed, and the others have every message", async () => {
+test("a reader that stops reading is closed as slow, and the others have every message", async () => {
   await using server = await bootServer({ config: { messaging: { queue_max_size: 65_536 } } });
   using owner = await connect(server, "1");
+  using reads = await connect(server, "2");
   const { "channel-id": id, "invite-token": token } = await owner.ask({ type: "create-channel" });
+  await reads.ask({ type: "join-channel", "invite-token": token });
   const stalled = await connectRaw(`${messagingUrl(server)}?access_token=${tokenOf("2")}`);
-  void stalled;
-  void token;
-  void id;
-  const messages: Message[] = [];
-  expect(messages).toEqual([]);
+  stalled.send(JSON.stringify({ type: "ping" }));
+  await stalled.next();
+  await stalled.next();
+  stalled.pause();
+  const content = "x".repeat(32_000);
+  const connections = async () => (await server.hub.nodes())[0]?.connections;
+  let sent = 0;
+  while ((await connections()) === 3) {
+    await owner.ask({ type: "channel-message", "channel-id": id, content });
+    sent += 1;
+    expect(await reads.nextOf("channel-message")).toMatchObject({ sequence: sent });
+  }
+  stalled.resume();
+  expect((await stalled.rest()).at(-1)).toMatchObject({ code: 4408, text: "Slow consumer" });
 });
