@@ -147,8 +147,12 @@ export function createPresence(options: PresenceOptions): Presence {
   return {
     stateOf,
     async open(connection) {
-      await put(connection, { openedMs: clock.epochMs() });
-      const open = (await listed(connection.subscriber)).filter(({ closed }) => closed !== true);
+      const openList = async () =>
+        (await listed(connection.subscriber)).filter(({ closed }) => closed !== true);
+      // Behind those that are there, whatever the clocks of their nodes say.
+      const times = (await openList()).map(({ openedMs }) => openedMs);
+      await put(connection, { openedMs: Math.max(clock.epochMs(), Math.max(0, ...times) + 1) });
+      const open = await openList();
       open.sort((a, b) => a.openedMs - b.openedMs || compare(a.id, b.id));
       return { count: open.length, first: open[0]?.id === connection.connectionId };
     },
