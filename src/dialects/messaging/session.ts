@@ -8,6 +8,7 @@ import type { Timer } from "../../core/runtime.ts";
 import type { Frame, Push } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
 import { ClientSession, type Close } from "../session.ts";
+import { AnswerHold } from "./answer-hold.ts";
 import { labelOf, type Bearer } from "./auth/contract.ts";
 import type { MessagingClient } from "./client.ts";
 import type { ClientMessage } from "./client-messages.ts";
@@ -17,6 +18,7 @@ import { CLOSES, HUB_ERRORS, Refusal, UNAUTHORIZED } from "./errors.ts";
 import { applySignal, receiveNote } from "./events.ts";
 import type { Answer } from "./handlers/answer.ts";
 import { answer } from "./handlers/index.ts";
+import { Liveness } from "./liveness.ts";
 import { MessageRate } from "./message-rate.ts";
 import { begin } from "./opening.ts";
 import { Owed } from "./owed.ts";
@@ -25,10 +27,6 @@ import { SessionState } from "./session-state.ts";
 import { ackMessage, serverMessage } from "./server-messages.ts";
 import type { MessagingSignal } from "./signals.ts";
 
-/** Messages that are answered in one hold: what is held back for them goes out behind the last. */
-const MESSAGES_PER_HOLD_MAX = 64;
-/** §4.5: pings in a row that a raw WebSocket's peer may leave unanswered. */
-const UNANSWERED_PINGS_MAX = 2;
 /** How often a peer that is behind is looked at for what it has taken, milliseconds. */
 const WRITTEN_CHECK_MS = 1000;
 
@@ -48,11 +46,11 @@ export class MessagingSession
   #opening: Promise<void> | undefined;
   /** Settles when every signal so far took effect. */
   #signalled: Promise<unknown> | undefined;
-  #hold: { messages: number; busy: boolean } | undefined;
-  /** Monotonic milliseconds: the next ping; the next look at its token; the next look at what is written. */
-  readonly #at: { ping: number; recheck: number; check: number };
-  #pingedAtMs = -Infinity;
-  #unanswered = 0;
+  readonly #hold: AnswerHold;
+  /** §4.5: other transports have heartbeats of their own, and may leave frames waiting. */
+  readonly #liveness: Liveness | undefined;
+  /** Monotonic milliseconds: the next look at its token, and at what is written. */
+  readonly #at: { recheck: number; check: number };
   /** Settles when the last of those that must not overlap is done. */
   #turn: Promise<unknown> = Promise.resolve();
   readonly #owed = new Owed();
@@ -72,14 +70,14 @@ export class MessagingSession
     this.userId = bearer.subscriber;
     this.bearer = bearer;
     this.openedMs = runtime.clock.epochMs();
-    // §4.5: other transports have heartbeats of their own, and may leave frames waiting.
+    const { ping_interval: intervalMs } = settings;
     const raw = socket.transport === "websocket";
-    const nextMs = nowMs + settings.ping_interval;
+    this.#liveness = raw ? new Liveness(socket, intervalMs, nowMs) : undefined;
     this.#at = {
-      ping: raw ? nextMs : Infinity,
       recheck: nowMs + (bearer.recheckMs ?? Infinity),
-      check: raw ? Infinity : nextMs,
+      check: raw ? Infinity : nowMs + intervalMs,
     };
+    this.#hold = new AnswerHold(this.member, runtime.timers);
     this.connection = hub.connect(this);
     this.connection.label(labelOf(bearer));
     this.count("connections_opened");
@@ -135,13 +133,13 @@ export class MessagingSession
 
   /** §6.2: nothing unsolicited passes from the moment the message is taken until its ack. */
   async #replyLater(message: ClientMessage, answering: Promise<Answer>): Promise<void> {
-    this.#holdBack();
+    this.#hold.begin();
     try {
       this.#reply(message, await answering);
     } catch (error) {
       this.#acknowledge(message, this.#refusalOf(error, message));
     } finally {
-      this.#letGo();
+      this.#hold.end();
     }
   }
 
@@ -171,32 +169,6 @@ export class MessagingSession
     if (!(error instanceof HubError)) throw error;
     if (error.code === "unavailable") this.report(error, type);
     return new Refusal(HUB_ERRORS[error.code], error.message);
-  }
-
-  /** One hold for messages that come close together, since a hold takes the socket out of all its groups. */
-  #holdBack(): void {
-    if (this.#hold === undefined) {
-      this.member.hold();
-      this.#hold = { messages: 0, busy: true };
-    }
-    this.#hold.messages += 1;
-    this.#hold.busy = true;
-  }
-
-  #letGo(): void {
-    const hold = this.#hold;
-    if (hold === undefined) return;
-    hold.busy = false;
-    if (hold.messages >= MESSAGES_PER_HOLD_MAX) return this.#release(hold);
-    this.context.runtime.timers.soon(() => {
-      if (!hold.busy) this.#release(hold);
-    });
-  }
-
-  #release(hold: object): void {
-    if (this.#hold !== hold) return;
-    this.#hold = undefined;
-    if (!this.over) this.member.release();
   }
 
   push(frame: Frame): void {
@@ -293,19 +265,11 @@ export class MessagingSession
       this.#at.recheck = nowMs + (this.bearer.recheckMs ?? Infinity);
       this.aside("reading its token again", this.requireToken());
     }
-    if (nowMs >= this.#at.ping) this.#ping(nowMs);
+    if (this.#liveness?.check(nowMs) === false) return this.disconnect({ disconnect: "no_pong" });
     if (nowMs >= this.#at.check) {
       this.#at.check = nowMs + this.context.settings.ping_interval;
       if (this.socket.writable) this.#written = this.#positions();
     }
-  }
-
-  #ping(nowMs: number): void {
-    this.#unanswered = this.socket.lastReceivedMs < this.#pingedAtMs ? this.#unanswered + 1 : 0;
-    if (this.#unanswered >= UNANSWERED_PINGS_MAX) return this.disconnect({ disconnect: "no_pong" });
-    this.#pingedAtMs = nowMs;
-    this.#at.ping = nowMs + this.context.settings.ping_interval;
-    this.socket.ping();
   }
 
   async requireToken(): Promise<boolean> {
@@ -316,8 +280,9 @@ export class MessagingSession
 
   protected nextDueMs(): number {
     const nowMs = this.context.runtime.clock.monotonicMs();
-    const { recheck, ping, check } = this.#at;
-    return Math.min(recheck, ping, check, this.#expiresAtMs(nowMs));
+    const { recheck, check } = this.#at;
+    const ping = this.#liveness?.nextMs ?? Infinity;
+    return Math.min(recheck, check, ping, this.#expiresAtMs(nowMs));
   }
 
   /** On the monotonic clock, by the wall clock as it is now. */
@@ -337,8 +302,8 @@ export class MessagingSession
   protected leave(): Promise<void> {
     this.#settling?.cancel();
     // What was held back, or waited for a reader that did not come, is not written.
-    if (this.#hold !== undefined || this.#opening !== undefined) this.#lossy = true;
-    const raw = this.socket.transport === "websocket";
+    if (this.#hold.held || this.#opening !== undefined) this.#lossy = true;
+    const raw = this.#liveness !== undefined;
     const positions = this.#lossy ? new Map() : raw ? this.#positions() : this.#written;
     const { connection, open } = this;
     const departure = { connection, open, positions, opening: this.#opening };
