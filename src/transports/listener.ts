@@ -95,7 +95,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   const sockJsRoutes = options.routes.filter(({ transports }) => transports.includes("sockjs"));
   const arraysBytesMax = Math.max(
     0,
-    ...sockJsRoutes.map((route) => arrayBytesMax(route.messageBytesMax) + SPARE_BYTES),
+    ...sockJsRoutes.map((route) => arrayBytesMax(route) + SPARE_BYTES),
   );
   const bodyBytesMax =
     options.requestBodyBytesMax ?? Math.max(REQUEST_BODY_BYTES_MAX, arraysBytesMax);

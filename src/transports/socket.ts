@@ -127,6 +127,8 @@ export interface SockJsRoute {
   readonly scriptUrl?: string;
   /** Bytes after which a streaming answer ends, and its client asks for the next one. Default: 131,072. */
   readonly responseBytesMax?: number;
+  /** Of one inbound array: a WebSocket frame, or a sender's body. Default: twice the route's `messageBytesMax` and 1,024. */
+  readonly arrayBytesMax?: number;
   /** Milliseconds after which it ends likewise, for proxies that cut what takes longer. Default: it takes as long as it takes. */
   readonly responseMsMax?: number;
   /** Milliseconds of silence before a heartbeat. Default: 25,000. */

@@ -373,12 +373,12 @@ test("limits are counted by the names that the configuration has for them", () =
     sectionsOf(MODEL.schema).flatMap(({ path, fields }) =>
       fields.map((field) => {
         const [key = ""] = field.path.slice(-1);
-        return ["gusher", "streaming", "tasks", "events"].includes(path[0] ?? "")
+        return ["gusher", "streaming", "tasks", "events", "messaging"].includes(path[0] ?? "")
           ? key
           : field.path.join(".");
       }),
     ),
   );
-  // A bound of the core's, which cannot be configured.
-  expect(LIMIT_NAMES.filter((name) => !names.has(name))).toEqual(["queue_jobs_max"]);
+  // A bound of the core's, and one that messaging's protocol sets: they cannot be configured.
+  expect(LIMIT_NAMES.filter((name) => !names.has(name))).toEqual(["queue_jobs_max", "watch_limit"]);
 });

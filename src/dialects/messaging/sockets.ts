@@ -26,11 +26,14 @@ export function createSockets(
   }
 
   const sizes = [...contexts.values()].map(({ settings }) => settings.frame_size_limit);
+  const frameBytesMax = Math.max(0, ...sizes);
   return [
     {
       ...{ path, transports: ["sockjs"], accept },
-      messageBytesMax: Math.max(0, ...sizes),
+      messageBytesMax: frameBytesMax,
       sockjs: {
+        // A message is far smaller than its frame may be (§12): escapes have their room already.
+        arrayBytesMax: frameBytesMax,
         admitInfo: (request) => contextOf(request)?.gate.admitInfo(request),
         allowsOrigin: (origin, mount) => contextOf({ mount })?.gate.allowsOrigin(origin) ?? false,
       },

@@ -163,7 +163,7 @@ export class Carried {
 }
 
 export function bodyBytesMax({ route }: Service, { kind }: Place): number {
-  return kind === "send" ? arrayBytesMax(route.messageBytesMax) : RECEIVING_BODY_BYTES_MAX;
+  return kind === "send" ? arrayBytesMax(route) : RECEIVING_BODY_BYTES_MAX;
 }
 
 function unread(refusal: BodyRefusal, headers: Readonly<Record<string, string>>): Response {

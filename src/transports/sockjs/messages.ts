@@ -1,12 +1,16 @@
 /** What clients send: arrays of messages, in bodies and in WebSocket frames (sockjs.md §6, §7.1, §7.7, §7.8). */
 
+import type { SocketRoute } from "../socket.ts";
+
 /** Messages in one array: bounds what is handled under one hold. */
 export const MESSAGES_PER_ARRAY_MAX = 1_000;
 
-/** Bytes of one array whose messages have at most so many: as JSON, text without much to escape is less than twice as long. */
-export function arrayBytesMax(messageBytesMax: number): number {
-  return 2 * messageBytesMax + 1_024;
+/** Bytes of one array. Where the route says nothing: as JSON, a message without much to escape is less than twice as long. */
+export function arrayBytesMax({ messageBytesMax, sockjs }: SizedRoute): number {
+  return sockjs?.arrayBytesMax ?? 2 * messageBytesMax + 1_024;
 }
+
+type SizedRoute = Pick<SocketRoute, "messageBytesMax" | "sockjs">;
 
 export type ArrayFault = "empty" | "broken" | "no_array" | "too_many";
 

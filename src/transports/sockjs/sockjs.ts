@@ -19,8 +19,9 @@ import {
 } from "./answers.ts";
 import { bodyBytesMax, Carried } from "./carried.ts";
 import { greeting, iframe, info, script } from "./pages.ts";
+import { arrayBytesMax } from "./messages.ts";
 import { methodsOf } from "./paths.ts";
-import { createServices, type Found } from "./service.ts";
+import { createServices, type Found, type Service } from "./service.ts";
 import { RawWebSocket, SockJsWebSocket } from "./websocket.ts";
 
 export interface SockJsOptions {
@@ -123,14 +124,16 @@ export class SockJs {
     if (request.headers.get("sec-websocket-version") !== "13") {
       return text(400, 'Send "Sec-WebSocket-Version: 13".', headers);
     }
-    const connection = this.#connection(kind, accepted, service.settings.heartbeatMs);
+    const connection = this.#connection(kind, accepted, service);
     return upgrade(connection) ? undefined : text(400, "bad WebSocket handshake", headers);
   }
 
-  #connection(kind: "raw" | "websocket", opening: OpenSession, heartbeatMs: number) {
+  #connection(kind: "raw" | "websocket", opening: OpenSession, { route, settings }: Service) {
     const { raw, framed: context, schedule, runtime } = this.#options;
     if (kind === "raw") return new RawWebSocket(raw, opening, runtime.timers);
-    return new SockJsWebSocket({ context, schedule, opening, heartbeatMs });
+    const { heartbeatMs } = settings;
+    const frameBytesMax = arrayBytesMax(route);
+    return new SockJsWebSocket({ context, schedule, opening, frameBytesMax, heartbeatMs });
   }
 }
 

@@ -7,7 +7,7 @@ import { shortened } from "../queued-socket.ts";
 import type { OpenSession, TransportName } from "../socket.ts";
 import { WebSocketConnection } from "../websocket.ts";
 import { closeFrame, HEARTBEAT_FRAME, OPEN_FRAME } from "./frames.ts";
-import { arrayBytesMax, readFrame } from "./messages.ts";
+import { readFrame } from "./messages.ts";
 
 /** Milliseconds that a peer has to answer a heartbeat's ping. */
 const PONG_MS = 10_000;
@@ -17,6 +17,7 @@ export interface SockJsWebSocketOptions {
   readonly context: SocketContext;
   readonly schedule: Schedule;
   readonly opening: OpenSession;
+  readonly frameBytesMax: number;
   readonly heartbeatMs: number;
 }
 
@@ -29,11 +30,11 @@ export class SockJsWebSocket extends WebSocketConnection implements Scheduled {
   /** Nothing has come since the last ping. */
   #pinged = false;
 
-  constructor({ context, schedule, opening, heartbeatMs }: SockJsWebSocketOptions) {
+  constructor({ context, schedule, opening, frameBytesMax, heartbeatMs }: SockJsWebSocketOptions) {
     super(context, opening);
     this.#schedule = schedule;
     this.#heartbeatMs = heartbeatMs;
-    this.#frameBytesMax = arrayBytesMax(opening.messageBytesMax);
+    this.#frameBytesMax = frameBytesMax;
   }
 
   override get transport(): TransportName {

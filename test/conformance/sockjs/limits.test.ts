@@ -61,7 +61,7 @@ describe("messages in one array", () => {
 
 describe("bytes", () => {
   const messageBytesMax = 1_000;
-  const arrayMax = arrayBytesMax(messageBytesMax);
+  const arrayMax = arrayBytesMax({ messageBytesMax });
   const arrayOf = (bytes: number) => `["x"${" ".repeat(bytes - 5)}]`;
 
   test("of a message: one beyond closes with 1009", async () => {
