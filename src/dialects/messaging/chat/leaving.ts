@@ -12,10 +12,11 @@ import {
   type LoadedMember,
   type StoredMember,
 } from "./channel-records.ts";
+import type { Planned } from "./change.ts";
 import type { ChatContext } from "./context.ts";
 import type { Channels, Left, Members } from "./contract.ts";
 import type { Ending } from "./ending.ts";
-import { banKey, lastPart, memberKey, membersKey } from "./keys.ts";
+import { banKey, channelKey, lastPart, memberKey, membersKey } from "./keys.ts";
 import { BANS_MAX } from "./settings.ts";
 
 export function createLeaving(
@@ -35,20 +36,32 @@ export function createLeaving(
     ];
   }
 
-  /** The longest-standing of the others. The channel's version tells whether they are still the same. */
-  async function successorOf({ id }: LoadedChannel, leaving: string): Promise<LoadedMember> {
+  /** The longest-standing of the others; undefined: they left since the channel was read. */
+  async function successorOf(
+    { id }: LoadedChannel,
+    leaving: string,
+  ): Promise<LoadedMember | undefined> {
     const found = await records.list(membersKey(id), { limit: settings.member_limit + 1 });
     const others = found
       .map((record) => ({ subscriber: lastPart(record.key), ...loaded<StoredMember>(record) }))
       .filter(({ subscriber }) => subscriber !== leaving)
       .sort((a, b) => a.value.order - b.value.order);
     const [first] = others;
-    if (first === undefined) throw new Error("A channel counts members that it does not have");
-    return { ...first, value: { ...first.value, administrator: true } };
+    return first && { ...first, value: { ...first.value, administrator: true } };
+  }
+
+  /** Fails by the channel's version, so that what was planned of it is planned again. */
+  function again({ id, version }: LoadedChannel): Planned<never> {
+    return {
+      changes: [{ key: channelKey(id), ifVersion: version }],
+      result: () => {
+        throw new Error("A channel counts members that it does not have");
+      },
+    };
   }
 
   async function leave(caller: string, channelId: string): Promise<Left> {
-    const left = await change(`channel/${channelId}`, async () => {
+    const left = await change(`channel/${channelId}`, async (): Promise<Planned<Left>> => {
       const { channel, member } = await channelRecords.requireMember(caller, channelId);
       const without = await withoutMember(channelId, member);
       const { members, administrators } = channel.value;
@@ -59,6 +72,7 @@ export function createLeaving(
       const { administrator } = member.value;
       const last = administrator && administrators === 1;
       const successor = last ? await successorOf(channel, caller) : undefined;
+      if (last && successor === undefined) return again(channel);
       const rest = administrators - Number(administrator && !last);
       const next = changed(channel, { members: members - 1, administrators: rest });
       return {
