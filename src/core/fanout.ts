@@ -19,8 +19,8 @@ export interface GroupMember {
    * goes out in its place, since a subscription that moves to another member loses nothing.
    */
   leave(group: string, options?: { readonly keepsHeld?: boolean }): void;
-  /** A frame to this socket alone that keeps its place among the group frames: it waits where they wait. */
-  push(frame: Frame): void;
+  /** A frame to this socket alone that keeps its place among the group frames: it waits where they wait; one of `group` no longer than this is a member of it. */
+  push(frame: Frame, group?: string): void;
   /**
    * From here on group frames wait in the socket's own queue, in order, while `send` still goes out;
    * `release` sends what waited and goes back to the native groups. Calls nest.

@@ -86,7 +86,7 @@ export class Group {
       const { options, subscriber } = subscription;
       if (subscription === except || (!members && options.member !== undefined)) continue;
       // Another one's `send` may have ended it.
-      if (this.#subscriptions.has(subscription)) subscriber.send(frame, push);
+      if (this.#subscriptions.has(subscription)) subscriber.send(frame, push, this.#name);
     }
   }
 }

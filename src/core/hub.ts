@@ -222,8 +222,8 @@ export interface Subscriber extends ClientInfo {
   readonly dialect: string;
   /** For pushes outside channels. */
   readonly encoder: Encoder;
-  /** Pushes outside channels, those of subscriptions without a member, and those that the encoder `completes`. `push`: what the frame encodes, for those who complete it with what is their own. */
-  send(frame: Frame, push: Push): void;
+  /** Pushes outside channels, those of subscriptions without a member, and those that the encoder `completes`. `push`: what the frame encodes, for those who complete it with what is their own. `group`: its, for the member. */
+  send(frame: Frame, push: Push, group?: string): void;
   /** The hub ended a subscription after a gap that could not be filled. Nothing more of it is sent. */
   dropped(subscription: Subscription): void;
   /** Whether it concerned this session; a promise settles once it took effect, and does not reject. */
@@ -239,7 +239,7 @@ export interface Encoder {
   encode(push: Push): Frame | Disconnect | undefined;
   /**
    * Whether each subscriber is to complete the frame with what is its own, or leave it: then `send` is called for every one, also
-   * where the socket is a group's member, and in one order with what the group is sent natively if it goes on by `member.push`.
+   * where the socket is a group's member, and in one order with what the group is sent natively if it goes on by `member.push` with the group.
    * Default: never.
    */
   completes?(push: Push): boolean;

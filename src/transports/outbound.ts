@@ -48,11 +48,13 @@ export abstract class OutboundSocket<Self>
     return this.sendFramed(this.context.groups.framed(frame));
   }
 
-  push(frame: Frame): void {
+  push(frame: Frame, group?: string): void {
     const waiting = this.#waiting;
     if (waiting === undefined || waiting.holds === 0) this.send(frame);
-    else if (!this.closed && waiting.phase === "within")
-      this.#hold(waiting, undefined, this.context.groups.framed(frame));
+    else if (!this.closed && waiting.phase === "within") {
+      const { groups } = this.context;
+      this.#hold(waiting, group && groups.topicOf(group), groups.framed(frame));
+    }
   }
 
   /** What is on the wire already, whatever a message is wrapped in. */

@@ -108,9 +108,9 @@ export class QueuedSocket
     return this.#sendOrQueue(this.context.groups.framed(frame));
   }
 
-  push(frame: Frame): void {
+  push(frame: Frame, group?: string): void {
     if (this.#waiting.holds === 0) this.send(frame);
-    else this.#hold(undefined, this.context.groups.framed(frame));
+    else this.#hold(group, this.context.groups.framed(frame));
   }
 
   deliver(group: string, frame: Frame): void {
