@@ -126,6 +126,8 @@ export interface Served {
   stopping?(): void;
   /** Ends work of its own, while connections drain; what is queued stays so. */
   close?(): Promise<void>;
+  /** Every connection is gone: waits for what they left to be done. The engine is there until then. */
+  settle?(): Promise<void>;
 }
 
 /** An app as a dialect is lent it. */

@@ -64,4 +64,5 @@ export async function drain(options: DrainOptions): Promise<void> {
   cut.cancel();
   await clients.close();
   await Promise.all(closing);
+  await Promise.all(served.map(async (dialect) => dialect.settle?.()));
 }

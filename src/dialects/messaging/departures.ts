@@ -48,8 +48,12 @@ export class Departures {
     await this.#presence.leave(open, { linger: !this.#stopping });
   }
 
-  async close(): Promise<void> {
+  /** Nothing lingers from here on. */
+  stopping(): void {
     this.#stopping = true;
+  }
+
+  async settle(): Promise<void> {
     await Promise.allSettled(this.#leaving);
   }
 }

@@ -36,9 +36,12 @@ export function setUp(lent: Lent<MessagingConfig>): Served {
     async start() {
       for (const { chat } of contexts.values()) await chat.start();
     },
-    async close() {
+    stopping() {
+      for (const { departures } of contexts.values()) departures.stopping();
+    },
+    async settle() {
       for (const { departures, presence } of contexts.values()) {
-        await departures.close();
+        await departures.settle();
         await presence.close();
       }
     },
