@@ -3,6 +3,7 @@ import type { Subscribed } from "../../core/hub.ts";
 import { messageChannel, type Membership } from "./chat/contract.ts";
 import type { FormerChannel } from "./encoder.ts";
 import type { MessagingClient } from "./client.ts";
+import type { OwnMembership } from "./session-state.ts";
 
 export interface Entry {
   /** Messages above this sequence are sent, live or from the history. */
@@ -11,22 +12,32 @@ export interface Entry {
   readonly reply: (subscribed: Subscribed) => void;
 }
 
-/** False: it was in already, or is no member any more. One after the other, since two may ask for one channel at once. */
+export interface Entered {
+  /** As it is once the session is in. */
+  readonly membership: Membership;
+  /** It changed since it was read, and nobody told the session: it was not in yet. */
+  readonly missed: boolean;
+}
+
+/** Undefined: it is no member any more. One after the other, since two may ask for one channel at once. */
 export function enterChannel(
   session: MessagingClient,
   membership: Membership,
   entry: Entry,
-): Promise<boolean> {
+): Promise<Entered | undefined> {
   return session.inTurn(() => enter(session, membership, entry));
 }
 
 async function enter(
   session: MessagingClient,
-  { channelId, member, revision }: Membership,
+  membership: Membership,
   { since, reply }: Entry,
-): Promise<boolean> {
+): Promise<Entered | undefined> {
   const { connection, context, encoder, state, userId } = session;
-  if (state.channels.has(channelId)) return false;
+  const { channelId, lastSequence, member, revision } = membership;
+  const own = state.channels.get(channelId);
+  // It may have been removed and have come back, and be told of the removal yet: that is older than this.
+  if (own !== undefined) return { membership, missed: bringUpToDate(own, membership) };
   const { administrator, readSequence } = member;
   const options = {
     ...{ encoder, member: session.member, unbroken: true },
@@ -43,10 +54,23 @@ async function enter(
   });
   // One that was removed between the join and now was told so when it was not in yet.
   const now = await context.chat.channels.find(userId, channelId);
-  if (now !== undefined) return true;
-  state.channels.delete(channelId);
-  await connection.unsubscribe(messageChannel(channelId));
-  return false;
+  if (now === undefined) {
+    state.channels.delete(channelId);
+    await connection.unsubscribe(messageChannel(channelId));
+    return undefined;
+  }
+  const missed = bringUpToDate(state.channels.get(channelId), now);
+  // Messages above it come.
+  return { membership: { ...now, lastSequence }, missed };
+}
+
+/** What changes from here on is told. */
+function bringUpToDate(own: OwnMembership | undefined, now: Membership): boolean {
+  if (own === undefined || own.revision >= now.revision) return false;
+  own.administrator = now.member.administrator;
+  own.readSequence = Math.max(own.readSequence, now.member.readSequence);
+  own.revision = now.revision;
+  return true;
 }
 
 /** From here on nothing of the channel is sent. False: it was not in, or has come back since. */

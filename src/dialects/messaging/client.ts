@@ -30,8 +30,8 @@ export interface MessagingClient {
   readonly over: boolean;
   /** Closes unless the token holds. */
   requireToken(): Promise<boolean>;
-  /** Something unsolicited, behind whatever is being answered. */
-  push(frame: Frame): void;
+  /** Something unsolicited, behind whatever is being answered; of a group, unless that is left meanwhile. */
+  push(frame: Frame, group?: string): void;
   /** The same; whether it goes to the peer now rather than waiting for one that is behind or away (§11.2). */
   write(frame: Frame): boolean;
   /** Once all that was sent is written. */

@@ -1,12 +1,13 @@
 /** What a session makes of what others did: notes of its channels, and signals to its subscriber (messaging.md §8, §11). */
 import type { Push } from "../../core/types.ts";
-import type { ChannelView, CurrentMessage, Message } from "./chat/contract.ts";
+import type { ChannelView, CurrentMessage, Membership, Message } from "./chat/contract.ts";
 import { enterChannel, leaveChannel } from "./channel-entry.ts";
 import type { FormerChannel } from "./encoder.ts";
 import {
   formerMembership,
   membershipModel,
   messageFrame,
+  reportMessage,
   serverMessage,
 } from "./server-messages.ts";
 import type { MessagingClient } from "./client.ts";
@@ -23,6 +24,8 @@ export function applySignal(
   switch (signal.kind) {
     case "push":
       return session.write(signal.message);
+    case "report":
+      return !session.state.report(signal.report) || session.write(reportMessage(signal.report));
     case "joined":
       return enterAsOther(session, signal.channelId);
     case "left":
@@ -41,13 +44,14 @@ export function applySignal(
 async function enterAsOther(session: MessagingClient, channelId: string): Promise<boolean> {
   const membership = await session.context.chat.channels.find(session.userId, channelId);
   if (membership === undefined) return false;
-  return enterChannel(session, membership, {
+  const show = (change: string, now: Membership) =>
+    session.push(serverMessage("membership", { change, channel: membershipModel(now) }));
+  const entered = await enterChannel(session, membership, {
     since: membership.member.joinSequence,
-    reply: () =>
-      session.push(
-        serverMessage("membership", { change: "joined", channel: membershipModel(membership) }),
-      ),
+    reply: () => show("joined", membership),
   });
+  if (entered?.missed === true) show("updated", entered.membership);
+  return entered !== undefined;
 }
 
 /** The changer waits for it: what is being sent in this connection's name is sent before. */
@@ -80,58 +84,56 @@ function told(
   return true;
 }
 
-/** In one order with the channel's messages. `frame` is what others than the subject are told. */
-export function receiveNote(
-  session: MessagingClient,
-  frame: string,
-  { channel: { name: channelId }, note }: Extract<Push, { type: "note" }>,
-): void {
+interface ReceivedNote {
+  /** What others than the subject are told. */
+  readonly frame: string;
+  readonly push: Extract<Push, { type: "note" }>;
+  readonly group: string | undefined;
+}
+
+/** In one order with the channel's messages. */
+export function receiveNote(session: MessagingClient, { frame, push, group }: ReceivedNote): void {
   const { connectionId, state, userId } = session;
-  const event = session.encoder.noteOf(note);
+  const channelId = push.channel.name;
+  const event = session.encoder.noteOf(push.note);
+  const show = (text = frame) => session.push(text, group);
   switch (event.kind) {
     case "others":
-      return event.subject === userId ? undefined : session.push(frame);
+      return event.subject === userId ? undefined : show();
     case "all":
-      return event.exceptConnection === connectionId ? undefined : session.push(frame);
+      return event.exceptConnection === connectionId ? undefined : show();
     case "left":
       if (event.subject === userId) told(session, event);
-      else session.push(frame);
+      else show();
       return;
     case "role":
-      if (event.subject !== userId) return session.push(frame);
-      return showUpdated(session, event.channel, event.administrator);
+      if (event.subject !== userId) return show();
+      return showUpdated(session, event.channel, { show, administrator: event.administrator });
     case "updated":
       if (event.exceptConnection === connectionId) return;
-      return showUpdated(session, event.channel);
+      return showUpdated(session, event.channel, { show });
     case "deleted":
       // A channel's id does not come again.
       told(session, { ...event, channel: { ...event.channel, revision: Infinity } }, "deleted");
       return;
     case "watched":
-      if (state.watched.get(channelId)?.blocked === false) session.push(frame);
+      if (state.watched.get(channelId)?.blocked === false) show();
   }
 }
 
 function showUpdated(
   session: MessagingClient,
   channel: ChannelView,
-  administrator?: boolean,
+  { show, administrator }: { show: (text: string) => void; administrator?: boolean },
 ): void {
   const own = session.state.channels.get(channel.channelId);
   // What it was told when it joined, or since, is newer.
   if (own === undefined || channel.revision <= own.revision) return;
   own.administrator = administrator ?? own.administrator;
   own.revision = channel.revision;
-  session.push(
-    serverMessage("membership", {
-      change: "updated",
-      channel: membershipModel({
-        ...channel,
-        lastSequence: session.positionIn(channel.channelId),
-        member: own,
-      }),
-    }),
-  );
+  const lastSequence = session.positionIn(channel.channelId);
+  const model = membershipModel({ ...channel, lastSequence, member: own });
+  show(serverMessage("membership", { change: "updated", channel: model }));
 }
 
 /** Messages read at a time to fill a hole; at the first sight of a conversation, and how many at the most: the backlog had what was before. */

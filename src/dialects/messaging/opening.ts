@@ -24,17 +24,24 @@ export async function begin(session: MessagingClient): Promise<void> {
 async function enterAll(session: MessagingClient): Promise<ReadonlyMap<string, number>> {
   const { connection, context, encoder, member, state, userId } = session;
   const tops = new Map<string, number>();
-  const memberships = await context.chat.channels.list(userId);
+  const ids = await context.chat.channels.ids(userId);
   const options = { encoder, member, unbroken: true, positioned: true };
   await Promise.all(
-    memberships.map(async ({ channelId, revision, member: own, lastSequence }) => {
-      await connection.subscribe(messageChannel(channelId), options, ({ position }) => {
-        const { administrator, readSequence } = own;
-        state.channels.set(channelId, { administrator, readSequence, revision });
-        tops.set(channelId, position?.offset ?? lastSequence);
-      });
-    }),
+    ids.map((id) =>
+      connection.subscribe(messageChannel(id), options, ({ position }) => {
+        tops.set(id, position?.offset ?? 0);
+      }),
+    ),
   );
+  // Read behind it: of what changed before it was in nobody tells it, and of what changes from here on it is told.
+  for (const { channelId, revision, member: own } of await context.chat.channels.list(userId)) {
+    const { administrator, readSequence } = own;
+    if (tops.has(channelId)) {
+      state.channels.set(channelId, { administrator, readSequence, revision });
+    }
+  }
+  const over = ids.filter((id) => !state.channels.has(id));
+  await Promise.all(over.map((id) => connection.unsubscribe(messageChannel(id))));
   return tops;
 }
 
@@ -53,6 +60,7 @@ async function sendBacklog(
       session.owe((owed) => owed.invitation(invitation));
     } else if ("report" in item) {
       const { report } = item;
+      session.state.report(report);
       session.socket.send(reportMessage(report));
       session.owe((owed) => owed.report(report));
     } else sendMessage(session, item, tops);

@@ -1,4 +1,6 @@
 /** What a session knows of its subscriber: channels, conversations, what it announced, whom it watches. */
+import { isHigher } from "./chat/overlays.ts";
+import type { DeliveryStatus, Report } from "./chat/contract.ts";
 import type { Announcement } from "./presence.ts";
 
 /** A channel that the subscriber is a member of. */
@@ -11,6 +13,8 @@ export interface OwnMembership {
 
 /** Direct conversations of which is known how far they were written; beyond it those idle longest are forgotten, and looked up anew. */
 const CONVERSATIONS_MAX = 1000;
+/** Messages of which is known what was reported, likewise: of two reports on their way, one is not told behind the other twice or backwards. */
+const REPORTED_MAX = 100;
 /** Targets whose typing was forwarded lately, likewise. */
 const TYPING_TARGETS_MAX = 1000;
 
@@ -23,8 +27,16 @@ export class SessionState {
   readonly watched = new Map<string, { blocked: boolean }>();
   /** Of direct conversations, by the other subscriber: the last sequence that was written here. */
   readonly written = new RecentMap<number>(CONVERSATIONS_MAX);
+  readonly #reported = new RecentMap<DeliveryStatus>(REPORTED_MAX);
   /** Monotonic milliseconds of the last typing that was forwarded, by target. */
   readonly typedAtMs = new RecentMap<number>(TYPING_TARGETS_MAX);
+
+  /** §11.10: each status once, forward only. False: it has been told this, or more. */
+  report({ messageId, status }: Report): boolean {
+    if (!isHigher(status, this.#reported.get(messageId) ?? "stored")) return false;
+    this.#reported.set(messageId, status);
+    return true;
+  }
 }
 
 /** Forgets what was set longest ago. */

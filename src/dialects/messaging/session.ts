@@ -171,8 +171,8 @@ export class MessagingSession
     return new Refusal(HUB_ERRORS[error.code], error.message);
   }
 
-  push(frame: Frame): void {
-    if (!this.over) this.member.push(frame);
+  push(frame: Frame, group?: string): void {
+    if (!this.over) this.member.push(frame, group);
   }
 
   write(frame: Frame): boolean {
@@ -223,9 +223,9 @@ export class MessagingSession
   }
 
   /** What groups hand on one by one: notes, and messages where the socket is no member. */
-  send(frame: Frame, push: Push): void {
+  send(frame: Frame, push: Push, group?: string): void {
     if (this.over) return;
-    if (push.type === "note") receiveNote(this, String(frame), push);
+    if (push.type === "note") receiveNote(this, { frame: String(frame), push, group });
     else if (push.type === "direct") this.member.push(addressed(frame, this.userId));
     else this.member.push(frame);
   }

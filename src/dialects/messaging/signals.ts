@@ -1,10 +1,12 @@
 /** What a subscriber's sessions are told on every node (messaging.md §8, §11). Plain data; a repetition changes nothing. */
-import type { Message } from "./chat/contract.ts";
+import type { Message, Report } from "./chat/contract.ts";
 import type { FormerChannel } from "./encoder.ts";
 
 /** `exceptConnection` has caused it, and has its answer. */
 export type MessagingSignal = { readonly exceptConnection?: string | undefined } & (
   | { readonly kind: "push"; readonly message: string }
+  /** What became of one of its messages. */
+  | { readonly kind: "report"; readonly report: Report }
   /** The subscriber is a member of the channel now. */
   | { readonly kind: "joined"; readonly channelId: string }
   /** It is none any more. */

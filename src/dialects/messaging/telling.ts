@@ -21,7 +21,6 @@ import type { Presence, PublicState } from "./presence.ts";
 import {
   invitationMessage,
   raw,
-  reportMessage,
   serverMessage,
   subscriberModel,
   timestamp,
@@ -183,7 +182,7 @@ export class Telling {
     const told: Report[] = [];
     // One after the other: a message's statuses come in the order in which it reached them.
     for (const report of reports) {
-      if ((await this.push(report.sender, reportMessage(report))) > 0) told.push(report);
+      if ((await this.signal(report.sender, { kind: "report", report })) > 0) told.push(report);
     }
     if (told.length > 0) await this.#chat.receipts.reportsTold(told);
   }

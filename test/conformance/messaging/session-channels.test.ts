@@ -344,3 +344,15 @@ test("list-subscribers pages by id", async () => {
   const second = await owner.ask({ ...list, after: "32-1" });
   expect([ids(second), second["more"]]).toEqual([["32-2", "32-3"], false]);
 });
+
+test("the last member leaves on all of its connections", async () => {
+  using one = await connect(server, "last");
+  using other = await connect(server, "last");
+  await other.ask({ type: "ping" });
+  const { "channel-id": id } = await one.ask({ type: "create-channel" });
+  expect(await other.next()).toMatchObject({ type: "membership", change: "joined" });
+  await one.ask({ type: "leave-channel", "channel-id": id });
+  expect(await other.next()).toMatchObject({
+    ...{ type: "membership", change: "left", channel: { "channel-id": id } },
+  });
+});

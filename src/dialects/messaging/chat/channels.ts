@@ -14,7 +14,7 @@ import { LIST_PAGE } from "./settings.ts";
 export function createChannels(
   context: ChatContext,
   ending: Ending,
-): Pick<Channels, "update" | "delete" | "list" | "find" | "discover"> {
+): Pick<Channels, "update" | "delete" | "ids" | "list" | "find" | "discover"> {
   const { records, runtime, settings, change, channelRecords } = context;
 
   async function find(caller: string, channelId: string): Promise<Membership | undefined> {
@@ -80,6 +80,8 @@ export function createChannels(
       await ending.finish(channelId);
       return view;
     },
+
+    ids: async (caller) => (await channelRecords.ownChannels(caller)).value,
 
     async list(caller) {
       const { value: ids } = await channelRecords.ownChannels(caller);

@@ -109,6 +109,8 @@ export interface Channels {
   update(caller: string, channelId: string, changes: ChannelChanges): Promise<Membership>;
   /** The channel as it was. Its listeners are the members to be told. */
   delete(caller: string, channelId: string): Promise<ChannelView>;
+  /** The channels that the caller is a member of. */
+  ids(caller: string): Promise<readonly string[]>;
   /** The caller's memberships, by channel-id: `channel_limit` of them at the most. */
   list(caller: string): Promise<readonly Membership[]>;
   /** One of them; undefined: the caller is no member. */

@@ -66,7 +66,8 @@ export function createLeaving(
       const without = await withoutMember(channelId, member);
       const { members, administrators } = channel.value;
       if (members === 1) {
-        const gone = { ...viewOf(channel), subscribers: 0 };
+        // Later than all that its members were told of it.
+        const gone = viewOf(changed(channel, { members: 0 }).channel);
         return { changes: [...ending.changes(channel), ...without], result: { channel: gone } };
       }
       const { administrator } = member.value;

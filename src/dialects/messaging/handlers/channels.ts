@@ -46,12 +46,14 @@ export const channelHandlers: Handlers<
     });
     const { channelId, lastSequence, member } = membership;
     if (changed) await context.telling.joined(userId, channelId, connectionId);
-    await enterChannel(session, membership, {
+    const entered = await enterChannel(session, membership, {
       since: changed ? member.joinSequence : lastSequence,
       reply: () => {},
     });
-    if (!state.channels.has(channelId)) throw new Refusal("not-found", "The membership has ended");
-    return membershipAnswer("joined", membershipModel(membership));
+    if (entered === undefined || !state.channels.has(channelId)) {
+      throw new Refusal("not-found", "The membership has ended");
+    }
+    return membershipAnswer("joined", membershipModel(entered.membership));
   },
 
   async "leave-channel"(session, { fields: { "channel-id": channelId } }) {
