@@ -21,7 +21,9 @@ interface State {
   last: number;
   /** Above it: what this client sent itself, which comes in no push. */
   readonly own: Set<number>;
-  /** What came while a gap is being closed. */
+  /** It is known to go up to there. */
+  goal: number;
+  /** What came behind a gap. */
   readonly waiting: AnyMessage[];
   closing: boolean;
 }
@@ -59,13 +61,9 @@ export class Conversations {
     if (message.sequence === 0) return this.#withoutSequence(message);
     const key = keyOf(message, this.self);
     const state = this.#stateAt(key, message.sequence - 1);
-    if (state.closing) state.waiting.push(message);
-    else if (message.sequence <= state.last || state.own.has(message.sequence)) return;
-    else if (message.sequence === state.last + 1) this.#give(state, message);
-    else {
-      state.waiting.push(message);
-      void this.#close(key, state, message.sequence - 1);
-    }
+    if (message.sequence <= state.last || state.own.has(message.sequence)) return;
+    state.waiting.push(message);
+    this.#reach(key, state, message.sequence - 1);
   }
 
   /** This client sent the message of this sequence. */
@@ -78,38 +76,59 @@ export class Conversations {
   /** The conversation is known to go up to there: what is missing of it is fetched. One that was never seen is left alone. */
   goesTo(key: ConversationKey, sequence: number): void {
     const state = this.#states.get(key);
-    if (state === undefined || state.closing || sequence <= state.last) return;
-    void this.#close(key, state, sequence);
+    if (state !== undefined) this.#reach(key, state, sequence);
   }
 
   #stateAt(key: ConversationKey, last: number): State {
     let state = this.#states.get(key);
     if (state === undefined) {
-      state = { last, own: new Set(), waiting: [], closing: false };
+      state = { last, goal: last, own: new Set(), waiting: [], closing: false };
       this.#states.set(key, state);
     }
     return state;
   }
 
-  async #close(key: ConversationKey, state: State, upTo: number): Promise<void> {
-    state.closing = true;
-    try {
-      for (let after = -1; state.last < upTo && state.last > after;) {
-        after = state.last;
-        const page = await this.#options.fetch({ ...whereOf(key), after, limit: PAGE });
-        for (const message of page.messages) this.#inOrder(state, this.#typed(message, key));
-        if (!page.more) break;
-      }
-      // What the history does not have is gone.
-      state.last = Math.max(state.last, upTo);
-    } catch {
-      // A channel that was left: what came meanwhile is all there is.
-    }
-    state.closing = false;
-    for (const message of state.waiting.splice(0)) this.#inOrder(state, message);
+  #reach(key: ConversationKey, state: State, sequence: number): void {
+    state.goal = Math.max(state.goal, sequence);
+    if (state.closing) return;
+    this.#giveWaiting(state);
+    if (state.last < state.goal) void this.#close(key, state);
   }
 
-  /** What is missing before it is gone. */
+  async #close(key: ConversationKey, state: State): Promise<void> {
+    state.closing = true;
+    try {
+      while (state.last < state.goal) {
+        const { last: after, goal } = state;
+        const page = await this.#options.fetch({ ...whereOf(key), after, limit: PAGE });
+        for (const message of page.messages) this.#inOrder(state, this.#typed(message, key));
+        // What the history does not have is gone.
+        if (!page.more || state.last === after) state.last = Math.max(state.last, goal);
+        advance(state);
+        this.#giveWaiting(state);
+      }
+    } catch (error) {
+      // Of a channel that was left, what came meanwhile is all there is. Otherwise the gap is closed with the next message or connection.
+      if ((error as { readonly error?: unknown }).error === "not-found") {
+        for (const message of state.waiting.splice(0)) this.#inOrder(state, message);
+        state.goal = state.last;
+      }
+    }
+    state.closing = false;
+  }
+
+  /** Up to where one is missing. */
+  #giveWaiting(state: State): void {
+    for (let [next] = state.waiting; next !== undefined; [next] = state.waiting) {
+      if (next.sequence > state.last + 1) {
+        state.goal = Math.max(state.goal, next.sequence - 1);
+        return;
+      }
+      state.waiting.shift();
+      this.#inOrder(state, next);
+    }
+  }
+
   #inOrder(state: State, message: AnyMessage): void {
     if (message.sequence <= state.last) return;
     if (state.own.has(message.sequence)) state.last = message.sequence;

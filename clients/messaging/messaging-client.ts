@@ -77,6 +77,9 @@ interface Asked {
 /** Requests that wait for a connection or their answer: beyond it the application is told at once. */
 const ASKED_MAX = 1000;
 
+/** Until what the server cannot do at the moment is asked for again. */
+const RETRY_MS = 1000;
+
 /** To do them twice is to do them once: of messages the `dedupe-key` sees to it. */
 const REPEATABLE =
   /^((un)?announce|(un)?block-.*|(un)?watch-.*|(list|get|discover)-.*|(direct|channel|edit|delete)-message|history|receipt|ping|whoami)$/;
@@ -98,8 +101,8 @@ export class MessagingClient {
   #waiting: Asked[] = [];
   /** Sent over this connection, in the order in which it acknowledges them. */
   #sent: Asked[] = [];
-  /** Messages from before it is known whose the connection is. */
-  #early: AnyMessage[] = [];
+  /** Messages from before it is known whose the connection is. They are kept when it breaks: to the server they are delivered. */
+  readonly #early: AnyMessage[] = [];
   #announced: Fields | undefined;
   readonly #watched = new Set<unknown>();
   #ids = 0;
@@ -111,7 +114,7 @@ export class MessagingClient {
     this.#environment = environment;
     this.#conversations = new Conversations({
       ...(positions && { positions }),
-      fetch: (range) => this.#ask("history", range, true),
+      fetch: (range) => this.#history(range),
       emit: (message) => this.#emit(message.type, message),
     });
     this.#link = openLink({
@@ -173,6 +176,19 @@ export class MessagingClient {
     });
   }
 
+  /** However often it takes: what it does not bring would be missing for good. */
+  async #history(range: Requests["history"]["fields"]): Promise<Requests["history"]["answer"]> {
+    for (;;) {
+      try {
+        return await this.#ask("history", range, true);
+      } catch (error) {
+        const { error: code } = error as MessagingError;
+        if (code !== "unavailable" && code !== "rate-limited") throw error;
+        await new Promise<void>((resolve) => void this.#environment.after(RETRY_MS, resolve));
+      }
+    }
+  }
+
   /** Of this connection alone, for this client's own sake: what becomes of it is told by what it answers. */
   #once<Type extends keyof Requests>(
     type: Type,
@@ -222,7 +238,6 @@ export class MessagingClient {
 
   #lost(lost: Lost): void {
     this.#open = false;
-    this.#early = [];
     const sent = this.#sent.splice(0);
     this.#waiting.unshift(...sent.filter(({ repeatable }) => repeatable));
     for (const { repeatable, reject } of sent) {

@@ -227,6 +227,40 @@ test("messages come in their order and each once, and a gap is closed before wha
   expect(texts()).toEqual(["7:x", "8:x", "9:h", "10:h", "11:h", "12:h", "13:x"]);
 });
 
+test("a gap behind a gap is closed as well, and what cannot be fetched now is fetched later", async () => {
+  const { client, socket, texts, pass } = await opened();
+  socket().push(inChannel(1), inChannel(3));
+  socket().push(inChannel(6));
+  socket().answer("history", undefined, { status: false, error: "unavailable" });
+  await pass(999);
+  expect(socket().sent.filter(({ type }) => type === "history")).toHaveLength(1);
+  await pass(1);
+  expect(socket().last("history")).toMatchObject({ after: 1 });
+  socket().answer("history", page([inChannel(2, "h")]));
+  await pass();
+  expect(texts()).toEqual(["1:x", "2:h", "3:x"]);
+  expect(socket().last("history")).toMatchObject({ after: 3 });
+  // It leaves before it is closed: what is behind it is not given out, and a later client begins before it.
+  client.close();
+  await pass();
+  expect(texts()).toHaveLength(3);
+  expect([...client.positions]).toEqual([["channel:ch_1", 3]]);
+});
+
+test("what a connection brought before it broke is not lost, though nobody knew yet whose it was", async () => {
+  const { sockets, socket, texts, pass } = start();
+  await pass();
+  socket().onopen?.();
+  socket().push(direct(1, "you", "me"), direct(2, "you", "me"));
+  socket().onclose?.({ code: 1006, reason: "" });
+  await pass(375);
+  expect(sockets).toHaveLength(2);
+  socket().welcome();
+  await pass();
+  socket().push(direct(3, "you", "me"));
+  expect(texts()).toHaveLength(3);
+});
+
 test("what the history does not have any more is left out, and asked for once", async () => {
   const { socket, texts, pass } = await opened();
   socket().push(inChannel(1), inChannel(9));
