@@ -58,18 +58,27 @@ export interface Outcome {
 
 type Step = readonly [answer: string, state: ModelState];
 
-/** The order of operations that explains what came of them, as the state that it leads to; undefined: there is none. */
+export interface Done {
+  readonly operation: Operation;
+  readonly outcome: Outcome;
+}
+
+/**
+ * The order of operations that explains what came of them, as the state that it leads to; undefined: there is none. `shown`: as much of
+ * an answer as outcomes say.
+ */
 export function explain(
   state: ModelState,
-  done: readonly { readonly operation: Operation; readonly outcome: Outcome }[],
+  done: readonly Done[],
   limits: ModelLimits,
   isFinal: (state: ModelState) => boolean,
+  shown: (answer: string) => string = (answer) => answer,
 ): ModelState | undefined {
   if (done.length === 0) return isFinal(state) ? state : undefined;
   for (const [index, { operation, outcome }] of done.entries()) {
     const [answer, next] = step(state, operation, outcome, limits);
-    if (answer !== outcome.answer) continue;
-    const found = explain(next, done.toSpliced(index, 1), limits, isFinal);
+    if (shown(answer) !== outcome.answer) continue;
+    const found = explain(next, done.toSpliced(index, 1), limits, isFinal, shown);
     if (found !== undefined) return found;
   }
   return undefined;
