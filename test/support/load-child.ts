@@ -12,12 +12,22 @@ export type LoadRequest =
       readonly url: string;
       readonly count: number;
       readonly channels: readonly string[];
+      readonly otherwise?: Otherwise;
     }
   /** Answered when every open client has received this number. */
   | { readonly do: "await"; readonly number: number }
   | { readonly do: "report" }
   /** Answered when every connection is gone. */
   | { readonly do: "close" };
+
+/** How connections of another dialect begin. */
+export interface Otherwise {
+  /** In the address, one for each client. */
+  readonly tokens: readonly string[];
+  readonly text: string;
+  /** Frames until it is ready. */
+  readonly answers: number;
+}
 
 export interface LoadReport {
   readonly open: number;
@@ -35,9 +45,9 @@ export interface LoadReport {
 
 interface Client {
   readonly number: number;
-  readonly channels: readonly string[];
   readonly host: string;
   readonly path: string;
+  readonly first: string;
   rest: Buffer;
   upgraded: boolean;
   /** Answers to connect and subscribe that are still to come. */
@@ -105,16 +115,22 @@ function report(): LoadReport {
 }
 
 async function open(
-  { url, channels }: Extract<LoadRequest, { do: "open" }>,
+  { url, channels, otherwise }: Extract<LoadRequest, { do: "open" }>,
   number: number,
 ): Promise<void> {
   const { hostname, port, host, pathname } = new URL(url);
   const { promise, resolve } = Promise.withResolvers<void>();
+  const names = channels.map((name) => name.replace("%", String(number)));
+  const subscribes = names.map(
+    (channel, index) => `{"id":${index + 2},"subscribe":{"channel":"${channel}"}}`,
+  );
+  const token = otherwise?.tokens[number];
   const client: Client = {
-    number,
-    channels: channels.map((name) => name.replace("%", String(number))),
-    ...{ host, path: pathname, rest: Buffer.alloc(0), upgraded: false, last: 0 },
-    pending: 1 + channels.length,
+    ...{ number, host },
+    path: token === undefined ? pathname : `${pathname}?access_token=${token}`,
+    first: otherwise?.text ?? ['{"id":1,"connect":{}}', ...subscribes].join("\n"),
+    ...{ rest: Buffer.alloc(0), upgraded: false, last: 0 },
+    pending: otherwise?.answers ?? 1 + channels.length,
     opened: resolve,
   };
   await Bun.connect<Client>({ hostname, port: Number(port), data: client, socket: HANDLERS });
@@ -155,10 +171,7 @@ function consume(socket: Socket<Client>, data: Buffer): Buffer {
     if (head === -1) return data;
     client.upgraded = true;
     at = head + 4;
-    const subscribes = client.channels.map(
-      (channel, index) => `{"id":${index + 2},"subscribe":{"channel":"${channel}"}}`,
-    );
-    socket.write(frame(1, Buffer.from(['{"id":1,"connect":{}}', ...subscribes].join("\n"))));
+    socket.write(frame(1, Buffer.from(client.first)));
   }
   while (data.length >= at + 2) {
     const short = data[at + 1]! & 0x7f;

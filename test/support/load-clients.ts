@@ -1,10 +1,15 @@
 /** Thousands of healthy clients in a process of their own, so that neither a test nor the server waits for them. */
 import { join } from "node:path";
-import type { LoadReport, LoadRequest } from "./load-child.ts";
+import type { LoadReport, LoadRequest, Otherwise } from "./load-child.ts";
 
 export interface LoadClients extends AsyncDisposable {
   /** Resolves once all of them are subscribed. `%` in a channel's name stands for the client's number. */
-  open(url: string, count: number, channels: readonly string[]): Promise<void>;
+  open(
+    url: string,
+    count: number,
+    channels: readonly string[],
+    otherwise?: Otherwise,
+  ): Promise<void>;
   /** Resolves once every client received the publication whose data has this `number`. */
   received(number: number): Promise<void>;
   report(): Promise<LoadReport>;
@@ -30,8 +35,8 @@ export function startLoadClients(): LoadClients {
   }
 
   return {
-    async open(url, count, channels) {
-      await ask({ do: "open", url, count, channels });
+    async open(url, count, channels, otherwise) {
+      await ask({ do: "open", url, count, channels, ...(otherwise && { otherwise }) });
     },
     async received(number) {
       await ask({ do: "await", number });

@@ -1,0 +1,155 @@
+/** Many and badly behaved subscribers of one server: what each of them may cost is bounded, and the others notice nothing. */
+import { expect, test } from "bun:test";
+import { spawnServer, type ChildServer } from "../support/child-server.ts";
+import { startLoadClients } from "../support/load-clients.ts";
+import { connect, messagingUrl, tokenOf, type MessagingClient } from "../support/messaging.ts";
+import { connectRaw } from "../support/raw-websocket.ts";
+
+const SOAK = process.env["CARILLON_SOAK"] === "1";
+const MIB = 2 ** 20;
+const mib = (bytes: number) => (bytes / MIB).toFixed(1);
+
+const STALLED = 20;
+/** Together ten times what the readers may cost, were all of it kept for each. */
+const LARGE = { count: 600, bytes: 32_000 };
+const STALLED_RSS_MAX = 160 * MIB;
+
+const FLOOD = 100_000;
+const FLOOD_RSS_MAX = 128 * MIB;
+
+/** §15, item 36: all of them one member short of the limit, so that the sender fits. */
+const [MEMBERS, IDLE] = SOAK ? [999, 9_000] : [200, 300];
+const MESSAGES = 20;
+/** With what the server compiles and allocates to serve the first. */
+const [BASE_RSS_MAX, CONNECTION_RSS_MAX] = [64 * MIB, 16 * 1024];
+
+const channelOf = async (owner: MessagingClient) => {
+  const made = await owner.ask({ type: "create-channel", "invite-token": "all" });
+  return String(made["channel-id"]);
+};
+const join = JSON.stringify({ type: "join-channel", "invite-token": "all" });
+
+test(`${STALLED} readers that stop reading are closed as slow, and cost no more than they may`, async () => {
+  await using server = await spawnServer();
+  using owner = await connect(server, "owner");
+  using reads = await connect(server, "reads");
+  const id = await channelOf(owner);
+  await reads.ask({ type: "join-channel", "invite-token": "all" });
+  const stalled = await Promise.all(
+    Array.from({ length: STALLED }, async (_, at) => {
+      const socket = await connectRaw(`${messagingUrl(server)}?access_token=${tokenOf(`s${at}`)}`);
+      socket.send(join);
+      while (JSON.parse((await socket.next()).text).type !== "ack");
+      socket.pause();
+      return socket;
+    }),
+  );
+  const before = await server.rssBytes();
+  const content = "x".repeat(LARGE.bytes);
+  let highest = before;
+  for (let sent = 1; sent <= LARGE.count; sent++) {
+    await owner.ask({ type: "channel-message", "channel-id": id, content });
+    expect(await reads.nextOf("channel-message")).toMatchObject({ sequence: sent });
+    if (sent % 50 === 0) highest = Math.max(highest, await server.rssBytes());
+  }
+  console.log(`stalled readers: ${mib(highest - before)} MiB`);
+  expect(highest - before).toBeLessThan(STALLED_RSS_MAX);
+  expect(await server.metric("carillon_connections")).toBe(2);
+  for (const socket of stalled) {
+    socket.resume();
+    const last = (await socket.rest()).at(-1);
+    // One that was cut, since it took nothing for too long, was told nothing.
+    if (last?.opcode === 8) expect(last).toMatchObject({ code: 4408, text: "Slow consumer" });
+    socket.destroy();
+  }
+}, 60_000);
+
+test("a flood is refused message by message, in order, and costs its neighbours nothing", async () => {
+  await using server = await spawnServer();
+  using neighbour = await connect(server, "neighbour");
+  await neighbour.ask({ type: "ping" });
+  const before = await server.rssBytes();
+  const flood = await connectRaw(`${messagingUrl(server)}?access_token=${tokenOf("flood")}`);
+  for (let at = 0; at < FLOOD; at++) flood.send(`{"type":"ping","id":"${at}"}`);
+  let [acks, refused, highest] = [0, 0, before];
+  while (acks < FLOOD) {
+    const message = JSON.parse((await flood.next()).text) as Record<string, unknown>;
+    if (message["type"] !== "ack") continue;
+    expect(message["id"]).toBe(`${acks}`);
+    acks += 1;
+    if (message["error"] === "rate-limited") refused += 1;
+    if (acks % 10_000 !== 0) continue;
+    await neighbour.ask({ type: "ping" });
+    highest = Math.max(highest, await server.rssBytes());
+  }
+  console.log(`flood: ${refused} of ${FLOOD} refused, ${mib(highest - before)} MiB`);
+  expect(refused).toBeGreaterThan(0);
+  expect(highest - before).toBeLessThan(FLOOD_RSS_MAX);
+  flood.destroy();
+}, 60_000);
+
+test(
+  `a message reaches ${MEMBERS} members beside ${IDLE} idle connections, encoded once`,
+  async () => {
+    await using server = await spawnServer();
+    using owner = await connect(server, "owner");
+    const id = await channelOf(owner);
+    const before = await server.rssBytes();
+    await using idle = startLoadClients();
+    await using members = startLoadClients();
+    const tokens = (name: string, count: number) =>
+      Array.from({ length: count }, (_, at) => tokenOf(`${name}-${at}`));
+    await idle.open(messagingUrl(server), IDLE, [], {
+      ...{ tokens: tokens("idle", IDLE), text: '{"type":"ping"}', answers: 2 },
+    });
+    await members.open(messagingUrl(server), MEMBERS, [], {
+      ...{ tokens: tokens("member", MEMBERS), text: join, answers: 2 },
+    });
+    expect(await server.metric("carillon_connections")).toBe(IDLE + MEMBERS + 1);
+    await expectOneEach(server, async (number) => {
+      const attributes = { number, atMs: performance.timeOrigin + performance.now() };
+      await owner.ask({ type: "channel-message", "channel-id": id, content: "x", attributes });
+      await members.received(number);
+    });
+    const report = await members.report();
+    expect(report).toMatchObject({
+      ...{ open: MEMBERS, received: MEMBERS * MESSAGES, outOfOrder: 0, ended: 0 },
+    });
+    expect(await idle.report()).toMatchObject({ open: IDLE, received: 0, ended: 0 });
+    const grown = (await server.rssBytes()) - before;
+    const slowest = Math.max(...report.latenciesMs).toFixed(0);
+    console.log(`${MEMBERS} members: the last has a message after ${slowest} ms at the most`);
+    console.log(`${IDLE + MEMBERS} connections: ${mib(grown)} MiB`);
+    expect(grown).toBeLessThan(BASE_RSS_MAX + (IDLE + MEMBERS) * CONNECTION_RSS_MAX);
+  },
+  SOAK ? 600_000 : 60_000,
+);
+
+/** Each message is one publication to the sockets' group. */
+async function expectOneEach(
+  server: ChildServer,
+  send: (number: number) => Promise<void>,
+): Promise<void> {
+  const before = await server.metric("carillon_group_publications");
+  for (let number = 1; number <= MESSAGES; number++) await send(number);
+  const after = await server.metric("carillon_group_publications");
+  expect(after - before).toBe(MESSAGES);
+}
+
+// The rate is measured in real seconds, of which ten have to go by.
+test.if(SOAK)(
+  "a flood that does not stop is closed with 4429",
+  async () => {
+    await using server = await spawnServer();
+    const flood = await connectRaw(`${messagingUrl(server)}?access_token=${tokenOf("flood")}`);
+    let ended = false;
+    void flood.gone.then(() => (ended = true));
+    const read = flood.rest();
+    while (!ended) {
+      for (let at = 0; at < 100; at++) flood.send('{"type":"ping"}');
+      await Bun.sleep(50);
+    }
+    expect((await read).at(-1)).toMatchObject({ code: 4429, text: "Rate limit exceeded" });
+  },
+  60_000,
+);
