@@ -3,14 +3,7 @@
  * their numbers arrive as they were sent.
  */
 import { jsonOf, type CompactJson } from "../../core/json-text.ts";
-import type {
-  CurrentMessage,
-  Invitation,
-  Member,
-  Membership,
-  Message,
-  Report,
-} from "./chat/contract.ts";
+import type { CurrentMessage, Invitation, Member, Membership, Report } from "./chat/contract.ts";
 import type { Refusal } from "./errors.ts";
 import type { PublicState } from "./presence.ts";
 
@@ -39,10 +32,12 @@ function textOf(value: Value): string {
   if (typeof value !== "object") return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(textOf).join(",")}]`;
   if (isRaw(value)) return value.raw;
-  const members = Object.entries(value as Members).flatMap(([name, member]) =>
-    member === undefined ? [] : [`${JSON.stringify(name)}:${textOf(member)}`],
-  );
-  return `{${members.join(",")}}`;
+  let members = "";
+  for (const [name, member] of Object.entries(value as Members)) {
+    if (member === undefined) continue;
+    members += `${members === "" ? "" : ","}${JSON.stringify(name)}:${textOf(member)}`;
+  }
+  return `{${members}}`;
 }
 
 /** D12: `reply-to` in all that answers a message with an `id`. Members that are undefined are left out. */
@@ -117,21 +112,23 @@ export function invitationMembers({ channelId, name, from, note, timeMs }: Invit
   return { "channel-id": channelId, name, from, note, timestamp: timestamp(timeMs) };
 }
 
-/** §8.6. `backlog`: it comes from storage. */
+/** §8.6. `backlog`: it comes from storage. Written out, since it is made of every message that is sent. */
 export function messageFrame(
-  message: Message,
+  message: CurrentMessage,
   { backlog = false }: { readonly backlog?: boolean } = {},
 ): string {
-  const { messageId, channelId, to, from } = message;
-  const type = channelId === undefined ? "direct-message" : "channel-message";
-  return serverMessage(type, {
-    "message-id": messageId,
-    "channel-id": channelId,
-    from,
-    to,
-    ...stored(message),
-    backlog: backlog ? true : undefined,
-  });
+  const { messageId, channelId, to, from, sequence, timeMs, contentType, content } = message;
+  const { attributes, editedMs } = message;
+  const begin =
+    channelId === undefined
+      ? `{"type":"direct-message","message-id":"${messageId}","to":${JSON.stringify(to)}`
+      : `{"type":"channel-message","message-id":"${messageId}","channel-id":"${channelId}"`;
+  const edited = editedMs === undefined ? "" : `,"edited":"${timestamp(editedMs)}"`;
+  return (
+    `${begin},"from":${JSON.stringify(from)},"sequence":${sequence},"timestamp":"${timestamp(timeMs)}"` +
+    `,"content-type":${JSON.stringify(contentType)},"content":${JSON.stringify(content)}` +
+    `,"attributes":${attributes}${edited}${backlog ? ',"backlog":true' : ""}}`
+  );
 }
 
 /** §8.8, an entry of a history. */

@@ -18,6 +18,8 @@ export function mergeAttributes(present: CompactJson, changes: CompactJson): Com
 
 /** Throws `Refusal` `too-large`. */
 export function requireSmall(attributes: CompactJson, settings: ChatSettings): void {
+  // Most messages have none, and looking into them costs as much as all else that is looked at.
+  if (attributes === NO_ATTRIBUTES) return;
   const { attributes_size_limit: bytes } = settings;
   if (Buffer.byteLength(attributes) > bytes) {
     throw tooLarge(`Attributes have more than ${bytes} bytes`);
