@@ -41,7 +41,7 @@ export async function benchMemory({ runs }: BenchOptions): Promise<BenchResult> 
     ["bench", "in one channel"],
     ["c%d", "each in its own channel"],
   ] as const) {
-    const results = await inTurn(runs, targets, (target) => measure(target, channel));
+    const results = await inTurn(runs, targets, (target) => memoryOf(target, channel));
     for (const part of ["all", "further"] as const) {
       const kilobytes = results.map((found) => found.map((each) => each[part]));
       for (const [index, { name }] of targets.entries()) {
@@ -68,7 +68,7 @@ interface Kilobytes {
 }
 
 /** A kilobyte is 1,024 bytes. */
-async function measure(target: Target, channel: string): Promise<Kilobytes> {
+export async function memoryOf(target: Target, channel: string): Promise<Kilobytes> {
   const cold = await settledRss(target.process);
   const first = { channel, connections: FIRST_CONNECTIONS };
   await using _first = await SubscribersProcess.start(target, first);

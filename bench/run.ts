@@ -10,6 +10,7 @@ import { benchHttpPublish } from "./http-publish.ts";
 import { benchLatency } from "./latency.ts";
 import { benchManyChannels } from "./many-channels.ts";
 import { benchMemory } from "./memory.ts";
+import { benchMessaging } from "./messaging.ts";
 import { benchPatternPush } from "./pattern-push.ts";
 import { benchStart } from "./start.ts";
 import { benchTasks } from "./tasks.ts";
@@ -29,5 +30,6 @@ await main(
   benchChannels,
   benchPatternPush,
   benchTasks,
+  benchMessaging,
   benchHostilePatterns,
 );

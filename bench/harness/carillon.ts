@@ -58,7 +58,7 @@ function configuration(
     apps: [{ id: "bench" }],
     api_keys: [{ id: "bench", hash: createHash("sha256").update(apiKey).digest("hex") }],
     signing_keys: [
-      ...["streaming", "gusher"].map((use) => ({ use, hmac_secret: tokenSecret })),
+      ...["streaming", "gusher", "messaging"].map((use) => ({ use, hmac_secret: tokenSecret })),
       ...(events?.signing_keys ?? []),
     ],
     ...(events === undefined ? {} : { events: events.events }),
