@@ -18,6 +18,7 @@ import type { Mount, ReadBody } from "../transports/request.ts";
 import type { ClientsRequest, SocketRoute } from "../transports/socket.ts";
 import type { Paths } from "./openapi-components.ts";
 import type { Examples } from "./openapi-examples.ts";
+import type { TokenCommand } from "./token-command.ts";
 
 /** What handlers of the `clients` listener find in `c.env`. */
 export interface ClientsEnv {
@@ -164,6 +165,8 @@ export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServic
 export interface Dialect<Own extends BaseConfig = BaseConfig> extends ConfigPart<Own> {
   /** Its calls on `api` may be GETs with a body, which costs every call there the server that hands them over. */
   readonly readsGetBodies?: boolean;
+  /** Sub-commands of `carillon token`, for dialects whose clients bring tokens. */
+  readonly tokenCommands?: readonly TokenCommand<Own>[];
   /** Loads what it needs. Undefined: no app has what it takes. */
   setUp(lent: Lent<Own>): Promise<Served | undefined>;
 }

@@ -11,6 +11,7 @@ import {
   eventsSection,
   type EventsConfig,
 } from "./config.ts";
+import { accessToken } from "./token-command.ts";
 
 export const events = defineDialect<EventsConfig>()({
   name: "events",
@@ -39,5 +40,6 @@ export const events = defineDialect<EventsConfig>()({
   namespaces: eventsChannelOptions,
   development: EVENTS_DEVELOPMENT,
   developmentKeys: EVENTS_DEVELOPMENT_KEYS,
+  tokenCommands: [accessToken],
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

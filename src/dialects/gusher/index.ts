@@ -7,6 +7,7 @@ import {
   gusherWarnings,
   type GusherConfig,
 } from "./config.ts";
+import { gusherToken } from "./token-command.ts";
 
 export const gusher = defineDialect<GusherConfig>()({
   name: "gusher",
@@ -24,5 +25,6 @@ export const gusher = defineDialect<GusherConfig>()({
   scopes: () => ["gusher"],
   problems: gusherProblems,
   warnings: gusherWarnings,
+  tokenCommands: [gusherToken],
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

@@ -6,6 +6,7 @@ import {
   messagingWarnings,
   type MessagingConfig,
 } from "./config.ts";
+import { messagingToken } from "./token-command.ts";
 
 export const messaging = defineDialect<MessagingConfig>()({
   name: "messaging",
@@ -20,5 +21,6 @@ export const messaging = defineDialect<MessagingConfig>()({
   scopes: () => ["messaging"],
   problems: messagingProblems,
   warnings: messagingWarnings,
+  tokenCommands: [messagingToken],
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

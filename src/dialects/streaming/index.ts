@@ -6,6 +6,7 @@ import {
   streamingWarnings,
   type StreamingConfig,
 } from "./config.ts";
+import { streamingToken } from "./token-command.ts";
 
 export const streaming = defineDialect<StreamingConfig>()({
   name: "streaming",
@@ -18,5 +19,6 @@ export const streaming = defineDialect<StreamingConfig>()({
   problems: streamingProblems,
   warnings: streamingWarnings,
   development: { streaming: { allow_anonymous_connect_without_token: true } },
+  tokenCommands: [streamingToken],
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

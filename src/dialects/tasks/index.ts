@@ -2,6 +2,7 @@
 import { DEVELOPMENT_API_KEY } from "../../config/development-guard.ts";
 import { defineDialect } from "../dialect.ts";
 import { tasksKeyProblems, tasksProblems, tasksSection, type TasksConfig } from "./config.ts";
+import { tasksToken } from "./token-command.ts";
 
 export const tasks = defineDialect<TasksConfig>()({
   name: "tasks",
@@ -20,5 +21,6 @@ export const tasks = defineDialect<TasksConfig>()({
   problems: tasksProblems,
   // A backend's secret, as its API key is.
   developmentKeys: [{ use: "tasks", hmac_secret: DEVELOPMENT_API_KEY }],
+  tokenCommands: [tasksToken],
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });
