@@ -99,7 +99,7 @@ function unwrap(declared: z.core.$ZodType): Unwrapped {
     text ||= inner.description ?? "";
     if (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
       fallback ??= inner.def.defaultValue;
-    } else if (inner instanceof z.ZodOptional) {
+    } else if (inner instanceof z.ZodOptional || inner instanceof z.ZodExactOptional) {
       optional = true;
     } else {
       return { inner, fallback, optional, text };

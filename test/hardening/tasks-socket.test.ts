@@ -114,7 +114,7 @@ describe("a client that does not read", () => {
     const { node, runtime, socket } = await oneConnection();
     await runtime.advance(2000);
     expect(socket.frames).toHaveLength(2);
-    const { bufferedBytesMax } = node.context.settings;
+    const { queue_max_size: bufferedBytesMax } = node.context.settings;
     socket.bufferedBytes = bufferedBytesMax - tickFrame("09:56").length;
     await runtime.advance(2000);
     expect(socket.frames).toHaveLength(3);

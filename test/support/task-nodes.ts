@@ -6,7 +6,7 @@ import type { GroupMember } from "../../src/core/fanout.ts";
 import type { Frame } from "../../src/core/types.ts";
 import type { TaskToken } from "../../src/dialects/tasks/client-token.ts";
 import type { TasksContext } from "../../src/dialects/tasks/context.ts";
-import type { TasksSettings } from "../../src/dialects/tasks/settings.ts";
+import { tasksSection, type TasksSettings } from "../../src/dialects/tasks/config.ts";
 import { createTaskSockets } from "../../src/dialects/tasks/sockets.ts";
 import { TasksSession } from "../../src/dialects/tasks/session.ts";
 import { createTaskStore } from "../../src/dialects/tasks/task-store.ts";
@@ -17,26 +17,7 @@ import type { TestRuntime } from "./runtime.ts";
 export const TASK = "a".repeat(80);
 const MINUTE_MS = 60_000;
 
-export const DEFAULT_SETTINGS: TasksSettings = {
-  strict: false,
-  messageFormat: "base64",
-  requireTimestamp: false,
-  suspended: false,
-  persistTimeoutDisplaces: true,
-  tickIntervalMs: 2000,
-  retentionMs: 24 * 60 * MINUTE_MS,
-  authenticationTimeoutMs: 10_000,
-  pingIntervalMs: 25_000,
-  pongTimeoutMs: 10_000,
-  bufferedBytesMax: 1_048_576,
-  tokenCalls: { perSecond: 50, burst: 200 },
-  invokeCalls: { perSecond: 200, burst: 1000 },
-  taskInvokesPerSecond: 20,
-  taskConnectionsMax: 100,
-  connectionsMax: 10_000,
-  taskAcceptancesPerMinute: 30,
-  failedAuthenticationsPerMinute: 10,
-};
+export const DEFAULT_SETTINGS: TasksSettings = { ...tasksSection.parse({}), suspended: false };
 
 export interface TaskFrame {
   readonly Error: string;

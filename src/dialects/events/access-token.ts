@@ -154,7 +154,7 @@ function callerOf({
   const { success, data } = accessClaims.safeParse(claims);
   if (!success) throw invalidToken("claims");
   if (!USER_ID.test(data.sub)) throw invalidToken("subject");
-  const named = [context.settings.organisationClaim, ...ORGANISATION_CLAIMS]
+  const named = [context.settings.organisation_claim, ...ORGANISATION_CLAIMS]
     .map((name) => claims[name])
     .find((claim) => claim !== undefined);
   return {

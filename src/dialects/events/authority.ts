@@ -63,9 +63,9 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
       expiresAtMs: exp * 1000,
       subscriptions: new Map(known.map((name) => [name, { grantedBy: DIALECT }])),
       standing: standingOf(claims),
-      ...(settings.userConnectionLimit === 0
+      ...(settings.user_connection_limit === 0
         ? {}
-        : { userConnectionsMax: settings.userConnectionLimit }),
+        : { userConnectionsMax: settings.user_connection_limit }),
       confirm: () => confirm(claims),
     };
   }

@@ -46,7 +46,7 @@ async function issue(
 ): Promise<IssuedToken> {
   const nowMs = runtime.clock.epochMs();
   if (expiresAtMs - nowMs < CLIENT_TOKEN_LEFT_MS_MIN) throw invalidToken("expired");
-  const exp = Math.floor(Math.min(nowMs + settings.tokenTtlMs, expiresAtMs) / 1000);
+  const exp = Math.floor(Math.min(nowMs + settings.token_ttl, expiresAtMs) / 1000);
   const token = await signer.sign({
     iss: settings.issuer,
     aud: settings.audience,

@@ -1,4 +1,4 @@
-/** What the dialect can be told, and what its routes share. § numbers are event-streaming.md's. */
+/** What the dialect's routes share. */
 import type { Claims } from "../../auth/key-set.ts";
 import type { TokenSigner } from "../../auth/token-signer.ts";
 import type { JobQueue, Records } from "../../core/engine.ts";
@@ -7,35 +7,17 @@ import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { Webhooks } from "../../webhooks/contract.ts";
 import type { OnEvent } from "../dialect.ts";
+import type { EventsConfig } from "./config.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { OrganisationChannels } from "./organisation-channels.ts";
 import type { Organisations } from "./organisations.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import type { Revocations } from "./revocations.ts";
 
-/** Defaults of §10.4; rates of 0 are no limit. */
-export interface EventsSettings {
-  /** `iss` and `aud` of the tokens issued here. */
-  readonly issuer: string;
-  readonly audience: string;
-  /** The access token's claim that names the organisation. Default `org_id`. */
-  readonly organisationClaim: string;
-  /** Lifetime of the tokens issued here. Default 15 min. */
-  readonly tokenTtlMs: number;
-  readonly connectionTokensPerMinute: number;
-  readonly subscriptionTokensPerMinute: number;
-  readonly provisionsPerMinute: number;
-  readonly publishesPerSecond: number;
-  /** Of a call that publishes. It is read in one go, which holds up everybody else for as long. */
-  readonly publishBodyBytesMax: number;
-  /** Connections of one user on this node. */
-  readonly userConnectionLimit: number;
-}
-
 /** One per app. */
 export interface EventsContext {
   readonly hub: Hub;
-  readonly settings: EventsSettings;
+  readonly settings: EventsConfig["events"];
   readonly catalogue: Catalogue;
   /** This dialect's keys begin with `events/`, webhooks' with `webhooks/`. */
   readonly records: Records;

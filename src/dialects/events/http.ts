@@ -17,7 +17,7 @@ import {
   newRequestId,
   type AnswerForm,
 } from "./http-answer.ts";
-import type { EventsSettings } from "./context.ts";
+import type { EventsConfig } from "./config.ts";
 import { deprovision, provision, status } from "./organisation-state.ts";
 import { PARAMS_BODY_BYTES_MAX } from "./params.ts";
 import { publish, publishBatch } from "./publish.ts";
@@ -42,12 +42,12 @@ export interface Endpoint {
   /** Browsers call it. */
   readonly browsers?: boolean;
   /** Of its body. Default `PARAMS_BODY_BYTES_MAX`. */
-  readonly bodyBytesMax?: (settings: EventsSettings) => number;
+  readonly bodyBytesMax?: (settings: EventsConfig["events"]) => number;
 }
 
 const publishing = {
   status: 202,
-  bodyBytesMax: ({ publishBodyBytesMax }: EventsSettings) => publishBodyBytesMax,
+  bodyBytesMax: ({ body_size_limit }: EventsConfig["events"]) => body_size_limit,
 };
 
 export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {

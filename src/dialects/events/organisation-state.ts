@@ -104,7 +104,7 @@ function administration(call: EventsCall) {
   const organisationId = organisationOf(caller, organisationNamed(call));
   const { context } = caller;
   const key = `provision/${organisationId}`;
-  const { provisionsPerMinute: count } = context.settings;
+  const { provisions_per_minute: count } = context.settings;
   const rate = { count, perMs: MINUTE_MS, limit: "provisions_per_minute" } as const;
   // Calls that change nothing, of which any number may race, cost nothing.
   const limit = {

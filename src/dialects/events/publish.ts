@@ -70,7 +70,7 @@ function jsonOf(call: EventsCall): JsonView {
 }
 
 function limit({ id, context }: Caller, events: number): void {
-  const { publishesPerSecond: count } = context.settings;
+  const { publishes_per_second: count } = context.settings;
   const rate = { count, perMs: SECOND_MS, limit: "publishes_per_second" } as const;
   context.rateLimits.take(`publish/${id}`, rate, events);
 }

@@ -8,7 +8,7 @@ import { DEVELOPMENT_ORGANISATION, eventsNamespaces, type EventsConfig } from ".
 import type { Lent, Served } from "../dialect.ts";
 import { createEventsAuthority } from "./authority.ts";
 import type { Catalogue } from "./catalogue.ts";
-import type { EventsContext, EventsSettings } from "./context.ts";
+import type { EventsContext } from "./context.ts";
 import { publishNotice } from "./notices.ts";
 import { createOrganisationChannels } from "./organisation-channels.ts";
 import { createOrganisations } from "./organisations.ts";
@@ -57,11 +57,11 @@ function contextsOf(
   webhooks: WebhooksApps,
 ): ReadonlyMap<string, EventsContext> {
   const { config, runtime, metrics, onError, onEvent } = lent;
-  const settings = settingsOf(config);
+  const { events: settings } = config;
+  const { issuer = "", audience } = settings;
   const catalogue = catalogueOf(config);
   const contexts = new Map<string, EventsContext>();
   for (const { config: app, hub, engine, keys, authorities } of lent.apps) {
-    const { issuer, audience } = settings;
     const signer = keys.signer("events-client", { issuer, audience });
     if (signer === undefined) continue;
     const accessKeys = keys.set("events-access", {
@@ -113,21 +113,6 @@ function catalogueOf({ events }: EventsConfig): Catalogue {
       },
     ]),
   );
-}
-
-function settingsOf({ events }: EventsConfig): EventsSettings {
-  return {
-    issuer: events.issuer ?? "",
-    audience: events.audience,
-    organisationClaim: events.organisation_claim,
-    tokenTtlMs: events.token_ttl,
-    connectionTokensPerMinute: events.connection_tokens_per_minute,
-    subscriptionTokensPerMinute: events.subscription_tokens_per_minute,
-    provisionsPerMinute: events.provisions_per_minute,
-    publishesPerSecond: events.publishes_per_second,
-    publishBodyBytesMax: events.body_size_limit,
-    userConnectionLimit: events.user_connection_limit,
-  };
 }
 
 /** What another key sealed is as good as gone. */

@@ -79,8 +79,8 @@ function limit(
 ): void {
   const count =
     kind === "connection"
-      ? settings.connectionTokensPerMinute
-      : settings.subscriptionTokensPerMinute;
+      ? settings.connection_tokens_per_minute
+      : settings.subscription_tokens_per_minute;
   const rate = { count, perMs: MINUTE_MS, limit: `${kind}_tokens_per_minute` } as const;
   rateLimits.take(`${kind}_token/${organisationId}/${userId}`, rate);
 }

@@ -99,7 +99,7 @@ async function unsubscribe(session: GusherClient, name: string): Promise<void> {
 function ping(session: GusherClient, data: Extract<Command, { event: "gusher.ping" }>["data"]) {
   const { settings, runtime } = session.context;
   const time = Math.floor(runtime.clock.epochMs() / 1000);
-  if (!settings.strictPing) return session.reply("gusher.pong_succeeded", data.raw, { time });
+  if (!settings.strict_ping) return session.reply("gusher.pong_succeeded", data.raw, { time });
   const { source, kind } = data;
   const bytes = Buffer.from(kind === "string" ? source.slice(1, -1) : source);
   session.reply("gusher.querychannel_succeeded", dataOf(bytes.toString("base64")), { time });
@@ -137,20 +137,20 @@ async function remote(
 
 /** Whether the grants allow the name (§5.3). */
 export function isCovered({ grants, context }: GusherClient, name: string): boolean {
-  return isGranted(grants, name, { starEmpty: context.settings.grantStarEmpty });
+  return isGranted(grants, name, { starEmpty: context.settings.grant_star_empty });
 }
 
 /** The same for a name in a list, where the original knows no globs (D2). */
 function isListed(session: GusherClient, name: string): boolean {
-  return session.context.settings.strictMultiSubscribe
+  return session.context.settings.strict_multi_subscribe
     ? isGrantedLiterally(session.grants, name)
     : isCovered(session, name);
 }
 
 /** Whether there is such a channel for this dialect, whatever the grants say. */
 function isJoinable(session: GusherClient, name: string): boolean {
-  const { hub, settings } = session.context;
-  if (Buffer.byteLength(name) <= settings.channelBytesMax) {
+  const { hub, channelBytesMax } = session.context;
+  if (Buffer.byteLength(name) <= channelBytesMax) {
     return joinableOptions(hub.namespaces, name, "gusher") !== undefined;
   }
   session.limitHit("channel.max_length");
@@ -159,7 +159,7 @@ function isJoinable(session: GusherClient, name: string): boolean {
 
 function hasRoom(session: GusherClient, more: number): boolean {
   const { connection, context } = session;
-  if (connection.subscriptionCount + more <= context.settings.channelLimit) return true;
+  if (connection.subscriptionCount + more <= context.settings.channel_limit) return true;
   session.limitHit("channel_limit");
   return false;
 }

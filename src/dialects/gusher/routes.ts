@@ -52,7 +52,7 @@ function socketRoute(path: string, { contexts, onEvent }: GusherOptions): Socket
     path,
     transports: ["websocket"],
     messageBytesMax: Math.max(
-      ...[...contexts.values()].map(({ settings }) => settings.messageBytesMax),
+      ...[...contexts.values()].map(({ settings }) => settings.message_size_limit),
     ),
     async accept(request) {
       const { address, params } = request;
@@ -65,11 +65,11 @@ function socketRoute(path: string, { contexts, onEvent }: GusherOptions): Socket
         return responseOf(plainError(status, `${text}\n`));
       }
       const { context, claims } = admitted;
-      const { messageBytesMax, bufferedBytesMax } = context.settings;
+      const { message_size_limit, queue_max_size } = context.settings;
       return {
         open: (socket) => openSession(context, claims, { socket, address }),
-        messageBytesMax,
-        bufferedBytesMax,
+        messageBytesMax: message_size_limit,
+        bufferedBytesMax: queue_max_size,
       };
     },
     badHandshake: () =>
@@ -86,7 +86,7 @@ function openSession(
   const session = new GusherSession(context, socket, claims);
   const { connectionId: connection, userId } = session;
   onEvent("Connection opened", { connection, address });
-  const limit = settings.userConnectionLimit;
+  const limit = settings.user_connection_limit;
   // Not before the upgrade: several that are under way at the same time would not see each other.
   if (limit > 0 && userId !== "" && hub.connectionsOf(userId) > limit) {
     limitHit(metrics, "user_connection_limit");
@@ -117,7 +117,7 @@ async function admit(
       return { status: 401, text: known ? "appkey error" : "token error" };
     }
     const { hub, settings, metrics } = context;
-    const limit = settings.connectionLimit;
+    const limit = settings.connection_limit;
     if (limit === 0 || hub.stats().connections < limit) return { context, claims };
     limitHit(metrics, "connection_limit");
     return { status: 503, text: "connection limit" };

@@ -41,11 +41,11 @@ export class GusherSession
 
   constructor(context: GusherContext, socket: Socket, claims: GusherClaims) {
     const { hub, runtime, settings } = context;
-    super(context, socket, settings.commandsPerSecondMax);
+    super(context, socket, settings.commands_per_second_max);
     this.userId = claims.userId;
     this.remotes = claims.remotes;
     this.grants = claims.channels;
-    this.#pingAtMs = runtime.clock.monotonicMs() + settings.pingIntervalMs;
+    this.#pingAtMs = runtime.clock.monotonicMs() + settings.ping_interval;
     this.connection = hub.connect(this);
     this.count("connections_opened");
     this.reschedule();
@@ -60,7 +60,7 @@ export class GusherSession
     let command: Command | undefined;
     try {
       if (typeof frame === "string") command = decodeCommand(frame);
-      else if (!this.context.settings.strictBinary) command = decodeBinaryCommand(frame);
+      else if (!this.context.settings.strict_binary) command = decodeBinaryCommand(frame);
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error;
       this.tell("Frame refused", { detail: error.message });
@@ -117,21 +117,21 @@ export class GusherSession
   /** §5.9: anything that arrived counts as a pong; a client that sends but answers no ping is no dead peer. */
   protected onDue(nowMs: number): void {
     const { settings } = this.context;
-    if (nowMs >= this.socket.lastReceivedMs + settings.pongTimeoutMs) {
+    if (nowMs >= this.socket.lastReceivedMs + settings.pong_timeout) {
       return this.disconnect({ disconnect: "no_pong" });
     }
     if (nowMs < this.#pingAtMs) return;
     this.socket.ping();
-    this.#pingAtMs += settings.pingIntervalMs;
+    this.#pingAtMs += settings.ping_interval;
     // After a standstill one ping is enough.
-    if (this.#pingAtMs <= nowMs) this.#pingAtMs = nowMs + settings.pingIntervalMs;
-    if (settings.dropIdle && this.connection.subscriptionCount === 0) {
+    if (this.#pingAtMs <= nowMs) this.#pingAtMs = nowMs + settings.ping_interval;
+    if (settings.drop_idle && this.connection.subscriptionCount === 0) {
       this.end(this.#unsaid(IDLE));
     }
   }
 
   protected nextDueMs(): number {
-    const { pongTimeoutMs } = this.context.settings;
+    const { pong_timeout: pongTimeoutMs } = this.context.settings;
     return Math.min(this.#pingAtMs, this.socket.lastReceivedMs + pongTimeoutMs);
   }
 
@@ -142,7 +142,7 @@ export class GusherSession
 
   /** D7, D9: the original drops the TCP connection; only a stop is told of, since clients are to come back elsewhere. */
   #unsaid(close: Close): Close {
-    return { ...close, cut: this.context.settings.strictClose };
+    return { ...close, cut: this.context.settings.strict_close };
   }
 
   protected leave(): Promise<void> {

@@ -2,7 +2,7 @@
 import { ApiRefusal, reachOf } from "../../auth/api-callers.ts";
 import type { GusherConfig } from "./config.ts";
 import type { Lent, Served } from "../dialect.ts";
-import type { GusherContext, GusherSettings } from "./context.ts";
+import type { GusherContext } from "./context.ts";
 import { createRoutes } from "./routes.ts";
 import { checkRegisteredClaims } from "./tokens.ts";
 
@@ -30,8 +30,8 @@ export function setUp(lent: Lent<GusherConfig>): Served {
 /** By app id, which is the app's `app_key`. */
 function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext> {
   const { config, runtime, schedule, metrics, onError, onEvent } = lent;
-  const settings = settingsOf(config);
-  const onLists = config.gusher.remote_jobs === "redis_list";
+  const { gusher: settings, channel } = config;
+  const onLists = settings.remote_jobs === "redis_list";
   return new Map(
     lent.apps.map(({ config: { id }, hub, engine, keys }) => {
       const { records, queue, lists } = engine;
@@ -42,32 +42,11 @@ function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext
       const set = keys.set("gusher", { checkTimes: false });
       const context: GusherContext = {
         ...{ hub, settings, records, queue, runtime, schedule, metrics, onError, onEvent },
+        channelBytesMax: channel.max_length,
         ...(onLists && lists !== undefined ? { jobLists: lists } : {}),
         verify: async (jwt) => checkRegisteredClaims(await set.verify(jwt), runtime.clock),
       };
       return [id, context];
     }),
   );
-}
-
-function settingsOf({ gusher, channel }: GusherConfig): GusherSettings {
-  return {
-    tokenTtlMs: gusher.token_ttl,
-    messageBytesMax: gusher.message_size_limit,
-    bufferedBytesMax: gusher.queue_max_size,
-    pingIntervalMs: gusher.ping_interval,
-    pongTimeoutMs: gusher.pong_timeout,
-    dropIdle: gusher.drop_idle,
-    grantStarEmpty: gusher.grant_star_empty,
-    strictPing: gusher.strict_ping,
-    strictMultiSubscribe: gusher.strict_multi_subscribe,
-    strictReload: gusher.strict_reload,
-    strictBinary: gusher.strict_binary,
-    strictClose: gusher.strict_close,
-    channelLimit: gusher.channel_limit,
-    userConnectionLimit: gusher.user_connection_limit,
-    connectionLimit: gusher.connection_limit,
-    channelBytesMax: channel.max_length,
-    commandsPerSecondMax: gusher.commands_per_second_max,
-  };
 }

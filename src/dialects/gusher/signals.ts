@@ -29,7 +29,7 @@ async function endUncovered(session: GusherClient): Promise<void> {
   const { connection, context, grants } = session;
   // D3: the original ends what the new list does not name literally.
   const stays = (name: string) =>
-    context.settings.strictReload ? grants.includes(name) : isCovered(session, name);
+    context.settings.strict_reload ? grants.includes(name) : isCovered(session, name);
   const ending = [...connection.subscriptions()]
     .filter(({ channel }) => !stays(channel.name))
     .map(({ channel }) => end(session, connection, channel));

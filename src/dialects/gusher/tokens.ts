@@ -84,7 +84,7 @@ export async function createLoginToken(
 ): Promise<string> {
   const token = runtime.random.uuid();
   const value = JSON.stringify({ channels, user_id: userId, app_key: appKey, remotes });
-  await records.put(TOKEN_KEY_PREFIX + token, value, { ttlMs: settings.tokenTtlMs });
+  await records.put(TOKEN_KEY_PREFIX + token, value, { ttlMs: settings.token_ttl });
   return token;
 }
 

@@ -53,7 +53,7 @@ async function outcomeOf(
     return { result };
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    const wire = apiErrorOf(error, context.settings);
+    const wire = apiErrorOf(error, context);
     count(context, method, `${wire.code}`);
     context.onEvent("API call refused", { method, code: wire.code, detail: error.message });
     if (error.code === "unavailable") context.onError(error, { connection: "", doing: method });

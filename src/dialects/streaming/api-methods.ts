@@ -16,7 +16,7 @@ import { wireInfo, wirePublication } from "./encoders.ts";
 import { CLOSES, isRefusal, StreamingError, wireErrorOf, type Refusal } from "./errors.ts";
 import { encodeJsonResult } from "./json-encode.ts";
 import type { WireClientInfo } from "./protocol.ts";
-import type { StreamingContext } from "./settings.ts";
+import type { StreamingContext } from "./context.ts";
 import type { Signal } from "./signals.ts";
 
 type Run<Method extends ApiMethod> = (
@@ -35,7 +35,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
         return `{"result":${positionText(await publish(context, name, request))}}`;
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        return `{"error":${JSON.stringify(apiErrorOf(error, context.settings))}}`;
+        return `{"error":${JSON.stringify(apiErrorOf(error, context))}}`;
       }
     });
     return `{"responses":[${responses.join(",")}]}`;
@@ -140,11 +140,11 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     return JSON.stringify({ channels: Object.fromEntries(channels) });
   },
 
-  async info({ hub, settings }) {
+  async info({ hub, serverVersion }) {
     const nodes = (await hub.nodes()).map((node) => ({
       uid: node.id,
       name: node.id,
-      version: settings.serverVersion,
+      version: serverVersion,
       num_clients: node.connections,
       num_users: node.users,
       num_channels: node.channels,
@@ -190,10 +190,10 @@ function problemOf(issue: z.core.$ZodIssue | undefined): string {
 /** The API's error object: the client protocol's codes with two texts of its own (§17). */
 export function apiErrorOf(
   error: Refusal,
-  settings: StreamingContext["settings"],
+  context: StreamingContext,
 ): { readonly code: number; readonly message: string } {
   if (error.code === "method_not_found") return { code: 104, message: "not found" };
-  const { code, message } = wireErrorOf(error, settings);
+  const { code, message } = wireErrorOf(error, context);
   return { code, message };
 }
 

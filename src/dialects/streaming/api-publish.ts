@@ -7,7 +7,7 @@ import { isReachable, optionsOf } from "../../core/namespaces.ts";
 import type { Channel, Payload, Reach, StreamPosition } from "../../core/types.ts";
 import type { ApiRequest } from "./api-schema.ts";
 import { StreamingError } from "./errors.ts";
-import type { StreamingContext } from "./settings.ts";
+import type { StreamingContext } from "./context.ts";
 import { channelOf } from "./subscribe.ts";
 
 /** Of a call: its app, and what its key reaches there. */

@@ -7,7 +7,7 @@ import type { ClientInfo, Payload } from "../../core/types.ts";
 import type { EventName, LimitName } from "../dialect.ts";
 import type { CloseName, Refusal } from "./errors.ts";
 import type { Result, WirePush } from "./protocol.ts";
-import type { StreamingContext } from "./settings.ts";
+import type { StreamingContext } from "./context.ts";
 import type { SubscribingSession } from "./subscribe.ts";
 
 export interface StreamingClient extends SubscribingSession {

@@ -85,14 +85,14 @@ async function subscribe(
 ): Promise<undefined> {
   const { connection, context } = session;
   const name = required(request.channel);
-  if (Buffer.byteLength(name) > context.settings.channelBytesMax) {
+  if (Buffer.byteLength(name) > context.channelBytesMax) {
     session.limitHit("channel.max_length");
     throw new HubError("bad_request", "The channel name is too long");
   }
   if (connection?.subscription(channelOf(name)) !== undefined) {
     throw new HubError("already_subscribed", "Already subscribed");
   }
-  if ((connection?.subscriptionCount ?? 0) >= context.settings.channelLimit) {
+  if ((connection?.subscriptionCount ?? 0) >= context.settings.channel_limit) {
     session.limitHit("channel_limit");
     throw new HubError("limit_exceeded", "The connection holds as many channels as it may");
   }
@@ -160,7 +160,7 @@ async function history(session: StreamingClient, request: HistoryRequest): Promi
   if (!mayReadHistory(options, askerOf(session, name))) {
     throw new StreamingError("permission_denied", "Reading history is not allowed");
   }
-  const max = settings.historyPublicationsMax;
+  const max = settings.history_max_publication_limit;
   const limit = request.limit < 0 || request.limit > max ? max : request.limit;
   const { since, reverse } = request;
   if (reverse && since?.offset === 0) {
@@ -178,15 +178,15 @@ function historyQuery(limit: number, since: StreamPosition | undefined, reverse:
 }
 
 async function rpc(session: StreamingClient, method: string): Promise<Result> {
-  const { rpcPingMethod } = session.context.settings;
-  if (rpcPingMethod !== "" && method === rpcPingMethod) return { rpc: {} };
+  const { rpc_ping: ping } = session.context.settings;
+  if (ping.enabled && method === ping.method) return { rpc: {} };
   // §6: an RPC namespace that nobody configured is unknown; a plain method has nothing that answers it.
   const code = method.includes(":") ? "method_not_found" : "not_available";
   throw new StreamingError(code, "No handler for this method");
 }
 
 async function refresh(session: StreamingClient, id: number, token: string): Promise<undefined> {
-  const { authority, runtime, settings } = session.context;
+  const { authority, runtime, serverVersion: version } = session.context;
   if (token === "") throw new CloseError("bad_request", "A refresh needs a token");
   const nowMs = runtime.clock.epochMs();
   const refreshing = authority.refresh({ token, connection: session });
@@ -202,7 +202,7 @@ async function refresh(session: StreamingClient, id: number, token: string): Pro
   session.expireAt(grant.expiresAtMs);
   const { connectionId: client } = session;
   const left = expiry(grant.expiresAtMs, nowMs);
-  session.reply(id, { refresh: { client, version: settings.serverVersion, ...left } });
+  session.reply(id, { refresh: { client, version, ...left } });
   if (grant.standing !== undefined) await changeChannels(session, grant);
   return undefined;
 }

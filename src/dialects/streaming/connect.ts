@@ -39,16 +39,16 @@ function connectResult(
   { connectionId, context, expires, framePings }: ConnectingClient,
   subs: ReadonlyMap<string, SubscribeResult>,
 ): ConnectResult {
-  const { runtime, settings } = context;
+  const { runtime, settings, serverVersion: version } = context;
   const nowMs = runtime.clock.epochMs();
-  const pings = settings.pingIntervalMs > 0 && !framePings;
+  const pings = settings.ping_interval > 0 && !framePings;
   return {
     client: connectionId,
-    version: settings.serverVersion,
+    version,
     ...expiry(expires?.atMs, nowMs),
     ...(subs.size > 0 ? { subs } : {}),
-    ...(pings ? { ping: Math.ceil(settings.pingIntervalMs / 1000), pong: true } : {}),
-    ...(settings.connectIncludeServerTime ? { time: nowMs } : {}),
+    ...(pings ? { ping: Math.ceil(settings.ping_interval / 1000), pong: true } : {}),
+    ...(settings.connect_include_server_time ? { time: nowMs } : {}),
   };
 }
 
@@ -60,12 +60,12 @@ async function authenticate(
   const { authority, runtime, settings } = session.context;
   if (request.token !== "") {
     const grant = await granted(authority.connect({ token: request.token }));
-    if (grant.userId === "" && settings.disallowAnonymousConnectionTokens) {
+    if (grant.userId === "" && settings.disallow_anonymous_connection_tokens) {
       throw new CloseError("permission_denied", "The token names no user");
     }
     return settings.insecure ? withoutExpiry(grant) : unexpired(grant, runtime.clock.epochMs());
   }
-  const anonymous = settings.allowAnonymousConnectWithoutToken || settings.insecure;
+  const anonymous = settings.allow_anonymous_connect_without_token || settings.insecure;
   const { userId: headerUserId } = session;
   if (!anonymous && headerUserId === "") {
     throw new CloseError("bad_request", "The connect has no token");
@@ -110,9 +110,9 @@ function planSubscriptions(
   for (const [name, subscription] of grant.subscriptions) {
     if (name !== "") add(name, subscription, true);
   }
-  const { personalChannel: personal } = settings;
+  const { subscribe_to_user_personal_channel: personal } = settings;
   if (personal.enabled && userId !== "") {
-    const name = personalChannel(personal.namespace, userId);
+    const name = personalChannel(personal.personal_channel_namespace, userId);
     if (name === undefined) {
       const detail = 'A user id with "," or "#" has no personal channel';
       session.tell("Channel left out", { detail });
@@ -147,11 +147,11 @@ function limitConnections(
 ): void {
   const { context, userId } = session;
   const { hub, settings } = context;
-  if (channels > settings.channelLimit) {
+  if (channels > settings.channel_limit) {
     session.limitHit("channel_limit");
     throw new CloseError("channel_limit");
   }
-  const limit = userConnectionsMax ?? settings.userConnectionLimit;
+  const limit = userConnectionsMax ?? settings.user_connection_limit;
   if (limit > 0 && userId !== "" && hub.connectionsOf(userId) >= limit) {
     session.limitHit("user_connection_limit");
     throw new CloseError("connection_limit");
@@ -161,8 +161,8 @@ function limitConnections(
 /** §12: with `single_connection` the newest connection of a user is the only one. */
 function endOthers(session: ConnectingClient): void {
   const { hub, settings } = session.context;
-  const { enabled, singleConnection } = settings.personalChannel;
-  if (!enabled || !singleConnection || session.userId === "") return;
+  const { enabled, single_connection } = settings.subscribe_to_user_personal_channel;
+  if (!enabled || !single_connection || session.userId === "") return;
   const ending = hub.disconnect(
     { user: session.userId },
     { disconnect: "connection_limit" },

@@ -1,8 +1,10 @@
 /** When to ping, and whether the answer came (centrifugo-protocol.md §3.3). */
-import type { StreamingSettings } from "./settings.ts";
+import type { StreamingConfig } from "./config.ts";
+
+type Intervals = Pick<StreamingConfig["streaming"], "ping_interval" | "pong_timeout">;
 
 export class Heartbeat {
-  readonly #settings: Pick<StreamingSettings, "pingIntervalMs" | "pongTimeoutMs">;
+  readonly #settings: Intervals;
   /** Pings are the transport's own. */
   readonly framePings: boolean;
   /** Monotonic milliseconds; Infinity: none. */
@@ -11,10 +13,7 @@ export class Heartbeat {
   #pingedAtMs = 0;
 
   /** With `framePings` anything that the peer sends is an answer, and `pong` expects none. */
-  constructor(
-    settings: Pick<StreamingSettings, "pingIntervalMs" | "pongTimeoutMs">,
-    framePings: boolean,
-  ) {
+  constructor(settings: Intervals, framePings: boolean) {
     this.#settings = settings;
     this.framePings = framePings;
   }
@@ -25,7 +24,7 @@ export class Heartbeat {
 
   /** The first ping comes between half an interval and a whole one from now, so that reconnected crowds spread. */
   start(nowMs: number, fraction: number): void {
-    const { pingIntervalMs } = this.#settings;
+    const { ping_interval: pingIntervalMs } = this.#settings;
     if (pingIntervalMs > 0) this.#pingAtMs = nowMs + pingIntervalMs * (0.5 + fraction / 2);
   }
 
@@ -44,8 +43,8 @@ export class Heartbeat {
     }
     if (nowMs < this.#pingAtMs) return "quiet";
     this.#pingedAtMs = nowMs;
-    this.#pingAtMs = nowMs + this.#settings.pingIntervalMs;
-    this.#pongUntilMs = nowMs + this.#settings.pongTimeoutMs;
+    this.#pingAtMs = nowMs + this.#settings.ping_interval;
+    this.#pongUntilMs = nowMs + this.#settings.pong_timeout;
     return "ping";
   }
 }

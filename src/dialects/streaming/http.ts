@@ -82,7 +82,7 @@ async function run(
   context: ApiContext,
   method: ApiMethod | "batch" | undefined,
 ): Promise<ApiAnswer> {
-  const body = await call.readBody(context.settings.bodyBytesMax);
+  const body = await call.readBody(context.settings.body_size_limit);
   if (typeof body === "string") {
     const { status, text } = BODY_REFUSALS[body];
     if (body === "too_large") limitHit(context.metrics, "body_size_limit");

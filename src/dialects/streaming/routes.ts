@@ -9,7 +9,7 @@ import { streamingOpenApi } from "./openapi.ts";
 import { protobufCodec } from "./protobuf-codec.ts";
 import type { Codec } from "./protocol.ts";
 import { StreamingSession, type SessionRequest } from "./session.ts";
-import type { StreamingContext } from "./settings.ts";
+import type { StreamingContext } from "./context.ts";
 
 export interface StreamingApp extends StreamingContext {
   readonly hub: Hub & { stats(): { readonly connections: number } };
@@ -55,7 +55,7 @@ function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
     path: websocketPath,
     transports: ["websocket"],
     messageBytesMax: Math.max(
-      ...[...apps.values()].map(({ settings }) => settings.messageBytesMax),
+      ...[...apps.values()].map(({ settings }) => settings.message_size_limit),
     ),
     accept(request) {
       const id = request.mount.app ?? "";
@@ -72,8 +72,8 @@ function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
         app.onEvent("Origin refused", { app: id, origin, address });
         return refuse(403, "This origin is not in the app's allowed_origins");
       }
-      const { connectionLimit, messageBytesMax, bufferedBytesMax } = app.settings;
-      if (connectionLimit > 0 && app.hub.stats().connections >= connectionLimit) {
+      const { connection_limit: limit, message_size_limit, queue_max_size } = app.settings;
+      if (limit > 0 && app.hub.stats().connections >= limit) {
         limitHit(app.metrics, "connection_limit");
         return refuse(503, "The server holds as many connections as it may");
       }
@@ -86,8 +86,8 @@ function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
           return opened;
         },
         ...(subprotocol === undefined ? {} : { subprotocol }),
-        messageBytesMax,
-        bufferedBytesMax,
+        messageBytesMax: message_size_limit,
+        bufferedBytesMax: queue_max_size,
       };
     },
   };
@@ -107,11 +107,11 @@ function sessionRequest(
   const query = url.search === "" ? undefined : url.searchParams;
   const format = query?.get("format") ?? query?.get("cf_protocol");
   const byQuery = format === "protobuf" ? protobufCodec : jsonCodec;
-  const { userIdHttpHeader } = settings;
+  const { user_id_http_header: header } = settings;
   return {
     codec: (subprotocol === undefined ? undefined : SUBPROTOCOLS[subprotocol]) ?? byQuery,
     framePings: query?.get("cf_ws_frame_ping_pong") === "true",
-    userId: userIdHttpHeader === "" ? "" : (headers.get(userIdHttpHeader) ?? ""),
+    userId: header === "" ? "" : (headers.get(header) ?? ""),
     subprotocol,
   };
 }

@@ -24,7 +24,7 @@ export async function subscribeFromServer(
   // §17: connections that hold it already are left alone.
   if (connection === undefined || connection.subscription(channelOf(name)) !== undefined)
     return false;
-  if (connection.subscriptionCount >= context.settings.channelLimit) {
+  if (connection.subscriptionCount >= context.settings.channel_limit) {
     session.limitHit("channel_limit");
     return false;
   }

@@ -32,7 +32,7 @@ import {
   type Result,
   type WirePush,
 } from "./protocol.ts";
-import type { StreamingContext } from "./settings.ts";
+import type { StreamingContext } from "./context.ts";
 import { handleSignal, type Signal } from "./signals.ts";
 import { channelOf, detailOf } from "./subscribe.ts";
 
@@ -65,11 +65,11 @@ export class StreamingSession
 
   constructor(context: StreamingContext, socket: Socket, request: SessionRequest) {
     const { settings, runtime } = context;
-    super(context, socket, settings.commandsPerSecondMax);
+    super(context, socket, settings.commands_per_second_max);
     this.userId = request.userId;
     this.codec = request.codec;
     this.#heartbeat = new Heartbeat(settings, request.framePings);
-    this.#closeAtMs = runtime.clock.monotonicMs() + settings.staleCloseDelayMs;
+    this.#closeAtMs = runtime.clock.monotonicMs() + settings.stale_close_delay;
     this.reschedule();
   }
 
@@ -184,7 +184,7 @@ export class StreamingSession
     }
     if (error instanceof UncarriablePayload) return this.closeAs("uncarriable");
     if (!isRefusal(error)) throw error;
-    const wire = wireErrorOf(error, this.context.settings);
+    const wire = wireErrorOf(error, this.context);
     this.count("command_errors", { code: `${wire.code}` });
     if (error.code === "unavailable") this.report(error, "a command");
     this.tell("Command refused", { code: wire.code, detail: error.message });
@@ -241,7 +241,7 @@ export class StreamingSession
     if (error.code === "unavailable") this.report(error, "connect");
     this.aside("leaving its channels", this.connection?.close());
     this.count("connections_refused");
-    const wire = wireErrorOf(error, this.context.settings);
+    const wire = wireErrorOf(error, this.context);
     this.tell("Connect refused", { code: wire.code, detail: error.message });
     this.reply(id, { error: wire });
     this.#state = "refused";
@@ -266,12 +266,12 @@ export class StreamingSession
 
   #expire(): void {
     const { settings } = this.context;
-    if (this.#leftMs(this.#expires) + settings.expiredCloseDelayMs <= 0) {
+    if (this.#leftMs(this.#expires) + settings.expired_close_delay <= 0) {
       return this.closeAs("connection_expired");
     }
     for (const subscription of this.connection?.subscriptions() ?? []) {
       const { expires, serverSide } = detailOf(subscription);
-      if (this.#leftMs(expires) + settings.expiredSubCloseDelayMs > 0) continue;
+      if (this.#leftMs(expires) + settings.expired_sub_close_delay > 0) continue;
       if (serverSide) return this.closeAs("subscription_expired");
       this.endSubscription(subscription.channel.name, UNSUBSCRIBE_CODES.expired);
     }
@@ -280,10 +280,10 @@ export class StreamingSession
   /** Stale or refused close, ping or pong, the end of credentials: what is next. */
   protected nextDueMs(): number {
     const { runtime, settings } = this.context;
-    let leftMs = this.#leftMs(this.#expires) + settings.expiredCloseDelayMs;
+    let leftMs = this.#leftMs(this.#expires) + settings.expired_close_delay;
     for (const subscription of this.connection?.subscriptions() ?? []) {
       const subscriptionLeftMs = this.#leftMs(detailOf(subscription).expires);
-      leftMs = Math.min(leftMs, subscriptionLeftMs + settings.expiredSubCloseDelayMs);
+      leftMs = Math.min(leftMs, subscriptionLeftMs + settings.expired_sub_close_delay);
     }
     const expiryMs = runtime.clock.monotonicMs() + leftMs;
     return Math.min(this.#closeAtMs, this.#heartbeat.nextMs, expiryMs);

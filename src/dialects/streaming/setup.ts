@@ -9,7 +9,6 @@ import { createTokenAuthority, type VerifyToken } from "./authority.ts";
 import { createEncoders } from "./encoders.ts";
 import type { Authorize } from "./http.ts";
 import { createRoutes, type StreamingApp } from "./routes.ts";
-import type { StreamingSettings } from "./settings.ts";
 
 export function setUp(lent: Lent<StreamingConfig>): Served {
   const { config } = lent;
@@ -24,9 +23,13 @@ export function setUp(lent: Lent<StreamingConfig>): Served {
 
 function streamingApps(lent: Lent<StreamingConfig>): ReadonlyMap<string, StreamingApp> {
   const { config, runtime, schedule, metrics, version, onError, onEvent } = lent;
-  const settings = settingsOf(config, version);
-  const encoders = createEncoders();
-  const services = { runtime, schedule, metrics, onError, onEvent };
+  const shared = {
+    ...{ runtime, schedule, metrics, onError, onEvent, serverVersion: version },
+    settings: config.streaming,
+    channelBytesMax: config.channel.max_length,
+    explainsBadRequests: config.development,
+    encoders: createEncoders(),
+  };
   return new Map(
     lent.apps.map((app) => {
       const { id, allowed_origins: allowedOrigins } = app.config;
@@ -35,8 +38,7 @@ function streamingApps(lent: Lent<StreamingConfig>): ReadonlyMap<string, Streami
         userIdClaim: config.streaming.user_id_claim,
       });
       const authority = createAuthorities(ownRules, app.authorities);
-      const context = { ...services, hub: app.hub, settings, encoders, authority, allowedOrigins };
-      return [id, context];
+      return [id, { ...shared, hub: app.hub, authority, allowedOrigins }];
     }),
   );
 }
@@ -68,42 +70,5 @@ function authorizeBy(
     const context = { ...app, reach: reachOf("streaming", key) };
     contexts.set(key, context);
     return context;
-  };
-}
-
-function settingsOf(
-  { streaming, channel, development }: StreamingConfig,
-  serverVersion: string,
-): StreamingSettings {
-  const { subscribe_to_user_personal_channel: personal, rpc_ping: rpcPing } = streaming;
-  return {
-    allowAnonymousConnectWithoutToken: streaming.allow_anonymous_connect_without_token,
-    insecure: streaming.insecure,
-    disallowAnonymousConnectionTokens: streaming.disallow_anonymous_connection_tokens,
-    userIdHttpHeader: streaming.user_id_http_header,
-    channelLimit: streaming.channel_limit,
-    userConnectionLimit: streaming.user_connection_limit,
-    connectionLimit: streaming.connection_limit,
-    pingIntervalMs: streaming.ping_interval,
-    pongTimeoutMs: streaming.pong_timeout,
-    staleCloseDelayMs: streaming.stale_close_delay,
-    expiredCloseDelayMs: streaming.expired_close_delay,
-    expiredSubCloseDelayMs: streaming.expired_sub_close_delay,
-    historyPublicationsMax: streaming.history_max_publication_limit,
-    recoveryPublicationsMax: streaming.recovery_max_publication_limit,
-    bufferedBytesMax: streaming.queue_max_size,
-    messageBytesMax: streaming.message_size_limit,
-    bodyBytesMax: streaming.body_size_limit,
-    channelBytesMax: channel.max_length,
-    commandsPerSecondMax: streaming.commands_per_second_max,
-    connectIncludeServerTime: streaming.connect_include_server_time,
-    personalChannel: {
-      enabled: personal.enabled,
-      namespace: personal.personal_channel_namespace,
-      singleConnection: personal.single_connection,
-    },
-    rpcPingMethod: rpcPing.enabled ? rpcPing.method : "",
-    explainsBadRequests: development,
-    serverVersion,
   };
 }

@@ -20,7 +20,7 @@ import {
 import { wirePublication } from "./encoders.ts";
 import { CloseError, StreamingError } from "./errors.ts";
 import type { SubscribeRequest, SubscribeResult } from "./protocol.ts";
-import type { StreamingContext } from "./settings.ts";
+import type { StreamingContext } from "./context.ts";
 
 /** §2: refuse instead of reporting an unsuccessful recovery. */
 const FLAG_REQUIRE_RECOVERY = 2;
@@ -167,7 +167,7 @@ export function plan(
       ...(recover
         ? {
             recoverSince: { epoch: request.epoch, offset: request.offset },
-            recoverMax: settings.recoveryPublicationsMax,
+            recoverMax: settings.recovery_max_publication_limit,
             requireRecovery: (request.flag & FLAG_REQUIRE_RECOVERY) !== 0,
           }
         : {}),

@@ -75,9 +75,9 @@ function requireRoom(applicant: Applicant): void {
   const { sockets, settings } = applicant.context;
   const here = sockets.sizeOf(applicant.token.taskId);
   const limit =
-    sockets.size >= settings.connectionsMax
+    sockets.size >= settings.connection_limit
       ? "connection_limit"
-      : here >= settings.taskConnectionsMax && "task_connection_limit";
+      : here >= settings.task_connection_limit && "task_connection_limit";
   if (limit === false) return;
   applicant.limitHit(limit);
   throw new Refusal("too_many_connections");
@@ -104,7 +104,7 @@ async function takeNumber(applicant: Applicant, records: TaskRecords): Promise<T
     requireUnrevoked(record, token);
     const acceptedMs = runtime.clock.epochMs();
     const recent = lastMinute(record.acceptedMs, acceptedMs);
-    if (recent.length >= settings.taskAcceptancesPerMinute) {
+    if (recent.length >= settings.task_acceptances_per_minute) {
       applicant.limitHit("task_acceptances_per_minute");
       throw new Refusal("too_many_connections");
     }

@@ -44,7 +44,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     const signed = isSigned({ publicId, sign, timestamp, body }, nowMs);
     if (!signed || context === undefined || sign === undefined) return NOT_SIGNED;
     if (timestamp === undefined) {
-      return context.settings.requireTimestamp ? NOT_SIGNED : { context, may: () => true };
+      return context.settings.require_timestamp ? NOT_SIGNED : { context, may: () => true };
     }
     const fresh = isFresh(timestamp, nowMs) && (await isFirst(context, sign));
     return fresh ? { context, may: () => true } : NOT_SIGNED;

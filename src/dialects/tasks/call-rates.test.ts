@@ -1,12 +1,9 @@
 import { expect, test } from "bun:test";
+import { DEFAULT_SETTINGS } from "../../../test/support/task-nodes.ts";
 import { createCallRates } from "./call-rates.ts";
 
-const rates = () =>
-  createCallRates({
-    tokenCalls: { perSecond: 50, burst: 200 },
-    invokeCalls: { perSecond: 200, burst: 1000 },
-    taskInvokesPerSecond: 20,
-  });
+// 50 token calls per second and 200 at once, 200 and 1000 others, and 20 per task.
+const rates = () => createCallRates(DEFAULT_SETTINGS);
 
 /** How many of `calls` at one moment are taken. */
 function taken(calls: number, take: () => number): number {

@@ -1,6 +1,6 @@
 /** Bounds on an app's JSON-RPC calls (task-tokens.md §5.9), on this node. */
 import { KeyedBuckets, perSecond, TokenBucket } from "../../core/rates.ts";
-import type { TasksSettings } from "./settings.ts";
+import type { TasksSettings } from "./config.ts";
 
 /** Each answers 0 when the call may go on, else the milliseconds after which it may come again. */
 export interface CallRates {
@@ -9,15 +9,16 @@ export interface CallRates {
   task(taskId: string, nowMs: number): number;
 }
 
-export function createCallRates(
-  settings: Pick<TasksSettings, "tokenCalls" | "invokeCalls" | "taskInvokesPerSecond">,
-): CallRates {
-  const { tokenCalls, invokeCalls, taskInvokesPerSecond } = settings;
-  const tokens = new TokenBucket(perSecond(tokenCalls.perSecond, tokenCalls.burst), 0);
-  const invokes = new TokenBucket(perSecond(invokeCalls.perSecond, invokeCalls.burst), 0);
+export function createCallRates(settings: TasksSettings): CallRates {
+  const tokens = new TokenBucket(
+    perSecond(settings.token_calls_per_second, settings.token_calls_burst),
+    0,
+  );
+  const { invoke_calls_per_second: invokeRate, invoke_calls_burst: invokeBurst } = settings;
+  const invokes = new TokenBucket(perSecond(invokeRate, invokeBurst), 0);
   // A task's bucket is full again after a second, in which no more tasks than these can be called.
-  const tasks = new KeyedBuckets(invokeCalls.burst + invokeCalls.perSecond);
-  const taskRate = perSecond(taskInvokesPerSecond);
+  const tasks = new KeyedBuckets(invokeBurst + invokeRate);
+  const taskRate = perSecond(settings.task_invokes_per_second);
   return {
     token: (nowMs) => tokens.take(nowMs),
     invoke: (nowMs) => invokes.take(nowMs),

@@ -20,12 +20,12 @@ const formats = z.enum(["base64", "any"]);
 const tasksApp = z.strictObject({
   id: z.string().min(1).describe("The app, which is its `public-id`."),
   suspended: flag(false, "Refuse every call of this app's backends."),
-  strict: z.boolean().optional().describe("In place of `tasks.strict`."),
-  message_format: formats.optional().describe("In place of `tasks.message_format`."),
-  require_timestamp: z.boolean().optional().describe("In place of `tasks.require_timestamp`."),
+  strict: z.boolean().exactOptional().describe("In place of `tasks.strict`."),
+  message_format: formats.exactOptional().describe("In place of `tasks.message_format`."),
+  require_timestamp: z.boolean().exactOptional().describe("In place of `tasks.require_timestamp`."),
   persist_timeout_displaces: z
     .boolean()
-    .optional()
+    .exactOptional()
     .describe("In place of `tasks.persist_timeout_displaces`."),
 });
 
@@ -109,6 +109,16 @@ export type TasksConfig = BaseConfig & {
   /** It takes calls and connects at places where streaming could be. */
   readonly streaming: { readonly api_path: string; readonly websocket_path: string };
 };
+
+/** Of one app. Times are milliseconds. */
+export type TasksSettings = Omit<z.output<typeof tasksSection>, "apps"> & {
+  readonly suspended: boolean;
+};
+
+export function tasksSettings({ tasks }: TasksConfig, app: string): TasksSettings {
+  const { apps, ...shared } = tasks;
+  return { suspended: false, ...shared, ...apps.find(({ id }) => id === app) };
+}
 
 export function* tasksProblems({ tasks, streaming, apps }: Parsed<TasksConfig>): Iterable<Problem> {
   const path: Path = ["tasks", "apps"];

@@ -3,7 +3,7 @@ import type { Records } from "../../core/engine.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { ClientTokens } from "./client-token.ts";
 import type { TaskIds } from "./task-id.ts";
-import type { TasksSettings } from "./settings.ts";
+import type { TasksSettings } from "./config.ts";
 import type { TaskSockets } from "./sockets.ts";
 import type { TaskStore } from "./task-store.ts";
 import type { SessionServices } from "../dialect.ts";

@@ -4,7 +4,7 @@ import type { Reached } from "../../core/types.ts";
 import type { SessionServices } from "../dialect.ts";
 import type { TaskToken } from "./client-token.ts";
 import { TELL_AGAIN_MAX, TELL_AGAIN_MS } from "./limits.ts";
-import type { TasksSettings } from "./settings.ts";
+import type { TasksSettings } from "./config.ts";
 import { labelOf } from "./task-channel.ts";
 
 export interface Displacement {
@@ -24,9 +24,9 @@ export type TaskSignal =
 /** Whether a connection with this token ends the others, and is ended by a newer one. */
 export function standsAlone(
   { singleInstance, persistTimeout }: TaskToken,
-  { persistTimeoutDisplaces }: TasksSettings,
+  { persist_timeout_displaces: displaces }: TasksSettings,
 ): boolean {
-  return singleInstance || (persistTimeout && persistTimeoutDisplaces);
+  return singleInstance || (persistTimeout && displaces);
 }
 
 /** Numbers rise from connection to connection: of two that come at once the higher one stays, on every node. */

@@ -1,4 +1,4 @@
-/** The protocol's own bounds (task-tokens.md); what can be configured is in `TasksSettings`. */
+/** The protocol's own bounds (task-tokens.md); what can be configured is in `config.ts`. */
 
 /** §4.1: bytes of a request's body. */
 export const RPC_BODY_BYTES_MAX = 262_144;

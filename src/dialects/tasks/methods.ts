@@ -4,7 +4,7 @@ import { limitHit, type LimitName } from "../dialect.ts";
 import type { CallRates } from "./call-rates.ts";
 import { TOKEN_ID_BYTES, type TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
-import type { TasksSettings } from "./settings.ts";
+import type { TasksSettings } from "./config.ts";
 import { invalidParam, RpcError } from "./errors.ts";
 import { MESSAGE_BYTES_MAX, SINGLE_USE_MINUTES } from "./limits.ts";
 import { readParams, usesOtherTaskName, type MethodName, type Result } from "./schema.ts";
@@ -114,12 +114,12 @@ function genuine({ ids }: TasksContext, id: string): string {
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** §4.6. An empty message is refused: that is how a tick looks. */
-function checkMessage(message: string, { messageFormat }: TasksSettings): void {
+function checkMessage(message: string, { message_format: format }: TasksSettings): void {
   if (message === "") throw invalidParam("message", "empty");
-  if (messageFormat === "base64" && !BASE64.test(message)) {
+  if (format === "base64" && !BASE64.test(message)) {
     throw invalidParam("message", "not_base64");
   }
   const bytes =
-    messageFormat === "base64" ? Buffer.byteLength(message, "base64") : Buffer.byteLength(message);
+    format === "base64" ? Buffer.byteLength(message, "base64") : Buffer.byteLength(message);
   if (bytes > MESSAGE_BYTES_MAX) throw new RpcError("payload_too_large");
 }

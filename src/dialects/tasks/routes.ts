@@ -39,7 +39,7 @@ function socketRoute(path: string, { contexts, onEvent }: TasksOptions): SocketR
           return new TasksSession(context, socket, { origin: headers.get("origin"), address });
         },
         messageBytesMax: SOCKET_MESSAGE_BYTES_MAX,
-        bufferedBytesMax: context.settings.bufferedBytesMax,
+        bufferedBytesMax: context.settings.queue_max_size,
       };
     },
   };

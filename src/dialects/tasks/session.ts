@@ -69,7 +69,7 @@ export class TasksSession
     super(context, socket, 0);
     const { runtime, settings } = context;
     this.#request = request;
-    this.#firstFrameByMs = runtime.clock.monotonicMs() + settings.authenticationTimeoutMs;
+    this.#firstFrameByMs = runtime.clock.monotonicMs() + settings.authentication_timeout;
     this.count("connections_opened");
     this.tell("Connection opened", { address: request.address });
     this.reschedule();
@@ -183,9 +183,9 @@ export class TasksSession
     const tickSeconds = this.#admitted?.wish.tickSeconds;
     this.#timetable = new Timetable({
       nowMs: runtime.clock.monotonicMs(),
-      tickMs: tickSeconds === undefined ? settings.tickIntervalMs : tickSeconds * 1000,
-      pingMs: settings.pingIntervalMs,
-      pongTimeoutMs: settings.pongTimeoutMs,
+      tickMs: tickSeconds === undefined ? settings.tick_interval : tickSeconds * 1000,
+      pingMs: settings.ping_interval,
+      pongTimeoutMs: settings.pong_timeout,
       standsAlone: this.#alone,
       random: runtime.random,
     });
@@ -272,7 +272,7 @@ export class TasksSession
   /** A client that does not take what it is sent is not sent ticks as well. */
   #tick(): void {
     const frame = tickFrame(this.#ticks());
-    const { bufferedBytesMax } = this.context.settings;
+    const { queue_max_size: bufferedBytesMax } = this.context.settings;
     if (this.socket.bufferedBytes + frame.length <= bufferedBytesMax) this.socket.send(frame);
   }
 

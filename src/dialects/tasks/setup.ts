@@ -1,13 +1,12 @@
 /** From the configuration to what the task-token dialect serves. */
 import { randomBytes } from "node:crypto";
 import { createOriginCheck } from "../../auth/origins.ts";
-import type { TasksConfig } from "./config.ts";
+import { tasksSettings, type TasksConfig } from "./config.ts";
 import type { Lent, Served } from "../dialect.ts";
 import { createAuthentication } from "./authentication.ts";
 import { createClientTokens, TOKEN_PURPOSE } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
 import { createRoutes } from "./routes.ts";
-import type { TasksSettings } from "./settings.ts";
 import { createTaskSockets } from "./sockets.ts";
 import { createTaskIds, idPurpose } from "./task-id.ts";
 import { createTaskStore } from "./task-store.ts";
@@ -38,7 +37,7 @@ function contextsOf(lent: Lent<TasksConfig>): ReadonlyMap<string, TasksContext> 
   const tokens = createClientTokens({ keys: masterKeys.derive(TOKEN_PURPOSE), randomBytes });
   return new Map(
     lent.apps.map(({ config: { id, allowed_origins: origins }, hub, engine: { records } }) => {
-      const settings = settingsOf(config, id);
+      const settings = tasksSettings(config, id);
       // Ids are for ever (§3.1), so they are made with the oldest key there is.
       const [newest, ...older] = masterKeys.derive(idPurpose(id));
       const context: TasksContext = {
@@ -53,28 +52,4 @@ function contextsOf(lent: Lent<TasksConfig>): ReadonlyMap<string, TasksContext> 
       return [id, context];
     }),
   );
-}
-
-function settingsOf({ tasks }: TasksConfig, app: string): TasksSettings {
-  const own = tasks.apps.find(({ id }) => id === app);
-  return {
-    strict: own?.strict ?? tasks.strict,
-    messageFormat: own?.message_format ?? tasks.message_format,
-    requireTimestamp: own?.require_timestamp ?? tasks.require_timestamp,
-    suspended: own?.suspended ?? false,
-    persistTimeoutDisplaces: own?.persist_timeout_displaces ?? tasks.persist_timeout_displaces,
-    tickIntervalMs: tasks.tick_interval,
-    retentionMs: tasks.retention,
-    authenticationTimeoutMs: tasks.authentication_timeout,
-    pingIntervalMs: tasks.ping_interval,
-    pongTimeoutMs: tasks.pong_timeout,
-    bufferedBytesMax: tasks.queue_max_size,
-    tokenCalls: { perSecond: tasks.token_calls_per_second, burst: tasks.token_calls_burst },
-    invokeCalls: { perSecond: tasks.invoke_calls_per_second, burst: tasks.invoke_calls_burst },
-    taskInvokesPerSecond: tasks.task_invokes_per_second,
-    taskConnectionsMax: tasks.task_connection_limit,
-    connectionsMax: tasks.connection_limit,
-    taskAcceptancesPerMinute: tasks.task_acceptances_per_minute,
-    failedAuthenticationsPerMinute: tasks.failed_authentications_per_minute,
-  };
 }

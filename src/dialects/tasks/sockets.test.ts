@@ -3,7 +3,7 @@ import { FAILING_ADDRESSES_MAX } from "./limits.ts";
 import { createTaskSockets } from "./sockets.ts";
 
 test("an address that failed too often waits until its failures are a minute old", () => {
-  const sockets = createTaskSockets({ failedAuthenticationsPerMinute: 2 });
+  const sockets = createTaskSockets({ failed_authentications_per_minute: 2 });
   sockets.failed("a", 0);
   expect(sockets.mayAuthenticate("a", 0)).toBe(true);
   sockets.failed("a", 1000);
@@ -13,7 +13,7 @@ test("an address that failed too often waits until its failures are a minute old
 });
 
 test("beyond the addresses that are remembered the one that failed longest ago is forgotten", () => {
-  const sockets = createTaskSockets({ failedAuthenticationsPerMinute: 1 });
+  const sockets = createTaskSockets({ failed_authentications_per_minute: 1 });
   for (let index = 0; index < FAILING_ADDRESSES_MAX; index++) sockets.failed(`${index}`, 0);
   sockets.failed("0", 1);
   expect(sockets.mayAuthenticate("1", 1)).toBe(false);

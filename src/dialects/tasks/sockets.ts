@@ -1,6 +1,7 @@
 /** What the sessions of one app and node know of each other: who waits for which task, and which addresses fail to authenticate. */
 import { MultiMap } from "../../core/multi-map.ts";
 import { MinuteBound } from "../../core/rates.ts";
+import type { TasksSettings } from "./config.ts";
 import type { Displacement } from "./displacement.ts";
 import { FAILING_ADDRESSES_MAX } from "./limits.ts";
 
@@ -24,14 +25,10 @@ export interface TaskSockets {
   failed(address: string, nowMs: number): void;
 }
 
-export interface TaskSocketsOptions {
-  /** Of one address, per minute. */
-  readonly failedAuthenticationsPerMinute: number;
-}
-
-export function createTaskSockets({
-  failedAuthenticationsPerMinute,
-}: TaskSocketsOptions): TaskSockets {
+export function createTaskSockets(
+  settings: Pick<TasksSettings, "failed_authentications_per_minute">,
+): TaskSockets {
+  const failuresMax = settings.failed_authentications_per_minute;
   const byTask = new MultiMap<TaskSocket>();
   // The address that failed first comes first.
   const failures = new Map<string, MinuteBound>();
@@ -52,7 +49,7 @@ export function createTaskSockets({
     of: (taskId) => byTask.get(taskId),
     mayAuthenticate: (address, nowMs) => failures.get(address)?.allows(nowMs) ?? true,
     failed(address, nowMs) {
-      const bound = failures.get(address) ?? new MinuteBound(failedAuthenticationsPerMinute);
+      const bound = failures.get(address) ?? new MinuteBound(failuresMax);
       failures.delete(address);
       failures.set(address, bound);
       bound.take(nowMs);

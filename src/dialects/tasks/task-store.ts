@@ -9,7 +9,7 @@ import type { TaskToken } from "./client-token.ts";
 import { noteOnIssue, taskClock } from "./deadlines.ts";
 import { countConnections, tellEverywhere } from "./displacement.ts";
 import { UNKEPT_MESSAGE_MS, UNKNOWN_TASK_RETENTION_MS } from "./limits.ts";
-import type { TasksSettings } from "./settings.ts";
+import type { TasksSettings } from "./config.ts";
 import { channelOf, limitsOf, readStream, toPublication } from "./task-channel.ts";
 import { TaskRecords, withToken, type TaskRecord } from "./task-record.ts";
 
@@ -73,7 +73,7 @@ export function createTaskStore(parts: TaskStoreParts): TaskStore {
   function keptUntil(record: TaskRecord | undefined, newTimeoutMs: number, nowMs: number): number {
     if (record === undefined) return nowMs + Math.max(UNKNOWN_TASK_RETENTION_MS, newTimeoutMs);
     if (record.offlineUntilMs <= nowMs) return 0;
-    return Math.max(nowMs + settings.retentionMs, nowMs + newTimeoutMs, record.offlineUntilMs);
+    return Math.max(nowMs + settings.retention, nowMs + newTimeoutMs, record.offlineUntilMs);
   }
 
   async function send(invocation: Invocation): Promise<Invoked> {

@@ -67,13 +67,12 @@ interface Item {
  * channels that the caller does not reach: to gusher nobody is there.
  */
 async function publish(
-  { hub, settings, metrics, onEvent }: GusherContext,
+  { hub, channelBytesMax, metrics, onEvent }: GusherContext,
   items: readonly Item[],
   reach: Reach,
 ) {
   // Stores and topics would take two such names for one.
   if (!items.every(({ channel }) => channel.isWellFormed())) throw new MasterError("data error");
-  const { channelBytesMax } = settings;
   // Nobody can be subscribed to such a name, and what is kept for it would be kept for nobody.
   if (items.some(({ channel }) => Buffer.byteLength(channel) > channelBytesMax)) {
     limitHit(metrics, "channel.max_length");
