@@ -4,9 +4,14 @@ import { stringify } from "smol-toml";
 import type { Command } from "commander";
 import { generateApiKey } from "../auth/api-keys.ts";
 import { confinement } from "../config/apps.ts";
-import { developmentToml, referencePage, toFile, warningsOf } from "../dialects/configuration.ts";
+import {
+  developmentToml,
+  productionToml,
+  referencePage,
+  toFile,
+  warningsOf,
+} from "../dialects/configuration.ts";
 import { formatPath } from "../config/problem.ts";
-import { productionToml } from "../config/production.ts";
 import { configCommand, readConfig, type ConfigOption } from "./options.ts";
 
 const SECRET_BYTES = 32;

@@ -15,7 +15,7 @@ export function createModel(parts: readonly ConfigPart[]): Model {
   const base = baseOf({
     reserved: reservedSegments(parts),
     uses: parts.flatMap(({ keyUses }) => keyUses.map(({ use }) => use)),
-    joining: parts.filter(({ joinsChannels }) => joinsChannels).map(({ name }) => name),
+    joiners: parts,
   });
   const sections = Object.assign({}, ...parts.map((part) => part.sections)) as z.ZodRawShape;
   return { schema: base.extend(sections), parts };

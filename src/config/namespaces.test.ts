@@ -30,7 +30,7 @@ test("createNamespaces(MODEL.parts, ) says what the core needs, times in millise
     dialects: ["streaming"],
     openingRules: "streaming",
     history: { size: 5, ttlMs: 300_000, metaTtlMs: 36_000_000 },
-    own: { streaming: { allowHistoryForSubscriber: true, allowHistoryForClient: false } },
+    own: { streaming: { allow_history_for_subscriber: true, allow_history_for_client: false } },
     publicationDataFormat: "binary",
   });
 });

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { ChannelOptions } from "../core/namespaces.ts";
 import type { ParsedSigningKey } from "./apps.ts";
+import type { Joiner } from "./channel-options.ts";
 import type { Path, Problem } from "./problem.ts";
 import type { BaseConfig, ParsedBase } from "./schema.ts";
 
@@ -18,13 +19,15 @@ export interface KeyUse {
   readonly plainSecret?: boolean;
 }
 
+/** A namespace that a dialect brings: as a file would say it, and by whose authority it stands. */
+export interface BroughtNamespace extends Pick<ChannelOptions, "owner" | "openedBy"> {
+  readonly settings: { readonly name: string } & Readonly<Record<string, unknown>>;
+}
+
 /** `Config`: the whole, as far as the part looks at it. */
-export interface ConfigPart<Config extends BaseConfig = BaseConfig> {
-  readonly name: string;
+export interface ConfigPart<Config extends BaseConfig = BaseConfig> extends Joiner {
   /** Served whatever is said. Otherwise the table of its name has `enabled`, and development mode serves it. */
   readonly always?: boolean;
-  /** Its connections join channels, so that namespaces may admit it. */
-  readonly joinsChannels: boolean;
   /** Tables of the file. */
   readonly sections: Readonly<Record<string, z.ZodType>>;
   readonly keyUses: readonly KeyUse[];
@@ -36,8 +39,8 @@ export interface ConfigPart<Config extends BaseConfig = BaseConfig> {
   problems?(config: Parsed<Config>): Iterable<Problem>;
   /** What is allowed and yet seldom meant. */
   warnings?(config: Config): Iterable<Problem>;
-  /** Channels' options that it brings, by namespace; what the configuration says of the same one wins. */
-  namespaces?(config: Config): ReadonlyMap<string, ChannelOptions>;
+  /** Namespaces that it brings; what the configuration says of the same one wins. */
+  namespaces?(config: Config): readonly BroughtNamespace[];
   /** Tables of development mode. */
   readonly development?: Readonly<Record<string, object>>;
   /** Keys of development mode, by use; what is absent is the well-known secret. */

@@ -1,4 +1,5 @@
 /** A file to go live with: closed where nothing is said, and of secrets of its own. */
+import type { Model } from "./model.ts";
 
 export interface ProductionSecrets {
   readonly apiKey: { readonly id: string; readonly hash: string };
@@ -6,8 +7,18 @@ export interface ProductionSecrets {
   readonly hmacSecret: string;
 }
 
-/** As text for a `carillon.toml`. */
-export function productionToml({ apiKey, hmacSecret }: ProductionSecrets): string {
+/** As text for a `carillon.toml`, in which the dialects are served that always are. */
+export function productionToml(
+  { parts }: Model,
+  { apiKey, hmacSecret }: ProductionSecrets,
+): string {
+  const served = parts.filter(({ always }) => always === true);
+  const names = JSON.stringify(served.map(({ name }) => name));
+  const keys = served
+    .flatMap(({ keyUses }) => keyUses)
+    .map(({ use }) => `[[signing_keys]]\nuse = "${use}"\nhmac_secret = "${hmacSecret}"`);
+  const others = parts.filter(({ always }) => always !== true).map(({ name }) => name);
+  const pages = others.map((name) => `docs/${name}.md`).join(", ");
   return `# Carillon in production, to start from. "carillon config" checks it; docs/configuration.md has every key.
 
 # Where the database and master.key are kept: back them up together.
@@ -34,16 +45,14 @@ allowed_origins = ["https://your.site"]
 [[api_keys]]
 id = "${apiKey.id}"
 hash = "${apiKey.hash}"
-scopes = ["streaming"]
+scopes = ${names}
 
 # Your backend signs its users' connection tokens with this secret, and nobody else may know it.
-[[signing_keys]]
-use = "streaming"
-hmac_secret = "${hmacSecret}"
+${keys.join("\n\n")}
 
 # Channels whose name has no namespace: no client may join by itself, since nothing here says so.
 [channel.without_namespace]
-dialects = ["streaming"]
+dialects = ${names}
 
 # Channels such as "news:today": every user may join, and comes back without a gap.
 [[channel.namespaces]]
@@ -53,7 +62,7 @@ history_size = 100
 history_ttl = "300s"
 force_recovery = true
 
-# The other protocols are off. Each page says what it needs: docs/gusher.md, docs/tasks.md, docs/events.md.
-# gusher.enabled = true
+# The other protocols are off. Each page says what it needs: ${pages}.
+${others.map((name) => `# ${name}.enabled = true`).join("\n")}
 `;
 }

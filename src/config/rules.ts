@@ -1,7 +1,7 @@
 /** What has to fit together between keys. Each rule sees values that the schema has accepted. */
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { HMAC_ALGORITHMS, type Algorithm, type ParsedSigningKey } from "./apps.ts";
-import { dialectsOf, type ChannelSettings } from "./channel-options.ts";
+import { dialectsOf, joinersWith, type ChannelSettings } from "./channel-options.ts";
 import { formatDuration } from "./durations.ts";
 import type { Path, Problem } from "./problem.ts";
 import { isServed, type ConfigPart, type KeyUse } from "./part.ts";
@@ -182,7 +182,7 @@ function* channelProblems(parts: readonly ConfigPart[], config: ParsedBase): Ite
     yield { path: [...without, "dialects"], message: "is required with several dialects" };
   }
   const globalMs = channel.history_meta_ttl;
-  const shared = { enabled, globalMs };
+  const shared = { parts, enabled, globalMs };
   yield* optionProblems(channel.without_namespace, { path: without, named: false, ...shared });
   yield* duplicates(channel.namespaces, "name", ["channel", "namespaces"]);
   for (const [index, options] of channel.namespaces.entries()) {
@@ -194,6 +194,7 @@ function* channelProblems(parts: readonly ConfigPart[], config: ParsedBase): Ite
 function* optionProblems(
   options: ChannelSettings,
   place: {
+    readonly parts: readonly ConfigPart[];
     readonly path: Path;
     readonly named: boolean;
     readonly enabled: readonly string[];
@@ -208,12 +209,7 @@ function* optionProblems(
   if (ttlMs > 0 && size === 0) {
     yield { path: at("history_size"), message: 'is required with "history_ttl"' };
   }
-  if (size === 0 && ttlMs === 0) {
-    for (const forced of ["force_recovery", "force_positioning"] as const) {
-      if (!options[forced]) continue;
-      yield { path: at(forced), message: 'needs "history_size" and "history_ttl"' };
-    }
-  }
+  for (const { channels } of place.parts) yield* channels?.problems?.(options, place.path) ?? [];
   if ((options.history_meta_ttl ?? place.globalMs) < ttlMs) {
     const message = `must be at least "history_ttl" (${formatDuration(ttlMs)})`;
     const global = options.history_meta_ttl === undefined;
@@ -222,9 +218,10 @@ function* optionProblems(
       : { path: at("history_meta_ttl"), message };
   }
   if (options.publication_data_format === "binary") {
-    const { names } = dialectsOf(options, place);
-    if (names.some((name: string) => name !== "streaming")) {
-      const message = '"binary" needs dialects = ["streaming"]';
+    const takers = joinersWith(place.parts, "takesBytes");
+    const { names } = dialectsOf(place.parts, options, place);
+    if (names.some((name) => !takers.includes(name))) {
+      const message = `"binary" needs dialects = ${JSON.stringify(takers)}`;
       yield { path: at("publication_data_format"), message };
     }
   }

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { isNetwork } from "../core/networks.ts";
 import { apiKey, appOf, HMAC_ALGORITHMS, signingKeyOf, type Algorithm } from "./apps.ts";
-import { namespaceOf, withoutNamespaceOf } from "./channel-options.ts";
+import { namespaceOf, withoutNamespaceOf, type Joiner } from "./channel-options.ts";
 import { duration, TIMER_MS_MAX } from "./durations.ts";
 import { redis } from "./redis.ts";
 
@@ -55,11 +55,11 @@ const KEEP_ALIVE = "75s";
 export interface Names {
   readonly reserved: ReadonlySet<string>;
   readonly uses: readonly string[];
-  readonly joining: readonly string[];
+  readonly joiners: readonly Joiner[];
 }
 
 /** The tables that hold for all dialects. */
-export const baseOf = ({ reserved, uses, joining }: Names) =>
+export const baseOf = ({ reserved, uses, joiners }: Names) =>
   z.strictObject({
     development: z
       .boolean()
@@ -174,11 +174,11 @@ export const baseOf = ({ reserved, uses, joining }: Names) =>
         history_meta_ttl: duration()
           .prefault("720h")
           .describe("How long a stream's epoch and top offset outlive its last publication."),
-        without_namespace: withoutNamespaceOf(joining)
+        without_namespace: withoutNamespaceOf(joiners)
           .prefault({})
           .describe("Options of channels whose name has no namespace."),
         namespaces: z
-          .array(namespaceOf(joining))
+          .array(namespaceOf(joiners))
           .default([])
           .describe("Options of the channels `<name>:…`. Namespaces inherit nothing."),
       })

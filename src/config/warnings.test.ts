@@ -1,8 +1,7 @@
-import { warningsOf, MODEL } from "../dialects/configuration.ts";
+import { warningsOf, MODEL, productionToml } from "../dialects/configuration.ts";
 import { expect, test } from "bun:test";
 import { parse } from "smol-toml";
 import { developmentFileWithDialects } from "./development.ts";
-import { productionToml } from "./production.ts";
 import { formatPath } from "./problem.ts";
 import { configOf } from "./test-support.ts";
 

@@ -4,6 +4,10 @@ import {
   developmentToml as developmentTomlOf,
 } from "../config/development.ts";
 import { loadConfig as load, type LoadOptions } from "../config/load.ts";
+import {
+  productionToml as productionTomlOf,
+  type ProductionSecrets,
+} from "../config/production.ts";
 import { referencePage as referencePageOf } from "../config/reference.ts";
 import { createModel, toFile as toFileOf, type SectionsOf } from "../config/model.ts";
 import type { BaseConfig } from "../config/schema.ts";
@@ -39,6 +43,8 @@ type DevelopmentFile = ReturnType<typeof developmentFileOf> &
 
 export const developmentFile = (): DevelopmentFile => developmentFileOf(MODEL) as DevelopmentFile;
 export const developmentToml = (): string => developmentTomlOf(MODEL);
+export const productionToml = (secrets: ProductionSecrets): string =>
+  productionTomlOf(MODEL, secrets);
 export const referencePage = (): string => referencePageOf(MODEL);
 export const toFile = (config: BaseConfig, options: { readonly redact: boolean }): object =>
   toFileOf(MODEL, config, options);

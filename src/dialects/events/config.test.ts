@@ -156,21 +156,21 @@ describe("the catalogue", () => {
       namespace: expect.any(String),
       own: {
         streaming: {
-          ...{ allowPublishForClient: false, allowPublishForSubscriber: false },
-          ...{ allowUserLimitedChannels: false, ...rules },
+          ...{ allow_publish_for_client: false, allow_publish_for_subscriber: false },
+          ...{ allow_user_limited_channels: false, ...rules },
         },
       },
     });
     expect(named.get("aa")).toMatchObject({
-      ...closed({ allowSubscribeForClient: false, forceRecovery: true }),
+      ...closed({ allow_subscribe_for_client: false, force_recovery: true }),
       ...{ owner: "events", openedBy: "events", history: { size: 5, ttlMs: 60_000 } },
     });
-    const open = { allowSubscribeForClient: true, allowSubscribeForAnonymous: true };
-    expect(named.get("bb")).toMatchObject(closed({ ...open, forceRecovery: false }));
+    const open = { allow_subscribe_for_client: true, allow_subscribe_for_anonymous: true };
+    expect(named.get("bb")).toMatchObject(closed({ ...open, force_recovery: false }));
     expect(named.get("bb")).not.toHaveProperty("openedBy");
-    expect(named.get("cc")).toMatchObject(closed({ forceRecovery: false }));
+    expect(named.get("cc")).toMatchObject(closed({ force_recovery: false }));
     expect(named.get("cc")).not.toHaveProperty("history");
-    expect(named.get("webhooks")).toMatchObject(closed({ allowSubscribeForClient: false }));
+    expect(named.get("webhooks")).toMatchObject(closed({ allow_subscribe_for_client: false }));
     expect(createNamespaces(MODEL.parts, configOf({ events: { namespaces } })).named.size).toBe(0);
   });
 });

@@ -1,15 +1,12 @@
 /** The events dialect's settings: event-streaming.md §3 in its own names, §4.1 and §10.4 with their defaults. */
 import { z } from "zod";
 import type { ParsedSigningKey } from "../../config/apps.ts";
-import { withoutNamespaceOf } from "../../config/channel-options.ts";
 import { duration } from "../../config/durations.ts";
-import { channelOptionsOf } from "../../config/namespaces.ts";
 import { flag } from "../../config/kinds.ts";
-import type { Parsed } from "../../config/part.ts";
+import type { BroughtNamespace, Parsed } from "../../config/part.ts";
 import type { Path, Problem } from "../../config/problem.ts";
 import { duplicates } from "../../config/rules.ts";
 import type { BaseConfig } from "../../config/schema.ts";
-import type { ChannelOptions } from "../../core/namespaces.ts";
 import type { WebhooksConfig } from "../../webhooks/config.ts";
 import { bodySizeLimit } from "../../config/sizes.ts";
 
@@ -249,34 +246,21 @@ export function eventsScopes({ events }: EventsConfig): readonly string[] {
   ];
 }
 
-export function eventsChannelOptions({
-  events,
-  channel,
-}: EventsConfig): ReadonlyMap<string, ChannelOptions> {
-  return new Map(
-    eventsNamespaces(events.namespaces).map((entry) => [
-      entry.name,
-      eventsOptionsOf(entry, channel.history_meta_ttl),
-    ]),
-  );
-}
-
 /** event-streaming.md §8, §10.2: private ones open to a token alone, nobody publishes, presence is off. */
-function eventsOptionsOf(entry: EventsNamespace, metaTtlMs: number): ChannelOptions {
-  const { name, visibility, history_size: size, history_ttl_s: ttlS, recover } = entry;
-  const open = visibility === "public";
-  const closed = withoutNamespaceOf(["streaming"]).parse({
-    dialects: ["streaming"],
-    ...{ allow_subscribe_for_client: open, allow_subscribe_for_anonymous: open },
-    ...(size > 0 ? { history_size: size, history_ttl: ttlS } : {}),
-    force_recovery: recover && size > 0,
+export function eventsChannels({ events, channel }: EventsConfig): readonly BroughtNamespace[] {
+  return eventsNamespaces(events.namespaces).map((entry) => {
+    const { name, visibility, history_size: size, history_ttl_s: ttlS, recover } = entry;
+    const open = visibility === "public";
+    const settings = {
+      name,
+      dialects: ["streaming"],
+      ...{ allow_subscribe_for_client: open, allow_subscribe_for_anonymous: open },
+      ...(size > 0 ? { history_size: size, history_ttl: ttlS } : {}),
+      history_meta_ttl: Math.max(channel.history_meta_ttl / 1000, ttlS),
+      force_recovery: recover && size > 0,
+    };
+    return { settings, owner: "events", ...(open ? {} : { openedBy: "events" }) };
   });
-  const options = channelOptionsOf(closed, {
-    namespace: name,
-    enabled: ["streaming"],
-    metaTtlMs: Math.max(metaTtlMs, ttlS * 1000),
-  });
-  return { ...options, owner: "events", ...(open ? {} : { openedBy: "events" }) };
 }
 
 /** Of the tokens that are issued in development mode, and of the access tokens that they are issued for. */

@@ -4,7 +4,7 @@ import { defineDialect } from "../dialect.ts";
 import {
   EVENTS_DEVELOPMENT,
   EVENTS_DEVELOPMENT_KEYS,
-  eventsChannelOptions,
+  eventsChannels,
   eventsKeyProblems,
   eventsProblems,
   eventsScopes,
@@ -37,7 +37,7 @@ export const events = defineDialect<EventsConfig>()({
   scopes: eventsScopes,
   problems: eventsProblems,
   warnings: webhookWarnings,
-  namespaces: eventsChannelOptions,
+  namespaces: eventsChannels,
   development: EVENTS_DEVELOPMENT,
   developmentKeys: EVENTS_DEVELOPMENT_KEYS,
   tokenCommands: [accessToken],

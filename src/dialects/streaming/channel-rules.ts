@@ -8,32 +8,10 @@ import {
   type ChannelOptions,
   type Namespaces,
 } from "../../core/namespaces.ts";
+import type { ChannelRules } from "./channel-options.ts";
 import { StreamingError } from "./errors.ts";
 
 const USER_SEPARATOR = ",";
-
-/** A channel's options that this dialect alone has, named as in Centrifugo's configuration (§13), in this code's spelling. */
-export interface ChannelRules {
-  readonly forcePositioning: boolean;
-  readonly allowPositioning: boolean;
-  readonly forceRecovery: boolean;
-  readonly allowRecovery: boolean;
-  readonly forcePushJoinLeave: boolean;
-  readonly allowSubscribeForClient: boolean;
-  readonly allowSubscribeForAnonymous: boolean;
-  readonly allowPublishForClient: boolean;
-  readonly allowPublishForSubscriber: boolean;
-  readonly allowPublishForAnonymous: boolean;
-  readonly allowPresenceForClient: boolean;
-  readonly allowPresenceForSubscriber: boolean;
-  readonly allowPresenceForAnonymous: boolean;
-  readonly allowHistoryForClient: boolean;
-  readonly allowHistoryForSubscriber: boolean;
-  readonly allowHistoryForAnonymous: boolean;
-  readonly allowUserLimitedChannels: boolean;
-  /** Must match somewhere in the name's part behind the namespace; absent: that part is ASCII. */
-  readonly channelRegex?: { test(name: string): boolean };
-}
 
 /** Every channel that this dialect may join has them (src/config/namespaces.ts). */
 export function rulesOf({ own }: ChannelOptions): ChannelRules {
@@ -84,7 +62,7 @@ export function isPrivate(name: string): boolean {
  * nobody: the anonymous are no user, and who wrote `#alice,` meant somebody else too.
  */
 export function channelUsers(name: string, options: ChannelOptions): readonly string[] | undefined {
-  if (!rulesOf(options).allowUserLimitedChannels) return undefined;
+  if (!rulesOf(options).allow_user_limited_channels) return undefined;
   const boundary = name.lastIndexOf(USER_BOUNDARY);
   if (boundary < 0) return undefined;
   const users = name.slice(boundary + 1).split(USER_SEPARATOR);
@@ -102,37 +80,38 @@ export function maySubscribe(name: string, options: ChannelOptions, asker: Asker
   if (isPrivate(name) || !isOpenedBy(options, undefined)) return false;
   const users = channelUsers(name, options);
   if (users !== undefined) return users.includes(asker.userId) || asker.insecure;
-  const { allowSubscribeForClient, allowSubscribeForAnonymous } = rulesOf(options);
+  const rules = rulesOf(options);
   return (
     asker.insecure ||
-    (allowSubscribeForClient && (asker.userId !== "" || allowSubscribeForAnonymous))
+    (rules.allow_subscribe_for_client &&
+      (asker.userId !== "" || rules.allow_subscribe_for_anonymous))
   );
 }
 
 export function mayPublish(options: ChannelOptions, asker: Asker): boolean {
   const rules = rulesOf(options);
   return may(options, asker, {
-    client: rules.allowPublishForClient,
-    subscriber: rules.allowPublishForSubscriber,
-    anonymous: rules.allowPublishForAnonymous,
+    client: rules.allow_publish_for_client,
+    subscriber: rules.allow_publish_for_subscriber,
+    anonymous: rules.allow_publish_for_anonymous,
   });
 }
 
 export function mayReadPresence(options: ChannelOptions, asker: Asker): boolean {
   const rules = rulesOf(options);
   return may(options, asker, {
-    client: rules.allowPresenceForClient,
-    subscriber: rules.allowPresenceForSubscriber,
-    anonymous: rules.allowPresenceForAnonymous,
+    client: rules.allow_presence_for_client,
+    subscriber: rules.allow_presence_for_subscriber,
+    anonymous: rules.allow_presence_for_anonymous,
   });
 }
 
 export function mayReadHistory(options: ChannelOptions, asker: Asker): boolean {
   const rules = rulesOf(options);
   return may(options, asker, {
-    client: rules.allowHistoryForClient,
-    subscriber: rules.allowHistoryForSubscriber,
-    anonymous: rules.allowHistoryForAnonymous,
+    client: rules.allow_history_for_client,
+    subscriber: rules.allow_history_for_subscriber,
+    anonymous: rules.allow_history_for_anonymous,
   });
 }
 

@@ -1,5 +1,6 @@
 /** Centrifugo's client protocol v2 and its server API (centrifugo-protocol.md). */
 import { defineDialect } from "../dialect.ts";
+import { channels } from "./channel-options.ts";
 import {
   streamingProblems,
   streamingSection,
@@ -12,6 +13,7 @@ export const streaming = defineDialect<StreamingConfig>()({
   name: "streaming",
   always: true,
   joinsChannels: true,
+  channels,
   sections: { streaming: streamingSection.prefault({}).describe("The streaming dialect.") },
   keyUses: [{ use: "streaming", marks: ["meta", "subs", "channel"] }],
   reservedSegments: ["api"],

@@ -139,17 +139,17 @@ export function plan(
   const readsHistory = mayReadHistory(options, asker);
   const recoverable =
     keepsHistory &&
-    ((override.forceRecovery ?? rules.forceRecovery) ||
-      (request?.recoverable === true && (rules.allowRecovery || readsHistory)));
+    ((override.forceRecovery ?? rules.force_recovery) ||
+      (request?.recoverable === true && (rules.allow_recovery || readsHistory)));
   const positioned =
     recoverable ||
     (keepsHistory &&
-      ((override.forcePositioning ?? rules.forcePositioning) ||
-        (request?.positioned === true && (rules.allowPositioning || readsHistory))));
+      ((override.forcePositioning ?? rules.force_positioning) ||
+        (request?.positioned === true && (rules.allow_positioning || readsHistory))));
   const joinLeave = override.joinLeave ?? options.joinLeave;
   const joinLeavePushed =
     joinLeave &&
-    ((override.forcePushJoinLeave ?? rules.forcePushJoinLeave) ||
+    ((override.forcePushJoinLeave ?? rules.force_push_join_leave) ||
       (request?.join_leave === true && mayReadPresence(options, asker)));
   const recover = recoverable && request?.recover === true;
   return {
