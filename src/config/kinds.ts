@@ -1,6 +1,6 @@
 /** Kinds of settings that several sections have. */
 import { z } from "zod";
-import { duration, TIMER_MS_MAX } from "./durations.ts";
+import { TIMER_MS_MAX, duration } from "./durations.ts";
 
 export const flag = (fallback: boolean, description: string) =>
   z.boolean().default(fallback).describe(description);
@@ -13,3 +13,12 @@ export const timer = (fallback: string, description: string) =>
 export const path = z
   .string()
   .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it');
+
+/** A larger body is never held. */
+export const BODY_BYTES_MAX = 10_485_760;
+/** An object that says nothing but whom it is about is longer. */
+const BODY_BYTES_MIN = 1024;
+
+/** Of a call on `api`. What its JSON costs is one step, in which nobody else is served: so the default is far from the most. */
+export const bodySizeLimit = (fallback: number, description: string) =>
+  z.int().min(BODY_BYTES_MIN).max(BODY_BYTES_MAX).default(fallback).describe(description);

@@ -10,9 +10,9 @@ import {
   type DeliveryStore,
   type StoredDelivery,
 } from "./delivery-store.ts";
-import type { Disable } from "./disabling.ts";
+import type { Disable } from "./endpoint-ends.ts";
 import type { EndpointSecrets, EndpointStore, StoredEndpoint } from "./endpoint-store.ts";
-import type { HealthStore } from "./health-store.ts";
+import type { HealthStore } from "./health.ts";
 import type { FoundMessage, MessageStore } from "./message-store.ts";
 import type { Notices } from "./notices.ts";
 import type { Outbox, Waiting } from "./outbox.ts";

@@ -1,6 +1,7 @@
 /** Endpoints as they are kept: one record each, with everything secret in one sealed text. */
 import type { Records, StoredRecord } from "../core/engine.ts";
 import { updateRecord } from "../core/update-record.ts";
+import type { WebhooksContext } from "./context.ts";
 import {
   WebhookError,
   type WebhookDisabledReason,
@@ -9,9 +10,8 @@ import {
   type WebhookOwner,
   type WebhookSignature,
 } from "./contract.ts";
-import type { WebhooksContext } from "./context.ts";
-import { healthOf, type Health } from "./failure-clock.ts";
-import { changedKey, endpointKey, ENDPOINTS, endpointsKey } from "./keys.ts";
+import { healthOf, type Health } from "./health.ts";
+import { ENDPOINTS, changedKey, endpointKey, endpointsKey } from "./keys.ts";
 import { maskedUrl } from "./target.ts";
 
 /** What only senders read. */
@@ -171,4 +171,29 @@ export function shownEndpoint(
     disabled: endpoint.disabledReason !== null,
     health: healthOf(health),
   };
+}
+
+export interface Filter {
+  /** Null: all. */
+  readonly eventTypes: readonly string[] | null;
+  /** Null: all. */
+  readonly channels: readonly string[] | null;
+}
+
+/** A message without channels never matches an endpoint that has some. */
+export function matches(
+  { eventTypes, channels }: Filter,
+  message: { readonly eventType: string; readonly channels: readonly string[] },
+): boolean {
+  if (channels !== null && !channels.some((channel) => message.channels.includes(channel))) {
+    return false;
+  }
+  return eventTypes === null || listsType(eventTypes, message.eventType);
+}
+
+/** `shipment.*` is everything below `shipment`, and not `shipment` itself. */
+export function listsType(eventTypes: readonly string[], eventType: string): boolean {
+  return eventTypes.some((name) =>
+    name.endsWith(".*") ? eventType.startsWith(name.slice(0, -1)) : name === eventType,
+  );
 }

@@ -20,13 +20,13 @@ import {
   type EndpointStore,
   type StoredEndpoint,
 } from "./endpoint-store.ts";
-import type { HealthStore } from "./health-store.ts";
+import type { HealthStore } from "./health.ts";
 import type { Intake } from "./intake.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Notices } from "./notices.ts";
 import type { Outbox } from "./outbox.ts";
 import { arrayPage } from "./paging.ts";
-import type { Remove } from "./removing.ts";
+import type { Remove } from "./endpoint-ends.ts";
 import { isSecret, makeKey, shownKey } from "./signature.ts";
 import { checkTarget } from "./target.ts";
 

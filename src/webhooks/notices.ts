@@ -1,8 +1,7 @@
 /** What an organisation is told about its endpoints and messages, and the operator about all of them (webhooks.md §7.3). */
 import type { NewWebhookMessage, WebhookNoticeType, WebhookOwner } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
-import type { StoredEndpoint } from "./endpoint-store.ts";
-import { listsType } from "./filters.ts";
+import { listsType, type StoredEndpoint } from "./endpoint-store.ts";
 import type { Intake } from "./intake.ts";
 
 /** The application that holds nothing but the operator's own hook. No organisation can have this id. */

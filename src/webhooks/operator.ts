@@ -2,9 +2,9 @@
 import { WEBHOOK_LIMITS } from "./contract.ts";
 import type { WebhooksContext } from "./context.ts";
 import { NEVER_CANCELLED, type EndpointStore } from "./endpoint-store.ts";
-import type { HealthStore } from "./health-store.ts";
+import type { HealthStore } from "./health.ts";
 import { OPERATOR } from "./notices.ts";
-import type { Remove } from "./removing.ts";
+import type { Remove } from "./endpoint-ends.ts";
 
 const ENDPOINT_ID = `ep_${"0".repeat(27)}`;
 

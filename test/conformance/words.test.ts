@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { CLOSES as GUSHER_CLOSES, SUBSCRIBE_FAILURES } from "../../src/dialects/gusher/errors.ts";
 import { CLOSES, WIRE_ERRORS } from "../../src/dialects/streaming/errors.ts";
-import { DISCONNECT_ENDS } from "../../src/dialects/tasks/ends.ts";
+import { DISCONNECT_ENDS } from "../../src/dialects/tasks/frames.ts";
 
 /** Tables only translate. */
 const TABLES = /\.test\.ts$|errors\.ts$|ends\.ts$/;

@@ -2,13 +2,12 @@
 import { z } from "zod";
 import type { ParsedSigningKey } from "../../config/apps.ts";
 import { duration } from "../../config/durations.ts";
-import { flag } from "../../config/kinds.ts";
+import { bodySizeLimit, flag } from "../../config/kinds.ts";
 import type { BroughtNamespace, Parsed } from "../../config/part.ts";
 import type { Path, Problem } from "../../config/problem.ts";
 import { duplicates } from "../../config/rules.ts";
 import type { BaseConfig } from "../../config/schema.ts";
 import type { WebhooksConfig } from "../../webhooks/config.ts";
-import { bodySizeLimit } from "../../config/sizes.ts";
 
 /** Of one token: a connection may not hold more channels than these (event-streaming.md §3). */
 export const AUTOMATIC_CHANNELS_MAX = 128;

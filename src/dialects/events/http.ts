@@ -6,7 +6,7 @@ import type { ApiAnswer, RequestHead } from "../../transports/api-call.ts";
 import type { ReadBody } from "../../transports/request.ts";
 import { limitHit } from "../dialect.ts";
 import { authenticate, type Authentication } from "./access-token.ts";
-import type { Answer, EventsCall } from "./call.ts";
+import { PARAMS_BODY_BYTES_MAX, type Answer, type EventsCall } from "./call.ts";
 import { EventsError } from "./errors.ts";
 import {
   allowOrigin,
@@ -19,7 +19,6 @@ import {
 } from "./http-answer.ts";
 import type { EventsConfig } from "./config.ts";
 import { deprovision, provision, status } from "./organisation-state.ts";
-import { PARAMS_BODY_BYTES_MAX } from "./params.ts";
 import { publish, publishBatch } from "./publish.ts";
 import { revoke } from "./revoke.ts";
 import { connectionToken, subscriptionToken } from "./tokens.ts";

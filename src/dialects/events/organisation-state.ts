@@ -2,12 +2,18 @@
 import type { RequestHead } from "../../transports/api-call.ts";
 import { organisationOf, requireScope } from "./access-token.ts";
 import { ORGANISATION_DEPROVISIONED } from "./authority.ts";
-import { isoTime, type Answer, type EventsCall } from "./call.ts";
+import {
+  invalidRequest,
+  isoTime,
+  readParams,
+  textParam,
+  type Answer,
+  type EventsCall,
+} from "./call.ts";
 import { NOTICES_NAMESPACE } from "./catalogue.ts";
 import type { EventsContext } from "./context.ts";
 import { EventsError } from "./errors.ts";
 import type { Organisation } from "./organisations.ts";
-import { invalidRequest, readParams, textParam } from "./params.ts";
 import { labelOf } from "./revocations.ts";
 
 /** Of users; a key may also have the dialect's own (§6.1). */

@@ -3,10 +3,9 @@ import { jsonView, type CompactJson, type JsonView } from "../../core/json-text.
 import { ksuid } from "../../core/ksuid.ts";
 import { CHANNELS } from "../../core/types.ts";
 import { organisationOf, requireScope, type Caller } from "./access-token.ts";
-import type { Answer, EventsCall } from "./call.ts";
+import { invalidRequest, jsonBody, parsedBody, type Answer, type EventsCall } from "./call.ts";
 import { EventsError, eventsErrorOf, loggedRefusal } from "./errors.ts";
 import type { Organisation } from "./organisations.ts";
-import { invalidRequest, jsonBody, parsedBody } from "./params.ts";
 import {
   channelsOf,
   digestOf,

@@ -2,9 +2,8 @@
 import { z } from "zod";
 import type { Revocation } from "../../core/authority.ts";
 import { organisationOf, requireScope, USER_ID } from "./access-token.ts";
-import type { Answer, EventsCall } from "./call.ts";
+import { invalidRequest, readParams, textParam, type Answer, type EventsCall } from "./call.ts";
 import { PLATFORM_ADMIN } from "./organisation-state.ts";
-import { invalidRequest, readParams, textParam } from "./params.ts";
 import { labelOf } from "./revocations.ts";
 
 const REVOKE = "events:revoke";

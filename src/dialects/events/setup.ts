@@ -3,13 +3,15 @@ import { randomBytes } from "node:crypto";
 import { createOriginCheck } from "../../auth/origins.ts";
 import { createSealing, type Sealing } from "../../auth/sealing.ts";
 import type { App } from "../../config/schema.ts";
+import { compactJson } from "../../core/json-text.ts";
+import { CHANNELS } from "../../core/types.ts";
+import type { WebhookNotice } from "../../webhooks/contract.ts";
 import { createWebhooksApps, type WebhooksApps } from "../../webhooks/setup.ts";
-import { DEVELOPMENT_ORGANISATION, eventsNamespaces, type EventsConfig } from "./config.ts";
 import type { Lent, Served } from "../dialect.ts";
 import { createEventsAuthority } from "./authority.ts";
-import type { Catalogue } from "./catalogue.ts";
+import { NOTICES_NAMESPACE, type Catalogue } from "./catalogue.ts";
+import { DEVELOPMENT_ORGANISATION, eventsNamespaces, type EventsConfig } from "./config.ts";
 import type { EventsContext } from "./context.ts";
-import { publishNotice } from "./notices.ts";
 import { createOrganisationChannels } from "./organisation-channels.ts";
 import { createOrganisations } from "./organisations.ts";
 import { createRateLimits } from "./rate-limits.ts";
@@ -139,4 +141,18 @@ function endpointOf(
   const url = new URL(clientsUrl.replace(/^http/, "ws"));
   url.hostname = host ?? url.hostname;
   return `${url.origin}${prefix}${streaming.websocket_path}`;
+}
+
+/** Nothing to an organisation that is no longer active. A repeated notice is published once. */
+export async function publishNotice(
+  { hub, organisations, organisationChannels, catalogue }: EventsContext,
+  { id, organisationId, body }: WebhookNotice,
+): Promise<void> {
+  const organisation = await organisations.find(organisationId);
+  if (organisation?.status !== "active") return;
+  const name = `${NOTICES_NAMESPACE}:${organisationId}`;
+  const historyTtlMs = catalogue.get(NOTICES_NAMESPACE)?.historyTtlMs ?? 0;
+  if (historyTtlMs > 0) await organisationChannels.note(organisation, name, historyTtlMs);
+  const options = { idempotencyKey: id };
+  await hub.publish({ space: CHANNELS, name }, { data: { json: compactJson(body) } }, options);
 }

@@ -1,10 +1,18 @@
 /** The two token endpoints (event-streaming.md §5): what the caller may open, and the token that says so. */
 import { hasScope, organisationOf, requireScope, USER_ID, type Caller } from "./access-token.ts";
-import { isoTime, type Answer, type EventsCall } from "./call.ts";
+import {
+  flagParam,
+  invalidRequest,
+  isoTime,
+  listParam,
+  readParams,
+  textParam,
+  type Answer,
+  type EventsCall,
+} from "./call.ts";
 import { automaticChannels, requireChannel, type Listener } from "./channels.ts";
 import { issueConnectionToken, issueSubscriptionToken, type TokenHolder } from "./client-token.ts";
 import { requireActive } from "./organisation-state.ts";
-import { flagParam, invalidRequest, listParam, readParams, textParam } from "./params.ts";
 
 const MINUTE_MS = 60_000;
 /** Bytes of `client`: connection ids are UUIDs. */

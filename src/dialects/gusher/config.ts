@@ -6,8 +6,15 @@ import { duration, formatDuration } from "../../config/durations.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Path, Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
-import { count, flag, path, positive, timer } from "../../config/kinds.ts";
-import { BODY_BYTES_MAX, bodySizeLimit } from "../../config/sizes.ts";
+import {
+  BODY_BYTES_MAX,
+  bodySizeLimit,
+  count,
+  flag,
+  path,
+  positive,
+  timer,
+} from "../../config/kinds.ts";
 
 export const gusherSection = z.strictObject({
   enabled: flag(false, "Serve it. In development mode every dialect is."),

@@ -1,11 +1,10 @@
 /** The messaging dialect's settings: defaults of messaging.md §11 and §12, and who logs in where (§13). */
 import { z } from "zod";
 import { duration } from "../../config/durations.ts";
-import { flag, path, positive } from "../../config/kinds.ts";
+import { bodySizeLimit, flag, path, positive } from "../../config/kinds.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
-import { bodySizeLimit } from "../../config/sizes.ts";
 import { chatSettings } from "./chat/settings.ts";
 import { sessionSettings } from "./session-settings.ts";
 

@@ -5,8 +5,7 @@ import { createRandom } from "../../../test/support/random.ts";
 import { PUSHES, randomCommand, RESULTS } from "../../../test/support/streaming-messages.ts";
 import { compactJson, jsonOfBytes } from "../../core/json-text.ts";
 import type { Frame } from "../../core/types.ts";
-import { jsonCodec } from "./json-codec.ts";
-import { protobufCodec } from "./protobuf-codec.ts";
+import { jsonCodec, protobufCodec } from "./codecs.ts";
 import type { Command } from "./protocol.ts";
 
 const peer = createCentrifugePeer();

@@ -1,11 +1,10 @@
 /** The streaming dialect's settings: Centrifugo's `client.*` in its own names and with its defaults (centrifugo-protocol.md §3, §16). */
 import { z } from "zod";
 import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
-import { count, flag, path, positive, timer } from "../../config/kinds.ts";
+import { bodySizeLimit, count, flag, path, positive, timer } from "../../config/kinds.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
-import { bodySizeLimit } from "../../config/sizes.ts";
 
 export const streamingSection = z.strictObject({
   websocket_path: path

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ClientInfo, Publication, Push } from "../../core/types.ts";
 import { createEncoders, wireInfo, wirePublication } from "./encoders.ts";
-import { jsonCodec } from "./json-codec.ts";
-import { protobufCodec } from "./protobuf-codec.ts";
+import { jsonCodec, protobufCodec } from "./codecs.ts";
 import { compactJson } from "../../core/json-text.ts";
 
 const encoders = createEncoders();

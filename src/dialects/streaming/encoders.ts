@@ -2,11 +2,10 @@
 import type { Disconnect } from "../../core/errors.ts";
 import type { Encoder } from "../../core/hub.ts";
 import type { ClientInfo, Frame, Publication, Push } from "../../core/types.ts";
-import { jsonCodec } from "./json-codec.ts";
-import { protobufCodec } from "./protobuf-codec.ts";
+import { jsonCodec, protobufCodec } from "./codecs.ts";
 import {
-  type Codec,
   UncarriablePayload,
+  type Codec,
   type WireClientInfo,
   type WirePublication,
   type WirePush,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { jsonCodec } from "./json-codec.ts";
-import { type Command, MalformedFrame } from "./protocol.ts";
+import { jsonCodec } from "./codecs.ts";
+import { MalformedFrame, type Command } from "./protocol.ts";
 import { compactJson } from "../../core/json-text.ts";
 
 const SUBSCRIBE = {

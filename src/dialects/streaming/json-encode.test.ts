@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { jsonCodec } from "./json-codec.ts";
-import { type Result, UncarriablePayload, type WirePush } from "./protocol.ts";
+import { jsonCodec } from "./codecs.ts";
+import { UncarriablePayload, type Result, type WirePush } from "./protocol.ts";
 import { compactJson } from "../../core/json-text.ts";
 
 const json = { json: compactJson('{"big":9007199254740993}') };

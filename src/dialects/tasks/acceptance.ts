@@ -3,8 +3,8 @@ import { lastMinute } from "../../core/rates.ts";
 import type { EventName, LimitName } from "../dialect.ts";
 import type { TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
-import { standsAlone, tellEverywhere, type Displacement } from "./displacement.ts";
-import type { EndName } from "./ends.ts";
+import { standsAlone, tellEverywhere, type Displacement } from "./sockets.ts";
+import type { EndName } from "./frames.ts";
 import { TaskRecords, withToken, type TaskRecord } from "./task-record.ts";
 
 /** A socket with a good token. */

@@ -7,13 +7,12 @@ import { textAnswer, type ApiAnswer, type ApiCall } from "../../transports/api-c
 import { BODY_REFUSALS, serves, type BodyRefusal } from "../../transports/request.ts";
 import type { AnswerOwnCall, ApiCalls } from "../dialect.ts";
 import type { Authenticate } from "./authentication.ts";
-import { createCallRates, type CallRates } from "./call-rates.ts";
+import { createCallRates, type CallRates } from "./methods.ts";
 import type { TasksContext } from "./context.ts";
 import { RPC_ERRORS, RpcError } from "./errors.ts";
 import { RPC_BODY_BYTES_MAX } from "./limits.ts";
 import { answerRpc, failure, type RpcAnswer } from "./rpc.ts";
-import { readJson } from "./rpc-json.ts";
-import { isMethodName } from "./schema.ts";
+import { isMethodName, readJson } from "./schema.ts";
 
 export interface RpcRoutesOptions {
   readonly contexts: ReadonlyMap<string, TasksContext>;

@@ -1,14 +1,14 @@
-/** What each JSON-RPC method does (task-tokens.md §4.5 to §4.7). */
+/** What each JSON-RPC method does (task-tokens.md §4.5 to §4.7), and how often it may be called (§5.9). */
 import type { JsonView } from "../../core/json-text.ts";
+import { KeyedBuckets, TokenBucket, perSecond } from "../../core/rates.ts";
 import { limitHit, type LimitName } from "../dialect.ts";
-import type { CallRates } from "./call-rates.ts";
 import { TOKEN_ID_BYTES, type TaskToken } from "./client-token.ts";
-import type { TasksContext } from "./context.ts";
 import type { TasksSettings } from "./config.ts";
-import { invalidParam, RpcError } from "./errors.ts";
+import type { TasksContext } from "./context.ts";
+import { RpcError, invalidParam } from "./errors.ts";
 import { MESSAGE_BYTES_MAX, SINGLE_USE_MINUTES } from "./limits.ts";
 import { readParams, usesOtherTaskName, type MethodName, type Result } from "./schema.ts";
-import { CONTEXT_RULE, contextBytes, randomContext } from "./task-context.ts";
+import { CONTEXT_RULE, contextBytes, randomContext } from "./task-id.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -122,4 +122,28 @@ function checkMessage(message: string, { message_format: format }: TasksSettings
   const bytes =
     format === "base64" ? Buffer.byteLength(message, "base64") : Buffer.byteLength(message);
   if (bytes > MESSAGE_BYTES_MAX) throw new RpcError("payload_too_large");
+}
+
+/** Each answers 0 when the call may go on, else the milliseconds after which it may come again. */
+export interface CallRates {
+  token(nowMs: number): number;
+  invoke(nowMs: number): number;
+  task(taskId: string, nowMs: number): number;
+}
+
+export function createCallRates(settings: TasksSettings): CallRates {
+  const tokens = new TokenBucket(
+    perSecond(settings.token_calls_per_second, settings.token_calls_burst),
+    0,
+  );
+  const { invoke_calls_per_second: invokeRate, invoke_calls_burst: invokeBurst } = settings;
+  const invokes = new TokenBucket(perSecond(invokeRate, invokeBurst), 0);
+  // A task's bucket is full again after a second, in which no more tasks than these can be called.
+  const tasks = new KeyedBuckets(invokeBurst + invokeRate);
+  const taskRate = perSecond(settings.task_invokes_per_second);
+  return {
+    token: (nowMs) => tokens.take(nowMs),
+    invoke: (nowMs) => invokes.take(nowMs),
+    task: (taskId, nowMs) => tasks.of(taskId, taskRate, nowMs).take(nowMs),
+  };
 }

@@ -2,13 +2,11 @@
 import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
 import type { Caller } from "./authentication.ts";
-import type { CallRates } from "./call-rates.ts";
 import type { TasksContext } from "./context.ts";
 import { HUB_ERRORS, RPC_ERRORS, RpcError } from "./errors.ts";
 import { BATCH_REQUESTS_MAX } from "./limits.ts";
-import { RUN } from "./methods.ts";
-import { foldedMembers, readJson } from "./rpc-json.ts";
-import { isMethodName } from "./schema.ts";
+import { RUN, type CallRates } from "./methods.ts";
+import { foldedMembers, isMethodName, readJson } from "./schema.ts";
 
 export interface RpcAnswer {
   readonly status: number;

@@ -12,20 +12,29 @@ import { ClientSession, type Close } from "../session.ts";
 import { accept, Refusal, type Applicant } from "./acceptance.ts";
 import type { TaskToken } from "./client-token.ts";
 import type { SessionRequest, TasksContext } from "./context.ts";
-import { connectionDeadline, messageClock } from "./deadlines.ts";
-import { isDisplaced, standsAlone, type Displacement, type TaskSignal } from "./displacement.ts";
-import { DISCONNECT_ENDS, ENDS, type End, type EndName } from "./ends.ts";
+import { Timetable, connectionDeadline, messageClock } from "./timetable.ts";
 import {
+  isDisplaced,
+  standsAlone,
+  type Displacement,
+  type TaskSignal,
+  type TaskSocket,
+} from "./sockets.ts";
+import {
+  DISCONNECT_ENDS,
+  ENDS,
   errorFrame,
   formatTicks,
   messageFrame,
   parseFirstFrame,
   tickFrame,
+  type End,
+  type EndName,
   type FirstFrame,
 } from "./frames.ts";
 import { CLIENT_FRAME_BYTES_MAX, CLIENT_FRAMES_PER_MINUTE, EARLY_MESSAGES_MAX } from "./limits.ts";
-import type { TaskSocket } from "./sockets.ts";
 import {
+  TaskRecords,
   channelOf,
   labelOf,
   messageOf,
@@ -33,9 +42,7 @@ import {
   taskEncoder,
   type TaskMessage,
   type TaskStream,
-} from "./task-channel.ts";
-import { TaskRecords } from "./task-record.ts";
-import { Timetable } from "./timetable.ts";
+} from "./task-record.ts";
 
 /** From its first frame on: a token that is good, and what came with it. */
 interface Admitted {

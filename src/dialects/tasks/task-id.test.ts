@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import { createMasterKeys } from "../../auth/master-key.ts";
 import { jsonView } from "../../core/json-text.ts";
-import { contextBytes } from "./task-context.ts";
-import { createTaskIds, idPurpose } from "./task-id.ts";
+import { contextBytes, createTaskIds, idPurpose } from "./task-id.ts";
 
 const MASTER = createMasterKeys(Uint8Array.from({ length: 32 }, (_, index) => index));
 const idsOf = (publicId: string) => createTaskIds(MASTER.derive(idPurpose(publicId))[0]);

@@ -6,12 +6,19 @@ import { IDEMPOTENCY_TTL_MS, type Records } from "../../core/engine.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { SessionServices } from "../dialect.ts";
 import type { TaskToken } from "./client-token.ts";
-import { noteOnIssue, taskClock } from "./deadlines.ts";
-import { countConnections, tellEverywhere } from "./displacement.ts";
+import { noteOnIssue, taskClock } from "./timetable.ts";
+import { countConnections, tellEverywhere } from "./sockets.ts";
 import { UNKEPT_MESSAGE_MS, UNKNOWN_TASK_RETENTION_MS } from "./limits.ts";
 import type { TasksSettings } from "./config.ts";
-import { channelOf, limitsOf, readStream, toPublication } from "./task-channel.ts";
-import { TaskRecords, withToken, type TaskRecord } from "./task-record.ts";
+import {
+  TaskRecords,
+  channelOf,
+  limitsOf,
+  readStream,
+  toPublication,
+  withToken,
+  type TaskRecord,
+} from "./task-record.ts";
 
 /** All throw HubError `unavailable` when the engine cannot do it now. */
 export interface TaskStore {

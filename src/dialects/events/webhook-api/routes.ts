@@ -1,6 +1,6 @@
 /** The webhook API's calls by path and method (webhooks.md §5.1 to §5.4, §8, §9). */
 import type { Webhooks, WebhookOwner } from "../../../webhooks/contract.ts";
-import type { ParamsCall } from "../params.ts";
+import { isoTime, type ParamsCall } from "../call.ts";
 import { eventTypesView, type EventType } from "./event-types.ts";
 import {
   attemptsQuery,
@@ -31,7 +31,6 @@ import {
   statsView,
   taskView,
 } from "./views.ts";
-import { isoTime } from "../call.ts";
 
 export interface WebhookCall extends ParamsCall {
   readonly webhooks: Webhooks;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { parseJson } from "../../../core/json-text.ts";
 import { WEBHOOK_LIMITS, type WebhookEndpointSettings } from "../../../webhooks/contract.ts";
 import { EventsError } from "../errors.ts";
-import { jsonBody, parsedBody, type ParamsCall } from "../params.ts";
+import { jsonBody, parsedBody, type ParamsCall } from "../call.ts";
 
 /** Of a body: filters and headers at their limits fit. */
 export const WEBHOOK_CALL_BYTES_MAX = 65_536;

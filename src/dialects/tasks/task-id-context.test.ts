@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { jsonView } from "../../core/json-text.ts";
 import { CONTEXT_BYTES_MAX } from "./limits.ts";
-import { canonicalJson, contextBytes, randomContext } from "./task-context.ts";
+import { canonicalJson, contextBytes, randomContext } from "./task-id.ts";
 
 const view = (text: string) => jsonView(text, { anyNumbers: true });
 const canonical = (text: string) => canonicalJson(view(text));

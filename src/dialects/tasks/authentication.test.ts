@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { expect, test } from "bun:test";
-import { createSignatureCheck, type Hmac, type SignedCall } from "./sign.ts";
+import { createSignatureCheck, type Hmac, type SignedCall } from "./authentication.ts";
 
 const BODY = Buffer.from(
   '{"method":"invoke_envoy","params":{"task_id":"x","message":"aGVsbG8=","new_timeout":20}}',

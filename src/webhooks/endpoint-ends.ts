@@ -1,7 +1,8 @@
-/** Switching an endpoint off by itself (webhooks.md §7.1, §7.3): what waits for it is cancelled, and it is told. */
-import type { WebhookDisabledReason } from "./contract.ts";
+/** How an endpoint ends, with all that waits for it: switched off by itself, which it is told of (webhooks.md §7.1, §7.3), or taken out. */
 import type { WebhooksContext } from "./context.ts";
+import type { WebhookDisabledReason } from "./contract.ts";
 import type { EndpointStore, StoredEndpoint } from "./endpoint-store.ts";
+import type { HealthStore } from "./health.ts";
 import type { Notices } from "./notices.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -40,3 +41,32 @@ export function createDisabling(context: WebhooksContext, parts: DisablingParts)
 }
 
 export type Disable = ReturnType<typeof createDisabling>;
+
+export interface RemovingParts {
+  readonly endpoints: EndpointStore;
+  readonly health: HealthStore;
+  readonly outbox: Outbox;
+  /** No more is taken of what waits for it, on this node. */
+  readonly lanes: { drop(endpoint: string): void };
+}
+
+export interface Removed {
+  /** False: another call did it. */
+  readonly removed: boolean;
+  readonly cancelled: number;
+}
+
+export function createRemoving({ endpoints, health, outbox, lanes }: RemovingParts) {
+  return async function remove(endpoint: StoredEndpoint): Promise<Removed> {
+    const { applicationId, id } = endpoint;
+    lanes.drop(id);
+    // Before and behind: after a kill the endpoint is still there to be removed, and what is accepted meanwhile goes too.
+    const before = await outbox.cancel(endpoint);
+    const removed = await endpoints.remove(applicationId, id);
+    const behind = await outbox.cancel(endpoint);
+    await health.remove(applicationId, id);
+    return { removed, cancelled: before + behind };
+  };
+}
+
+export type Remove = ReturnType<typeof createRemoving>;

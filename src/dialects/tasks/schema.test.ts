@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createRandom } from "../../../test/support/random.ts";
 import type { JsonView } from "../../core/json-text.ts";
 import { RpcError } from "./errors.ts";
-import { foldedMembers, readJson } from "./rpc-json.ts";
+import { foldedMembers, readJson } from "./schema.ts";
 
 const read = (text: string | Uint8Array, strict = false): JsonView =>
   readJson(typeof text === "string" ? Buffer.from(text) : text, { strict });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { DEFAULT_SETTINGS } from "../../../test/support/task-nodes.ts";
-import { createCallRates } from "./call-rates.ts";
+import { createCallRates } from "./methods.ts";
 
 // 50 token calls per second and 200 at once, 200 and 1000 others, and 20 per task.
 const rates = () => createCallRates(DEFAULT_SETTINGS);

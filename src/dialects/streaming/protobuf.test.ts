@@ -3,8 +3,8 @@ import { createCentrifugePeer } from "../../../test/support/centrifuge-protobuf.
 import { createRandom } from "../../../test/support/random.ts";
 import { randomCommand } from "../../../test/support/streaming-messages.ts";
 import type { Frame } from "../../core/types.ts";
-import { protobufCodec } from "./protobuf-codec.ts";
-import { type Command, MalformedFrame } from "./protocol.ts";
+import { protobufCodec } from "./codecs.ts";
+import { MalformedFrame, type Command } from "./protocol.ts";
 import { compactJson } from "../../core/json-text.ts";
 
 const peer = createCentrifugePeer();

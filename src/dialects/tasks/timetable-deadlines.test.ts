@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { noteOnIssue, taskClock } from "./deadlines.ts";
-import type { TaskMessage } from "./task-channel.ts";
+import { noteOnIssue, taskClock } from "./timetable.ts";
+import type { TaskMessage } from "./task-record.ts";
 
 const NOW = 1_000_000;
 const message = (seq: number, newTimeoutMs: number): TaskMessage => ({

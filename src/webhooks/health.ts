@@ -1,5 +1,9 @@
-/** When an endpoint that goes on failing is told of, and disabled (webhooks.md §7.3). Judged at failures, never by time alone. */
+/** How an endpoint does: when one that goes on failing is told of, and disabled (webhooks.md §7.3), judged at failures and never by time alone; and how that is kept. */
+import type { StoredRecord } from "../core/engine.ts";
+import { updateRecord } from "../core/update-record.ts";
+import type { WebhooksContext } from "./context.ts";
 import type { WebhookHealth } from "./contract.ts";
+import { healthKey } from "./keys.ts";
 
 const HOUR_MS = 3_600_000;
 /** Two failures this far apart, without a success between them, start the clock at the first. */
@@ -60,3 +64,50 @@ export function healthOf({ failures, succeeded }: Health): WebhookHealth {
     consecutiveFailures: count,
   };
 }
+
+type Stored = { readonly succeeded?: boolean } & (Failures | { readonly count?: undefined });
+
+const WELL = JSON.stringify({ succeeded: true } satisfies Stored);
+
+export function createHealthStore({ records, runtime }: WebhooksContext) {
+  return {
+    async find(application: string, endpoint: string): Promise<Health> {
+      return parse(await records.get(healthKey(application, endpoint)));
+    },
+
+    async failed(application: string, endpoint: string): Promise<FailureVerdict> {
+      return updateRecord(records, healthKey(application, endpoint), (record) => {
+        const { failures, succeeded } = parse(record);
+        const result = afterFailure(failures, runtime.clock.epochMs());
+        const stored: Stored = { ...result.failures, succeeded };
+        return { put: JSON.stringify(stored), result };
+      });
+    },
+
+    async succeeded(application: string, endpoint: string): Promise<void> {
+      const key = healthKey(application, endpoint);
+      // Nearly all are known to do well, and a look is cheaper than a write.
+      if ((await records.get(key))?.value !== WELL) await records.put(key, WELL);
+    },
+
+    /** Enabled again: it begins anew. */
+    async clear(application: string, endpoint: string): Promise<void> {
+      const key = healthKey(application, endpoint);
+      const record = await records.get(key);
+      if (parse(record).succeeded) await records.put(key, WELL);
+      else if (record !== undefined) await records.delete(key);
+    },
+
+    async remove(application: string, endpoint: string): Promise<void> {
+      await records.delete(healthKey(application, endpoint));
+    },
+  };
+}
+
+function parse(record: StoredRecord | undefined): Health {
+  const stored = record && (JSON.parse(record.value) as Stored);
+  const failures = stored?.count === undefined ? undefined : stored;
+  return { failures, succeeded: stored?.succeeded === true };
+}
+
+export type HealthStore = ReturnType<typeof createHealthStore>;

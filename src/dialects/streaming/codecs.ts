@@ -1,8 +1,19 @@
-/** The Protobuf encoding (centrifugo-protocol.md §1.1): messages behind their length as a varint, in binary frames. */
+/** The two encodings (centrifugo-protocol.md §1.1): JSON objects separated by LF in text frames, and Protobuf messages behind their length as a varint in binary frames. */
 import type { Frame } from "../../core/types.ts";
+import { decodeJson } from "./json-decode.ts";
+import { encodeJsonPush, encodeJsonReply } from "./json-encode.ts";
 import { decodeProtobuf } from "./protobuf-decode.ts";
 import { encodeProtobufPush, encodeProtobufReply } from "./protobuf-encode.ts";
 import type { Codec } from "./protocol.ts";
+
+export const jsonCodec: Codec = {
+  name: "json",
+  decode: decodeJson,
+  encodeReply: encodeJsonReply,
+  encodePush: encodeJsonPush,
+  join: (frames) => frames.join("\n"),
+  ping: "{}",
+};
 
 export const protobufCodec: Codec = {
   name: "protobuf",

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { afterFailure, healthOf, type Failures, type FailureVerdict } from "./failure-clock.ts";
+import { afterFailure, healthOf, type Failures, type FailureVerdict } from "./health.ts";
 
 const START_MS = Date.UTC(2026, 0, 5);
 

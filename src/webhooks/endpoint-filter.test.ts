@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { matches } from "./filters.ts";
+import { matches } from "./endpoint-store.ts";
 
 test.each([
   [null, "order.paid", true],
