@@ -68,7 +68,7 @@ export function readToken(token: string): TokenParts {
   requireRegistered(claims);
   for (const name of TIMES) {
     if (name in claims && typeof claims[name] !== "number") {
-      throw malformed(`Token claim "${name}" is no number`);
+      throw malformed(`Token claim "${name}" must be a number`);
     }
   }
   return { header: kid === undefined ? { alg } : { alg, kid }, claims, json };

@@ -157,7 +157,7 @@ audience = "you"
     expect(subscription).toEqual({
       code: 1,
       out: "",
-      err: 'carillon: App "default" has no signing key with an hmac_secret for streaming\'s subscription tokens\n',
+      err: 'carillon: App "default" has no signing key with an hmac_secret for streaming\'s subscription tokens: add one to [[signing_keys]]\n',
     });
   });
 
@@ -174,7 +174,7 @@ audience = "you"
     expect(duration.err).toBe(
       'carillon: --expires must be a duration such as "15m", "1h" or "0"\n',
     );
-    expect(app.err).toBe('carillon: There is no app "x" in the configuration\n');
+    expect(app.err).toBe('carillon: App "x" is not in the configuration: add it to [[apps]]\n');
   });
 });
 

@@ -29,7 +29,8 @@ export function readConfig({ config: path }: ConfigOption, flags: readonly Flag[
 
 export function findApp(config: Config, id: string | undefined): App {
   const app = id === undefined ? config.apps[0] : config.apps.find((known) => known.id === id);
-  if (app === undefined) throw new CommandError(`There is no app "${id}" in the configuration`);
+  if (app === undefined)
+    throw new CommandError(`App "${id}" is not in the configuration: add it to [[apps]]`);
   return app;
 }
 

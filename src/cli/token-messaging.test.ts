@@ -47,7 +47,7 @@ test("says in one line what is wrong", async () => {
     "carillon: The token was refused: invalid_token: An API key is missing or not known: send it as X-API-Key\n",
     "carillon: --key is required: an API key of the server\n",
     "carillon: The token was refused: not_found: The domain has no such subscriber\n",
-    "carillon: The server answered 404, and not for messaging\n",
+    "carillon: The server answered 404, not as messaging does: check that it is enabled, and that --url is the api listener\n",
     "carillon: --url must be an http or https address\n",
   ]);
 });

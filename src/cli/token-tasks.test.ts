@@ -53,8 +53,8 @@ test("says in one line what is wrong", async () => {
     "carillon: --timeout must be a number of minutes\n",
     'carillon: The token was refused: -32602 Invalid params {"param":"Task.task_context","reason":"empty"}\n',
     "carillon: --url must be an http or https address\n",
-    'carillon: App "default" has no signing key with an hmac_secret for tasks\' calls\n',
+    'carillon: App "default" has no signing key with an hmac_secret for tasks\' calls: add one to [[signing_keys]]\n',
     "carillon: The token was refused: -32001 Unauthorized\n",
-    "carillon: The server answered 404, and not for tasks\n",
+    "carillon: The server answered 404, not as tasks does: check that it is enabled, and that --url is the api listener\n",
   ]);
 });

@@ -53,7 +53,7 @@ describe("files", () => {
   });
 
   test("a named file must be there, and be of a known kind", () => {
-    expect(problemsOf({ path: "x.toml" })).toEqual(["x.toml: there is no such file"]);
+    expect(problemsOf({ path: "x.toml" })).toEqual(["x.toml: the file does not exist"]);
     expect(problemsOf({ path: "x.ini", files: { "x.ini": "" } })).toEqual([
       "x.ini: must end with .toml, .yaml, .yml or .json",
     ]);
@@ -61,7 +61,7 @@ describe("files", () => {
 
   test("two files in the working directory are one too many", () => {
     expect(problemsOf({ files: { "carillon.toml": "", "carillon.json": "{}" } })).toEqual([
-      "carillon.toml and carillon.json: only one configuration can be there, or name it by --config",
+      "carillon.toml and carillon.json: keep one of these files, or name one with --config",
     ]);
   });
 
@@ -135,8 +135,8 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
       "carillon.toml: clients.tls.key: is not the key of the certificate",
     ]);
     expect(problemsOf({ files: { "carillon.toml": text, "jwt.pem": "no" } })).toEqual([
-      'carillon.toml: clients.tls.cert: there is no file "cert.pem"',
-      'carillon.toml: clients.tls.key: there is no file "key.pem"',
+      'carillon.toml: clients.tls.cert: file "cert.pem" does not exist',
+      'carillon.toml: clients.tls.key: file "key.pem" does not exist',
       "carillon.toml: signing_keys[0].public_key: must be a public key in PEM",
     ]);
   });
@@ -221,7 +221,7 @@ describe("the Redis engine by environment and flags", () => {
 
   test("its certificates must be there", () => {
     expect(problemsOf({ env: { ...env, CARILLON_REDIS_CA: "ca.pem" } })).toEqual([
-      'environment: CARILLON_REDIS_CA: there is no file "ca.pem"',
+      'environment: CARILLON_REDIS_CA: file "ca.pem" does not exist',
     ]);
   });
 });

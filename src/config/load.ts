@@ -88,11 +88,11 @@ function findFile(path: string | undefined, readFile: ReadFile): SourceFile | un
     }
   });
   if (path !== undefined && found.length === 0) {
-    throw new ConfigError([`${path}: there is no such file`]);
+    throw new ConfigError([`${path}: the file does not exist`]);
   }
   if (found.length > 1) {
     const both = found.map((file) => file.path).join(" and ");
-    throw new ConfigError([`${both}: only one configuration can be there, or name it by --config`]);
+    throw new ConfigError([`${both}: keep one of these files, or name one with --config`]);
   }
   return found[0];
 }
@@ -155,7 +155,7 @@ function readNamedFiles(
   const read = (file: string, path: Path): string | undefined => {
     try {
       const text = readFile(file);
-      if (text === undefined) problems.push({ path, message: `there is no file "${file}"` });
+      if (text === undefined) problems.push({ path, message: `file "${file}" does not exist` });
       return text;
     } catch (error) {
       problems.push({ path, message: `"${file}" cannot be read: ${reasonOf(error)}` });

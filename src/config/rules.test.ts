@@ -115,7 +115,7 @@ describe("credentials", () => {
       "signing_keys[0].app: is required with several apps",
     ]);
     expect(linesOf({ apps, api_keys: [{ id: "k", hash: HASH, app: "c" }] })).toEqual([
-      'api_keys[0].app: there is no app "c"',
+      'api_keys[0].app: app "c" is not configured: add it to [[apps]]',
     ]);
   });
 
@@ -249,7 +249,7 @@ describe("streaming", () => {
     });
     expect(linesOf(personal("news"))).toEqual([]);
     expect(linesOf(personal("old"))).toEqual([
-      'streaming.subscribe_to_user_personal_channel.personal_channel_namespace: there is no namespace "old"',
+      'streaming.subscribe_to_user_personal_channel.personal_channel_namespace: namespace "old" is not configured: add it to [[channel.namespaces]]',
     ]);
   });
 });
@@ -283,7 +283,7 @@ describe("gusher", () => {
     expect(signing({ public_key: "p", algorithms: ["RS256", "RS512"] })).toEqual([]);
     expect(signing({ hmac_secret: "s", algorithms: ["HS384"] })).toEqual([]);
     expect(signing({ public_key: "p", algorithms: ["RS256", "ES256"] })).toEqual([
-      'signing_keys[0].algorithms: "ES256" is none of gusher\'s: RS256, RS384, RS512, or HMAC',
+      'signing_keys[0].algorithms: "ES256" is not for gusher\'s tokens: use RS256, RS384, RS512 or HMAC',
     ]);
   });
 

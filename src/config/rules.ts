@@ -73,7 +73,7 @@ function* credentialProblems(parts: readonly ConfigPart[], config: ParsedBase): 
       if (app === undefined && apps.length > 1) {
         yield { path, message: "is required with several apps" };
       } else if (app !== undefined && !apps.includes(app)) {
-        yield { path, message: `there is no app "${app}"` };
+        yield { path, message: `app "${app}" is not configured: add it to [[apps]]` };
       }
     }
   }

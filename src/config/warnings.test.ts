@@ -73,7 +73,7 @@ test.each([
   const raw = (bytes: number) => keys({ ...key, hmac_secret: "é".repeat(bytes / 2) });
   expect(warned(raw(least))).toEqual([]);
   expect(warned(raw(least - 2))).toEqual([
-    `signing_keys[0].hmac_secret: has fewer than ${least} bytes, so that it could be guessed: "openssl rand -hex 32" makes one`,
+    `signing_keys[0].hmac_secret: has fewer than ${least} bytes and could be guessed: make one with "openssl rand -hex 32"`,
   ]);
 });
 
@@ -81,7 +81,7 @@ test("a PEM text is no secret, and a warning never repeats one", () => {
   const pem = "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----";
   const [line = "", ...more] = warned(keys({ hmac_secret: pem }));
   expect(more).toEqual([]);
-  expect(line).toStartWith("signing_keys[0].hmac_secret: is a PEM text");
+  expect(line).toStartWith("signing_keys[0].hmac_secret: is PEM text");
   expect(line).not.toContain("MCow");
 });
 
@@ -105,8 +105,8 @@ test("scopes that nothing asks for", () => {
   const catalogue = ["orders:read", "news:listen", "webhooks:admin", "platform:admin"];
   expect(warned(raw(...known, ...catalogue))).toEqual([]);
   expect(warned(raw("publish", "news:read"))).toEqual([
-    'api_keys[0].scopes: nothing asks for "publish"',
-    'api_keys[0].scopes: nothing asks for "news:read"',
+    'api_keys[0].scopes: scope "publish" does not exist: correct or remove it',
+    'api_keys[0].scopes: scope "news:read" does not exist: correct or remove it',
   ]);
 });
 

@@ -25,7 +25,7 @@ function* listenerWarnings(config: BaseConfig): Iterable<Problem> {
   for (const [index, range] of config.clients.trusted_proxies.entries()) {
     const network = networkOf(range);
     if (network === undefined || network.bits >= PREFIX_BITS_MIN[network.family]) continue;
-    const message = `"${range}" trusts almost everybody to say who they are: name your proxies`;
+    const message = `"${range}" lets almost every address say who the client is: list the addresses of your proxies`;
     yield { path: ["clients", "trusted_proxies", index], message };
   }
 }
@@ -47,12 +47,15 @@ function* apiKeyWarnings(parts: readonly ConfigPart[], config: BaseConfig): Iter
     }
     for (const scope of key.scopes) {
       if (known.has(scope)) continue;
-      yield { path: ["api_keys", index, "scopes"], message: `nothing asks for "${scope}"` };
+      yield {
+        path: ["api_keys", index, "scopes"],
+        message: `scope "${scope}" does not exist: correct or remove it`,
+      };
     }
   }
 }
 
-const PUBLISHED = "everybody can read it in the documentation: make one of your own";
+const PUBLISHED = "is published in the documentation: make one of your own";
 
 function* signingKeyWarnings(
   parts: readonly ConfigPart[],
@@ -66,7 +69,7 @@ function* signingKeyWarnings(
   for (const [index, key] of keys.entries()) {
     const path: Path = ["signing_keys", index];
     if (key.jwks_url !== undefined && new URL(key.jwks_url).protocol === "http:") {
-      const message = "is plain http: whoever is on the way can put in keys of their own";
+      const message = "is plain http, where keys can be replaced on the way: use https";
       yield { path: [...path, "jwks_url"], message };
     }
     const { hmac_secret: secret } = key;
@@ -78,17 +81,17 @@ function* signingKeyWarnings(
       continue;
     }
     if (secret.includes("-----BEGIN")) {
-      const message = 'is a PEM text, which is no shared secret: a public key goes in "public_key"';
+      const message = 'is PEM text, not a shared secret: put a public key in "public_key"';
       yield { path: at, message };
     } else if (Buffer.byteLength(secret) < least) {
-      const message = `has fewer than ${least} bytes, so that it could be guessed: "openssl rand -hex 32" makes one`;
+      const message = `has fewer than ${least} bytes and could be guessed: make one with "openssl rand -hex 32"`;
       yield { path: at, message };
     }
     const earlier = keys.findIndex(
       (other) => other.hmac_secret === secret && (other.use !== key.use || other.app !== key.app),
     );
     if (earlier >= index || earlier < 0) continue;
-    const message = `is also that of entry ${earlier}: with one for each use and app, no token passes for another`;
+    const message = `is also the secret of entry ${earlier}: give each use and app its own, so that no token passes for another`;
     yield { path: at, message };
   }
 }

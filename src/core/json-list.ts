@@ -38,7 +38,8 @@ export function* listItems(
     const char = text.charCodeAt(at);
     if (depth === 0) {
       if (isSpace(char)) continue;
-      if (char !== OPEN_BRACKET || ended) throw new HubError("bad_request", "The text is no list");
+      if (char !== OPEN_BRACKET || ended)
+        throw new HubError("bad_request", "The text must be a list");
       depth = 1;
       start = at + 1;
       continue;

@@ -66,7 +66,9 @@ export function secretKeyOf(
     if (key.app !== app.id || hmac_secret === undefined || until <= epochMs) continue;
     if (suits(key)) return { ...key, hmac_secret };
   }
-  throw new Error(`App "${app.id}" has no signing key with an hmac_secret for ${tokens}`);
+  throw new Error(
+    `App "${app.id}" has no signing key with an hmac_secret for ${tokens}: add one to [[signing_keys]]`,
+  );
 }
 
 /** A JWT as the key's algorithm, id, issuer and audience say. */

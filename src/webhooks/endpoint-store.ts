@@ -80,7 +80,7 @@ export function createEndpointStore({ records, sealing }: WebhooksContext) {
 
     async require({ applicationId }: WebhookOwner, id: string): Promise<StoredEndpoint> {
       const found = await find(applicationId, id);
-      if (found === undefined) throw new WebhookError("not_found", "There is no such endpoint.");
+      if (found === undefined) throw new WebhookError("not_found", "The endpoint does not exist.");
       return found;
     },
 

@@ -42,7 +42,7 @@ export function createMessageStore({ records, runtime }: WebhooksContext) {
 
     async require({ applicationId }: WebhookOwner, id: string): Promise<FoundMessage> {
       const found = await find(applicationId, id);
-      if (found === undefined) throw new WebhookError("not_found", "There is no such message.");
+      if (found === undefined) throw new WebhookError("not_found", "The message does not exist.");
       return found;
     },
 

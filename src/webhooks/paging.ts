@@ -112,5 +112,8 @@ function placeOf(iterator: string | undefined): Place {
   const ours = /^[\w/,]*$/.test(text) && bytes.toString("base64url") === iterator;
   const [mark, after = "", ...back] = text.split(",");
   if (mark === MARK && ours && iterator.length <= ITERATOR_CHARACTERS_MAX) return { after, back };
-  throw new WebhookError("invalid_request", "The iterator is none of this list.");
+  throw new WebhookError(
+    "invalid_request",
+    "The iterator does not belong to this list: begin without one.",
+  );
 }

@@ -123,7 +123,7 @@ export function createReplayStore({ records }: WebhooksContext) {
 export type ReplayStore = ReturnType<typeof createReplayStore>;
 
 export function requireTask(task: StoredTask | undefined): StoredTask {
-  if (task === undefined) throw new WebhookError("not_found", "There is no such task.");
+  if (task === undefined) throw new WebhookError("not_found", "The task does not exist.");
   return task;
 }
 

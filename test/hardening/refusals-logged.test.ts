@@ -285,7 +285,7 @@ describe("clients", () => {
 
   test.each<[string, unknown, string]>([
     ["no token", { id: 1, connect: {} }, "no token"],
-    ["a command before the connect", { id: 1, subscribe: { channel: "a" } }, "no connect"],
+    ["a command before the connect", { id: 1, subscribe: { channel: "a" } }, "must be connect"],
     ["a frame that is none", "{", "Frame refused"],
   ])("streaming: %s", async (_name, frame, told) => {
     await using server = await boot({

@@ -41,7 +41,7 @@ async function expectRefusal(path: string, line: RegExp): Promise<void> {
 
 describe("a configuration that cannot be used", () => {
   test("is not there", () =>
-    expectRefusal(join(directory, "none.toml"), /none\.toml: there is no such file$/));
+    expectRefusal(join(directory, "none.toml"), /none\.toml: the file does not exist$/));
 
   test("is a directory", () => {
     mkdirSync(join(directory, "folder.toml"), { recursive: true });
@@ -75,7 +75,7 @@ describe("a configuration that cannot be used", () => {
   test.each(["clients", "api"])("names TLS files of %s that are not there", (listener) =>
     expectRefusal(
       configFile({ [listener]: { port: 0, tls: { cert: CERT, key: "/none.pem" } } }),
-      new RegExp(`${listener}\\.tls\\.key: there is no file "/none\\.pem"$`),
+      new RegExp(`${listener}\\.tls\\.key: file "/none\\.pem" does not exist$`),
     ),
   );
 

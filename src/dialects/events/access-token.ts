@@ -70,7 +70,10 @@ export function organisationOf(caller: Caller, named: string | undefined): strin
     throw new EventsError("invalid_request", "This key needs an organisation_id.");
   }
   if (!ORGANISATION_ID.test(named)) {
-    throw new EventsError("invalid_request", "The organisation_id is none.");
+    throw new EventsError(
+      "invalid_request",
+      '"organisation_id" is not an organisation id: expected "org_…".',
+    );
   }
   return named;
 }

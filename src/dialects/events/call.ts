@@ -60,9 +60,9 @@ export function readParams<Name extends string>(
     for (const value of given) {
       if (value === undefined) continue;
       const text = params[name](value);
-      if (text === undefined) throw invalidRequest(`"${name}" is not of its type.`);
+      if (text === undefined) throw invalidRequest(`"${name}" has the wrong type.`);
       if (found[name] !== undefined && found[name] !== text) {
-        throw invalidRequest(`"${name}" is given twice, and differs.`);
+        throw invalidRequest(`"${name}" is given twice with different values.`);
       }
       found[name] = text;
     }
@@ -76,7 +76,7 @@ function bodyMembers({ request, body }: ParamsCall): Readonly<Record<string, unk
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }
-  throw invalidRequest("The body is no JSON object.");
+  throw invalidRequest("The body must be a JSON object.");
 }
 
 /** Throws `invalid_request` where `parse` throws HubError, which names a character or member and never a value. */

@@ -136,7 +136,7 @@ export const eventsSection = z.strictObject({
     .array(eventType)
     .default([])
     .describe(
-      "Types of events, as told to whoever sets up webhook endpoints. Others may be published all the same.",
+      "Types of events that are offered where webhook endpoints are set up. Others may be published all the same.",
     ),
 });
 

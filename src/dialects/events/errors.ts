@@ -88,9 +88,13 @@ export function eventsErrorOf(error: unknown): EventsError | undefined {
   if (error instanceof WebhookError) return ofWebhooks(error);
   if (!(error instanceof HubError)) return undefined;
   const code = HUB_ERRORS[error.code];
-  return new EventsError(code, code === "unavailable" ? "Not possible now." : "Refused.", {
-    ...{ cause: error, headers: code === "unavailable" ? { "Retry-After": RETRY_SECONDS } : {} },
-  });
+  return new EventsError(
+    code,
+    code === "unavailable" ? "The server cannot do it now: try again." : "Refused.",
+    {
+      ...{ cause: error, headers: code === "unavailable" ? { "Retry-After": RETRY_SECONDS } : {} },
+    },
+  );
 }
 
 function ofWebhooks(cause: WebhookError): EventsError {

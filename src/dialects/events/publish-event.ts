@@ -46,10 +46,10 @@ const EVENT_MEMBERS_MAX = 1_000;
 
 /** Throws `invalid_request`, and HubError `bad_request` for too many members. */
 export function parseEvent(view: JsonView, catalogue: Catalogue): EventDraft {
-  if (view.kind !== "object") throw invalid("The event is no JSON object.");
+  if (view.kind !== "object") throw invalid("The event must be a JSON object.");
   const members = view.members(EVENT_MEMBERS_MAX);
   const data = members.get("data");
-  if (data?.kind !== "object") throw invalid('"data" is no JSON object.', "data");
+  if (data?.kind !== "object") throw invalid('"data" must be a JSON object.', "data");
   const given = [...members].filter(([name, { kind }]) => name !== "data" && kind !== "null");
   // Not by assignment: a member may be called `__proto__`.
   const parsed = eventMembers.safeParse(
@@ -65,7 +65,7 @@ export function parseEvent(view: JsonView, catalogue: Catalogue): EventDraft {
   if (streaming && resource === undefined) throw invalid('"resource" is missing.', "resource");
   const entry = resource === undefined ? undefined : catalogue.get(resource);
   if (resource !== undefined && entry === undefined) {
-    throw invalid('"resource" is none of the catalogue.', "resource");
+    throw invalid('"resource" is not in the catalogue.', "resource");
   }
   if (streaming && users !== undefined && entry?.visibility === "public") {
     throw invalid('A public namespace has no channels of "users".', "users");

@@ -40,7 +40,7 @@ export async function publishBatch(call: EventsCall): Promise<readonly Answer[]>
   const { caller } = call;
   const key = authorize(call);
   const list = jsonOf(call);
-  if (list.kind !== "array") throw invalidRequest("The batch is no JSON array.");
+  if (list.kind !== "array") throw invalidRequest("The batch must be a JSON array.");
   const events = list.items(BATCH_EVENTS_MAX);
   if (events.length > BATCH_EVENTS_MAX) {
     throw invalidRequest(`A batch has ${BATCH_EVENTS_MAX} events at the most.`);

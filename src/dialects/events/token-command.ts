@@ -36,7 +36,7 @@ export const accessToken: TokenCommand<EventsConfig, Options> = {
     const organisation =
       options.organisation ?? (development ? DEVELOPMENT_ORGANISATION : undefined);
     if (user === undefined || organisation === undefined) {
-      throw new Error("Outside of development mode --user and --organisation are needed");
+      throw new Error("Outside of development mode give --user and --organisation");
     }
     const claims = {
       sub: user,
@@ -44,7 +44,8 @@ export const accessToken: TokenCommand<EventsConfig, Options> = {
       scope: options.scope.join(" "),
     };
     const lifetimeMs = lifetimeOf(options);
-    if (lifetimeMs === 0) throw new Error("An access token must expire");
+    if (lifetimeMs === 0)
+      throw new Error("An access token must expire: give --expires more than 0");
     return signJwt(claims, key, { epochMs, lifetimeMs });
   },
 };

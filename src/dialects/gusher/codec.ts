@@ -148,7 +148,7 @@ function notJson(cause?: HubError): MalformedFrame {
 
 function stringIn(data: JsonView, name: string): string {
   const value = data.member(name)?.value;
-  if (typeof value !== "string") throw new MalformedFrame(`"${name}" is no string`);
+  if (typeof value !== "string") throw new MalformedFrame(`"${name}" must be a string`);
   return value;
 }
 

@@ -55,7 +55,8 @@ async function multiSubscribe(
       detail,
       ...(channel === undefined ? {} : { channel }),
     });
-  if (names.length === 0 || malformed) return refuse("The list has no names, or what is none");
+  if (names.length === 0 || malformed)
+    return refuse("The list must hold one channel name or more, all text");
   const forbidden = names.find((name) => !isListed(session, name));
   if (forbidden !== undefined) return refuse(NOT_GRANTED, forbidden);
   const elsewhere = names.find((name) => !isJoinable(session, name));

@@ -113,7 +113,7 @@ export function* gusherProblems({ engine, gusher }: Parsed<GusherConfig>): Itera
 export function* gusherWarnings(config: GusherConfig): Iterable<Problem> {
   const { gusher, api, development } = config;
   if ((gusher.enabled || development) && gusher.http_auth === "none" && !isLoopback(api.host)) {
-    const message = `lets everybody push who reaches "${api.host}"`;
+    const message = `lets everybody push who can reach "${api.host}": ask for a key, or listen on a private address`;
     yield { path: ["gusher", "http_auth"], message };
   }
 }
@@ -124,7 +124,7 @@ const ALGORITHMS = /^[RH]S/;
 export function* gusherKeyProblems(key: ParsedSigningKey, path: Path): Iterable<Problem> {
   for (const algorithm of key.algorithms ?? []) {
     if (ALGORITHMS.test(algorithm)) continue;
-    const message = `"${algorithm}" is none of gusher's: RS256, RS384, RS512, or HMAC`;
+    const message = `"${algorithm}" is not for gusher's tokens: use RS256, RS384, RS512 or HMAC`;
     yield { path: [...path, "algorithms"], message };
   }
 }

@@ -72,7 +72,9 @@ function tokenOf({ status, body }: Answer): string {
   if (token.success) return token.data.access_token;
   const { data } = refused.safeParse(answer);
   if (data === undefined) {
-    throw new Error(`The server answered ${status}, and not for messaging`);
+    throw new Error(
+      `The server answered ${status}, not as messaging does: check that it is enabled, and that --url is the api listener`,
+    );
   }
   const { error, error_description: why = "" } = data;
   throw new Error(`The token was refused: ${error}${why === "" ? "" : `: ${why}`}`);

@@ -100,7 +100,7 @@ function commandOf(view: JsonView): Call | Refusal {
     const params = members.get(method);
     if (params !== undefined && params.kind !== "null") return { method, params };
   }
-  return new StreamingError("method_not_found", "No such method");
+  return new StreamingError("method_not_found", "The method is not known");
 }
 
 /**

@@ -156,7 +156,7 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
 
   async rpc() {
     // Upstream's server-side RPC is an extension point of its Go library; nothing can register one here.
-    throw new StreamingError("method_not_found", "No such RPC method");
+    throw new StreamingError("method_not_found", "The RPC method is not known");
   },
 };
 

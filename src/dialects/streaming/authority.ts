@@ -137,7 +137,8 @@ function membersOf(view: JsonView | undefined, claim: string): ReadonlyMap<strin
 
 function userFrom(claims: Claims, name: string): string {
   const user = claims[name] ?? "";
-  if (typeof user !== "string") throw new HubError("token_invalid", "The user claim is no string");
+  if (typeof user !== "string")
+    throw new HubError("token_invalid", "The user claim must be a string");
   return user;
 }
 

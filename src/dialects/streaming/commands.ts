@@ -182,7 +182,7 @@ async function rpc(session: StreamingClient, method: string): Promise<Result> {
   if (ping.enabled && method === ping.method) return { rpc: {} };
   // §6: an RPC namespace that nobody configured is unknown; a plain method has nothing that answers it.
   const code = method.includes(":") ? "method_not_found" : "not_available";
-  throw new StreamingError(code, "No handler for this method");
+  throw new StreamingError(code, "The method has no handler");
 }
 
 async function refresh(session: StreamingClient, id: number, token: string): Promise<undefined> {

@@ -108,7 +108,7 @@ export function* streamingProblems({
   if (personal.enabled && name !== "" && !channel.namespaces.some((known) => known.name === name)) {
     yield {
       path: ["streaming", "subscribe_to_user_personal_channel", "personal_channel_namespace"],
-      message: `there is no namespace "${name}"`,
+      message: `namespace "${name}" is not configured: add it to [[channel.namespaces]]`,
     };
   }
 }

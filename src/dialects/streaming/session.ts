@@ -136,13 +136,13 @@ export class StreamingSession
     if (request === undefined) {
       // §1.4: neither id nor request is a pong; an id alone is nothing.
       const expected = id === 0 && this.connected && this.#heartbeat.pong();
-      if (!expected) throw new CloseError("bad_request", "A pong to no ping");
+      if (!expected) throw new CloseError("bad_request", "A pong came without a ping");
       this.reschedule();
       return undefined;
     }
     this.count("commands", { method: request.method });
     if (!this.connected && request.method !== "connect") {
-      throw new CloseError("bad_request", "The first command is no connect");
+      throw new CloseError("bad_request", "The first command must be connect");
     }
     if (request.method === "send") throw new CloseError("not_available");
     if (id === 0 || request.method === "ping") {

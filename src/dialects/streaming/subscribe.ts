@@ -89,7 +89,7 @@ export async function planSubscribe(
     throw new StreamingError("permission_denied", "Subscribing is not allowed");
   }
   if (!DELTA_NAMES.includes(request.delta))
-    throw new CloseError("bad_request", "There is no such delta");
+    throw new CloseError("bad_request", "The type of delta is not known");
   if (request.filtered) throw new HubError("bad_request", "The namespace has no tags filter");
   return plan(context, session, { name, options, grant, request, serverSide: false });
 }

@@ -11,7 +11,7 @@ describe("secrets", () => {
     expect(signing({ hmac_secret: "s", until: "2027-01-01T00:00:00Z" })).toEqual([]);
     const line = 'needs an "hmac_secret": tasks\' calls are signed with a shared secret';
     expect(signing({ public_key: "p" })).toEqual([`signing_keys[0]: ${line}`]);
-    const nothing = "means nothing to the signatures of tasks' calls";
+    const nothing = "has no effect on the signatures of tasks' calls: remove it";
     expect(
       signing({ hmac_secret: "s", algorithms: ["HS512"], kid: "k", issuer: "i", audience: "a" }),
     ).toEqual(
@@ -61,7 +61,7 @@ describe("apps of their own", () => {
     const apps = [{ id: "a" }, { id: "b", path_prefix: "/b" }];
     expect(linesOf({ apps, tasks: { apps: [{ id: "b", strict: true }] } })).toEqual([]);
     expect(linesOf({ apps, tasks: { apps: [{ id: "c" }] } })).toEqual([
-      'tasks.apps[0].id: there is no app "c"',
+      'tasks.apps[0].id: app "c" is not configured: add it to [[apps]]',
     ]);
     expect(linesOf({ apps, tasks: { apps: [{ id: "a" }, { id: "a" }] } })).toEqual([
       'tasks.apps[1].id: "a" is already used by entry 0',

@@ -133,7 +133,10 @@ export function* tasksProblems({ tasks, streaming, apps }: Parsed<TasksConfig>):
   yield* duplicates(tasks.apps, "id", path);
   for (const [index, { id }] of tasks.apps.entries()) {
     if (apps.some((app) => app.id === id)) continue;
-    yield { path: [...path, index, "id"], message: `there is no app "${id}"` };
+    yield {
+      path: [...path, index, "id"],
+      message: `app "${id}" is not configured: add it to [[apps]]`,
+    };
   }
 }
 
@@ -147,6 +150,9 @@ export function* tasksKeyProblems(key: ParsedSigningKey, path: Path): Iterable<P
   }
   for (const name of ["algorithms", "kid", "issuer", "audience"] as const) {
     if (key[name] === undefined) continue;
-    yield { path: [...path, name], message: "means nothing to the signatures of tasks' calls" };
+    yield {
+      path: [...path, name],
+      message: "has no effect on the signatures of tasks' calls: remove it",
+    };
   }
 }

@@ -96,7 +96,7 @@ export function canonicalJson(view: JsonView): string {
       // §3.2.2.3: as ECMAScript writes them.
       const text = String(Number(view.source));
       if (decimal(text) === decimal(view.source)) return text;
-      throw new HubError("bad_request", "A number is no double");
+      throw new HubError("bad_request", "A number does not fit a double");
     }
     case "boolean":
     case "null":

@@ -91,7 +91,10 @@ function minutesOf(name: string, text: string): number {
 
 function resultOf(status: number, body: string): string {
   const parsed = answer.safeParse(answerOf(body));
-  if (!parsed.success) throw new Error(`The server answered ${status}, and not for tasks`);
+  if (!parsed.success)
+    throw new Error(
+      `The server answered ${status}, not as tasks does: check that it is enabled, and that --url is the api listener`,
+    );
   if ("result" in parsed.data) return JSON.stringify(parsed.data.result);
   const { code, message, data } = parsed.data.error;
   const about = data === undefined ? "" : ` ${JSON.stringify(data)}`;

@@ -16,7 +16,10 @@ export function createRedisLists(app: string, { shards }: RedisServers): WorkerL
       const key = `${app}@${name}`;
       const reply = await shard?.run(LIST_PUSH, [key], [text, QUEUE_JOBS_MAX]);
       if (reply === "other") {
-        throw new HubError("unavailable", `Cannot push to a list: the key "${key}" holds none`);
+        throw new HubError(
+          "unavailable",
+          `Cannot push to a list: the key "${key}" holds something else`,
+        );
       }
       if (reply !== "pushed") {
         throw tooMuch(`Cannot push to a list: "${key}" holds ${QUEUE_JOBS_MAX} entries`);
