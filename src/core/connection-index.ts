@@ -9,6 +9,7 @@ interface Indexed {
     readonly dialect: string;
   };
   readonly labels: Iterable<string>;
+  subscription(channel: Channel): unknown;
 }
 
 export class ConnectionIndex<Connection extends Indexed> {
@@ -82,8 +83,11 @@ export class ConnectionIndex<Connection extends Indexed> {
     if ("connection" in target) {
       const connection = this.#byId.get(target.connection);
       if (connection === undefined) return [];
-      const { userId } = connection.subscriber;
-      return target.user !== undefined && target.user !== userId ? [] : [connection];
+      const { user, channel } = target;
+      const isMeant =
+        (user === undefined || user === connection.subscriber.userId) &&
+        (channel === undefined || connection.subscription(channel) !== undefined);
+      return isMeant ? [connection] : [];
     }
     if ("user" in target) {
       if (target.user !== "") return this.#byUser.get(target.user);

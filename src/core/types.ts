@@ -81,8 +81,8 @@ export type Target = Selection & { readonly reach?: Reach };
 
 type Selection =
   | { readonly user: string }
-  /** With `user`, only if the connection is that user's. */
-  | { readonly connection: string; readonly user?: string }
+  /** With `user`, only if the connection is that user's; with `channel`, only if it is subscribed to it. */
+  | { readonly connection: string; readonly user?: string; readonly channel?: Channel }
   | { readonly label: string }
   | { readonly channel: Channel };
 
