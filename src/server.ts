@@ -8,7 +8,7 @@ import type { OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
 import type { Runtime } from "./core/runtime.ts";
 import { createSchedule } from "./core/schedule.ts";
-import type { Dialect } from "./dialects/dialect.ts";
+import type { Dialect, Lent } from "./dialects/dialect.ts";
 import { lend, setUpEach } from "./dialects/lend.ts";
 import { DIALECTS } from "./dialects/list.ts";
 import { createEngine } from "./engines/choose.ts";
@@ -25,6 +25,7 @@ import { createApiListener } from "./transports/create-api-listener.ts";
 import { createClientsListener } from "./transports/listener.ts";
 import { createMounts } from "./transports/mounts.ts";
 import type { Peers } from "./transports/peers.ts";
+import { withOwnListeners } from "./own-listeners.ts";
 
 export interface ServerOptions {
   readonly config: BaseConfig;
@@ -35,6 +36,8 @@ export interface ServerOptions {
   /** In place of the configured one, not yet started. */
   readonly engine?: Engine;
   readonly worker?: WorkerPart;
+  /** In place of WebRTC's own: for tests without a network between the peers. */
+  readonly createPeers?: Lent["createPeers"];
 }
 
 /** What a server is told as one of several processes on the same ports. */
@@ -86,6 +89,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ? createStarting(engine)
     : // Bun takes connections a moment before it says that it listens.
       (call) => serving.promise.then(() => answer(call));
+  // A key names its app, so a server may call by any other address.
+  const findApiMount = createMounts(addresses, { app: undefined, exclusive: false });
   async function listenToApi(): Promise<ApiListener> {
     const listener = await createApiListener({
       ...addressOf(config.api),
@@ -94,8 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         (dialect) => dialect.readsGetBodies === true && isServed(dialect, config),
       ),
       keepAliveTimeoutMs: config.api.keep_alive_timeout,
-      // A key names its app, so a server may call by any other address.
-      findMount: createMounts(addresses, { app: undefined, exclusive: false }),
+      findMount: findApiMount,
       answer: (call) => answer(call),
       timers: runtime.timers,
       onBug,
@@ -117,6 +121,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const lent = lend({
     ...{ config, dialects, version, told, engine, runtime, schedule, metrics, onBug },
     clientsUrl: () => clientsUrl,
+    createPeers: options.createPeers ?? noPeers,
   });
   const served = await setUpEach(dialects, lent, told);
   opened.defer(async () => {
@@ -131,6 +136,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   for (const dialect of served) await dialect.start?.();
   const api = early ?? (await listenToApi());
+  const apis = await withOwnListeners(api, {
+    ...{ served, log, onBug, findMount: findApiMount, timers: runtime.timers },
+    ...{ shared: config.workers > 1, keepAliveTimeoutMs: config.api.keep_alive_timeout },
+  });
+  opened.defer(() => {
+    apis.cut();
+    return apis.close();
+  });
   const pages = mountClients(mount, api.url);
   const clients = createClientsListener({
     ...addressOf(config.clients),
@@ -157,7 +170,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const hubs = new Map(lent.apps.map(({ config: { id }, hub }) => [id, hub]));
   async function stop({ othersServe = false }: StopOptions): Promise<void> {
     accepting = false;
-    const drained = { config, log, runtime, clients, api, served, hubs: [...hubs.values()] };
+    const drained = { config, log, runtime, clients, api: apis, served, hubs: [...hubs.values()] };
     await drain({ ...drained, othersServe });
     await Promise.all(drained.hubs.map((hub) => hub.close()));
     schedule.close();
@@ -174,6 +187,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     hubs,
     sockets: () => clients.sockets(),
     stop: (how = {}) => (stopped ??= stop(how)),
+  };
+}
+
+/** Without WebRTC no client connects. */
+async function noPeers(): ReturnType<Lent["createPeers"]> {
+  const none = { peers: 0, connected: 0, channels: 0, offered: 0, refused: 0, failed: 0 };
+  return {
+    offer: async () => undefined,
+    stats: { ...none, oversized: 0 },
+    shutdown() {},
+    close: async () => {},
   };
 }
 

@@ -13,7 +13,8 @@ import type { Metrics } from "../core/metrics.ts";
 import type { ServerMetrics } from "../operations/metrics.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
-import type { ApiAnswer, ApiCall } from "../transports/api-call.ts";
+import type { AnswerCall, ApiAnswer, ApiCall } from "../transports/api-call.ts";
+import type { Peers } from "../transports/data-channels.ts";
 import type { Mount, ReadBody } from "../transports/request.ts";
 import type { ClientsRequest, SocketRoute } from "../transports/socket.ts";
 import type { Paths } from "./openapi-components.ts";
@@ -72,6 +73,15 @@ export function limitHit(metrics: Metrics, limit: LimitName): void {
   metrics.count("limits_hit", { limit });
 }
 
+/** A call of the application's own address, which its operator named: one POST of JSON text, and the text that answers it. Throws HubError `unavailable`. */
+export type PostJson = (call: {
+  readonly url: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly responseBytesMax: number;
+}) => Promise<string>;
+
 /** What the server lends to the sessions of every dialect. */
 export interface SessionServices {
   readonly runtime: Runtime;
@@ -107,6 +117,13 @@ export interface ApiCalls {
   readonly find?: (path: string) => AnswerOwnCall | undefined;
 }
 
+/** A listener that a dialect has for its API alone, where its published paths hold literally. */
+export interface OwnListener {
+  readonly host: string;
+  readonly port: number;
+  readonly answer: AnswerCall;
+}
+
 /** What an enabled dialect serves. Unmatched paths fall through: its own 404 and 405 are for the paths that are its own. */
 export interface Served {
   /** Mounted on the `clients` listener. */
@@ -115,6 +132,8 @@ export interface Served {
   readonly calls?: ApiCalls;
   /** Mounted on the `api` listener. */
   readonly api?: Hono<ApiEnv>;
+  /** Beside `api`. One that cannot be had is a warning. */
+  readonly listener?: OwnListener;
   readonly sockets: readonly SocketRoute[];
   /** Where an app's clients connect, without its prefix: the index page's row. */
   readonly socketPath?: (app: string) => string;
@@ -151,6 +170,9 @@ export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServic
   /** Made when they are first asked for. */
   readonly masterKeys: () => MasterKeys;
   readonly callers: ApiCallers;
+  readonly postJson: PostJson;
+  /** For sessions that open DataChannels: the dialect's own, to be closed by it. `settings`: those of `config/webrtc.ts`. */
+  readonly createPeers: (settings: unknown) => Promise<Peers>;
   readonly findApiKey: (key: string) => ApiKey | undefined;
   /** First segments of all dialects' and the server's own paths, in lower case. */
   readonly reservedSegments: ReadonlySet<string>;

@@ -11,12 +11,15 @@ import { reservedSegments } from "../config/apps.ts";
 import { isServed } from "../config/part.ts";
 import type { BaseConfig } from "../config/schema.ts";
 import { createHub } from "../core/create-hub.ts";
+import { HubError } from "../core/errors.ts";
 import type { Engine } from "../core/engine.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
 import type { ServerMetrics } from "../operations/metrics.ts";
 import type { Told } from "../operations/told.ts";
-import type { Dialect, Lent, LentApp, Served } from "./dialect.ts";
+import { OutboundError } from "../outbound/contract.ts";
+import { postJson } from "../outbound/fetch-json.ts";
+import type { Dialect, Lent, LentApp, PostJson, Served } from "./dialect.ts";
 
 export interface LendOptions {
   readonly config: BaseConfig;
@@ -31,6 +34,7 @@ export interface LendOptions {
   /** An exception that nobody awaits. */
   readonly onBug: (error: unknown) => void;
   readonly clientsUrl: () => string;
+  readonly createPeers: Lent["createPeers"];
 }
 
 /** All but what names the dialect in the log. */
@@ -38,10 +42,12 @@ export type LentToAll = Omit<Lent, "onError" | "onEvent">;
 
 export function lend(options: LendOptions): LentToAll {
   const { config, version, engine, runtime, schedule, metrics, clientsUrl } = options;
+  const { createPeers } = options;
   const apiKeys = createApiKeys(config.api_keys);
   let masterKeys: MasterKeys | undefined;
   return {
-    ...{ config, version, runtime, schedule, metrics, clientsUrl },
+    ...{ config, version, runtime, schedule, metrics, clientsUrl, createPeers },
+    postJson: postJsonBy(runtime),
     engineName: engine.name,
     apps: lentApps(options),
     masterKeys: () => (masterKeys ??= loadMasterKeys(config)),
@@ -52,6 +58,18 @@ export function lend(options: LendOptions): LentToAll {
     reservedSegments: reservedSegments(options.dialects),
     findApiKey: (key) => apiKeys.find(key),
     onLoopback: isLoopback(config.api.host),
+  };
+}
+
+function postJsonBy({ timers }: Runtime): PostJson {
+  return async (call) => {
+    try {
+      // The operator named the address, so it may be a private one.
+      return await postJson({ ...call, timers, allowAddress: () => true });
+    } catch (error) {
+      if (!(error instanceof OutboundError)) throw error;
+      throw new HubError("unavailable", error.message, { cause: error });
+    }
   };
 }
 

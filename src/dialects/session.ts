@@ -31,12 +31,17 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
   readonly #commands: TokenBucket;
   #over = false;
 
-  /** `commandsPerSecondMax` 0: any number. */
-  constructor(context: Context, socket: Socket, commandsPerSecondMax: number) {
-    const { clock, random } = context.runtime;
+  /** `commandsPerSecondMax` 0: any number. `connectionId`: for protocols that write it in a form of their own. */
+  constructor(
+    context: Context,
+    socket: Socket,
+    commandsPerSecondMax: number,
+    connectionId = context.runtime.random.uuid(),
+  ) {
+    const { clock } = context.runtime;
     this.context = context;
     this.socket = socket;
-    this.connectionId = random.uuid();
+    this.connectionId = connectionId;
     this.#commandsPerSecondMax = commandsPerSecondMax;
     this.#commands = new TokenBucket(perSecond(commandsPerSecondMax), clock.monotonicMs());
   }

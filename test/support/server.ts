@@ -12,7 +12,7 @@ import type { Runtime } from "../../src/core/runtime.ts";
 import type { Dialect } from "../../src/dialects/dialect.ts";
 import { DIALECTS } from "../../src/dialects/list.ts";
 import { createLogger } from "../../src/operations/log.ts";
-import { startServer, type RunningServer } from "../../src/server.ts";
+import { startServer, type RunningServer, type ServerOptions } from "../../src/server.ts";
 import { createTestEngine } from "./engine.ts";
 import { createTestRuntime, type TestRuntime } from "./runtime.ts";
 
@@ -25,6 +25,7 @@ export interface BootOptions {
   readonly engine?: Engine;
   /** Spoken besides those of the build. */
   readonly dialects?: readonly Dialect[];
+  readonly createPeers?: ServerOptions["createPeers"];
   /** Kept after the server: for restarts. Default: a directory of its own, removed with it. */
   readonly dataDir?: string;
 }
@@ -62,6 +63,8 @@ export async function bootServer(options: BootOptions = {}): Promise<BootedServe
     ...developmentFile(model),
     clients: { port: 0 },
     api: { port: 0 },
+    // Its own listener has a fixed port.
+    sora: { port: 0 },
     data_dir: dataDir,
     ...options.config,
   };
@@ -79,7 +82,11 @@ export async function bootServer(options: BootOptions = {}): Promise<BootedServe
   };
   const log = createLogger({ level: "debug", format: "json", destination });
   const engine = options.engine ?? createTestEngine({ dataDir, runtime });
-  const server = await startServer({ config, dialects, log, runtime, engine });
+  const { createPeers } = options;
+  const server = await startServer({
+    ...{ config, dialects, log, runtime, engine },
+    ...(createPeers === undefined ? {} : { createPeers }),
+  });
   const hub = [...server.hubs.values()][0];
   if (hub === undefined) throw new Error("The configuration has no app");
   return {
