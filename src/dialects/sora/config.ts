@@ -1,0 +1,130 @@
+/** The Sora dialect's settings: the values of sora-push.md §2.7 and §2.9 as defaults, and what it leaves to a server (OURS). */
+import { z } from "zod";
+import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
+import { count, flag, path, positive, timer } from "../../config/kinds.ts";
+import type { Parsed } from "../../config/part.ts";
+import type { Problem } from "../../config/problem.ts";
+import type { BaseConfig } from "../../config/schema.ts";
+import { bodySizeLimit } from "../../config/sizes.ts";
+import { isLoopback } from "../../core/networks.ts";
+
+const PORT_MAX = 65_535;
+
+/** A URL of these schemes, as `carillon config` can tell it. */
+const url = (schemes: RegExp, what: string) =>
+  z
+    .string()
+    .refine((text) => schemes.test(URL.parse(text)?.protocol ?? ""), `must be a URL of ${what}`)
+    .optional();
+
+export const soraSection = z.strictObject({
+  enabled: flag(false, "Serve it. In development mode every dialect is."),
+  host: z
+    .string()
+    .min(1)
+    .default("127.0.0.1")
+    .describe("Address of the API's own listener. It speaks plain HTTP; keep it private."),
+  port: z
+    .int()
+    .min(0)
+    .max(PORT_MAX)
+    .default(0)
+    .describe(
+      "Port of the API's own listener, beside `POST /` on `api`; 0: there is none. In development mode 3000. A port that is taken is a warning.",
+    ),
+  http_auth: z
+    .enum(["key", "none"])
+    .default("key")
+    .describe(
+      "Whether the API asks for an API key. On a loopback address it never does. The original has no credential and relies on a private network.",
+    ),
+  cors_origin: z
+    .string()
+    .regex(/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/, "must be one origin, such as http://127.0.0.1:5000")
+    .optional()
+    .describe(
+      "The one origin whose pages may call the API, as the original's `api_cors_origin`. Absent: answers carry no CORS headers.",
+    ),
+  unknown_target: z
+    .enum(["ok", "error"])
+    .default("ok")
+    .describe(
+      "What a push or disconnect answers that finds nobody. `ok`: as if it had. `error`: 400 with `CHANNEL-NOT-FOUND`, `CLIENT-NOT-FOUND` or `CONNECTION-NOT-FOUND`, for which a call waits until every node has answered.",
+    ),
+  body_size_limit: bodySizeLimit(
+    8_000_000,
+    "Bytes of a call's body, beyond which it is answered 413.",
+  ),
+  signaling_path: path
+    .default("/signaling")
+    .describe("Where clients connect by WebSocket, on `clients`."),
+  redirect_url: url(/^wss?:$/, "ws: or wss:").describe(
+    "Where every first `connect` is sent on to, which comes back with `redirect`. Absent: nowhere.",
+  ),
+  auth_url: url(/^https?:$/, "http: or https:").describe(
+    "Your authorization hook, asked by POST about each `connect`. Absent: everybody may connect.",
+  ),
+  auth_timeout: timer("5s", "Time for the hook's whole answer, beyond which a connect is refused."),
+  connect_timeout: timer("10s", "Time for a client's first message, `connect`."),
+  answer_timeout: timer("30s", "Time for its `answer` to the offer."),
+  webrtc_timeout: timer("60s", "Time from the offer until WebRTC connects it."),
+  ping_interval: timer("5s", "Time between the pings on the WebSocket."),
+  pong_timeout: timer("60s", "Time without a pong after which a connection ends."),
+  ping_stats: flag(false, "Ask for WebRTC statistics with each ping. They are read and dropped."),
+  stats_interval: duration({ maxMs: TIMER_MS_MAX })
+    .prefault("0s")
+    .describe("Time between requests for statistics over a DataChannel, likewise; 0: never."),
+  connection_lifetime: duration({ maxMs: TIMER_MS_MAX })
+    .prefault("0s")
+    .describe("How long a connection may live; 0: as long as it likes."),
+  data_channel_signaling: flag(
+    false,
+    "Signaling by DataChannel for clients that do not say whether they want it.",
+  ),
+  ignore_disconnect_websocket: flag(
+    false,
+    "Such connections outlive their WebSocket, for clients that do not say.",
+  ),
+  re_offer: flag(
+    false,
+    "Offer anew to everybody in a channel when somebody comes or goes, as the original does for media. Nothing here needs it.",
+  ),
+  compress: flag(true, "Messages on DataChannels for signaling are zlib streams."),
+  message_size_limit: positive(131_072, "Bytes of one message from a client, after decompression."),
+  notify_metadata_size_limit: positive(
+    4096,
+    "Bytes of `signaling_notify_metadata` and of the hook's, which every connection of the channel is told.",
+  ),
+  queue_max_size: positive(
+    1_048_576,
+    "Bytes that may wait for a slow client on each transport, beyond which it is closed.",
+  ),
+  connection_limit: count(
+    10_000,
+    "Connections per app and node, beyond which an upgrade is answered 503; 0: any number.",
+  ),
+  data_channel_limit: positive(16, "Messaging labels (`#…`) per connection."),
+  commands_per_second_max: count(
+    1000,
+    "Messages per second and connection, on all its transports together, beyond which it is closed; 0: any number.",
+  ),
+});
+
+/** The configuration as far as this dialect looks at it. */
+export type SoraConfig = BaseConfig & { readonly sora: SoraSettings };
+export type SoraSettings = z.output<typeof soraSection>;
+
+export function* soraProblems({ sora }: Parsed<SoraConfig>): Iterable<Problem> {
+  if (sora.pong_timeout <= sora.ping_interval) {
+    const message = `must be more than "ping_interval" (${formatDuration(sora.ping_interval)})`;
+    yield { path: ["sora", "pong_timeout"], message };
+  }
+}
+
+export function* soraWarnings({ sora, api, development }: SoraConfig): Iterable<Problem> {
+  if (!(sora.enabled || development) || sora.http_auth === "key") return;
+  const hosts = sora.port === 0 ? [api.host] : [api.host, sora.host];
+  const open = hosts.find((host) => !isLoopback(host));
+  if (open === undefined) return;
+  yield { path: ["sora", "http_auth"], message: `lets everybody push who reaches "${open}"` };
+}

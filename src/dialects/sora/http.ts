@@ -1,0 +1,171 @@
+/**
+ * The HTTP API's frame (§1.1 to §1.3): the target in a header, the checks in their order, and each error in its own form. What the
+ * operations do is in operations.ts.
+ */
+import { Hono, type Context } from "hono";
+import { ApiRefusal } from "../../auth/api-callers.ts";
+import { HubError } from "../../core/errors.ts";
+import { jsonView, type JsonView } from "../../core/json-text.ts";
+import type { Reach } from "../../core/types.ts";
+import { BODY_REFUSALS, type BodyRefusal, type Mount } from "../../transports/request.ts";
+import { limitHit, type ApiEnv, type OnEvent } from "../dialect.ts";
+import type { SoraContext } from "./context.ts";
+import { OPERATIONS, OperationError, type Operation } from "./operations.ts";
+
+/** Whom a call acts for. */
+export interface SoraCaller {
+  readonly app: string;
+  readonly reach: Reach;
+}
+
+export interface SoraHttpOptions {
+  /** By app id. */
+  readonly contexts: ReadonlyMap<string, SoraContext>;
+  readonly authorize: (request: Request, mount: Mount) => SoraCaller | ApiRefusal;
+  readonly corsOrigin?: string;
+  readonly bodyBytesMax: number;
+  readonly onError: SoraContext["onError"];
+  readonly onEvent: OnEvent;
+}
+
+/** `POST /` among other APIs' paths: its path alone is this API's. */
+export function createSharedRoutes(options: SoraHttpOptions): Hono<ApiEnv> {
+  const api = new Hono<ApiEnv>();
+  api.all("/", (c) => respond(c, options));
+  return api;
+}
+
+/** The API on a listener of its own, where every path is its own to answer. */
+export function createOwnRoutes(options: SoraHttpOptions): Hono<ApiEnv> {
+  const api = createSharedRoutes(options);
+  api.all("*", () => answer(options, 404));
+  return api;
+}
+
+/** §1.3, row 4. The dot stands for any character, as there. */
+const TARGET = /^([a-zA-Z]+)_(\d{8}).([a-zA-Z]+)$/;
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+async function respond(c: Context<ApiEnv>, options: SoraHttpOptions): Promise<Response> {
+  const { raw: request } = c.req;
+  const { corsOrigin, onEvent } = options;
+  if (request.method === "OPTIONS" && corsOrigin !== undefined) return answer(options, 200);
+  const refuse = (status: number, text: string): Response => {
+    onEvent("API call refused", { status, detail: shortened(text) });
+    return answer(options, status, text);
+  };
+  if (request.method !== "POST") return refuse(400, '{"type":"UnexpectedMethod"}');
+  const { mount, readBody } = c.env;
+  const caller = options.authorize(request, mount);
+  if (caller instanceof ApiRefusal) {
+    onEvent("API call refused", { status: caller.status, detail: caller.detail });
+    return answer(options, caller.status, refusalText(caller));
+  }
+  const header = request.headers.get("x-sora-target");
+  if (header === null) return refuse(400, '{"type":"MissingHeaderName"}');
+  const [, service, version = "", name = ""] = TARGET.exec(header) ?? [];
+  if (service === undefined) return refuse(400, errorText("MissingService"));
+  if (service !== "Sora") return refuse(400, errorText("InvalidTarget"));
+  const body = await readBody(options.bodyBytesMax);
+  const context = options.contexts.get(caller.app);
+  if (context === undefined) return answer(options, 404);
+  if (typeof body === "string") {
+    if (body === "too_large") limitHit(context.metrics, "body_size_limit");
+    return refuse(BODY_STATUSES[body], errorText(BODY_ERRORS[body]));
+  }
+  const target = `{"service":"Sora","version":"${version}","operation":"${name}"}`;
+  const operation = OPERATIONS[`${version}.${name}`];
+  const method = operation === undefined ? "unknown" : name;
+  const finish = (status: number, text: string): Response => {
+    context.metrics.count("api_requests", { dialect: "sora", method, code: `${status}` });
+    return status === 200 ? answer(options, 200, text) : refuse(status, text);
+  };
+  try {
+    const text = await run({ operation, target, body, context, reach: caller.reach });
+    return finish(200, text);
+  } catch (error) {
+    if (error instanceof OperationError) return finish(400, error.text);
+    const unavailable = error instanceof HubError && error.code === "unavailable";
+    if (!unavailable) options.onError(error, { connection: "", doing: `the call ${name}` });
+    return finish(500, errorText("HandlerException"));
+  }
+}
+
+interface Call {
+  readonly operation: Operation | undefined;
+  /** As JSON. */
+  readonly target: string;
+  readonly body: Uint8Array;
+  readonly context: SoraContext;
+  readonly reach: Reach;
+}
+
+/** §1.3, rows 8 to 14. */
+async function run({ operation, target, body, context, reach }: Call): Promise<string> {
+  if (body.length === 0) {
+    if (operation === undefined) throw new OperationError(errorText("MissingTarget"));
+    if (operation.keys.length > 0) {
+      throw new OperationError(errorText("MissingTargetFunction", target));
+    }
+    return operation.run({ context, reach, texts: {}, data: undefined });
+  }
+  const view = viewOf(body);
+  if (operation === undefined) throw new OperationError(errorText("SchemaNotFound", target));
+  return operation.run({ context, reach, ...operation.read(view) });
+}
+
+function viewOf(body: Uint8Array): JsonView {
+  try {
+    return jsonView(strictUtf8.decode(body));
+  } catch (error) {
+    if (!(error instanceof HubError || error instanceof TypeError)) throw error;
+    throw new OperationError(errorText("InvalidJSON", '[{"invalid":"parse"}]'));
+  }
+}
+
+/** `reason`: JSON text. */
+export function errorText(type: string, reason?: string): string {
+  const end = reason === undefined ? "}" : `,"error_reason":${reason}}`;
+  return `{"error_type":"${type}"${end}`;
+}
+
+/** Row 7 is also what a body cut short is told, if its sender still hears. */
+const BODY_ERRORS = {
+  too_large: "PayloadTooLarge",
+  compressed: "UnsupportedMediaType",
+  busy: "ServiceUnavailable",
+  cut: "RequestTimeout",
+} as const satisfies Record<BodyRefusal, string>;
+
+const BODY_STATUSES = {
+  too_large: BODY_REFUSALS.too_large.status,
+  compressed: BODY_REFUSALS.compressed.status,
+  busy: BODY_REFUSALS.busy.status,
+  cut: 408,
+} as const satisfies Record<BodyRefusal, number>;
+
+/** The original has no credential (§1.1), so that these are words of our own. */
+function refusalText({ status, detail }: ApiRefusal): string {
+  const type = status === 401 ? "Unauthorized" : "Forbidden";
+  return errorText(type, JSON.stringify({ detail }));
+}
+
+/** §1.1, §1.2: the type without a charset, and the CORS headers on whatever is answered. */
+function answer({ corsOrigin }: SoraHttpOptions, status: number, text?: string): Response {
+  const headers: Record<string, string> = {};
+  if (text !== undefined) headers["content-type"] = "application/json";
+  if (corsOrigin !== undefined) {
+    headers["access-control-allow-origin"] = corsOrigin;
+    headers["access-control-allow-methods"] = "POST, OPTIONS";
+    headers["access-control-allow-headers"] =
+      "Origin, X-Requested-With, Content-Type, Accept, x-sora-target";
+    headers["access-control-max-age"] = "1000";
+  }
+  return new Response(text ?? null, { status, headers });
+}
+
+/** The log repeats no payload: a wrong value stands behind the kind of error. */
+function shortened(text: string): string {
+  return /"(?:error_)?type":"(\w+|[A-Z-]+)"/.exec(text)?.[1] ?? "refused";
+}

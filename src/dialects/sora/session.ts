@@ -1,0 +1,451 @@
+/**
+ * One client's connection (§4.2): signaling over its WebSocket and over DataChannels, the move between them, its timers and its end.
+ * What the labels carry is in labels.ts, what is told of it to others in room.ts.
+ */
+import { HubError, type Disconnect } from "../../core/errors.ts";
+import type { Connection, Encoder, Subscriber } from "../../core/hub.ts";
+import { joinableOptions } from "../../core/namespaces.ts";
+import { CHANNELS, type Frame } from "../../core/types.ts";
+import type { Peer, PeerEnd } from "../../transports/peers.ts";
+import type { Socket } from "../../transports/socket.ts";
+import { ClientSession, type Close } from "../session.ts";
+import type { Granted } from "./auth-hook.ts";
+import { base32OfUuid } from "./base32.ts";
+import { InvalidMessage, readCandidate, readConnect, readSignal, textIn } from "./connect.ts";
+import type { Connect, Signal } from "./connect.ts";
+import type { SoraContext } from "./context.ts";
+import { channelRoleLabel, clientLabel, roleLabel } from "./ids.ts";
+import * as ends from "./ends.ts";
+import { Labels, type LabelsOwner, type SystemLabel } from "./labels.ts";
+import type { Member } from "./member.ts";
+import { Message, textEncoder, textOf, zlibEncoder } from "./message.ts";
+import { offerText } from "./offer.ts";
+import type { Occupant } from "./room.ts";
+import type { Entered } from "./rooms.ts";
+import { findSessionId } from "./session-ids.ts";
+import { Timetable } from "./timetable.ts";
+
+export class SoraSession
+  extends ClientSession<SoraContext>
+  implements Subscriber, Occupant, LabelsOwner
+{
+  readonly dialect = "sora";
+  userId = "";
+  #phase: "connect" | "busy" | "answer" | "peer" | "announcing" | "announced" = "connect";
+  #connect: Connect | undefined;
+  #entry: Member | undefined;
+  #labels: Labels | undefined;
+  #peer: Peer | undefined;
+  #connection: Connection | undefined;
+  #entered: Entered | undefined;
+  #allOpen = false;
+  #switched = false;
+  #websocketOpen = true;
+  /** Of a `re-offer`: one is under way, and another is wanted behind it. */
+  #reoffering: "no" | "once" | "again" = "no";
+  readonly #timetable: Timetable;
+
+  constructor(context: SoraContext, socket: Socket) {
+    const { settings, runtime } = context;
+    super(context, socket, settings.commands_per_second_max, base32OfUuid(runtime.random.uuid()));
+    this.#timetable = new Timetable(settings, runtime.clock.monotonicMs());
+    context.sessions.add(this);
+    this.count("connections_opened");
+    this.reschedule();
+  }
+
+  get encoder(): Encoder {
+    return this.#switched && this.context.settings.compress ? zlibEncoder : textEncoder;
+  }
+
+  get entry(): Member {
+    if (this.#entry === undefined) throw new Error("The connection is no member yet");
+    return this.#entry;
+  }
+
+  protected handle(frame: Frame): void | Promise<void> {
+    return this.#handle(() => {
+      if (typeof frame !== "string") throw new InvalidMessage("A binary frame");
+      const signal = readSignal(frame);
+      if (this.#phase === "connect" && signal.type !== "connect") {
+        throw new InvalidMessage('The first message is no "connect"');
+      }
+      return this.#onWebsocket(signal);
+    }, ends.INVALID_MESSAGE);
+  }
+
+  /** `malformed`: how a message that is refused ends the connection. */
+  #handle(run: () => void | Promise<void>, malformed: Close): void | Promise<void> {
+    if (this.over) return;
+    if (this.takeCommand() !== "taken") return this.disconnect({ disconnect: "too_many_requests" });
+    const refuse = (error: unknown) => this.#refuse(error, malformed);
+    try {
+      return run()?.catch(refuse);
+    } catch (error) {
+      refuse(error);
+    }
+  }
+
+  #refuse(error: unknown, malformed: Close): void {
+    if (error instanceof InvalidMessage) {
+      this.tell("Frame refused", { detail: error.message });
+      this.end(malformed, error.message);
+    } else if (error instanceof HubError) {
+      this.report(error, "signaling");
+      this.disconnect({ disconnect: "internal_error" });
+    } else throw error;
+  }
+
+  #onWebsocket(signal: Signal): void | Promise<void> {
+    const { type, view } = signal;
+    this.count("commands", { method: SIGNAL_TYPES.has(type) ? type : "unknown" });
+    switch (type) {
+      case "connect":
+        if (this.#phase !== "connect") throw new InvalidMessage('A second "connect"');
+        return this.#onConnect(readConnect(view, this.context.settings));
+      case "answer":
+        return this.#onAnswer(textIn(view, "sdp"));
+      case "pong":
+        return this.#timetable.ponged(this.#nowMs);
+      default:
+        return this.#onShared(signal);
+    }
+  }
+
+  /** What the WebSocket and the label `signaling` carry alike. */
+  #onShared({ type, view }: Signal): void | Promise<void> {
+    switch (type) {
+      case "candidate":
+        if (this.#peer?.addCandidate(readCandidate(view)) === true) return;
+        throw new InvalidMessage("A candidate that is none, or too many");
+      case "re-answer":
+        return this.#onReanswer(textIn(view, "sdp"));
+      case "disconnect":
+        return this.end(ends.TYPE_DISCONNECT, "by the client");
+      default:
+        throw new InvalidMessage("An unknown type");
+    }
+  }
+
+  get #nowMs(): number {
+    return this.context.runtime.clock.monotonicMs();
+  }
+
+  async #onConnect(connect: Connect): Promise<void> {
+    const { context, connectionId } = this;
+    const { hub, settings, records, runtime, askHook } = context;
+    this.#phase = "busy";
+    if (settings.redirect_url !== undefined && !connect.redirected) {
+      // The client closes, or the deadline for its first message does.
+      this.socket.send(JSON.stringify({ type: "redirect", location: settings.redirect_url }));
+      return;
+    }
+    if (joinableOptions(hub.namespaces, connect.channelId, "sora") === undefined) {
+      throw new InvalidMessage("Sora's connections may not join this channel");
+    }
+    this.#timetable.connected(this.#nowMs);
+    this.reschedule();
+    const sessionId = await findSessionId(records, connect.channelId, runtime.random);
+    const epochMs = runtime.clock.epochMs();
+    const granted = (await askHook?.({ connect, connectionId, sessionId, epochMs })) ?? {};
+    if (this.over) return;
+    if ("refused" in granted) {
+      this.tell("Connect refused", { detail: "by the hook" });
+      return this.end(ends.refusedByHook(granted.refused), "refused by the hook");
+    }
+    await this.#offer({ connect: withGranted(connect, granted), granted, sessionId });
+  }
+
+  async #offer({ connect, granted, sessionId }: Admitted): Promise<void> {
+    const { context, connectionId } = this;
+    const { settings } = context;
+    const labels = new Labels(this, settings, connect.labels);
+    const { clientId, role, channelId, audio, video, notifyMetadata: authn } = connect;
+    const { authz, event } = granted;
+    this.#connect = connect;
+    this.#labels = labels;
+    this.#entry = {
+      ...{ channelId, connectionId, sessionId, role, audio, video, createdMs: 0 },
+      clientId: clientId ?? connectionId,
+      bundleId: connect.bundleId ?? connectionId,
+      ...(authn === undefined ? {} : { authn }),
+      ...(authz === undefined ? {} : { authz }),
+      ...(event === undefined ? {} : { event }),
+    };
+    const confirmed = granted.clientId ?? (context.trustsClientIds ? clientId : undefined);
+    this.userId = confirmed ?? "";
+    const peer = await context.peers.offer(
+      connect.dataChannelSignaling ? labels.channels() : [],
+      this.#peerEvents(),
+    );
+    if (this.over) return peer?.terminate();
+    if (peer === undefined) return this.disconnect({ disconnect: "connection_limit" });
+    this.#peer = peer;
+    const { metadata } = granted;
+    this.#phase = "answer";
+    this.#timetable.offered(this.#nowMs);
+    this.reschedule();
+    this.socket.send(
+      offerText({
+        ...{ sdp: peer.offer, member: this.entry, connect, dataChannels: labels.describe() },
+        ...(metadata === undefined ? {} : { metadata }),
+      }),
+    );
+  }
+
+  #peerEvents() {
+    return {
+      connected: () => this.aside("announcing a connection", this.#announce()),
+      opened: () => {
+        this.#allOpen = true;
+        this.#switchIfReady();
+      },
+      ended: (end: PeerEnd) => this.#peerEnded(end),
+    };
+  }
+
+  async #onAnswer(sdp: string): Promise<void> {
+    if (this.#phase !== "answer") throw new InvalidMessage("An answer to no offer");
+    this.#phase = "peer";
+    this.#timetable.answered();
+    this.reschedule();
+    if ((await this.#peer?.answer(sdp)) !== true)
+      throw new InvalidMessage("An answer that is none");
+  }
+
+  /** §1.4: from here on it is a recipient. What comes before its own notice waits for it. */
+  async #announce(): Promise<void> {
+    if (this.over || this.#connection !== undefined) return;
+    this.#phase = "announcing";
+    const { hub, rooms, runtime } = this.context;
+    this.#entry = { ...this.entry, createdMs: runtime.clock.epochMs() };
+    const { channelId, clientId, role } = this.entry;
+    const { member } = this.socket;
+    const connection = (this.#connection = hub.connect(this));
+    connection.label(roleLabel(role));
+    connection.label(channelRoleLabel(channelId, role));
+    connection.label(clientLabel(channelId, clientId));
+    member.hold();
+    try {
+      const channel = { space: CHANNELS, name: channelId };
+      await connection.subscribe(channel, { encoder: textEncoder, member }, () => {});
+      if (this.over) return;
+      this.#entered = rooms.enter(this);
+      await this.#entered.announced;
+      if (this.over) return;
+      this.#phase = "announced";
+      this.#timetable.announced(this.#nowMs);
+      this.reschedule();
+    } catch (error) {
+      this.report(error, "announcing a connection");
+      return this.disconnect({ disconnect: "internal_error" });
+    } finally {
+      member.release();
+    }
+    this.#switchIfReady();
+  }
+
+  /** §3.3: what was written before goes out on the WebSocket, everything behind it on the DataChannels. */
+  #switchIfReady(): void {
+    const connect = this.#connect;
+    const push = this.#labels?.socket("push");
+    if (this.#phase !== "announced" || !this.#allOpen || this.over || this.#switched) return;
+    if (connect?.dataChannelSignaling !== true || push === undefined) return;
+    const { ignoreDisconnectWebsocket: ignore } = connect;
+    this.socket.send(`{"type":"switched","ignore_disconnect_websocket":${ignore}}`);
+    this.#switched = true;
+    const channel = { space: CHANNELS, name: this.entry.channelId };
+    this.#connection?.move(channel, { encoder: this.encoder, member: push.member });
+    this.#timetable.switched(this.#nowMs);
+    this.reschedule();
+  }
+
+  // The hub calls these.
+
+  send(frame: Frame): void {
+    if (this.over) return;
+    const route = this.#switched ? this.#labels?.socket("push") : this.socket;
+    route?.member.push(frame);
+  }
+
+  dropped(): void {
+    this.disconnect({ disconnect: "missed" });
+  }
+
+  signal(): boolean {
+    return false;
+  }
+
+  // The room calls these.
+
+  notify(notice: Message): void {
+    this.#tellClient("notify", notice);
+  }
+
+  changed(): void {
+    if (this.context.settings.re_offer) this.aside("a re-offer", this.#reoffer());
+  }
+
+  relayed(label: string, bytes: Uint8Array, sender: string): void {
+    this.#labels?.relay(label, bytes, sender);
+  }
+
+  #tellClient(label: SystemLabel, message: Message): void {
+    if (this.over) return;
+    if (this.#switched) this.#labels?.send(label, message);
+    else this.socket.send(message.text);
+  }
+
+  // Its labels call these.
+
+  onSignal(label: SystemLabel, text: string | undefined): void | Promise<void> {
+    // §2.9: junk on a label is told so, and anything where nothing is to be said.
+    return this.#handle(() => {
+      if (text === undefined) throw new InvalidMessage(`No message for "${label}"`);
+      const signal = readSignal(text);
+      if (label === "stats" && signal.type === "stats") return;
+      if (label !== "signaling") throw new InvalidMessage(`No message for "${label}"`);
+      this.count("commands", { method: SIGNAL_TYPES.has(signal.type) ? signal.type : "unknown" });
+      return this.#onShared(signal);
+    }, ends.INTERNAL_ERROR);
+  }
+
+  onMessage(label: string, bytes: Uint8Array | undefined): void {
+    void this.#handle(() => {
+      if (bytes === undefined) throw new InvalidMessage("No zlib stream");
+      if (this.#phase !== "announced" || this.#labels?.mayMessage(label) !== true) {
+        return this.tell("Frame refused", { detail: "A message on a label to receive on" });
+      }
+      this.count("commands", { method: "message" });
+      const { connectionId, bundleId, channelId } = this.entry;
+      const base64 = bytes.toBase64();
+      const event = { do: "message", from: { connectionId, bundleId }, label, base64 } as const;
+      this.aside("a message to others", this.context.rooms.tell(channelId, event));
+    }, ends.INTERNAL_ERROR);
+  }
+
+  onOversized(frame: Frame): void {
+    const compress = typeof frame !== "string";
+    const text = textOf(frame, { compress, bytesMax: PUSH_BYTES_MAX });
+    if (this.#websocketOpen && !this.over && text !== undefined) this.socket.send(text);
+    else this.tell("Push left out", { detail: "It is larger than the client takes" });
+  }
+
+  onLabelClosed(code: number): void {
+    // With the peer go all of them, and `ended` tells why.
+    if (code === PEER_GONE) return;
+    if (code === 1000) this.end(ends.TYPE_DISCONNECT, "a DataChannel was closed by the client");
+    else this.end(ends.INTERNAL_ERROR, `a DataChannel was closed with ${code}`);
+  }
+
+  async #reoffer(): Promise<void> {
+    if (this.#peer === undefined || this.#phase !== "announced") return;
+    if (this.#reoffering !== "no") {
+      this.#reoffering = "again";
+      return;
+    }
+    this.#reoffering = "once";
+    const sdp = await this.#peer.reoffer();
+    this.#timetable.reoffered(this.#nowMs);
+    this.reschedule();
+    this.#tellClient("signaling", new Message(JSON.stringify({ type: "re-offer", sdp })));
+  }
+
+  async #onReanswer(sdp: string): Promise<void> {
+    if (this.#reoffering === "no") throw new InvalidMessage("A re-answer to no re-offer");
+    if ((await this.#peer?.answer(sdp)) !== true) throw new InvalidMessage("No re-answer");
+    const again = this.#reoffering === "again";
+    this.#reoffering = "no";
+    this.#timetable.reanswered();
+    this.reschedule();
+    if (again) await this.#reoffer();
+  }
+
+  #peerEnded(end: PeerEnd): void {
+    if (end === "timeout") this.end(ends.TIMEOUT, "WebRTC did not connect in time");
+    else if (end === "left") this.end(ends.TYPE_DISCONNECT, "its WebRTC peer left");
+    else if (end === "closed") this.shutdown();
+    else this.end(ends.INTERNAL_ERROR, "its WebRTC peer failed");
+  }
+
+  protected nextDueMs(): number {
+    return this.#timetable.nextDueMs;
+  }
+
+  protected onDue(nowMs: number): void {
+    for (const what of this.#timetable.due(nowMs)) {
+      if (this.over) return;
+      if (what === "timeout") this.end(ends.TIMEOUT, this.#timetable.waitedFor);
+      else if (what === "lifetime") this.end(ends.LIFETIME_EXPIRED);
+      else if (what === "ping" && this.#websocketOpen) this.socket.send(this.#ping);
+      else if (what === "stats") this.#labels?.send("stats", REQUEST_STATS);
+      else if (what === "minute") {
+        const { rooms } = this.context;
+        const event = { do: "updated", member: this.entry } as const;
+        this.aside("telling of a minute", rooms.tell(this.entry.channelId, event));
+      }
+    }
+  }
+
+  get #ping(): string {
+    return `{"type":"ping","stats":${this.context.settings.ping_stats}}`;
+  }
+
+  protected closeOf({ disconnect }: Disconnect): Close {
+    return ends.CLOSES[disconnect];
+  }
+
+  /** §3.6: a client whose WebSocket is gone is told by its label, unless it was the client who asked. */
+  protected override end(close: Close, detail?: string): void {
+    if (this.over) return;
+    const tellsByLabel = this.#switched && !this.#websocketOpen && close !== ends.TYPE_DISCONNECT;
+    super.end(close, detail);
+    const { code, reason } = close;
+    const text = JSON.stringify({ type: "close", code, reason });
+    if (tellsByLabel) this.#labels?.send("signaling", new Message(text));
+    this.#peer?.close();
+  }
+
+  /** Of the WebSocket. */
+  override closed(code: number, reason: string): void {
+    this.#websocketOpen = false;
+    this.#timetable.websocketClosed();
+    const survives = this.#switched && this.#connect?.ignoreDisconnectWebsocket === true;
+    if (survives && !this.over) return this.reschedule();
+    if (this.over) return;
+    super.closed(code, reason);
+    this.#peer?.close();
+  }
+
+  protected async leave(): Promise<void> {
+    this.context.sessions.delete(this);
+    await Promise.all([this.#entered?.leave(), this.#connection?.close()]);
+  }
+}
+
+interface Admitted {
+  readonly connect: Connect;
+  readonly granted: Granted;
+  readonly sessionId: string;
+}
+
+/** Labels of counters have few values. */
+const SIGNAL_TYPES = new Set(["connect", "answer", "candidate", "re-answer", "pong", "disconnect"]);
+const REQUEST_STATS = new Message('{"type":"req-stats"}');
+/** What this server compressed itself. */
+const PUSH_BYTES_MAX = 67_108_864;
+/** What `closed` of a label's session says then. */
+const PEER_GONE = 1006;
+
+function withGranted(connect: Connect, granted: Granted): Connect {
+  const signaling = granted.dataChannelSignaling ?? connect.dataChannelSignaling;
+  const ignores = granted.ignoreDisconnectWebsocket ?? connect.ignoreDisconnectWebsocket;
+  return {
+    ...connect,
+    ...(granted.clientId === undefined ? {} : { clientId: granted.clientId }),
+    ...(granted.bundleId === undefined ? {} : { bundleId: granted.bundleId }),
+    dataChannelSignaling: signaling,
+    ignoreDisconnectWebsocket: signaling && ignores,
+    labels: signaling ? connect.labels : [],
+  };
+}

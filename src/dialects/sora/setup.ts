@@ -1,0 +1,91 @@
+/** From the configuration to what the Sora dialect serves. */
+import { ApiRefusal, reachOf } from "../../auth/api-callers.ts";
+import { createOriginCheck } from "../../auth/origins.ts";
+import { isLoopback } from "../../core/networks.ts";
+import type { Mount } from "../../transports/request.ts";
+import type { Lent, Served } from "../dialect.ts";
+import { createAuthHook } from "./auth-hook.ts";
+import type { SoraConfig } from "./config.ts";
+import type { SoraContext } from "./context.ts";
+import type { SoraCaller } from "./http.ts";
+import { createRooms } from "./rooms.ts";
+import { createRoutes } from "./routes.ts";
+import { Sessions } from "./sessions.ts";
+
+export async function setUp(lent: Lent<SoraConfig>): Promise<Served> {
+  const { config, onError, onEvent } = lent;
+  const { sora: settings } = config;
+  const { cors_origin: corsOrigin, body_size_limit: bodyBytesMax } = settings;
+  const peers = await lent.createPeers(settings);
+  const contexts = contextsOf(lent, peers);
+  const served = createRoutes({
+    ...{ contexts, settings, bodyBytesMax, onError, onEvent },
+    ...(corsOrigin === undefined ? {} : { corsOrigin }),
+    authorizeOnApi: createAuthorize(lent, lent.onLoopback),
+    authorizeOnOwn: createAuthorize(lent, isLoopback(settings.host)),
+  });
+  return {
+    ...served,
+    async close() {
+      // Each says its last words by its DataChannels first.
+      await Promise.all([...contexts.values()].map(({ sessions }) => sessions.emptied()));
+      await peers.close();
+    },
+  };
+}
+
+/** By app id. */
+function contextsOf(
+  lent: Lent<SoraConfig>,
+  peers: SoraContext["peers"],
+): ReadonlyMap<string, SoraContext> {
+  const { config, version, postJson, runtime, schedule, metrics, onError, onEvent } = lent;
+  const { sora: settings, development } = config;
+  const { auth_url: url } = settings;
+  const services = { runtime, schedule, metrics, onError, onEvent };
+  return new Map(
+    lent.apps.map(({ config: { id, allowed_origins: origins }, hub, engine }) => {
+      const { presence, records } = engine;
+      const context: SoraContext = {
+        ...{ ...services, hub, settings, presence, records, peers },
+        rooms: createRooms({ ...services, hub, presence, records }),
+        sessions: new Sessions(),
+        ...(url === undefined
+          ? {}
+          : { askHook: createAuthHook({ url, settings, version, postJson }) }),
+        trustsClientIds: development && url === undefined,
+        // §2.1: no list means any origin.
+        allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
+      };
+      return [id, context];
+    }),
+  );
+}
+
+/** DESIGN.md §5: open on loopback, save to pages of other sites. */
+function createAuthorize({ config, callers }: Lent<SoraConfig>, onLoopback: boolean) {
+  const { sora: settings } = config;
+  const open = settings.http_auth === "none" || onLoopback;
+
+  return (request: Request, { app, exclusive }: Mount): SoraCaller | ApiRefusal => {
+    const named = exclusive ? app : undefined;
+    const asked = isConfiguredPage(request, settings.cors_origin) ? withoutPage(request) : request;
+    const key = open
+      ? callers.admitOpen(asked, named)
+      : callers.admit(asked, { scope: "sora", app: named });
+    if (key instanceof ApiRefusal) return key;
+    return { app: named ?? key?.app ?? app ?? "", reach: reachOf("sora", key) };
+  };
+}
+
+/** §1.2: its operator lets the pages of one origin call. */
+function isConfiguredPage({ headers }: Request, corsOrigin: string | undefined): boolean {
+  return corsOrigin !== undefined && headers.get("origin") === corsOrigin;
+}
+
+function withoutPage(request: Request): Request {
+  const headers = new Headers(request.headers);
+  headers.delete("origin");
+  headers.delete("sec-fetch-site");
+  return new Request(request.url, { headers });
+}
