@@ -1,4 +1,4 @@
-/** WebRTC peers as a test plays them: what the contract promises (src/transports/peers.ts), without a network. */
+/** WebRTC peers as a test plays them: what the contract promises (src/transports/data-channels.ts), without a network. */
 import type { Frame } from "../../src/core/types.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import { LocalGroups } from "../../src/transports/local-groups.ts";
@@ -9,7 +9,7 @@ import type {
   PeerEnd,
   PeerEvents,
   Peers,
-} from "../../src/transports/peers.ts";
+} from "../../src/transports/data-channels.ts";
 import { QueuedSocket } from "../../src/transports/queued-socket.ts";
 import type { Outlet } from "../../src/transports/socket.ts";
 
@@ -44,6 +44,15 @@ export class ScriptedPeers implements Peers {
     const peer = new ScriptedPeer(this, channels, events);
     this.all.push(peer);
     return peer;
+  }
+
+  get stats() {
+    const none = { connected: 0, channels: 0, offered: 0, refused: 0, failed: 0, oversized: 0 };
+    return { ...none, peers: this.open };
+  }
+
+  shutdown(): void {
+    this.groups.shutdown();
   }
 
   async close(): Promise<void> {
@@ -164,8 +173,12 @@ export class ScriptedChannel {
       this.#heard();
       return true;
     };
+    const takes = (): boolean => this.takes;
     this.#outlet = {
       ...{ bufferedBytes: 0, write, ping() {} },
+      get writable() {
+        return takes();
+      },
       close: () => this.socket.ended(1000, ""),
       terminate: () => {},
     };

@@ -1,7 +1,7 @@
 /** What the dialect can be told, and what its sessions and routes share. § numbers are sora-push.md's. */
 import type { PresenceStore, Records } from "../../core/engine.ts";
 import type { OwnedHub } from "../../core/create-hub.ts";
-import type { Peers } from "../../transports/peers.ts";
+import type { Peers } from "../../transports/data-channels.ts";
 import type { SessionServices } from "../dialect.ts";
 import type { AskHook } from "./auth-hook.ts";
 import type { SoraSettings } from "./config.ts";

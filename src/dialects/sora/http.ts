@@ -2,13 +2,13 @@
  * The HTTP API's frame (§1.1 to §1.3): the target in a header, the checks in their order, and each error in its own form. What the
  * operations do is in operations.ts.
  */
-import { Hono, type Context } from "hono";
 import { ApiRefusal } from "../../auth/api-callers.ts";
 import { HubError } from "../../core/errors.ts";
 import { jsonView, type JsonView } from "../../core/json-text.ts";
 import type { Reach } from "../../core/types.ts";
-import { BODY_REFUSALS, type BodyRefusal, type Mount } from "../../transports/request.ts";
-import { limitHit, type ApiEnv, type OnEvent } from "../dialect.ts";
+import type { AnswerCall, ApiAnswer, ApiCall } from "../../transports/api-call.ts";
+import { BODY_REFUSALS, type BodyRefusal } from "../../transports/request.ts";
+import { limitHit, type OnEvent } from "../dialect.ts";
 import type { SoraContext } from "./context.ts";
 import { OPERATIONS, OperationError, type Operation } from "./operations.ts";
 
@@ -21,25 +21,16 @@ export interface SoraCaller {
 export interface SoraHttpOptions {
   /** By app id. */
   readonly contexts: ReadonlyMap<string, SoraContext>;
-  readonly authorize: (request: Request, mount: Mount) => SoraCaller | ApiRefusal;
+  readonly authorize: (call: ApiCall) => SoraCaller | ApiRefusal;
   readonly corsOrigin?: string;
   readonly bodyBytesMax: number;
   readonly onError: SoraContext["onError"];
   readonly onEvent: OnEvent;
 }
 
-/** `POST /` among other APIs' paths: its path alone is this API's. */
-export function createSharedRoutes(options: SoraHttpOptions): Hono<ApiEnv> {
-  const api = new Hono<ApiEnv>();
-  api.all("/", (c) => respond(c, options));
-  return api;
-}
-
-/** The API on a listener of its own, where every path is its own to answer. */
-export function createOwnRoutes(options: SoraHttpOptions): Hono<ApiEnv> {
-  const api = createSharedRoutes(options);
-  api.all("*", () => answer(options, 404));
-  return api;
+/** The calls of a listener of its own, where every path is its own to answer. */
+export function createOwnCalls(options: SoraHttpOptions): AnswerCall {
+  return (call) => (call.path === "/" ? respond(call, options) : answer(options, 404));
 }
 
 /** §1.3, row 4. The dot stands for any character, as there. */
@@ -47,27 +38,26 @@ const TARGET = /^([a-zA-Z]+)_(\d{8}).([a-zA-Z]+)$/;
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-async function respond(c: Context<ApiEnv>, options: SoraHttpOptions): Promise<Response> {
-  const { raw: request } = c.req;
+/** A call of the path `/`. */
+export async function respond(call: ApiCall, options: SoraHttpOptions): Promise<ApiAnswer> {
   const { corsOrigin, onEvent } = options;
-  if (request.method === "OPTIONS" && corsOrigin !== undefined) return answer(options, 200);
-  const refuse = (status: number, text: string): Response => {
+  if (call.method === "OPTIONS" && corsOrigin !== undefined) return answer(options, 200);
+  const refuse = (status: number, text: string): ApiAnswer => {
     onEvent("API call refused", { status, detail: shortened(text) });
     return answer(options, status, text);
   };
-  if (request.method !== "POST") return refuse(400, '{"type":"UnexpectedMethod"}');
-  const { mount, readBody } = c.env;
-  const caller = options.authorize(request, mount);
+  if (call.method !== "POST") return refuse(400, '{"type":"UnexpectedMethod"}');
+  const caller = options.authorize(call);
   if (caller instanceof ApiRefusal) {
     onEvent("API call refused", { status: caller.status, detail: caller.detail });
     return answer(options, caller.status, refusalText(caller));
   }
-  const header = request.headers.get("x-sora-target");
+  const header = call.headers.get("x-sora-target");
   if (header === null) return refuse(400, '{"type":"MissingHeaderName"}');
   const [, service, version = "", name = ""] = TARGET.exec(header) ?? [];
   if (service === undefined) return refuse(400, errorText("MissingService"));
   if (service !== "Sora") return refuse(400, errorText("InvalidTarget"));
-  const body = await readBody(options.bodyBytesMax);
+  const body = await call.readBody(options.bodyBytesMax);
   const context = options.contexts.get(caller.app);
   if (context === undefined) return answer(options, 404);
   if (typeof body === "string") {
@@ -77,7 +67,7 @@ async function respond(c: Context<ApiEnv>, options: SoraHttpOptions): Promise<Re
   const target = `{"service":"Sora","version":"${version}","operation":"${name}"}`;
   const operation = OPERATIONS[`${version}.${name}`];
   const method = operation === undefined ? "unknown" : name;
-  const finish = (status: number, text: string): Response => {
+  const finish = (status: number, text: string): ApiAnswer => {
     context.metrics.count("api_requests", { dialect: "sora", method, code: `${status}` });
     return status === 200 ? answer(options, 200, text) : refuse(status, text);
   };
@@ -92,7 +82,7 @@ async function respond(c: Context<ApiEnv>, options: SoraHttpOptions): Promise<Re
   }
 }
 
-interface Call {
+interface OperationCall {
   readonly operation: Operation | undefined;
   /** As JSON. */
   readonly target: string;
@@ -102,7 +92,7 @@ interface Call {
 }
 
 /** §1.3, rows 8 to 14. */
-async function run({ operation, target, body, context, reach }: Call): Promise<string> {
+async function run({ operation, target, body, context, reach }: OperationCall): Promise<string> {
   if (body.length === 0) {
     if (operation === undefined) throw new OperationError(errorText("MissingTarget"));
     if (operation.keys.length > 0) {
@@ -152,7 +142,7 @@ function refusalText({ status, detail }: ApiRefusal): string {
 }
 
 /** §1.1, §1.2: the type without a charset, and the CORS headers on whatever is answered. */
-function answer({ corsOrigin }: SoraHttpOptions, status: number, text?: string): Response {
+function answer({ corsOrigin }: SoraHttpOptions, status: number, text?: string): ApiAnswer {
   const headers: Record<string, string> = {};
   if (text !== undefined) headers["content-type"] = "application/json";
   if (corsOrigin !== undefined) {
@@ -162,7 +152,7 @@ function answer({ corsOrigin }: SoraHttpOptions, status: number, text?: string):
       "Origin, X-Requested-With, Content-Type, Accept, x-sora-target";
     headers["access-control-max-age"] = "1000";
   }
-  return new Response(text ?? null, { status, headers });
+  return { status, headers, body: text ?? "" };
 }
 
 /** The log repeats no payload: a wrong value stands behind the kind of error. */

@@ -1,6 +1,6 @@
 /** A connection's DataChannels by their labels (§3.1, §3.7): how each is opened, and its frames as messages. */
 import type { Frame } from "../../core/types.ts";
-import type { PeerChannelOptions } from "../../transports/peers.ts";
+import type { PeerChannelOptions } from "../../transports/data-channels.ts";
 import type { Session, Socket } from "../../transports/socket.ts";
 import type { RequestedLabel } from "./connect.ts";
 import type { SoraSettings } from "./config.ts";

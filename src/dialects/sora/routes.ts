@@ -2,7 +2,7 @@
 import type { SocketRoute } from "../../transports/socket.ts";
 import { limitHit, type Served } from "../dialect.ts";
 import type { SoraSettings } from "./config.ts";
-import { createOwnRoutes, createSharedRoutes, type SoraHttpOptions } from "./http.ts";
+import { createOwnCalls, respond, type SoraHttpOptions } from "./http.ts";
 import { soraOpenApi } from "./openapi.ts";
 import { SoraSession } from "./session.ts";
 
@@ -12,15 +12,16 @@ export interface SoraOptions extends Omit<SoraHttpOptions, "authorize"> {
   readonly authorizeOnOwn: SoraHttpOptions["authorize"];
 }
 
-/** Its `api` is to be mounted behind the APIs that share `/` with it, and look which calls are theirs. */
+/** To be mounted behind the APIs that share `/` with it, and look which calls are theirs. */
 export function createRoutes(options: SoraOptions): Served {
   const { settings, authorizeOnApi, authorizeOnOwn } = options;
   const { host, port, signaling_path: path } = settings;
-  const own = createOwnRoutes({ ...options, authorize: authorizeOnOwn });
+  const own = { ...options, authorize: authorizeOnOwn };
+  const shared = { ...options, authorize: authorizeOnApi };
   return {
     socketPath: () => path,
-    api: createSharedRoutes({ ...options, authorize: authorizeOnApi }),
-    ...(port === 0 ? {} : { listener: { host, port, api: own } }),
+    calls: { exact: { "/": (call) => respond(call, shared) } },
+    ...(port === 0 ? {} : { listener: { host, port, answer: createOwnCalls(own) } }),
     sockets: [socketRoute(options)],
     openapi: soraOpenApi(),
     tryIt: (apiUrl) => [

@@ -6,7 +6,7 @@ import { HubError, type Disconnect } from "../../core/errors.ts";
 import type { Connection, Encoder, Subscriber } from "../../core/hub.ts";
 import { joinableOptions } from "../../core/namespaces.ts";
 import { CHANNELS, type Frame } from "../../core/types.ts";
-import type { Peer, PeerEnd } from "../../transports/peers.ts";
+import type { Peer, PeerEnd } from "../../transports/data-channels.ts";
 import type { Socket } from "../../transports/socket.ts";
 import { ClientSession, type Close } from "../session.ts";
 import type { Granted } from "./auth-hook.ts";
@@ -36,6 +36,7 @@ export class SoraSession
   #entry: Member | undefined;
   #labels: Labels | undefined;
   #peer: Peer | undefined;
+  #peerAlive = false;
   #connection: Connection | undefined;
   #entered: Entered | undefined;
   #allOpen = false;
@@ -174,13 +175,18 @@ export class SoraSession
     };
     const confirmed = granted.clientId ?? (context.trustsClientIds ? clientId : undefined);
     this.userId = confirmed ?? "";
+    this.#peerAlive = true;
     const peer = await context.peers.offer(
       connect.dataChannelSignaling ? labels.channels() : [],
       this.#peerEvents(),
     );
-    if (this.over) return peer?.terminate();
-    if (peer === undefined) return this.disconnect({ disconnect: "connection_limit" });
     this.#peer = peer;
+    if (peer === undefined) {
+      this.#peerAlive = false;
+      this.#release();
+      return this.disconnect({ disconnect: "connection_limit" });
+    }
+    if (this.over) return peer.terminate();
     const { metadata } = granted;
     this.#phase = "answer";
     this.#timetable.offered(this.#nowMs);
@@ -362,6 +368,8 @@ export class SoraSession
   }
 
   #peerEnded(end: PeerEnd): void {
+    this.#peerAlive = false;
+    this.#release();
     if (end === "timeout") this.end(ends.TIMEOUT, "WebRTC did not connect in time");
     else if (end === "left") this.end(ends.TYPE_DISCONNECT, "its WebRTC peer left");
     else if (end === "closed") this.shutdown();
@@ -418,8 +426,13 @@ export class SoraSession
   }
 
   protected async leave(): Promise<void> {
-    this.context.sessions.delete(this);
+    this.#release();
     await Promise.all([this.#entered?.leave(), this.#connection?.close()]);
+  }
+
+  /** It counts until its peer is gone too, which says its last words. */
+  #release(): void {
+    if (this.over && !this.#peerAlive) this.context.sessions.delete(this);
   }
 }
 

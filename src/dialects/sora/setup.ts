@@ -2,7 +2,7 @@
 import { ApiRefusal, reachOf } from "../../auth/api-callers.ts";
 import { createOriginCheck } from "../../auth/origins.ts";
 import { isLoopback } from "../../core/networks.ts";
-import type { Mount } from "../../transports/request.ts";
+import type { ApiCall, RequestHead } from "../../transports/api-call.ts";
 import type { Lent, Served } from "../dialect.ts";
 import { createAuthHook } from "./auth-hook.ts";
 import type { SoraConfig } from "./config.ts";
@@ -67,9 +67,10 @@ function createAuthorize({ config, callers }: Lent<SoraConfig>, onLoopback: bool
   const { sora: settings } = config;
   const open = settings.http_auth === "none" || onLoopback;
 
-  return (request: Request, { app, exclusive }: Mount): SoraCaller | ApiRefusal => {
+  return (call: ApiCall): SoraCaller | ApiRefusal => {
+    const { app, exclusive } = call.mount;
     const named = exclusive ? app : undefined;
-    const asked = isConfiguredPage(request, settings.cors_origin) ? withoutPage(request) : request;
+    const asked = isConfiguredPage(call, settings.cors_origin) ? withoutPage(call) : call;
     const key = open
       ? callers.admitOpen(asked, named)
       : callers.admit(asked, { scope: "sora", app: named });
@@ -79,13 +80,19 @@ function createAuthorize({ config, callers }: Lent<SoraConfig>, onLoopback: bool
 }
 
 /** §1.2: its operator lets the pages of one origin call. */
-function isConfiguredPage({ headers }: Request, corsOrigin: string | undefined): boolean {
+function isConfiguredPage({ headers }: ApiCall, corsOrigin: string | undefined): boolean {
   return corsOrigin !== undefined && headers.get("origin") === corsOrigin;
 }
 
-function withoutPage(request: Request): Request {
-  const headers = new Headers(request.headers);
-  headers.delete("origin");
-  headers.delete("sec-fetch-site");
-  return new Request(request.url, { headers });
+const PAGE_HEADERS = new Set(["origin", "sec-fetch-site"]);
+
+function withoutPage({ method, url, headers }: ApiCall): RequestHead {
+  const isKept = (name: string) => !PAGE_HEADERS.has(name.toLowerCase());
+  return {
+    ...{ method, url },
+    headers: {
+      get: (name) => (isKept(name) ? headers.get(name) : null),
+      has: (name) => isKept(name) && headers.has(name),
+    },
+  };
 }
