@@ -25,6 +25,7 @@ import { createApiListener } from "./transports/create-api-listener.ts";
 import { createClientsListener } from "./transports/listener.ts";
 import { createMounts } from "./transports/mounts.ts";
 import type { Peers } from "./transports/peers.ts";
+import { createPeers } from "./transports/webrtc/index.ts";
 import { withOwnListeners } from "./own-listeners.ts";
 
 export interface ServerOptions {
@@ -121,7 +122,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const lent = lend({
     ...{ config, dialects, version, told, engine, runtime, schedule, metrics, onBug },
     clientsUrl: () => clientsUrl,
-    createPeers: options.createPeers ?? noPeers,
+    createPeers: options.createPeers ?? ((own) => createPeers({ ...own, runtime, onBug })),
   });
   const served = await setUpEach(dialects, lent, told);
   opened.defer(async () => {
@@ -187,17 +188,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     hubs,
     sockets: () => clients.sockets(),
     stop: (how = {}) => (stopped ??= stop(how)),
-  };
-}
-
-/** Without WebRTC no client connects. */
-async function noPeers(): ReturnType<Lent["createPeers"]> {
-  const none = { peers: 0, connected: 0, channels: 0, offered: 0, refused: 0, failed: 0 };
-  return {
-    offer: async () => undefined,
-    stats: { ...none, oversized: 0 },
-    shutdown() {},
-    close: async () => {},
   };
 }
 

@@ -7,6 +7,7 @@ import type { RegisteredAuthority } from "../auth/authorities.ts";
 import type { MasterKeys } from "../auth/master-key.ts";
 import type { ConfigPart } from "../config/part.ts";
 import type { App, BaseConfig } from "../config/schema.ts";
+import type { WebrtcSettings } from "../config/webrtc.ts";
 import type { OwnedHub } from "../core/create-hub.ts";
 import type { AppEngine } from "../core/engine.ts";
 import type { Metrics } from "../core/metrics.ts";
@@ -171,8 +172,11 @@ export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServic
   readonly masterKeys: () => MasterKeys;
   readonly callers: ApiCallers;
   readonly postJson: PostJson;
-  /** For sessions that open DataChannels: the dialect's own, to be closed by it. `settings`: those of `config/webrtc.ts`. */
-  readonly createPeers: (settings: unknown) => Promise<Peers>;
+  /** For sessions that open DataChannels: the dialect's own, to be closed by it. */
+  readonly createPeers: (options: {
+    readonly settings: WebrtcSettings;
+    readonly connectTimeoutMs: number;
+  }) => Peers;
   readonly findApiKey: (key: string) => ApiKey | undefined;
   /** First segments of all dialects' and the server's own paths, in lower case. */
   readonly reservedSegments: ReadonlySet<string>;

@@ -42,7 +42,7 @@ export async function bootSora(options: SoraOptions = {}): Promise<SoraServer> {
   const runtime = options.runtime ?? createTestRuntime();
   const peers = new ScriptedPeers(runtime);
   const server = await bootServer({
-    ...{ runtime, createPeers: async () => peers },
+    ...{ runtime, createPeers: () => peers },
     ...(engine === undefined ? {} : { engine }),
     config: { sora: { port: 0, ...sora }, ...config },
   });

@@ -6,6 +6,7 @@ import type { Parsed } from "../../config/part.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
 import { bodySizeLimit } from "../../config/sizes.ts";
+import { webrtc, webrtcProblems } from "../../config/webrtc.ts";
 import { isLoopback } from "../../core/networks.ts";
 
 const PORT_MAX = 65_535;
@@ -108,6 +109,9 @@ export const soraSection = z.strictObject({
     1000,
     "Messages per second and connection, on all its transports together, beyond which it is closed; 0: any number.",
   ),
+  webrtc: webrtc
+    .prefault({})
+    .describe("The WebRTC peers, which every connection has. See operations.md for a firewall."),
 });
 
 /** The configuration as far as this dialect looks at it. */
@@ -119,6 +123,7 @@ export function* soraProblems({ sora }: Parsed<SoraConfig>): Iterable<Problem> {
     const message = `must be more than "ping_interval" (${formatDuration(sora.ping_interval)})`;
     yield { path: ["sora", "pong_timeout"], message };
   }
+  yield* webrtcProblems(sora.webrtc, ["sora", "webrtc"]);
 }
 
 export function* soraWarnings({ sora, api, development }: SoraConfig): Iterable<Problem> {

@@ -1,4 +1,5 @@
 /** The `offer` (§2.5): the full set of members, save for those that media alone needs. */
+import type { SoraSettings } from "./config.ts";
 import type { Connect } from "./connect.ts";
 import { object, type Member } from "./member.ts";
 
@@ -11,10 +12,12 @@ export interface Offer {
   readonly connect: Connect;
   /** These are JSON texts; `metadata` is the hook's. */
   readonly dataChannels: string;
+  readonly iceServers: SoraSettings["webrtc"]["ice_servers"];
   readonly metadata?: string;
 }
 
-export function offerText({ sdp, member, connect, dataChannels, metadata }: Offer): string {
+export function offerText(offer: Offer): string {
+  const { sdp, member, connect, dataChannels, metadata, iceServers } = offer;
   const { dataChannelSignaling: signaling, ignoreDisconnectWebsocket: ignores } = connect;
   return object([
     ["type", '"offer"'],
@@ -26,8 +29,8 @@ export function offerText({ sdp, member, connect, dataChannels, metadata }: Offe
     ["channel_id", JSON.stringify(member.channelId)],
     ["version", `"${SORA_VERSION}"`],
     ["metadata", metadata ?? "{}"],
-    // Its candidates are all in the SDP; a client's own way out is not this server's to say.
-    ["config", '{"iceServers":[],"iceTransportPolicy":"all"}'],
+    // The server's own candidates are all in the SDP.
+    ["config", `{"iceServers":${JSON.stringify(iceServers)},"iceTransportPolicy":"all"}`],
     ["simulcast", "false"],
     ["simulcast_multicodec", "false"],
     ["spotlight", "false"],

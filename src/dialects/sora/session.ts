@@ -194,6 +194,7 @@ export class SoraSession
     this.socket.send(
       offerText({
         ...{ sdp: peer.offer, member: this.entry, connect, dataChannels: labels.describe() },
+        iceServers: settings.webrtc.ice_servers,
         ...(metadata === undefined ? {} : { metadata }),
       }),
     );

@@ -16,7 +16,10 @@ export async function setUp(lent: Lent<SoraConfig>): Promise<Served> {
   const { config, onError, onEvent } = lent;
   const { sora: settings } = config;
   const { cors_origin: corsOrigin, body_size_limit: bodyBytesMax } = settings;
-  const peers = await lent.createPeers(settings);
+  const peers = lent.createPeers({
+    settings: settings.webrtc,
+    connectTimeoutMs: settings.webrtc_timeout,
+  });
   const contexts = contextsOf(lent, peers);
   const served = createRoutes({
     ...{ contexts, settings, bodyBytesMax, onError, onEvent },
@@ -27,6 +30,7 @@ export async function setUp(lent: Lent<SoraConfig>): Promise<Served> {
   return {
     ...served,
     async close() {
+      peers.shutdown();
       // Each says its last words by its DataChannels first.
       await Promise.all([...contexts.values()].map(({ sessions }) => sessions.emptied()));
       await peers.close();
