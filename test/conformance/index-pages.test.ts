@@ -10,7 +10,7 @@ test("/ on api says what runs, and takes nothing from the calls on the same path
   expect(page.headers.get("content-type")).toStartWith("text/plain");
   const text = await page.text();
   expect(text).toStartWith(`Carillon ${manifest.version} on the `);
-  expect(text).toContain(" engine: events, gusher, messaging, streaming, tasks\n");
+  expect(text).toContain(" engine: events, gusher, messaging, sora, streaming, tasks\n");
   const call = { method: "POST", body: '{"id":1,"method":"get_envoy_token","params":{}}' };
   expect(await (await fetch(server.apiUrl, call)).json()).toMatchObject({ id: 1 });
 });

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { developmentFile } from "../../src/dialects/configuration.ts";
 import { bootServer, type BootedServer } from "../support/server.ts";
 
-const SWITCHED = ["events", "gusher", "tasks"] as const;
+const SWITCHED = ["events", "gusher", "sora", "tasks"] as const;
 type Switched = (typeof SWITCHED)[number];
 
 interface Operation {
@@ -21,6 +21,7 @@ function boot(off?: Switched): Promise<BootedServer> {
       channel: { without_namespace: { dialects: ["streaming"] } },
       tasks: { enabled: off !== "tasks" },
       gusher: { enabled: off !== "gusher" },
+      sora: { enabled: off !== "sora", port: 0 },
       events: { ...events, enabled: off !== "events" },
     },
   });
@@ -41,7 +42,7 @@ async function statusOf({ apiUrl }: BootedServer, path: string, method: string):
 test.each(SWITCHED)("%s leaves nothing where it is switched off", async (name) => {
   await using all = await boot();
   await using others = await boot(name);
-  expect(await textOf(all.apiUrl)).toContain(" engine: events, gusher, streaming, tasks\n");
+  expect(await textOf(all.apiUrl)).toContain(" engine: events, gusher, sora, streaming, tasks\n");
   const rest = [...SWITCHED, "streaming"].filter((other) => other !== name).toSorted();
   expect(await textOf(others.apiUrl)).toContain(` engine: ${rest.join(", ")}\n`);
   const [pages, left] = [await textOf(all.clientsUrl), await textOf(others.clientsUrl)];

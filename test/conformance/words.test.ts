@@ -32,7 +32,7 @@ test.each([...Object.keys(CLOSES), ...Object.keys(WIRE_ERRORS)])(
 );
 
 test("the core names no dialect", async () => {
-  const names = ["streaming", "gusher", "tasks", "events"];
+  const names = ["streaming", "gusher", "sora", "tasks", "events"];
   const named: string[] = [];
   for await (const path of new Bun.Glob("src/core/**/*.ts").scan()) {
     if (path.endsWith(".test.ts")) continue;

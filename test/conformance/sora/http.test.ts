@@ -1,7 +1,12 @@
 /** The HTTP API's frame: targets, errors in their order, CORS and whom it serves (sora-push.md §1.1 to §1.3, items 5 to 18 and 21). */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
-import { bootSora, callSora, TARGETS, type SoraServer } from "../../support/sora.ts";
+import { hashApiKey } from "../../../src/auth/api-keys.ts";
+import { PRODUCTION } from "../../support/callers.ts";
+import { connectRaw } from "../../support/raw-websocket.ts";
+import { ANSWER } from "../../support/scripted-peers.ts";
+import { bootServer } from "../../support/server.ts";
+import { bootSora, callSora, CONNECT, TARGETS, type SoraServer } from "../../support/sora.ts";
 
 const BODY = { channel_id: "sora", data: { spam: "egg" } };
 const ECHO = '{"data":{"spam":"egg"},"type":"push"}';
@@ -188,6 +193,59 @@ describe("CORS", () => {
     });
     expect([foreign.status, corsOf(foreign)]).toEqual([403, CORS] as never);
     expect(foreign.json).toMatchObject({ error_type: "Forbidden" });
+  });
+});
+
+describe("who calls", () => {
+  test("a page of another site is refused where no key is asked for", async () => {
+    for (const headers of [
+      { "Sec-Fetch-Site": "cross-site" },
+      { Origin: "https://evil.example" },
+      { Origin: "https://evil.example", "X-API-Key": "dev-api-key" },
+    ] as const) {
+      const answer = await server.call(TARGETS.channel, BODY, { headers });
+      expect([answer.status, answer.json]).toEqual([
+        403,
+        { error_type: "Forbidden", error_reason: { detail: expect.stringContaining("origins") } },
+      ] as never);
+    }
+  });
+
+  test("beyond loopback a key of the scope is asked for, before the body is looked at", async () => {
+    const key = (id: string, scopes: readonly string[]) => ({ id, hash: hashApiKey(id), scopes });
+    const config = {
+      ...PRODUCTION,
+      api_keys: [key("sora", ["sora"]), key("other", ["gusher"])],
+      channel: { without_namespace: { dialects: ["streaming", "gusher", "sora"] } },
+      sora: { enabled: true, port: 0 },
+    };
+    await using closed = await bootServer({ config });
+    const call = (headers: Readonly<Record<string, string>>, body: unknown = "abc") =>
+      callSora(closed.apiUrl, TARGETS.channel, body, { headers });
+    for (const headers of [{}, { "X-API-Key": "nobody" }, { "X-API-Key": "other" }] as const) {
+      const answer = await call(headers);
+      expect([answer.status, answer.json]).toMatchObject([401, { error_type: "Unauthorized" }]);
+    }
+    expect((await call({ "X-API-Key": "sora" }, BODY)).text).toBe(ECHO);
+    expect((await call({ Authorization: "Bearer sora" }, BODY)).text).toBe(ECHO);
+  });
+
+  test("an app's calls come by its own address", async () => {
+    const apps = [{ id: "one" }, { id: "two", path_prefix: "/two" }];
+    const keys = { api_keys: [], signing_keys: [] };
+    await using both = await bootSora({
+      config: { apps, ...keys },
+      sora: { unknown_target: "error" },
+    });
+    const socket = await connectRaw(both.signalingUrl.replace("/signaling", "/two/signaling"));
+    socket.send(JSON.stringify(CONNECT));
+    await socket.next();
+    socket.send(JSON.stringify({ type: "answer", sdp: ANSWER }));
+    await socket.next();
+    expect((await both.call(TARGETS.channel, BODY)).status).toBe(400);
+    expect((await both.call(TARGETS.channel, BODY, { url: "/two" })).status).toBe(200);
+    expect((await socket.next()).text).toBe(ECHO);
+    socket.destroy();
   });
 });
 

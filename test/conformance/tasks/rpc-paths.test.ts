@@ -84,9 +84,12 @@ test("an API key is good for both on /api", async () => {
 });
 
 test("on / nothing else is touched, and x-sora-target is another's", async () => {
-  for (const headers of [{}, { "x-sora-target": "Sora_x", ...signed("{}") }]) {
+  for (const [headers, refusal] of [
+    [{}, { type: "MissingHeaderName" }],
+    [{ "x-sora-target": "Sora_x", ...signed("{}") }, { error_type: "MissingService" }],
+  ] as const) {
     const answer = await postRpc(server, "{}", { path: "/", headers });
-    expect([answer.status, answer.body]).toEqual([404, undefined]);
+    expect([answer.status, answer.body]).toEqual([400, refusal] as never);
   }
   // A page that says what runs.
   const got = await postRpc(server, "", { path: "/", method: "GET", headers: {} });
