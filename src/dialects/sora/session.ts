@@ -407,12 +407,17 @@ export class SoraSession
   /** §3.6: a client whose WebSocket is gone is told by its label, unless it was the client who asked. */
   protected override end(close: Close, detail?: string): void {
     if (this.over) return;
-    const tellsByLabel = this.#switched && !this.#websocketOpen && close !== ends.TYPE_DISCONNECT;
+    const told = this.#switched && close !== ends.TYPE_DISCONNECT;
+    const tellsByLabel = told && !this.#websocketOpen;
+    const tellsByWebsocket = told && this.#websocketOpen;
     super.end(close, detail);
     const { code, reason } = close;
     const text = JSON.stringify({ type: "close", code, reason });
     if (tellsByLabel) this.#labels?.send("signaling", new Message(text));
-    this.#peer?.close();
+    // A label that closes before the SDK has seen why would be reported in place of it.
+    if (tellsByWebsocket) {
+      this.context.runtime.timers.after(LABELS_OUTLIVE_MS, () => this.#peer?.close());
+    } else this.#peer?.close();
   }
 
   /** Of the WebSocket. */
@@ -446,6 +451,8 @@ interface Admitted {
 /** Labels of counters have few values. */
 const SIGNAL_TYPES = new Set(["connect", "answer", "candidate", "re-answer", "pong", "disconnect"]);
 const REQUEST_STATS = new Message('{"type":"req-stats"}');
+/** How long labels outlive a WebSocket that says the end: a client that sees it closes them itself. */
+const LABELS_OUTLIVE_MS = 1_000;
 /** What this server compressed itself. */
 const PUSH_BYTES_MAX = 67_108_864;
 /** What `closed` of a label's session says then. */

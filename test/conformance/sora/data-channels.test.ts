@@ -275,6 +275,9 @@ describe("a connection without its WebSocket", () => {
     await server.call("Sora_20151104.DisconnectChannel", { channel_id: "sora" });
     expect(await client.closed()).toEqual([1000, "DISCONNECTED-API"]);
     expect(await allOn(server, client, "signaling")).toEqual([]);
+    // A label that closed before would be taken for the reason.
+    expect(client.peer.over).toBe(false);
+    await server.advance(1_000);
     expect(client.peer.over).toBe(true);
   });
 
