@@ -78,7 +78,9 @@ class BrowserPeerConnection extends RTCPeerConnection {
     let handler: Handler = null;
     Object.defineProperty(this, "ondatachannel", {
       get: () => undefined,
-      set: (given: Handler) => void (handler = given),
+      set(given: Handler) {
+        handler = given;
+      },
     });
     this.onDataChannel.subscribe((native) => handler?.({ channel: new BrowserChannel(native) }));
   }

@@ -98,7 +98,9 @@ test("lists and disconnects know both nodes", async () => {
   using b = await connectSora(there, { channel_id });
   for (const server of [here, there]) {
     const listed = await server.call("Sora_20201013.ListChannelConnections", { channel_id });
-    const ids = (listed.json as unknown as Json[]).map(({ connection_id }) => connection_id);
+    const ids = (listed.json as unknown as Json[]).map(({ connection_id }) =>
+      String(connection_id),
+    );
     expect(ids.toSorted()).toEqual([a.id, b.id].toSorted());
   }
   await here.call("Sora_20151104.DisconnectConnection", { channel_id, connection_id: b.id });
