@@ -184,6 +184,23 @@ test(
 );
 
 test(
+  "docs/sora.md",
+  async () => {
+    const { nextLine } = await openPage("docs/sora.md 1");
+    expect(await nextLine()).toBe("connection.created");
+    expect(await nextLine()).toBe("switched");
+    const headers = { "x-sora-target": "Sora_20160711.PushChannel" };
+    const body = '{"channel_id":"sora","data":{"spam":"egg"}}';
+    expect((await fetch(server.apiUrl, { method: "POST", headers, body })).status).toBe(200);
+    expect(await nextLine()).toBe('datachannel {"spam":"egg"}');
+    const target = { "x-sora-target": "Sora_20151104.DisconnectChannel" };
+    await fetch(server.apiUrl, { method: "POST", headers: target, body: '{"channel_id":"sora"}' });
+    expect(await nextLine()).toBe("normal 1000 DISCONNECTED-API");
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "docs/tasks.md",
   async () => {
     const id = await issueTask();
