@@ -9,7 +9,7 @@ import { CHANNELS, type Frame } from "../../core/types.ts";
 import type { Peer, PeerEnd } from "../../transports/data-channels.ts";
 import type { Socket } from "../../transports/socket.ts";
 import { ClientSession, type Close } from "../session.ts";
-import type { Granted } from "./auth-hook.ts";
+import { admit, type Admitted } from "./admission.ts";
 import { base32OfUuid } from "./base32.ts";
 import { InvalidMessage, readCandidate, readConnect, readSignal, textIn } from "./connect.ts";
 import type { Connect, Signal } from "./connect.ts";
@@ -20,9 +20,9 @@ import { Labels, type LabelsOwner, type SystemLabel } from "./labels.ts";
 import type { Member } from "./member.ts";
 import { Message, textEncoder, textOf, zlibEncoder } from "./message.ts";
 import { offerText } from "./offer.ts";
+import { Reoffers } from "./reoffers.ts";
 import type { Occupant } from "./room.ts";
 import type { Entered } from "./rooms.ts";
-import { findSessionId } from "./session-ids.ts";
 import { Timetable } from "./timetable.ts";
 
 export class SoraSession
@@ -42,8 +42,7 @@ export class SoraSession
   #allOpen = false;
   #switched = false;
   #websocketOpen = true;
-  /** Of a `re-offer`: one is under way, and another is wanted behind it. */
-  #reoffering: "no" | "once" | "again" = "no";
+  #reoffers: Reoffers | undefined;
   readonly #timetable: Timetable;
 
   constructor(context: SoraContext, socket: Socket) {
@@ -107,7 +106,7 @@ export class SoraSession
       case "answer":
         return this.#onAnswer(textIn(view, "sdp"));
       case "pong":
-        return this.#timetable.ponged(this.#nowMs);
+        return this.#at((nowMs) => this.#timetable.ponged(nowMs));
       default:
         return this.#onShared(signal);
     }
@@ -120,7 +119,8 @@ export class SoraSession
         if (this.#peer?.addCandidate(readCandidate(view)) === true) return;
         throw new InvalidMessage("A candidate that is none, or too many");
       case "re-answer":
-        return this.#onReanswer(textIn(view, "sdp"));
+        if (this.#reoffers === undefined) throw new InvalidMessage("A re-answer to no offer");
+        return this.#reoffers.answer(textIn(view, "sdp"));
       case "disconnect":
         return this.end(ends.TYPE_DISCONNECT, "by the client");
       default:
@@ -128,13 +128,9 @@ export class SoraSession
     }
   }
 
-  get #nowMs(): number {
-    return this.context.runtime.clock.monotonicMs();
-  }
-
   async #onConnect(connect: Connect): Promise<void> {
     const { context, connectionId } = this;
-    const { hub, settings, records, runtime, askHook } = context;
+    const { hub, settings } = context;
     this.#phase = "busy";
     if (settings.redirect_url !== undefined && !connect.redirected) {
       // The client closes, or the deadline for its first message does.
@@ -144,42 +140,26 @@ export class SoraSession
     if (joinableOptions(hub.namespaces, connect.channelId, "sora") === undefined) {
       throw new InvalidMessage("Sora's connections may not join this channel");
     }
-    this.#timetable.connected(this.#nowMs);
-    this.reschedule();
-    const sessionId = await findSessionId(records, connect.channelId, runtime.random);
-    const epochMs = runtime.clock.epochMs();
-    const granted = (await askHook?.({ connect, connectionId, sessionId, epochMs })) ?? {};
+    this.#at((nowMs) => this.#timetable.connected(nowMs));
+    const admitted = await admit(context, connect, connectionId);
     if (this.over) return;
-    if ("refused" in granted) {
+    if ("refused" in admitted) {
       this.tell("Connect refused", { detail: "by the hook" });
-      return this.end(ends.refusedByHook(granted.refused), "refused by the hook");
+      return this.end(ends.refusedByHook(admitted.refused), "refused by the hook");
     }
-    await this.#offer({ connect: withGranted(connect, granted), granted, sessionId });
+    await this.#offer(admitted);
   }
 
-  async #offer({ connect, granted, sessionId }: Admitted): Promise<void> {
-    const { context, connectionId } = this;
-    const { settings } = context;
+  async #offer({ connect, entry, userId, metadata }: Admitted): Promise<void> {
+    const { peers, settings } = this.context;
     const labels = new Labels(this, settings, connect.labels);
-    const { clientId, role, channelId, audio, video, notifyMetadata: authn } = connect;
-    const { authz, event } = granted;
     this.#connect = connect;
     this.#labels = labels;
-    this.#entry = {
-      ...{ channelId, connectionId, sessionId, role, audio, video, createdMs: 0 },
-      clientId: clientId ?? connectionId,
-      bundleId: connect.bundleId ?? connectionId,
-      ...(authn === undefined ? {} : { authn }),
-      ...(authz === undefined ? {} : { authz }),
-      ...(event === undefined ? {} : { event }),
-    };
-    const confirmed = granted.clientId ?? (context.trustsClientIds ? clientId : undefined);
-    this.userId = confirmed ?? "";
+    this.#entry = entry;
+    this.userId = userId;
     this.#peerAlive = true;
-    const peer = await context.peers.offer(
-      connect.dataChannelSignaling ? labels.channels() : [],
-      this.#peerEvents(),
-    );
+    const channels = connect.dataChannelSignaling ? labels.channels() : [];
+    const peer = await peers.offer(channels, this.#peerEvents());
     this.#peer = peer;
     if (peer === undefined) {
       this.#peerAlive = false;
@@ -187,17 +167,29 @@ export class SoraSession
       return this.disconnect({ disconnect: "connection_limit" });
     }
     if (this.over) return peer.terminate();
-    const { metadata } = granted;
+    this.#reoffers = new Reoffers({
+      peer,
+      offered: (sdp) => {
+        this.#at((nowMs) => this.#timetable.reoffered(nowMs));
+        this.#tellClient("signaling", new Message(JSON.stringify({ type: "re-offer", sdp })));
+      },
+      answered: () => this.#at(() => this.#timetable.reanswered()),
+    });
     this.#phase = "answer";
-    this.#timetable.offered(this.#nowMs);
-    this.reschedule();
+    this.#at((nowMs) => this.#timetable.offered(nowMs));
     this.socket.send(
       offerText({
-        ...{ sdp: peer.offer, member: this.entry, connect, dataChannels: labels.describe() },
+        ...{ sdp: peer.offer, member: entry, connect, dataChannels: labels.describe() },
         iceServers: settings.webrtc.ice_servers,
         ...(metadata === undefined ? {} : { metadata }),
       }),
     );
+  }
+
+  /** Tells the timetable of what happens now. */
+  #at(happens: (nowMs: number) => void): void {
+    happens(this.context.runtime.clock.monotonicMs());
+    this.reschedule();
   }
 
   #peerEvents() {
@@ -214,8 +206,7 @@ export class SoraSession
   async #onAnswer(sdp: string): Promise<void> {
     if (this.#phase !== "answer") throw new InvalidMessage("An answer to no offer");
     this.#phase = "peer";
-    this.#timetable.answered();
-    this.reschedule();
+    this.#at(() => this.#timetable.answered());
     if ((await this.#peer?.answer(sdp)) !== true)
       throw new InvalidMessage("An answer that is none");
   }
@@ -241,8 +232,7 @@ export class SoraSession
       await this.#entered.announced;
       if (this.over) return;
       this.#phase = "announced";
-      this.#timetable.announced(this.#nowMs);
-      this.reschedule();
+      this.#at((nowMs) => this.#timetable.announced(nowMs));
     } catch (error) {
       this.report(error, "announcing a connection");
       return this.disconnect({ disconnect: "internal_error" });
@@ -263,8 +253,7 @@ export class SoraSession
     this.#switched = true;
     const channel = { space: CHANNELS, name: this.entry.channelId };
     this.#connection?.move(channel, { encoder: this.encoder, member: push.member });
-    this.#timetable.switched(this.#nowMs);
-    this.reschedule();
+    this.#at((nowMs) => this.#timetable.switched(nowMs));
   }
 
   // The hub calls these.
@@ -290,7 +279,7 @@ export class SoraSession
   }
 
   changed(): void {
-    if (this.context.settings.re_offer) this.aside("a re-offer", this.#reoffer());
+    if (this.context.settings.re_offer) this.aside("a re-offer", this.#reoffers?.want());
   }
 
   relayed(label: string, bytes: Uint8Array, sender: string): void {
@@ -343,29 +332,6 @@ export class SoraSession
     if (code === PEER_GONE) return;
     if (code === 1000) this.end(ends.TYPE_DISCONNECT, "a DataChannel was closed by the client");
     else this.end(ends.INTERNAL_ERROR, `a DataChannel was closed with ${code}`);
-  }
-
-  async #reoffer(): Promise<void> {
-    if (this.#peer === undefined || this.#phase !== "announced") return;
-    if (this.#reoffering !== "no") {
-      this.#reoffering = "again";
-      return;
-    }
-    this.#reoffering = "once";
-    const sdp = await this.#peer.reoffer();
-    this.#timetable.reoffered(this.#nowMs);
-    this.reschedule();
-    this.#tellClient("signaling", new Message(JSON.stringify({ type: "re-offer", sdp })));
-  }
-
-  async #onReanswer(sdp: string): Promise<void> {
-    if (this.#reoffering === "no") throw new InvalidMessage("A re-answer to no re-offer");
-    if ((await this.#peer?.answer(sdp)) !== true) throw new InvalidMessage("No re-answer");
-    const again = this.#reoffering === "again";
-    this.#reoffering = "no";
-    this.#timetable.reanswered();
-    this.reschedule();
-    if (again) await this.#reoffer();
   }
 
   #peerEnded(end: PeerEnd): void {
@@ -442,12 +408,6 @@ export class SoraSession
   }
 }
 
-interface Admitted {
-  readonly connect: Connect;
-  readonly granted: Granted;
-  readonly sessionId: string;
-}
-
 /** Labels of counters have few values. */
 const SIGNAL_TYPES = new Set(["connect", "answer", "candidate", "re-answer", "pong", "disconnect"]);
 const REQUEST_STATS = new Message('{"type":"req-stats"}');
@@ -457,16 +417,3 @@ const LABELS_OUTLIVE_MS = 1_000;
 const PUSH_BYTES_MAX = 67_108_864;
 /** What `closed` of a label's session says then. */
 const PEER_GONE = 1006;
-
-function withGranted(connect: Connect, granted: Granted): Connect {
-  const signaling = granted.dataChannelSignaling ?? connect.dataChannelSignaling;
-  const ignores = granted.ignoreDisconnectWebsocket ?? connect.ignoreDisconnectWebsocket;
-  return {
-    ...connect,
-    ...(granted.clientId === undefined ? {} : { clientId: granted.clientId }),
-    ...(granted.bundleId === undefined ? {} : { bundleId: granted.bundleId }),
-    dataChannelSignaling: signaling,
-    ignoreDisconnectWebsocket: signaling && ignores,
-    labels: signaling ? connect.labels : [],
-  };
-}

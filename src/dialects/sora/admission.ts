@@ -1,0 +1,54 @@
+/** What becomes of a `connect`: refused by the hook, or a member with what the client, the hook and the settings say together (§2.2, §2.3). */
+import type { Granted } from "./auth-hook.ts";
+import type { Connect } from "./connect.ts";
+import type { SoraContext } from "./context.ts";
+import type { Member } from "./member.ts";
+import { findSessionId } from "./session-ids.ts";
+
+export interface Admitted {
+  readonly connect: Connect;
+  /** Not announced yet. */
+  readonly entry: Member;
+  /** A confirmed identity, or `""`. */
+  readonly userId: string;
+  /** The hook's, JSON text. */
+  readonly metadata: string | undefined;
+}
+
+/** `refused`: the words that the client is told. Throws HubError `unavailable`. */
+export async function admit(
+  context: SoraContext,
+  asked: Connect,
+  connectionId: string,
+): Promise<Admitted | { readonly refused: string }> {
+  const { records, runtime, askHook, trustsClientIds } = context;
+  const sessionId = await findSessionId(records, asked.channelId, runtime.random);
+  const epochMs = runtime.clock.epochMs();
+  const granted = (await askHook?.({ connect: asked, connectionId, sessionId, epochMs })) ?? {};
+  if ("refused" in granted) return granted;
+  const connect = withGranted(asked, granted);
+  const { role, channelId, clientId = connectionId, bundleId = connectionId } = connect;
+  const { audio, video, notifyMetadata: authn } = connect;
+  const { authz, event, metadata } = granted;
+  const entry: Member = {
+    ...{ channelId, connectionId, clientId, bundleId, sessionId, role, audio, video, createdMs: 0 },
+    ...(authn === undefined ? {} : { authn }),
+    ...(authz === undefined ? {} : { authz }),
+    ...(event === undefined ? {} : { event }),
+  };
+  const confirmed = granted.clientId ?? (trustsClientIds ? asked.clientId : undefined);
+  return { connect, entry, userId: confirmed ?? "", metadata };
+}
+
+function withGranted(connect: Connect, granted: Granted): Connect {
+  const signaling = granted.dataChannelSignaling ?? connect.dataChannelSignaling;
+  const ignores = granted.ignoreDisconnectWebsocket ?? connect.ignoreDisconnectWebsocket;
+  return {
+    ...connect,
+    ...(granted.clientId === undefined ? {} : { clientId: granted.clientId }),
+    ...(granted.bundleId === undefined ? {} : { bundleId: granted.bundleId }),
+    dataChannelSignaling: signaling,
+    ignoreDisconnectWebsocket: signaling && ignores,
+    labels: signaling ? connect.labels : [],
+  };
+}
