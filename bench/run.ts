@@ -15,6 +15,7 @@ import { benchPatternPush } from "./pattern-push.ts";
 import { benchStart } from "./start.ts";
 import { benchTasks } from "./tasks.ts";
 import { benchWebhooks } from "./webhooks.ts";
+import { benchWebrtc } from "./webrtc.ts";
 
 await main(
   benchHttpPublish,
@@ -32,4 +33,5 @@ await main(
   benchTasks,
   benchMessaging,
   benchHostilePatterns,
+  benchWebrtc,
 );

@@ -42,13 +42,19 @@ export function toFile(
   if (written.master_key !== undefined) written.master_key = REDACTED;
   written.previous_master_keys = written.previous_master_keys?.map(() => REDACTED);
   if (written.redis?.url !== undefined) written.redis.url = redactUrls(written.redis.url);
-  for (const table of Object.values(written)) {
-    // By their names, so that no table has to say so.
-    for (const name of isTable(table) ? Object.keys(table) : []) {
-      if (name.endsWith("_secret")) (table as Record<string, unknown>)[name] = REDACTED;
-    }
-  }
+  redactNamed(written);
   return written;
+}
+
+/** By their names, so that no table has to say so. */
+function redactNamed(table: object): void {
+  for (const [name, value] of Object.entries(table)) {
+    if (name.endsWith("_secret") || name === "credential") {
+      (table as Record<string, unknown>)[name] = REDACTED;
+    } else if (Array.isArray(value)) {
+      value.filter(isTable).forEach(redactNamed);
+    } else if (isTable(value)) redactNamed(value);
+  }
 }
 
 const REDACTED = "<redacted>";

@@ -61,6 +61,14 @@ test("what toFile() writes is read back as the same configuration", () => {
   expect(JSON.stringify(toFile(config, { redact: true }))).not.toContain('"s"');
 });
 
+test("a secret within a list of a dialect's tables is hidden", () => {
+  const turn = { urls: ["turn:192.0.2.1:3478"], username: "user", credential: "hidden" };
+  const config = configOf({ sora: { webrtc: { ice_servers: [turn] } } });
+  const text = JSON.stringify(toFile(config, { redact: true }));
+  expect(text).toContain("turn:192.0.2.1:3478");
+  expect(text).not.toContain("hidden");
+});
+
 test("URLs with credentials and the master key are hidden, the servers are not", () => {
   const shown = (url: string | string[]) => {
     const config = configOf({ engine: "redis", master_key: "0a".repeat(32), redis: { url } });

@@ -1,10 +1,10 @@
 /** The unmodified `sora-js-sdk` in a real browser: what a page does with it, and what it is told. */
 import { afterAll, beforeAll } from "bun:test";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { useBrowser } from "./browser.ts";
 
-const SDK = join(import.meta.dir, "../../node_modules/sora-js-sdk/dist/sora.js");
+const SDK = fileURLToPath(import.meta.resolve("sora-js-sdk"));
 
 export type SoraRole = "recvonly" | "sendonly" | "sendrecv" | "messaging";
 

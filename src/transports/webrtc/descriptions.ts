@@ -34,21 +34,26 @@ export function offerOf(sdp: string, options: OfferOptions): string {
     .join("");
 }
 
-/** Undefined: nothing that could be an answer. Names of hosts are left out: nobody is looked up for a client. */
-export function answerOf(
-  sdp: string,
-): { readonly sdp: string; readonly ufrag: string } | undefined {
-  if (sdp.length > SDP_CHARS_MAX) return undefined;
-  const lines = linesOf(sdp);
+interface Answer {
+  readonly sdp: string;
+  readonly ufrag: string;
+  readonly candidates: readonly string[];
+}
+
+/** Undefined: nothing that could be an answer. Candidates come apart, for each is worth no more than one that trickles in. */
+export function answerOf(text: string): Answer | undefined {
+  if (text.length > SDP_CHARS_MAX) return undefined;
+  const lines = linesOf(text);
   const ufrag = lines.find((line) => line.startsWith("a=ice-ufrag:"))?.slice("a=ice-ufrag:".length);
   if (ufrag === undefined) return undefined;
-  let candidates = 0;
-  const kept = lines.filter((line) => {
-    if (!CANDIDATE.test(line)) return true;
-    return isReachable(line.slice("a=".length)) && (candidates += 1) <= CANDIDATES_MAX;
-  });
-  return { ufrag, sdp: kept.map((line) => `${line}\r\n`).join("") };
+  const [candidates, others] = [
+    lines.filter(isCandidate),
+    lines.filter((line) => !isCandidate(line)),
+  ];
+  return { ufrag, candidates, sdp: others.map((line) => `${line}\r\n`).join("") };
 }
+
+const isCandidate = (line: string) => CANDIDATE.test(line);
 
 /** `""`: the last one, which is empty, or one that is not an address to be reached by UDP; undefined: it is none. */
 export function candidateOf({ candidate }: PeerCandidate): string | undefined {

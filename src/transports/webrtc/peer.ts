@@ -126,6 +126,7 @@ export class PeerConnection implements Peer, ChannelOwner {
     this.#awaited = undefined;
     this.#ufrag = answer.ufrag;
     for (const candidate of this.#candidates.splice(0)) this.#addCandidate(candidate);
+    for (const candidate of answer.candidates) this.addCandidate({ candidate });
     return true;
   }
 
