@@ -129,8 +129,9 @@ function spawn(
 ) {
   return Bun.spawn([...command, "serve", ...args], {
     cwd,
-    // Nothing of the surroundings but the path: the configuration alone decides.
-    env: { PATH: process.env["PATH"] },
+    // Nothing of the surroundings but the path: the configuration alone decides, except for the one port that is fixed in
+    // development.
+    env: { PATH: process.env["PATH"], CARILLON_SORA_PORT: "0" },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

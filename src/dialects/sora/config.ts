@@ -1,11 +1,10 @@
 /** The Sora dialect's settings: the values of sora-push.md §2.7 and §2.9 as defaults, and what it leaves to a server (OURS). */
 import { z } from "zod";
 import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
-import { count, flag, path, positive, timer } from "../../config/kinds.ts";
+import { bodySizeLimit, count, flag, path, positive, timer } from "../../config/kinds.ts";
 import type { Parsed } from "../../config/part.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
-import { bodySizeLimit } from "../../config/sizes.ts";
 import { webrtc, webrtcProblems } from "../../config/webrtc.ts";
 import { isLoopback } from "../../core/networks.ts";
 
