@@ -16,7 +16,7 @@ export interface MessagingEnvironment {
 }
 
 export interface Lost {
-  /** 0: there was no token. */
+  /** 0: there was not a token. */
   readonly code: number;
   readonly reason: string;
   /** Until the next connection is tried. */

@@ -222,7 +222,7 @@ export class MessagingClient {
     if (this.positions.size > 0) await this.#catchUp();
   }
 
-  /** What came while there was no connection, and does not come by itself. */
+  /** What came while there was not a connection, and does not come by itself. */
   async #catchUp(): Promise<void> {
     const [channels, direct] = await Promise.all([
       this.#once("list-channels"),

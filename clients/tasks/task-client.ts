@@ -19,7 +19,7 @@ export interface TaskOptions {
 export interface TaskMessage {
   /** As it was given to `invoke_envoy`. */
   readonly message: string;
-  /** What that is the base64 of, as text. Throws when it is no base64. */
+  /** What that is the base64 of, as text. Throws when it is not base64. */
   text(): string;
   /** Rises with each message of the task. */
   readonly seq: number;

@@ -20,7 +20,7 @@ export interface ApiKeys {
   find(key: string): ApiKey | undefined;
 }
 
-/** Throws `HubError` `bad_request` for a hash that is none, and for an id or hash that occurs twice. */
+/** Throws `HubError` `bad_request` for an invalid hash, and for an id or hash that occurs twice. */
 export function createApiKeys(entries: readonly ApiKey[]): ApiKeys {
   const known = entries.map((entry) => ({ entry, digest: parseHash(entry) }));
   for (const field of ["id", "hash"] as const) {

@@ -23,7 +23,7 @@ export interface AppKeys {
   set(use: KeyUse, options?: KeySetOptions & IssuedFor & { readonly kind?: TokenKind }): KeySet;
   /** Undefined: the app has no key of this use. */
   signer(use: KeyUse, issued: IssuedFor): TokenSigner | undefined;
-  /** Shared secrets of this use, for signatures that are no tokens. */
+  /** Shared secrets of this use, for signatures that are not tokens. */
   secrets(use: KeyUse): readonly { readonly secret: string; readonly untilMs?: number }[];
 }
 

@@ -58,7 +58,7 @@ export function createIntrospection(options: IntrospectionOptions): Introspect {
 }
 
 function noAnswer(cause?: OutboundError): HubError {
-  return new HubError("unavailable", "The introspection of a token has no answer", { cause });
+  return new HubError("unavailable", "The token could not be introspected", { cause });
 }
 
 function basic(id: string, secret: string): string {

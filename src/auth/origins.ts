@@ -4,7 +4,7 @@ import { globExpression } from "../core/glob.ts";
 
 /**
  * What a browser sends (RFC 6454 §6.2): a scheme, a host and perhaps a port, or `null`. A `*` stands for any characters, so text
- * that is no origin is refused before the patterns are asked: `https://evil.example#.shop.example` is no shop.
+ * that is not a origin is refused before the patterns are asked: `https://evil.example#.shop.example` is not a shop.
  */
 const ORIGIN = /^(?:[a-z][-+.a-z0-9]*:\/\/(?:[-a-z0-9._]*|\[[0-9a-f:.]+\])(?::\d{1,5})?|null)$/;
 

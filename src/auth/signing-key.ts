@@ -47,7 +47,7 @@ export function hmacBytes(
   const bytes = new Uint8Array(Buffer.from(secret));
   if (bytes.length === 0) throw unusable("HMAC secret is empty");
   if (Buffer.from(bytes).includes("-----BEGIN ")) {
-    throw unusable("HMAC secret is a PEM key or certificate, which is no secret");
+    throw unusable("HMAC secret is a PEM key or certificate, not a shared secret");
   }
   if (!algorithms.every(isHmac)) throw unusable("HMAC secret can serve HMAC algorithms only");
   return bytes;
@@ -55,7 +55,7 @@ export function hmacBytes(
 
 /** jose imports a `KeyObject` once per algorithm and keeps it. Throws `bad_request`. */
 export function publicKey(pem: string, algorithms: readonly Algorithm[]): KeyObject {
-  if (pem.includes("PRIVATE KEY")) throw unusable("Public key is a private one");
+  if (pem.includes("PRIVATE KEY")) throw unusable("Public key holds a private key");
   return suited(
     parsed("Public", () => createPublicKey(pem)),
     algorithms,

@@ -30,7 +30,7 @@ export function createTokenSigner(
     async sign(claims) {
       const nowMs = clock.epochMs();
       const current = signers.find(({ key: { untilMs = Infinity } }) => nowMs < untilMs);
-      if (current === undefined) throw unusable("Every signing key's time is over");
+      if (current === undefined) throw unusable("No signing key is valid any more");
       return current.sign(JSON.stringify(claims));
     },
     publicKeys: keys.flatMap(publicJwk),

@@ -94,7 +94,7 @@ function followOnce(
     function heard(): void {
       if (over) return;
       clearTimeout(silence);
-      silence = setTimeout(() => lose("The server is silent"), silenceMs);
+      silence = setTimeout(() => lose("The server has stopped answering"), silenceMs);
     }
 
     function receive(line: string): void {

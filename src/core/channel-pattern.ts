@@ -10,7 +10,7 @@ import { wordMatcher, wordsOf } from "./pattern-words.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slices } from "./slices.ts";
 
-/** Throws HubError `bad_request` for what is no RE2 expression, and beyond the limits. */
+/** Throws HubError `bad_request` for what is not an RE2 expression, and beyond the limits. */
 export function compileChannelPattern(pattern: string): (name: string) => boolean {
   if (pattern.length > PATTERN_CHARACTERS_MAX) throw tooLarge();
   const words = wordsOf(pattern);

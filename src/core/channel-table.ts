@@ -28,7 +28,7 @@ export class ChannelTable {
 
   /**
    * Undefined outside the namespaces. An unknown prefix is part of a free name here; a dialect to which it is an error asks
-   * before it calls. Throws `bad_request` for a name that is none, in every space.
+   * before it calls. Throws `bad_request` for an invalid name, in every space.
    */
   optionsOf(channel: Channel): ChannelOptions | undefined {
     requireUnicode(channel.name, "channel's name");

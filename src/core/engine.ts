@@ -112,7 +112,7 @@ export interface Broker {
   ): Promise<void>;
   /** One listener per channel and node: a second one replaces the first. Once resolved, no event is missed without a `gap`. Events come synchronously, one by one. */
   listen(channel: Channel, listener: ChannelListener): Promise<void>;
-  /** No event comes after the call. A listener that is not listening is no error. */
+  /** No event comes after the call. A listener that is not listening is not an error. */
   unlisten(channel: Channel, listener: ChannelListener): Promise<void>;
   /** Creates the stream's epoch if there is none yet, which then lives `metaTtlMs`. */
   history(channel: Channel, query: HistoryQuery, metaTtlMs: number): Promise<HistoryPage>;
@@ -176,7 +176,7 @@ export const RECORD_CHANGES_MAX = 1_000;
 /** Throws HubError `limit_exceeded`. */
 export function requireFewChanges({ length }: readonly RecordChange[]): void {
   if (length <= RECORD_CHANGES_MAX) return;
-  throw new HubError("limit_exceeded", `More than ${RECORD_CHANGES_MAX} records in one change`);
+  throw new HubError("limit_exceeded", `One change may have ${RECORD_CHANGES_MAX} records at most`);
 }
 
 /** Small durable records. A put, delete or change that resolved survives a kill of the process. */

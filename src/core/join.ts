@@ -39,7 +39,10 @@ export async function joinAtPosition(
         if (state === "yes") {
           const subscribed = subscribedAt(merged, options);
           if (options.requireRecovery === true && subscribed.recovered === false) {
-            throw new HubError("unrecoverable_position", "What was missed is not kept any more");
+            throw new HubError(
+              "unrecoverable_position",
+              "The missed publications are no longer kept",
+            );
           }
           return complete(subscribed);
         }

@@ -164,7 +164,7 @@ function checkEscape(text: string, at: number): number {
 function checkNumber(text: string, start: number, anyNumbers: boolean): number {
   let at = start;
   if (text.charCodeAt(at) === 0x2d) at++; // -
-  // A leading zero stands alone: 01 is no number.
+  // A leading zero stands alone: 01 is not a number.
   at = text.charCodeAt(at) === 0x30 ? at + 1 : checkDigits(text, at);
   if (text.charCodeAt(at) === 0x2e) at = checkDigits(text, at + 1); // .
   const letter = text.charCodeAt(at);

@@ -168,7 +168,7 @@ export class JsonView {
       : JSON.parse(slice);
   }
 
-  /** The named member of an object; undefined when there is none, or this is no object. */
+  /** The named member of an object; undefined when there is none, or this is not an object. */
   member(name: string): JsonView | undefined {
     const { text } = this.#source;
     let found: JsonView | undefined;
@@ -179,7 +179,7 @@ export class JsonView {
   }
 
   /**
-   * An object's members in order; of several with one name the last counts, as in `JSON.parse`. Empty when this is no object. Throws
+   * An object's members in order; of several with one name the last counts, as in `JSON.parse`. Empty when this is not an object. Throws
    * HubError `bad_request` for more than `countMax`: making the list costs far more than checking the text did.
    */
   members(countMax = Infinity): ReadonlyMap<string, JsonView> {
@@ -194,7 +194,7 @@ export class JsonView {
     return members;
   }
 
-  /** An object's members in order, each of several with one name. Empty when this is no object. */
+  /** An object's members in order, each of several with one name. Empty when this is not an object. */
   entries(): readonly (readonly [name: string, value: JsonView])[] {
     const entries: (readonly [string, JsonView])[] = [];
     this.#eachMember((name, view) => entries.push([name, view]));
@@ -208,7 +208,7 @@ export class JsonView {
     });
   }
 
-  /** An array's items; empty when this is no array. Of one with more than `countMax` items, one more than that. */
+  /** An array's items; empty when this is not an array. Of one with more than `countMax` items, one more than that. */
   items(countMax = Infinity): readonly JsonView[] {
     const items: JsonView[] = [];
     this.#walk(OPEN_BRACKET, (view) => items.push(view) <= countMax);

@@ -19,7 +19,7 @@ export function ksuid({ clock, random }: Pick<Runtime, "clock" | "random">): str
   return encode((seconds << PAYLOAD_BITS) | payload);
 }
 
-/** The second it was made in, as epoch milliseconds; undefined when it is no KSUID. A prefix up to `_` is skipped. */
+/** The second it was made in, as epoch milliseconds; undefined when it is not a KSUID. A prefix up to `_` is skipped. */
 export function ksuidTimeMs(id: string): number | undefined {
   const digits = id.slice(id.indexOf("_") + 1);
   if (digits.length !== KSUID_CHARACTERS) return undefined;

@@ -30,7 +30,7 @@ export interface ChannelOptions {
 export interface Namespaces {
   readonly withoutNamespace: ChannelOptions;
   readonly named: ReadonlyMap<string, ChannelOptions>;
-  /** Dialects to which an unknown prefix is no channel; to the others it is part of a free name. */
+  /** Dialects to which an unknown prefix is not a channel; to the others it is part of a free name. */
   readonly knowPrefixes: readonly string[];
 }
 

@@ -30,8 +30,8 @@ export function isNetwork(text: string): boolean {
 }
 
 /**
- * Whether an address lies in one of the networks; false for anything that is no address. An IPv4-mapped IPv6 address is judged by
- * the IPv4 address in it. Throws for what is no network.
+ * Whether an address lies in one of the networks; false for anything that is not an address. An IPv4-mapped IPv6 address is judged by
+ * the IPv4 address in it. Throws for what is not a network.
  */
 export function inNetworks(networks: readonly string[]): (address: string) => boolean {
   // One list would let an IPv6 range that covers the mapped addresses stand for all of IPv4.

@@ -28,7 +28,7 @@ const UNICODE_CLASS = /\\[pP]/g;
 const WIDE_RANGE = /-(?:\\[x0-9]|[^\0-\x7f])/;
 
 /**
- * What the pattern would cost with its repetitions written out. Text that is no expression has some cost as well: that
+ * What the pattern would cost with its repetitions written out. Text that is not an expression has some cost as well: that
  * it is none is for the compiler to find.
  */
 export function patternCost(pattern: string): number {
@@ -79,7 +79,7 @@ export function patternCost(pattern: string): number {
       }
     } else if (char === "[") {
       const found = matchAt(CLASS, pattern, at);
-      // A class without an end is no expression; and to look for the end of each "[" of many would take long.
+      // A class without an end is not an expression; and to look for the end of each "[" of many would take long.
       if (found === null) break;
       add(classCost(found[0], folded), found[0].length);
     } else add(COST.character, 1);

@@ -17,7 +17,7 @@ const OPEN = /\((?:\?s?:)?(?!\?)/y;
 const COPIES_PER_WORD_MAX = 4;
 
 /**
- * The words of which a name has to have one. Undefined when the pattern says more than that, is no expression, or says more
+ * The words of which a name has to have one. Undefined when the pattern says more than that, is not an expression, or says more
  * than `PATTERN_WORDS_MAX` words.
  */
 export function wordsOf(pattern: string): readonly Word[] | undefined {

@@ -53,7 +53,7 @@ export interface Publication extends NewPublication {
   readonly position?: StreamPosition;
 }
 
-/** Something that happened in a channel and is no publication: its dialect's own, and nothing to the others. */
+/** Something that happened in a channel and is not a publication: its dialect's own, and nothing to the others. */
 export interface Note {
   readonly dialect: string;
   readonly json: CompactJson;

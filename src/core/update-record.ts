@@ -31,5 +31,5 @@ export async function updateRecord<Result>(
     const ifVersion = record?.version ?? 0;
     if ((await records.put(key, put, { ...options, ifVersion })) !== undefined) return result;
   }
-  throw new HubError("unavailable", "A record is changed by others all the time");
+  throw new HubError("unavailable", "A record kept changing: the update was given up");
 }

@@ -65,7 +65,7 @@ export function mountApi(options: MountApiOptions): AnswerCall {
   };
 }
 
-/** What is no text is no path that is known either. */
+/** A path that is not text is not known either. */
 function decoded(path: string): string {
   try {
     return decodeURI(path);

@@ -29,7 +29,7 @@ const isGlobalIPv6 = inNetworks(["2000::/3"]);
 const isSpecialIPv6 = inNetworks(["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"]);
 
 /**
- * False for every address that is not global unicast, and for anything that is no address.
+ * False for every address that is not global unicast, and for anything that is not an address.
  *
  * An IPv4-mapped IPv6 address is judged by the IPv4 address in it. The other forms that carry one (compatible,
  * NAT64, 6to4, Teredo) are never public, whatever they carry: a gateway decides where they lead.

@@ -147,7 +147,7 @@ function headersFor(
   return result;
 }
 
-/** A lone `%` is no escape, and stands for itself. */
+/** A lone `%` is not an escape, and stands for itself. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -55,7 +55,7 @@ export function jsonAnswer(status: number, body: string): ApiAnswer {
   return { status, headers: JSON_HEADERS, body };
 }
 
-/** Of a method that only a router could refuse, and of what is no request. */
+/** Of a method that only a router could refuse, and of what is not a request. */
 export const BAD_TARGET = textAnswer(400, "The request target or Host is not valid\n");
 
 /** As the listeners that have a `Response` to give want it. */

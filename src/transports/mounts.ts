@@ -53,7 +53,7 @@ const HOST = /^([-a-z0-9._]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
 /**
  * The host of a `Host` header, without port and final dot. Undefined: it is none, or there are two. A path is never looked for in
- * it: whatever a URL could be made of with it, `/`, `?`, `#`, `@`, is no host.
+ * it: whatever a URL could be made of with it, `/`, `?`, `#`, `@`, is not a host.
  */
 export function hostOf(header: string): string | undefined {
   return HOST.exec(header.toLowerCase())?.[1]?.replace(/\.$/, "");

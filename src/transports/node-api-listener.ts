@@ -51,7 +51,7 @@ export async function createNodeApiListener(options: ApiListenerOptions): Promis
 
   function serve(incoming: IncomingMessage, outgoing: ServerResponse, invite?: () => void): void {
     const headers = new RawHeaders(incoming.rawHeaders);
-    // HTTP/1.0 needs no host; Bun refuses a later request without one. Two become a list, which is no host.
+    // HTTP/1.0 needs no host; Bun refuses a later request without one. Two become a list, which is not a host.
     const target = findTarget(headers.get("host") ?? "localhost", incoming.url ?? "/");
     if (target === undefined) return refuse(outgoing, BAD_TARGET);
     const body = new RequestBody(incoming, { headers, memory, invite });

@@ -109,7 +109,7 @@ export abstract class OutboundSocket<Self>
   }
 
   publishToOthers(topic: string, frame: Frame): void {
-    // A closed socket is no member; one out of its topics need not be left out of them, `deliver` skips it.
+    // A closed socket is not a member; one out of its topics need not be left out of them, `deliver` skips it.
     if (this.closed || this.ws === undefined) this.context.groups.publishNatively(topic, frame);
     else this.ws.publish(topic, frame, false);
   }

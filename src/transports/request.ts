@@ -38,7 +38,7 @@ export function servedAt<Value>(
   return mount.exclusive ? new Map([...byApp].filter(([app]) => app === mount.app)) : byApp;
 }
 
-/** Undefined for what is no percent-encoded UTF-8, and for an encoded `/`: matching is on the decoded path. */
+/** Undefined for what is not percent-encoded UTF-8, and for an encoded `/`: matching is on the decoded path. */
 export function decodeSegment(segment: string): string | undefined {
   if (!segment.includes("%")) return segment;
   try {

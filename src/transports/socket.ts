@@ -89,7 +89,7 @@ export interface SocketRoute {
   readonly messageBytesMax: number;
   /** Decides before the upgrade, and before it is looked at whether the request is one: a Response refuses, anything else opens the session. */
   accept(request: SocketRequest): Response | OpenSession | Promise<Response | OpenSession>;
-  /** The answer to an accepted request that is no WebSocket handshake. Absent: 400 or 426, as the listener sees fit. */
+  /** The answer to an accepted request that is not a WebSocket handshake. Absent: 400 or 426, as the listener sees fit. */
   badHandshake?(): Response;
   /** With `sockjs` among the transports: how it is served. Absent: by its defaults. */
   readonly sockjs?: SockJsRoute;

@@ -229,7 +229,7 @@ export interface OwnedWebhooks extends Webhooks {
 
 /** Ids that are not the owner's throw `not_found`. */
 export interface WebhookEndpoints {
-  /** Throws `invalid_url` with `details.reason`, `invalid_request` for a secret that is none, `limit_reached`. */
+  /** Throws `invalid_url` with `details.reason`, `invalid_request` for an invalid secret, `limit_reached`. */
   create(
     owner: WebhookOwner,
     endpoint: NewWebhookEndpoint,
@@ -244,7 +244,7 @@ export interface WebhookEndpoints {
   ): Promise<WebhookEndpoint>;
   delete(owner: WebhookOwner, id: string): Promise<void>;
   secret(owner: WebhookOwner, id: string): Promise<WebhookSecret>;
-  /** Throws `too_many_secrets`, `rate_limited`, `invalid_request` for a secret that is none. */
+  /** Throws `too_many_secrets`, `rate_limited`, `invalid_request` for an invalid secret. */
   rotateSecret(
     owner: WebhookOwner,
     id: string,

@@ -91,7 +91,7 @@ export function createEndpoints(context: WebhooksContext, parts: EndpointsParts)
       await check(given.url);
       const known = await endpoints.of(owner.applicationId);
       if (known.length >= WEBHOOK_LIMITS.endpoints) {
-        const message = `There can be ${WEBHOOK_LIMITS.endpoints} endpoints.`;
+        const message = `An organisation may have ${WEBHOOK_LIMITS.endpoints} endpoints at most.`;
         throw new WebhookError("limit_reached", message);
       }
       const secrets = { url: given.url, headers: given.headers ?? {}, keys: [{ key }] };

@@ -37,7 +37,7 @@ export function createReplays(context: WebhooksContext, parts: ReplaysParts): We
     const { replayWindowMs, replayToleranceMs } = WEBHOOK_LIMITS;
     const oldestMs = context.runtime.clock.epochMs() - replayWindowMs - replayToleranceMs;
     if (sinceMs >= oldestMs) return;
-    const message = "since lies more than 14 days back.";
+    const message = "since is more than 14 days ago.";
     throw new WebhookError("invalid_request", message, { details: { member: "since" } });
   }
 
@@ -81,7 +81,7 @@ export function createDeadLetters(
   async function chosen(owner: WebhookOwner, ids: readonly string[]): Promise<StoredDeadLetter[]> {
     const { applicationId } = owner;
     if (ids.length > WEBHOOK_LIMITS.deadLetterIds) {
-      const message = `There can be ${WEBHOOK_LIMITS.deadLetterIds} ids.`;
+      const message = `A call may name ${WEBHOOK_LIMITS.deadLetterIds} ids at most.`;
       throw new WebhookError("invalid_request", message, { details: { member: "ids" } });
     }
     const found = await Promise.all(

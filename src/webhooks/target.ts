@@ -29,7 +29,7 @@ const MASK = "***";
 /** For an answer to whoever sets an endpoint: a resolver that takes longer counts as none. */
 const RESOLVE_TIMEOUT_MS = 5_000;
 
-/** Why this URL is no target, before anything is resolved. The parser has brought every spelling of an IPv4 address to one. */
+/** Why this URL is not a target, before anything is resolved. The parser has brought every spelling of an IPv4 address to one. */
 export function targetProblem(text: string, rules: TargetRules): TargetReason | undefined {
   if (text.length > WEBHOOK_LIMITS.urlCharacters) return "too_long";
   const url = URL.parse(text);

@@ -77,7 +77,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
 
   cluster.setupPrimary({ ...(WORKER === undefined ? {} : { exec: WORKER }), args: [] });
   const [first, ...others] = slots;
-  if (first === undefined) throw new Error("There is no worker to start");
+  if (first === undefined) throw new Error("No worker is left to start");
   try {
     const { clientsUrl, apiUrl } = await first.start();
     await Promise.all(others.map((slot) => slot.start()));

@@ -105,7 +105,7 @@ test("so are gusher's logins, handshakes, commands, calls, and the ends of its c
     },
     { msg: "Command refused", command: "gusher.multi_subscribe", channel: "$AA" },
     { msg: "Command refused", connection, command: "gusher.remote" },
-    { msg: "Frame refused", connection, detail: "There is no such event" },
+    { msg: "Frame refused", connection, detail: "The event is not known" },
     { msg: "Connection ended", connection, code: 1008, detail: "bad request" },
     {
       msg: "API call refused",

@@ -55,7 +55,8 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     const { sub: userId, exp, subs = {} } = claims;
     const known = Object.keys(subs).filter((name) => {
       const found = isKnownChannel(name, catalogue);
-      if (!found) onEvent("Channel left out", { channel: name, detail: "Its namespace is gone" });
+      if (!found)
+        onEvent("Channel left out", { channel: name, detail: "The namespace no longer exists" });
       return found;
     });
     return {
@@ -91,7 +92,8 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     const markMs = await options.revocations.markOf({ organisationId: meta.org_id, userId, jti });
     if (latestIssueMs(claims) <= markMs) throw invalid("Token was revoked");
     // Its second alone does not tell on which side of the mark it was issued: the client is to ask again.
-    if (issuedAtMs(claims) <= markMs) throw new HubError("token_expired", "Token may be revoked");
+    if (issuedAtMs(claims) <= markMs)
+      throw new HubError("token_expired", "Whether the token is revoked cannot be checked now");
   }
 
   async function isCurrent({ meta }: TokenClaims): Promise<boolean> {
@@ -118,7 +120,8 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
         async confirm() {
           if (meta.org_id !== organisationOf(connection)) throw invalid("Another organisation");
           await requireUnrevoked(claims);
-          if (!(await isCurrent(claims))) throw invalid("Token of an earlier provisioning");
+          if (!(await isCurrent(claims)))
+            throw invalid("The token is older than the last provisioning");
         },
       };
     },

@@ -90,7 +90,7 @@ export function eventsErrorOf(error: unknown): EventsError | undefined {
   const code = HUB_ERRORS[error.code];
   return new EventsError(
     code,
-    code === "unavailable" ? "The server cannot do it now: try again." : "Refused.",
+    code === "unavailable" ? "The server cannot do this now: try again." : "Refused.",
     {
       ...{ cause: error, headers: code === "unavailable" ? { "Retry-After": RETRY_SECONDS } : {} },
     },

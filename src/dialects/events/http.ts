@@ -130,7 +130,7 @@ async function run(
 }
 
 export function notFound(): EventsError {
-  return new EventsError("not_found", "There is nothing here.");
+  return new EventsError("not_found", "No such path.");
 }
 
 export function methodNotAllowed(allowed: readonly string[]): EventsError {

@@ -143,7 +143,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   publish_batch: {
     summary: "Publish several events in order, each judged alone",
-    // Each is judged alone: what is no event is answered with its error.
+    // Each is judged alone: what is not an event is answered with its error.
     body: { type: "array", items: { anyOf: [EVENT, {}] }, maxItems: BATCH_EVENTS_MAX },
     answer: {
       type: "array",

@@ -61,14 +61,14 @@ export function parseEvent(view: JsonView, catalogue: Catalogue): EventDraft {
   }
   const event = parsed.data;
   const { resource, streaming, webhooks, users } = event;
-  if (!streaming && !webhooks) throw invalid("The event is for neither streams nor webhooks.");
+  if (!streaming && !webhooks) throw invalid("The event must go to streams, webhooks or both.");
   if (streaming && resource === undefined) throw invalid('"resource" is missing.', "resource");
   const entry = resource === undefined ? undefined : catalogue.get(resource);
   if (resource !== undefined && entry === undefined) {
     throw invalid('"resource" is not in the catalogue.', "resource");
   }
   if (streaming && users !== undefined && entry?.visibility === "public") {
-    throw invalid('A public namespace has no channels of "users".', "users");
+    throw invalid('A public namespace has no channels for "users".', "users");
   }
   return { ...event, data: data.raw, entry };
 }

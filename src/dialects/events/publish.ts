@@ -30,7 +30,7 @@ export async function publish(call: EventsCall): Promise<Answer> {
   const view = jsonOf(call);
   limit(caller, 1);
   const [answer] = await publishAll(caller, [{ view, key }]);
-  if (answer === undefined) throw new Error("An event got no answer");
+  if (answer === undefined) throw new Error("An event was left without an answer");
   if (answer instanceof EventsError) throw answer;
   return answer;
 }
@@ -43,7 +43,7 @@ export async function publishBatch(call: EventsCall): Promise<readonly Answer[]>
   if (list.kind !== "array") throw invalidRequest("The batch must be a JSON array.");
   const events = list.items(BATCH_EVENTS_MAX);
   if (events.length > BATCH_EVENTS_MAX) {
-    throw invalidRequest(`A batch has ${BATCH_EVENTS_MAX} events at the most.`);
+    throw invalidRequest(`A batch may have ${BATCH_EVENTS_MAX} events at most.`);
   }
   limit(caller, events.length);
   const items = events.map((view, index) => ({ view, key: key && `${key}#${index}` }));

@@ -26,8 +26,9 @@ export async function revoke(call: EventsCall): Promise<Answer> {
   if (userId !== undefined && jti !== undefined) {
     throw invalidRequest('Either "user_id" or "jti" is given.');
   }
-  if (userId !== undefined && !USER_ID.test(userId)) throw invalidRequest('"user_id" is none.');
-  if (jti !== undefined && !JTI.test(jti)) throw invalidRequest('"jti" is none.');
+  if (userId !== undefined && !USER_ID.test(userId))
+    throw invalidRequest('"user_id" is not a user id: expected "usr_…".');
+  if (jti !== undefined && !JTI.test(jti)) throw invalidRequest('"jti" is not the id of a token.');
   if (call.body.length === 0 && userId === undefined && jti === undefined) {
     throw invalidRequest("The body is missing: {} is for the whole organisation.");
   }
@@ -51,7 +52,7 @@ export async function revoke(call: EventsCall): Promise<Answer> {
 function momentOf(text: string | undefined, nowMs: number): number {
   if (text === undefined) return nowMs;
   if (!instant.safeParse(text).success) {
-    throw invalidRequest('"issued_before" is no ISO 8601 time.');
+    throw invalidRequest('"issued_before" is not an ISO 8601 time.');
   }
   return Math.min(Date.parse(text), nowMs);
 }

@@ -68,7 +68,7 @@ function clientsBody({ method, headers }: Request, readBody: ReadBody): ReadBody
   return () => {
     throw new EventsError(
       "invalid_request",
-      "Send no body with a GET here: use the query (?channel=, with %23 for #), or POST the body.",
+      "A GET takes no body here: use the query (?channel=, with %23 for #), or POST the body.",
     );
   };
 }

@@ -46,7 +46,7 @@ export async function subscriptionToken(call: EventsCall): Promise<Answer> {
   const { channel, client } = params;
   if (channel === undefined) throw invalidRequest('"channel" is missing.');
   if (client !== undefined && (client === "" || Buffer.byteLength(client) > CLIENT_BYTES_MAX)) {
-    throw invalidRequest('"client" is no connection\'s id.');
+    throw invalidRequest('"client" is not the id of a connection.');
   }
   // Permission before provisioning: a 409 tells nobody what a 403 would not.
   requireChannel(channel, listener, context.catalogue);
@@ -72,11 +72,12 @@ function listenerOf(
 function userOf(caller: Caller, named: string | undefined): string {
   if (caller.kind === "access") {
     if (named === undefined || named === caller.userId) return caller.userId;
-    throw invalidRequest('"user_id" is another than the access token\'s.');
+    throw invalidRequest('"user_id" is not the user of the access token.');
   }
   requireScope(caller, IMPERSONATE);
-  if (named === undefined) throw invalidRequest('"user_id" is missing: a key is no user.');
-  if (!USER_ID.test(named)) throw invalidRequest('"user_id" is none.');
+  if (named === undefined)
+    throw invalidRequest('"user_id" is missing: an API key must say for which user.');
+  if (!USER_ID.test(named)) throw invalidRequest('"user_id" is not a user id: expected "usr_…".');
   return named;
 }
 

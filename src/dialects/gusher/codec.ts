@@ -26,7 +26,7 @@ export type Command =
 export interface RequestedChannels {
   /** In the order of the request, duplicates kept. */
   readonly names: readonly string[];
-  /** One is no string: it stands in `names` as its JSON text, and the list cannot be granted. */
+  /** One is not a string: it stands in `names` as its JSON text, and the list cannot be granted. */
   readonly malformed: boolean;
 }
 
@@ -39,7 +39,7 @@ export function decodeCommand(text: string): Command {
   const event = frame.member("event");
   const data = frame.member("data");
   if (event?.kind !== "string" || data === undefined) {
-    throw new MalformedFrame("The frame has no event or no data");
+    throw new MalformedFrame("The frame must have an event and data");
   }
   switch (event.value) {
     case "gusher.subscribe":
@@ -54,7 +54,7 @@ export function decodeCommand(text: string): Command {
       return { event: "gusher.ping", data };
     case "gusher.remote": {
       const payload = data.member("payload");
-      if (payload === undefined) throw new MalformedFrame("The data has no payload");
+      if (payload === undefined) throw new MalformedFrame("The data must have a payload");
       return {
         event: "gusher.remote",
         remote: stringIn(data, "remote"),
@@ -64,7 +64,7 @@ export function decodeCommand(text: string): Command {
       };
     }
     default:
-      throw new MalformedFrame("There is no such event");
+      throw new MalformedFrame("The event is not known");
   }
 }
 
@@ -119,7 +119,7 @@ function encodeChannelPush(channel: string, tags: Tags | undefined, data: string
   return `{"channel":${JSON.stringify(channel)},"event":${JSON.stringify(event)},"data":${data}}`;
 }
 
-/** What is no UTF-16 becomes characters that are no JSON outside of strings. */
+/** What is not UTF-16 becomes characters that are not JSON outside of strings. */
 const utf16 = new TextDecoder("utf-16le", { ignoreBOM: true });
 
 /** §5.1: white space around the object and anything behind it are tolerated. */
@@ -143,7 +143,7 @@ function firstObject(text: string): JsonView {
 const FRAME = { anyNumbers: true };
 
 function notJson(cause?: HubError): MalformedFrame {
-  return new MalformedFrame("The frame is no JSON object", { cause });
+  return new MalformedFrame("The frame must be a JSON object", { cause });
 }
 
 function stringIn(data: JsonView, name: string): string {
@@ -152,7 +152,7 @@ function stringIn(data: JsonView, name: string): string {
   return value;
 }
 
-/** §5.4: what is no list counts as an empty one, whose answer is an error rather than the end. */
+/** §5.4: what is not a list counts as an empty one, whose answer is an error rather than the end. */
 function channelsIn(data: JsonView): RequestedChannels {
   const items = data.member("multi_channel")?.items() ?? [];
   return {

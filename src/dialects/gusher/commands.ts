@@ -56,7 +56,7 @@ async function multiSubscribe(
       ...(channel === undefined ? {} : { channel }),
     });
   if (names.length === 0 || malformed)
-    return refuse("The list must hold one channel name or more, all text");
+    return refuse("The list must hold at least one channel name, each a string");
   const forbidden = names.find((name) => !isListed(session, name));
   if (forbidden !== undefined) return refuse(NOT_GRANTED, forbidden);
   const elsewhere = names.find((name) => !isJoinable(session, name));
@@ -83,7 +83,7 @@ async function multiSubscribe(
 /** For the log. */
 const NOT_GRANTED = "The grants do not allow the channel";
 const NOT_JOINABLE = "The channel's name is too long, or its namespace does not admit gusher";
-const NO_ROOM = "More subscriptions than channel_limit";
+const NO_ROOM = "The connection has channel_limit subscriptions already";
 
 /** §5.5: succeeds by the grant alone, whether or not there was a subscription (K11). */
 async function unsubscribe(session: GusherClient, name: string): Promise<void> {

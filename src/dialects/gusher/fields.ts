@@ -21,7 +21,7 @@ export type Fields = ReadonlyMap<string, string>;
 
 /**
  * The fields of these names. The body wins over the query, and of one name the first value. What cannot be read counts as
- * absent: a pair with a bad `%` escape, text that is no UTF-8 or a raw `;`, and a body of another type, or that is
+ * absent: a pair with a bad `%` escape, text that is not UTF-8 or a raw `;`, and a body of another type, or that is
  * malformed or too large.
  */
 export async function readFields(request: RequestHead, options: FieldsOptions): Promise<Fields> {
@@ -140,7 +140,7 @@ async function addParts(
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Undefined when it is no UTF-8: read leniently, it would reach its subscribers with other characters in it. */
+/** Undefined when it is not UTF-8: read leniently, it would reach its subscribers with other characters in it. */
 function textOf(bytes: Uint8Array): string | undefined {
   try {
     return strictUtf8.decode(bytes);

@@ -7,7 +7,7 @@ const PERCENT = 0x25;
 const PLUS = 0x2b;
 const SPACE = 0x20;
 
-/** Returns undefined for a bad `%` escape and for what is no UTF-8: read leniently, it would reach its subscribers with other characters in it. */
+/** Returns undefined for a bad `%` escape and for what is not UTF-8: read leniently, it would reach its subscribers with other characters in it. */
 export function* decodeForm(bytes: Uint8Array): Generator<void, string | undefined> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const step = new Uint8Array(Math.min(bytes.length, STEP_BYTES));
@@ -35,7 +35,7 @@ export function* decodeForm(bytes: Uint8Array): Generator<void, string | undefin
   return pieces.join("");
 }
 
-/** NaN: it is no hexadecimal digit. */
+/** NaN: it is not a hexadecimal digit. */
 function hexByte(char: number | undefined): number {
   if (char === undefined) return NaN;
   if (char >= 0x30 && char <= 0x39) return char - 0x30;

@@ -20,7 +20,7 @@ export interface GusherOptions {
   readonly prefix: string;
   /** Where the master's routes lie as well: the streaming API's. */
   readonly sharedPrefix: string;
-  /** First segments of the server's own paths, which are no apps. */
+  /** First segments of the server's own paths, which are not apps. */
   readonly reserved: ReadonlySet<string>;
   readonly bodyBytesMax: MasterOptions["bodyBytesMax"];
   readonly batchBytesMax: MasterOptions["batchBytesMax"];

@@ -114,7 +114,7 @@ export class GusherSession
     return applied;
   }
 
-  /** §5.9: anything that arrived counts as a pong; a client that sends but answers no ping is no dead peer. */
+  /** §5.9: anything that arrived counts as a pong; a client that sends but answers no ping is not a dead peer. */
   protected onDue(nowMs: number): void {
     const { settings } = this.context;
     if (nowMs >= this.socket.lastReceivedMs + settings.pong_timeout) {

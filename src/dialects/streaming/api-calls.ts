@@ -14,12 +14,12 @@ export const BATCH_COMMANDS_MAX = 10_000;
 /** Of any other list or object in a request; a broadcast names as many channels. */
 const ITEMS_MAX = 10_000;
 
-/** The result as JSON text, or the error. Rejects with what is no Refusal. */
+/** The result as JSON text, or the error. Rejects with what is not a Refusal. */
 export type Outcome = { readonly result: string } | { readonly error: WireError };
 
 interface Call {
   readonly method: ApiMethod;
-  /** Absent: the call lost its request, and is refused like any other that is no object. */
+  /** Absent: the call lost its request, and is refused like any other that is not an object. */
   readonly params: JsonView | undefined;
 }
 
@@ -29,7 +29,7 @@ export function runCall(context: ApiContext, call: Call): Promise<Outcome> {
 }
 
 function run(context: ApiContext, { method, params }: Call): Promise<string> {
-  if (params?.kind !== "object") throw bad("The request is no object");
+  if (params?.kind !== "object") throw bad("The request must be a JSON object");
   const members = params.members(ITEMS_MAX);
   if (method === "publish" && members.size === 2) {
     const channel = members.get("channel");
@@ -73,12 +73,12 @@ export function runBatch(context: ApiContext, body: JsonView): Promise<Outcome> 
 async function replies(context: ApiContext, body: JsonView): Promise<string> {
   const commands = body.member("commands");
   const isList = commands === undefined || commands.kind === "null" || commands.kind === "array";
-  if (body.kind !== "object" || !isList) throw bad('"commands" is no list');
+  if (body.kind !== "object" || !isList) throw bad('"commands" must be a list');
   const parallel = body.member("parallel")?.value ?? false;
-  if (typeof parallel !== "boolean") throw bad('"parallel" is no boolean');
+  if (typeof parallel !== "boolean") throw bad('"parallel" must be a boolean');
   const items = commands?.items(BATCH_COMMANDS_MAX) ?? [];
   if (items.length === 0) return "{}";
-  if (items.length > BATCH_COMMANDS_MAX) throw bad("More commands than one batch may have");
+  if (items.length > BATCH_COMMANDS_MAX) throw bad("The batch has more commands than allowed");
   const calls = items.map(commandOf);
   const outcomes = await runAll(context, calls, { parallel });
   const texts = outcomes.map((outcome, index) => {
@@ -94,7 +94,7 @@ const METHODS = Object.keys(API_METHODS).filter(isApiMethod);
 
 /** The first of the methods that is a member; the rest is ignored. */
 function commandOf(view: JsonView): Call | Refusal {
-  if (view.kind !== "object") return bad("The command is no object");
+  if (view.kind !== "object") return bad("The command must be a JSON object");
   const members = view.members(ITEMS_MAX);
   for (const method of METHODS) {
     const params = members.get(method);
@@ -191,6 +191,6 @@ function valuesOf(given: ReadonlyMap<string, JsonView>): Record<string, unknown>
 function valueOf(view: JsonView): unknown {
   view.members(ITEMS_MAX);
   if (view.items(ITEMS_MAX).length > ITEMS_MAX)
-    throw bad(`A list has more than ${ITEMS_MAX} items`);
+    throw bad(`A list may have ${ITEMS_MAX} items at most`);
   return view.value;
 }

@@ -47,7 +47,7 @@ const closeReason = z
   })
   .nullish()
   .transform((text) => text ?? "")
-  .meta({ description: "At most 123 bytes that are not JSON; empty: the server's own." });
+  .meta({ description: "At most 123 bytes that are not JSON; empty: the server's own text." });
 
 /** As zod's record, which however drops a member called `__proto__`. */
 const tags = z

@@ -59,7 +59,7 @@ export function isPrivate(name: string): boolean {
 
 /**
  * The users named behind the last `#`; undefined when the channel is not limited to any. A list with an empty id names
- * nobody: the anonymous are no user, and who wrote `#alice,` meant somebody else too.
+ * nobody: the anonymous are not a user, and who wrote `#alice,` meant somebody else too.
  */
 export function channelUsers(name: string, options: ChannelOptions): readonly string[] | undefined {
   if (!rulesOf(options).allow_user_limited_channels) return undefined;

@@ -65,7 +65,7 @@ export async function runCommand(
   }
 }
 
-/** §3.2: a missing channel is the client's fault, not the channel's. Throws `bad_request` for a name that is none. */
+/** §3.2: a missing channel is the client's fault, not the channel's. Throws `bad_request` for an invalid name. */
 function required(channel: string): string {
   if (channel === "") throw new CloseError("bad_request", "The channel is missing");
   requireUnicode(channel, "channel's name");
@@ -109,7 +109,8 @@ async function publish(session: StreamingClient, request: PublishRequest): Promi
   const { hub } = session.context;
   const channel = channelOf(required(request.channel));
   const options = channelOptions(hub.namespaces, channel.name);
-  if (request.type !== 0) throw new HubError("bad_request", "The namespace takes streams only");
+  if (request.type !== 0)
+    throw new HubError("bad_request", "The namespace takes stream subscriptions only");
   const { data = { bytes: new Uint8Array() } } = request;
   if (options.publicationDataFormat !== "binary" && "bytes" in data && data.bytes.length === 0) {
     throw new HubError("bad_request", "A publication needs data");
@@ -192,10 +193,10 @@ async function refresh(session: StreamingClient, id: number, token: string): Pro
   const refreshing = authority.refresh({ token, connection: session });
   const grant = await expiredCloses(granted(refreshing), nowMs);
   if (grant.userId !== session.userId) {
-    throw new CloseError("invalid_token", "The token is another user's");
+    throw new CloseError("invalid_token", "The token belongs to another user");
   }
   if (grant.standing === undefined && !sameChannels(session, grant)) {
-    throw new CloseError("other_channels", "The new token has other channels");
+    throw new CloseError("other_channels", "The new token must name the same channels");
   }
   session.standOn(grant.standing);
   if (grant.confirm !== undefined) await granted(grant.confirm());

@@ -48,7 +48,7 @@ export const METHODS = [
   "sub_refresh",
 ] as const satisfies readonly Request["method"][];
 
-/** An error: what was sent is no payload, which is for whoever uses it to tell. */
+/** An error: what was sent is not a payload, which is for whoever uses it to tell. */
 export type ReceivedPayload = Payload | HubError;
 
 export interface ConnectRequest {

@@ -146,7 +146,10 @@ export class StreamingSession
     }
     if (request.method === "send") throw new CloseError("not_available");
     if (id === 0 || request.method === "ping") {
-      throw new CloseError("bad_request", "The command has no id, or is the server's own");
+      throw new CloseError(
+        "bad_request",
+        "The command must have an id and be one that clients send",
+      );
     }
     this.#limitRate();
     if (request.method !== "connect") return this.#answer(id, runCommand(this, id, request));
@@ -165,7 +168,10 @@ export class StreamingSession
     const verdict = this.takeCommand();
     if (verdict === "taken") return;
     if (verdict === "flooded") throw new CloseError("too_many_requests");
-    throw new StreamingError("too_many_requests", "More commands than a connection may send");
+    throw new StreamingError(
+      "too_many_requests",
+      "The connection sends more commands than allowed",
+    );
   }
 
   async #answer(id: number, running: Promise<Result | undefined>): Promise<void> {

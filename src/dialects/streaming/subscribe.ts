@@ -75,7 +75,7 @@ export async function planSubscribe(
   const options = channelOptions(hub.namespaces, name);
   if (request.type !== 0) {
     const code = request.type === TYPE_SHARED_POLL ? "not_available" : "permission_denied";
-    throw new StreamingError(code, "The namespace has stream subscriptions only");
+    throw new StreamingError(code, "The namespace takes stream subscriptions only");
   }
   const { userId } = session;
   const asker: Asker = { userId, subscribed: true, insecure: settings.insecure };
@@ -89,14 +89,14 @@ export async function planSubscribe(
     throw new StreamingError("permission_denied", "Subscribing is not allowed");
   }
   if (!DELTA_NAMES.includes(request.delta))
-    throw new CloseError("bad_request", "The type of delta is not known");
-  if (request.filtered) throw new HubError("bad_request", "The namespace has no tags filter");
+    throw new CloseError("bad_request", "The delta type is not known");
+  if (request.filtered) throw new HubError("bad_request", "The namespace does not filter by tags");
   return plan(context, session, { name, options, grant, request, serverSide: false });
 }
 
 /**
  * What a token grants, as far as it is for this channel and connection. Throws CloseError: a token that is somebody else's
- * is no mistake of this channel's but of this client (§4.1 rule 9).
+ * is not a mistake of this channel's but of this client (§4.1 rule 9).
  */
 export async function theirs(
   grant: ChannelGrant,
@@ -105,7 +105,7 @@ export async function theirs(
 ): Promise<ChannelGrant> {
   const otherConnection = grant.connectionId !== undefined && grant.connectionId !== connectionId;
   if (grant.channel !== channel || grant.userId !== userId || otherConnection) {
-    const detail = "The subscription token is another channel's, user's or connection's";
+    const detail = "The subscription token belongs to another channel, user or connection";
     throw new CloseError("invalid_token", detail);
   }
   await grant.confirm?.();

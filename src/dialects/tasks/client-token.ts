@@ -35,7 +35,7 @@ export interface ClientTokens {
 }
 
 export const TOKEN_ID_BYTES = 16;
-/** Longer texts are no tokens of ours; an app's id has 64 bytes at the most. */
+/** Longer texts are not tokens of ours; an app's id has 64 bytes at the most. */
 export const TOKEN_CHARACTERS_MAX = 512;
 /** What the sealing keys are derived for. */
 export const TOKEN_PURPOSE = "carillon.tasks.client-token.v1";

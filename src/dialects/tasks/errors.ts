@@ -4,7 +4,7 @@ import type { HubErrorCode } from "../../core/errors.ts";
 interface WireError {
   readonly code: number;
   readonly message: string;
-  /** Of a request that is no batch, and of a batch that failed as a whole. */
+  /** Of a request that is not a batch, and of a batch that failed as a whole. */
   readonly status: 200 | 400 | 401 | 403 | 413 | 429 | 500;
 }
 

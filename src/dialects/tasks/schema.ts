@@ -177,7 +177,7 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 /** Contexts say which numbers they take by an answer of their own (§3.1). */
 const viewOf = (text: string): JsonView => jsonView(text, { anyNumbers: true });
 
-/** Throws `parse_error` for what is no UTF-8 or no JSON. `strict`: trailing commas are none. */
+/** Throws `parse_error` for what is not JSON in UTF-8. `strict`: also for trailing commas. */
 export function readJson(bytes: Uint8Array, { strict }: { readonly strict: boolean }): JsonView {
   try {
     const text = strictUtf8.decode(bytes);

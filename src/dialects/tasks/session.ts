@@ -87,7 +87,7 @@ export class TasksSession
   }
 
   get token(): TaskToken {
-    if (this.#admitted === undefined) throw new Error("No token was shown yet");
+    if (this.#admitted === undefined) throw new Error("No token was sent yet");
     return this.#admitted.token;
   }
 

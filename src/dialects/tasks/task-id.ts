@@ -104,7 +104,7 @@ export function canonicalJson(view: JsonView): string {
   }
 }
 
-/** The same for all ways to write one number, and for no two numbers. What is no number comes back as it is. */
+/** The same for all ways to write one number, and for no two numbers. What is not a number comes back as it is. */
 function decimal(text: string): string {
   const parts = /^(-?)(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?$/i.exec(text);
   if (parts === null) return text;

@@ -37,7 +37,7 @@ export interface RedisEngineOptions {
 const JOIN_AGAIN_MS = 500;
 
 /**
- * Throws for a URL that is none. `start` waits for servers that are away, as long as it takes, and rejects with one sentence for
+ * Throws for an invalid URL. `start` waits for servers that are away, as long as it takes, and rejects with one sentence for
  * what waiting cannot mend: a wrong password, too old a server, a read-only replica.
  */
 export function createRedisEngine(options: RedisEngineOptions): Engine {

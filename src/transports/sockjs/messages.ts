@@ -23,7 +23,7 @@ export function readArray(text: string): readonly string[] | ArrayFault {
   return strings(value);
 }
 
-/** Any JSON is taken: what is no array is one message. */
+/** Any JSON is taken: what is not an array is one message. */
 export function readFrame(text: string): readonly string[] | ArrayFault {
   if (text === "") return [];
   const value = parse(text);

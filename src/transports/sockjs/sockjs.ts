@@ -45,7 +45,7 @@ export interface SockJsRequest extends StreamedRequest {
   readonly owns: (session: string) => boolean;
   /** To the one that has, with its body; rejects when it is not there. */
   readonly passOn: (session: string, bodyBytesMax: number) => Promise<Response | undefined>;
-  /** False: it is no handshake that can be answered. */
+  /** False: it is not a handshake that can be answered. */
   readonly upgrade: (connection: WebSocketConnection) => boolean;
 }
 

@@ -40,7 +40,7 @@ const headers = z
     z
       .string()
       .max(WEBHOOK_LIMITS.headerNameCharacters)
-      .regex(/^[\w!#$%&'*+.^`|~-]+$/, "is no header name")
+      .regex(/^[\w!#$%&'*+.^`|~-]+$/, "is not the name of a header")
       .refine((name) => !OWN_HEADERS.test(name), "is a header that the server sets"),
     z
       .string()
@@ -49,7 +49,7 @@ const headers = z
   )
   .refine(
     (all) => Object.keys(all).length <= WEBHOOK_LIMITS.headers,
-    `must have ${WEBHOOK_LIMITS.headers} members at the most`,
+    `must have at most ${WEBHOOK_LIMITS.headers} members`,
   )
   .refine(
     (all) =>
@@ -68,7 +68,7 @@ const metadata = z
   )
   .refine(
     (all) => Object.keys(all).length <= METADATA_MEMBERS_MAX,
-    `must have ${METADATA_MEMBERS_MAX} members at the most`,
+    `must have at most ${METADATA_MEMBERS_MAX} members`,
   )
   .meta({ maxProperties: METADATA_MEMBERS_MAX });
 
@@ -123,7 +123,7 @@ export const deadLetterChoice = z.union(
     z.strictObject({ endpoint_id: z.string() }),
   ],
   {
-    error: `must have either ids, ${WEBHOOK_LIMITS.deadLetterIds} at the most, or endpoint_id`,
+    error: `must have either at most ${WEBHOOK_LIMITS.deadLetterIds} ids, or endpoint_id`,
   },
 );
 /** For calls whose body says nothing, and may be left out. */

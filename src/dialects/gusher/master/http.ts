@@ -164,7 +164,7 @@ async function bodyOf(
   method: string,
   { call, bodyBytesMax, batchBytesMax }: Setting,
 ): Promise<Uint8Array> {
-  // What is no form is read in one go, and so is bounded as elsewhere.
+  // What is not a form is read in one go, and so is bounded as elsewhere.
   const batch = method === "push_batch" && isForm(request);
   const body = await call.readBody(batch ? batchBytesMax : bodyBytesMax);
   if (typeof body !== "string") return body;

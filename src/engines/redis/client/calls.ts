@@ -45,7 +45,7 @@ export class Calls {
     const full =
       this.#inFlight >= CALLS_IN_FLIGHT_MAX ||
       (this.#inFlight > 0 && this.#bytes + bytes > CALL_BYTES_IN_FLIGHT_MAX);
-    if (full) throw new HubError("unavailable", "Too much is waiting for Redis");
+    if (full) throw new HubError("unavailable", "Too many calls are waiting for Redis");
     this.#inFlight += 1;
     this.#bytes += bytes;
     if (this.#watch === undefined) {

@@ -41,7 +41,7 @@ export class ClusterBus implements ShardBus {
   }
 
   get reason(): string | undefined {
-    if (this.#cluster === undefined) return "it was not asked yet";
+    if (this.#cluster === undefined) return "not connected yet";
     for (const [node, { reason }] of this.#nodes) {
       if (reason !== undefined) return `node ${node}: ${reason}`;
     }

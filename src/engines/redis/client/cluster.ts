@@ -178,7 +178,7 @@ async function clusterFailure(
   error: Error,
 ): Promise<RedisFailure> {
   if (error.message.includes("cluster support disabled")) {
-    return new RedisFailure("it is no Cluster, its URL begins with redis://", { final: true });
+    return new RedisFailure("it is not a Cluster, its URL begins with redis://", { final: true });
   }
   if (replyCode(error) !== "") return replyFailure(error.message);
   const failures = await Promise.all(

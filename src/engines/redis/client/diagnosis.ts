@@ -80,7 +80,7 @@ export async function diagnose(address: ServerAddress): Promise<RedisFailure> {
     : { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(url.port || 6379) };
   const { promise, resolve } = Promise.withResolvers<RedisFailure>();
   const { ca } = address;
-  // An address is no server name, neither here nor in a certificate.
+  // An address is not a server name, neither here nor in a certificate.
   const servername = isIP(at.host ?? "") === 0 ? { servername: url.hostname } : {};
   const socket: Socket = secure
     ? connectTls({ ...at, ...servername, ...(ca === undefined ? {} : { ca }) })

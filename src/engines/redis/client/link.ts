@@ -59,7 +59,7 @@ export class Link<Client extends LinkClient> {
   #retry: Timer | undefined;
   #pauseMs = RECONNECT_MS_MIN;
   #everUp = false;
-  #reason = "it was not asked yet";
+  #reason = "not connected yet";
   #closed = false;
   #started = Promise.withResolvers<void>();
 

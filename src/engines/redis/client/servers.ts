@@ -29,7 +29,7 @@ export interface RedisServerEvent {
   readonly message: string;
 }
 
-/** Throws `RedisFailure` for a URL that is none. */
+/** Throws `RedisFailure` for an invalid URL. */
 export function createRedisServers(options: RedisServersOptions): RedisServers {
   const { runtime, onBug, ca, prefix = "carillon" } = options;
   const gapListeners: ((shard: RedisShard) => void)[] = [];
@@ -79,7 +79,7 @@ export function createRedisServers(options: RedisServersOptions): RedisServers {
         const weight = shards.length === 1 ? 0 : Bun.hash.xxHash32(name, seeds[index]);
         if (weight > most) [best, most] = [shard, weight];
       }
-      if (best === undefined) throw new Error("There is no server");
+      if (best === undefined) throw new Error("No Redis server is known");
       return best;
     },
 
