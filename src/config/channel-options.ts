@@ -18,7 +18,7 @@ export interface OwnChannels {
   readonly options?: z.ZodRawShape;
   /** A named namespace that names no dialect admits it. */
   readonly admittedUnsaid?: boolean;
-  /** An unknown prefix is no channel to it, where to others it is part of a free name. */
+  /** An unknown prefix is not a channel to it, where to others it is part of a free name. */
   readonly knowsPrefixes?: boolean;
   /** Names with a leading `$` or a `#` are its alone, where it is among those that may join by default. */
   readonly hasOpeningRules?: boolean;

@@ -45,8 +45,9 @@ test("what only looks like it is a problem", () => {
   ]);
 });
 
-test("the port of a protocol to come is accepted", () => {
-  expect(readEnvironment(MODEL, { CARILLON_SORA_PORT: "0" })).toEqual(NOTHING);
+test("a number is one, and a name that is near is told", () => {
+  const read = readEnvironment(MODEL, { CARILLON_SORA_PORT: "0" });
+  expect(read.overrides.map(({ path, value }) => [path, value])).toEqual([[["sora", "port"], 0]]);
   const env = { CARILLON_SORA_PORT: "any", CARILLON_SORA_PROT: "1" };
   expect(readEnvironment(MODEL, env).problems).toEqual([
     "CARILLON_SORA_PORT: must be an integer",

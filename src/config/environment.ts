@@ -8,8 +8,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Names the file; read by whoever loads it. */
 export const CONFIG_VARIABLE = "CARILLON_CONFIG";
 const PREFIX = "CARILLON_";
-/** The port of a protocol that is planned: accepted already, so that scripts may say it, and without effect. */
-const PLANNED_PORT_VARIABLE = "CARILLON_SORA_PORT";
 
 /**
  * What Kubernetes sets in every container beside a service whose name begins with `carillon`, and Docker for a link of that name. They
@@ -44,10 +42,6 @@ export function readEnvironment(
     if (!name.startsWith(PREFIX) || name === CONFIG_VARIABLE || !text) continue;
     const field = known.get(name);
     if (isInjected(name, text, field)) continue;
-    if (name === PLANNED_PORT_VARIABLE) {
-      if (!/^\d{1,5}$/.test(text.trim())) problems.push(`${name}: must be an integer`);
-      continue;
-    }
     if (field === undefined) {
       problems.push(`${name}: unknown variable${hintOf(meantBy(name, known))}`);
       continue;
@@ -71,7 +65,7 @@ function isInjected(name: string, text: string, field: Field | undefined): boole
 
 /** What all have in common makes none nearer. */
 function meantBy(name: string, known: ReadonlyMap<string, Field>): string | undefined {
-  const names = [CONFIG_VARIABLE, PLANNED_PORT_VARIABLE, ...known.keys()];
+  const names = [CONFIG_VARIABLE, ...known.keys()];
   const meant = nearest(
     name.slice(PREFIX.length),
     names.map((candidate) => candidate.slice(PREFIX.length)),

@@ -15,7 +15,7 @@ Carillon reads one file: the one that \`--config\` or \`CARILLON_CONFIG\` names,
   An unknown key is a problem. What is allowed and yet too open for most, such as \`*\` among the origins, is a warning on the standard error.
 - Single values can be overridden by the environment variable in the table. An empty variable counts as absent, an unknown one that begins with
   \`CARILLON_\` is a problem, save those that Kubernetes and Docker set for a service \`carillon\` or \`carillon-…\`. Lists, and what is in them,
-  are set by the file only. \`CARILLON_SORA_PORT\` is accepted and without effect until that protocol is served.
+  are set by the file only.
 - Durations are text such as \`"300s"\`, \`"1m30s"\`, \`"720h"\` or \`"500ms"\`; a plain number counts seconds. Sizes are bytes.
 - Paths of files are relative to the working directory.
 `;
