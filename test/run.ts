@@ -1,38 +1,55 @@
 /**
- * `npm test`: everything on the embedded engine, and what also holds on Redis. Both halves run at once, whatever becomes of the other,
- * and both count.
+ * `npm test`: everything on the embedded engine, and what also holds on Redis, in two rows at once. Every part runs, whatever becomes of
+ * the others, and every part counts.
  */
-export interface Half {
+export interface Part {
   readonly engine: "embedded" | "redis";
   readonly paths: readonly string[];
 }
 
-export const HALVES: readonly Half[] = [
-  { engine: "embedded", paths: ["src", "test"] },
-  { engine: "redis", paths: ["test/conformance", "test/interop", "test/published"] },
+/** As many as the least machine has cores; the parts are dealt out so that both end at about the same time. */
+export const ROWS: readonly (readonly Part[])[] = [
+  [
+    {
+      engine: "embedded",
+      paths: ["src", "test/clients", "test/conformance", "test/interop", "test/published"],
+    },
+  ],
+  [
+    { engine: "redis", paths: ["test/conformance", "test/interop", "test/published"] },
+    {
+      engine: "embedded",
+      paths: ["test/browser", "test/deployment", "test/faults", "test/hardening", "test/support"],
+    },
+  ],
 ];
 
 /** Where a test says nothing itself: it is for those that hang, not for slow or busy machines. */
 const TEST_TIMEOUT_MS = 20_000;
 
-/** The engines on which something failed. `run` resolves with an exit code. */
-export async function failures(
-  run: (half: Half) => Promise<number>,
-): Promise<readonly Half["engine"][]> {
-  const codes = await Promise.all(HALVES.map(run));
-  return HALVES.flatMap(({ engine }, index) => (codes[index] === 0 ? [] : [engine]));
+/** The parts in which something failed. `run` resolves with an exit code. */
+export async function failures(run: (part: Part) => Promise<number>): Promise<readonly Part[]> {
+  const failed = await Promise.all(
+    ROWS.map(async (row) => {
+      const own: Part[] = [];
+      for (const part of row) if ((await run(part)) !== 0) own.push(part);
+      return own;
+    }),
+  );
+  return failed.flat();
 }
 
-/** The first half's lines are seen as they come, the other's behind them. */
-async function runTests({ engine, paths }: Half): Promise<number> {
-  const isFirst = engine === HALVES[0]?.engine;
+/** The first row's lines are seen as they come, the other's behind them. */
+async function runTests(part: Part): Promise<number> {
+  const { engine, paths } = part;
+  const isFirst = ROWS[0]?.includes(part) === true;
   const child = Bun.spawn([process.execPath, "test", `--timeout=${TEST_TIMEOUT_MS}`, ...paths], {
     env: { ...process.env, CARILLON_TEST_ENGINE: engine },
     stdio: ["ignore", isFirst ? "inherit" : "pipe", isFirst ? "inherit" : "pipe"],
   });
   if (!isFirst) {
     const lines = [child.stdout, child.stderr].map((stream) => new Response(stream).text());
-    later.push(...(await Promise.all(lines)));
+    later.push(`\nOn ${engine}, ${paths.join(" ")}:\n`, ...(await Promise.all(lines)));
   }
   return child.exited;
 }
@@ -43,7 +60,9 @@ if (import.meta.main) {
   // Once, not by both at the same time.
   await import("./support/install-redis.ts");
   const failed = await failures(runTests);
-  console.log(`\nOn Redis:\n${later.join("")}`);
-  for (const engine of failed) console.error(`Tests failed on the engine "${engine}"`);
+  console.log(later.join(""));
+  for (const { engine, paths } of failed) {
+    console.error(`Tests failed on the engine "${engine}", in ${paths.join(" ")}`);
+  }
   process.exit(failed.length === 0 ? 0 : 1);
 }

@@ -1,25 +1,29 @@
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { failures, HALVES } from "../run.ts";
+import { failures, ROWS, type Part } from "../run.ts";
 
-test.each([
-  [[0, 0], []],
-  [[1, 0], ["embedded"]],
-  [[0, 1], ["redis"]],
-  [
-    [1, 99],
-    ["embedded", "redis"],
-  ],
-] as const)("halves that end with %p both run, and both count", async (codes, failed) => {
-  const ran: string[] = [];
-  const run = ({ engine }: { engine: string }) => Promise.resolve(codes[ran.push(engine) - 1] ?? 0);
-  expect(await failures(run)).toEqual([...failed]);
-  expect(ran).toEqual(["embedded", "redis"]);
+const PARTS = ROWS.flat();
+
+test("every part runs and counts, whatever becomes of the others", async () => {
+  for (const failing of [[], ...PARTS.map((part) => [part]), PARTS]) {
+    const ran: Part[] = [];
+    const run = (part: Part) => {
+      ran.push(part);
+      return Promise.resolve(failing.includes(part) ? 1 : 0);
+    };
+    expect(await failures(run)).toEqual(failing);
+    expect(new Set(ran)).toEqual(new Set(PARTS));
+  }
 });
 
-test("the halves name folders that are there", () => {
-  for (const path of HALVES.flatMap(({ paths }) => paths)) {
-    expect(existsSync(join(import.meta.dir, "../..", path))).toBe(true);
-  }
+test("the parts on the embedded engine hold each file of tests, once", () => {
+  const paths = PARTS.flatMap((part) => (part.engine === "embedded" ? part.paths : []));
+  const files = [
+    ...new Bun.Glob("{src,test,clients,bench}/**/*.test.ts").scanSync(
+      join(import.meta.dir, "../.."),
+    ),
+  ];
+  const homes = files.map((file) => paths.filter((path) => file.startsWith(`${path}/`)).length);
+  expect(files.length).toBeGreaterThan(200);
+  expect(files.filter((_, index) => homes[index] !== 1)).toEqual([]);
 });
