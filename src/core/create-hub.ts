@@ -91,10 +91,7 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
     };
     const page = await broker.history(channel, query, metaTtlMs);
     if (since !== undefined && since.epoch !== "" && since.epoch !== page.position.epoch) {
-      throw new HubError(
-        "unrecoverable_position",
-        "The stream was started anew after that position",
-      );
+      throw new HubError("unrecoverable_position", "The position is of an earlier stream");
     }
     return page;
   }

@@ -150,7 +150,8 @@ describe("where the server loses data", () => {
     const options = { appendOnly: true, directives: ["--appendfsync", "everysec"] };
     const { before, next, kept: left } = await afterLoss(options, lose, { restarted: true });
     expect(next?.epoch).not.toBe(before.epoch);
-    expect(left).toEqual([1, 2, 3, "next"]);
+    // What the log still has of the others depends on how busy the disk is.
+    expect(left.at(-1)).toBe("next");
   });
 
   test("restarted from a snapshot that is behind: a new epoch, since offsets come twice", async () => {
