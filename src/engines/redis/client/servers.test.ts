@@ -73,7 +73,10 @@ test("start() names what waiting cannot mend, without the password", async () =>
     [replica.url, `${at(replica)}: it is a read-only replica`],
     [node.url, `${at(node)}: it is part of a Cluster, whose URL begins with redis+cluster://`],
     [`${open.url}/99`, `${at(open)}/99: DB index is out of range`],
-    [`redis+cluster://${at(open)}`, `${at(open)}: it is no Cluster, its URL begins with redis://`],
+    [
+      `redis+cluster://${at(open)}`,
+      `${at(open)}: it is not a Cluster, its URL begins with redis://`,
+    ],
     [`redis+cluster://:wrong@${at(locked)}`, `${at(locked)}: wrong user name or password`],
   ] as const;
   for (const [url, message] of cases) {
