@@ -1,7 +1,6 @@
-/** A server of the messaging dialect, the calls of its HTTP API, and sockets that are opened with its tokens. */
+/** The HTTP API of the messaging dialect, and sockets that are opened with its tokens. */
 import { connectRaw, handshake, type RawFrame, type RawWebSocket } from "./raw-websocket.ts";
-import { bootServer, type BootedServer, type BootOptions } from "./server.ts";
-import { messagingStub } from "./messaging-stub.ts";
+import type { BootedServer } from "./server.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -15,10 +14,6 @@ export interface Answer {
   readonly text: string;
   /** Parsed; undefined without a body. */
   readonly body: Json | undefined;
-}
-
-export function bootMessaging(options: BootOptions = {}): Promise<BootedServer> {
-  return bootServer({ ...options, dialects: [messagingStub] });
 }
 
 export async function ask(

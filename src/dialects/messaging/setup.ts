@@ -72,7 +72,7 @@ function httpOf(lent: Lent<MessagingConfig>, contexts: ReadonlyMap<string, Messa
 }
 
 /** By app id, which is the domain. */
-export function contextsOf(lent: Lent<MessagingConfig>): ReadonlyMap<string, MessagingContext> {
+function contextsOf(lent: Lent<MessagingConfig>): ReadonlyMap<string, MessagingContext> {
   const introspect = introspectOf(lent);
   return new Map(
     lent.apps.map((app) => [app.config.id, contextOf(lent, app, introspect)] as const),

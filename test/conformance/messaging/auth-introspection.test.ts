@@ -1,7 +1,6 @@
 /** Tokens of another server (messaging.md §13.5): it is asked, its answers are remembered for a while, and their end ends connections. */
 import { expect, test } from "bun:test";
 import {
-  bootMessaging,
   closeOf,
   introspect,
   KEY,
@@ -13,6 +12,7 @@ import {
   whoami,
   type Json,
 } from "../../support/messaging-auth.ts";
+import { bootServer } from "../../support/server.ts";
 
 const NOW = Date.UTC(2026, 10, 1) / 1000;
 
@@ -52,7 +52,7 @@ async function startAuthorizationServer() {
 }
 
 async function boot(url: string, more: Json = {}) {
-  return bootMessaging({ config: { messaging: { introspection_url: url, ...more } } });
+  return bootServer({ config: { messaging: { introspection_url: url, ...more } } });
 }
 
 const active = (sub: string, more: Json = {}) => ({ active: true, sub, ...more });

@@ -2,7 +2,6 @@
 import { expect, test } from "bun:test";
 import {
   ask,
-  bootMessaging,
   introspect,
   KEY,
   manage,
@@ -13,12 +12,12 @@ import {
   whoami,
   type Fields,
 } from "../../support/messaging-auth.ts";
-import type { BootedServer } from "../../support/server.ts";
+import { bootServer, type BootedServer } from "../../support/server.ts";
 
 const PASSWORD = "correct horse";
 
 async function bootWithPassword(messaging: object = {}): Promise<BootedServer> {
-  const server = await bootMessaging({ config: { messaging } });
+  const server = await bootServer({ config: { messaging } });
   await managed(server, "POST", "/subscribers", { msisdn: "101", "sip-password": PASSWORD });
   return server;
 }

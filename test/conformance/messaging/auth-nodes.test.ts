@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createRedisEngine } from "../../../src/engines/redis/index.ts";
 import { systemRuntime } from "../../../src/system-runtime.ts";
 import {
-  bootMessaging,
   closeOf,
   manage,
   managed,
@@ -14,7 +13,7 @@ import {
   whoami,
 } from "../../support/messaging-auth.ts";
 import { startRedis, until, type RedisServer } from "../../support/redis.ts";
-import type { BootedServer } from "../../support/server.ts";
+import { bootServer, type BootedServer } from "../../support/server.ts";
 import { hs256 } from "../../support/tokens.ts";
 
 let redis: RedisServer;
@@ -24,7 +23,7 @@ let there: BootedServer;
 beforeAll(async () => {
   redis = await startRedis();
   const boot = () =>
-    bootMessaging({
+    bootServer({
       engine: createRedisEngine({ url: redis.url, prefix: "messaging", runtime: systemRuntime }),
       runtime: systemRuntime,
       config: { master_key: "22".repeat(32) },

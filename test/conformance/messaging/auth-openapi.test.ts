@@ -1,13 +1,8 @@
 /** What the OpenAPI document says of logins, subscribers and keys is what is really taken and answered. */
 import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import {
-  bootMessaging,
-  manage,
-  send,
-  type Answer,
-  type Json,
-} from "../../support/messaging-auth.ts";
+import { manage, send, type Answer, type Json } from "../../support/messaging-auth.ts";
+import { bootServer } from "../../support/server.ts";
 import { readOpenApi } from "../../support/openapi.ts";
 
 interface Media {
@@ -22,7 +17,7 @@ interface Operation {
 const PREFIX = "/messaging/domains/{domain}";
 
 test("every operation takes its example, and answers as its schema says, errors as well", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const { paths } = await readOpenApi<{
     paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   }>(server.apiUrl);

@@ -2,7 +2,6 @@
 import { expect, test } from "bun:test";
 import {
   ask,
-  bootMessaging,
   KEY,
   manage,
   managed,
@@ -12,7 +11,7 @@ import {
   whoami,
   type Json,
 } from "../../support/messaging-auth.ts";
-import { temporaryDir } from "../../support/server.ts";
+import { bootServer, temporaryDir } from "../../support/server.ts";
 import { api_keys } from "../../support/callers.ts";
 import { createTestRuntime } from "../../support/runtime.ts";
 
@@ -23,7 +22,7 @@ const SHOWN = {
 };
 
 test("a subscriber is made, shown, listed, changed and deleted", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const made = await manage(server, "POST", "/subscribers", { msisdn: "101" });
   expect([made.status, made.body]).toEqual([201, SHOWN]);
   expect(made.headers.get("cache-control")).toBe("no-store");
@@ -44,7 +43,7 @@ test("a subscriber is made, shown, listed, changed and deleted", async () => {
 });
 
 test("a list of subscribers is made as a whole or not at all", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const list = ["101", "102", "103"].map((msisdn) => ({ msisdn }));
   const made = await manage(server, "POST", "/subscribers", list);
   expect(made.status).toBe(201);
@@ -71,7 +70,7 @@ test("a list of subscribers is made as a whole or not at all", async () => {
 });
 
 test("of two calls that make the same subscriber at once, one does", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const answers = await Promise.all(
     Array.from({ length: 8 }, () => manage(server, "POST", "/subscribers", { msisdn: "101" })),
   );
@@ -80,7 +79,7 @@ test("of two calls that make the same subscriber at once, one does", async () =>
 });
 
 test("lists are paged in the order of their ids, and what was deleted is not in them", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const ids = Array.from({ length: 7 }, (_, n) => `10${n}`);
   await managed(
     server,
@@ -122,7 +121,7 @@ test("lists are paged in the order of their ids, and what was deleted is not in 
 
 test("a key is minted, shown without its token, renamed and deleted", async () => {
   const runtime = createTestRuntime();
-  await using server = await bootMessaging({ runtime });
+  await using server = await bootServer({ runtime });
   await managed(server, "POST", "/subscribers", { msisdn: "101" });
   const path = "/subscribers/101/keys";
   const minted = await manage(server, "POST", path, { name: "phone", "expires-in": 60 });
@@ -153,7 +152,7 @@ test("a key is minted, shown without its token, renamed and deleted", async () =
 });
 
 test("a subscriber has so many keys that have not ended", async () => {
-  await using server = await bootMessaging({ config: { messaging: { key_limit: 2 } } });
+  await using server = await bootServer({ config: { messaging: { key_limit: 2 } } });
   const path = "/subscribers/101/keys";
   const [{ keyId }] = [await subscribe(server, "101"), await subscribe(server, "101")];
   const beyond = await manage(server, "POST", path);
@@ -169,7 +168,7 @@ test("a subscriber has so many keys that have not ended", async () => {
 });
 
 test("bounds of what is kept hold at the edge, and one beyond is refused", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const made = async (body: object) => {
     const { status, body: answer } = await manage(server, "POST", "/subscribers", body);
     return [status, answer?.["field"]];
@@ -201,7 +200,7 @@ test("bounds of what is kept hold at the edge, and one beyond is refused", async
 });
 
 test("what is no JSON, no object or not known is refused, and repeated in no answer or log", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   await managed(server, "POST", "/subscribers", { msisdn: "101" });
   const bodies: (string | Uint8Array)[] = [
     ...["", "secret-1", '{"msisdn":"102",}', "null", "7", '"102"', "[[]]", "[null]", "{}"],
@@ -233,7 +232,7 @@ test("what is no JSON, no object or not known is refused, and repeated in no ans
 });
 
 test("without a key of the right scope nothing is read, and no path is known", async () => {
-  await using server = await bootMessaging({ config: { api_keys } });
+  await using server = await bootServer({ config: { api_keys } });
   const paths = ["/domains/dev/subscribers", "/domains/none/subscribers", "/nothing"];
   for (const path of paths) {
     for (const key of [undefined, "wrong", "gusher", "confined"]) {
@@ -265,7 +264,7 @@ test("without a key of the right scope nothing is read, and no path is known", a
 });
 
 test("the alias below the tenant takes the same calls, and self is the key's domain", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   for (const [index, domain] of [
     "domains/self",
     "tenants/self/domains/dev",
@@ -280,13 +279,13 @@ test("the alias below the tenant takes the same calls, and self is the key's dom
 
 test("subscribers, keys, and what has ended are there after a restart", async () => {
   const dataDir = temporaryDir();
-  const before = await bootMessaging({ dataDir });
+  const before = await bootServer({ dataDir });
   const [kept, revoked] = [await subscribe(before, "101"), await subscribe(before, "101")];
   await managed(before, "DELETE", `/subscribers/101/keys/${revoked.keyId}`);
   const former = await subscribe(before, "102");
   await managed(before, "PATCH", "/subscribers/102", { active: false });
   await before[Symbol.asyncDispose]();
-  await using after = await bootMessaging({ dataDir });
+  await using after = await bootServer({ dataDir });
   expect(await whoami(await open(after, kept.token))).toBe("101");
   for (const { token } of [revoked, former]) expect(await statusOf(after, token)).toBe(401);
 });

@@ -2,7 +2,6 @@
 import { expect, test } from "bun:test";
 import { createTestEngine } from "../../support/engine.ts";
 import {
-  bootMessaging,
   closeOf,
   introspect,
   KEY,
@@ -15,6 +14,7 @@ import {
   subscribe,
   whoami,
 } from "../../support/messaging-auth.ts";
+import { bootServer } from "../../support/server.ts";
 import { connectRaw, handshake } from "../../support/raw-websocket.ts";
 import { createTestRuntime } from "../../support/runtime.ts";
 import { hs256 } from "../../support/tokens.ts";
@@ -22,7 +22,7 @@ import { hs256 } from "../../support/tokens.ts";
 const ENDED = [4401, "Unauthorized"] as const;
 
 test("an upgrade without a token, or with an unknown one, is answered 401 with a challenge", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const none = await handshake(socketUrl(server), { headers: { origin: "https://app.example" } });
   expect(none.status).toBe(401);
   expect(none.headers.get("www-authenticate")).toBe('Bearer realm="messaging"');
@@ -48,7 +48,7 @@ test("an upgrade without a token, or with an unknown one, is answered 401 with a
 });
 
 test("a token in the header or the query opens a socket, and both are one too many", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const { token } = await subscribe(server, "101");
   expect(token).toMatch(/^XI[A-Za-z0-9]{32}$/);
   for (const as of ["header", "query"] as const) {
@@ -75,7 +75,7 @@ test("a token in the header or the query opens a socket, and both are one too ma
 });
 
 test("what is good and no subscriber's token is answered 403", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const tokens = ["dev-api-key", hs256({ exp: 2e9 }), hs256({ sub: "1", gusher: {} })];
   for (const token of [...tokens, hs256({ sub: "a/b" }), hs256({ sub: "" })]) {
     const answer = await handshake(socketUrl(server, token));
@@ -85,7 +85,7 @@ test("what is good and no subscriber's token is answered 403", async () => {
 });
 
 test("where one key serves several dialects, a token that says it is messaging's is no other's", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const token = hs256({ sub: "42", messaging: true });
   expect(await whoami(await open(server, token))).toBe("42");
   const streaming = await connectRaw(server.websocketUrl);
@@ -94,7 +94,7 @@ test("where one key serves several dialects, a token that says it is messaging's
 });
 
 test("a JWT by the app's key opens a socket, and makes its subscriber first", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   expect((await manage(server, "GET", "/subscribers/auth0%7C42")).status).toBe(404);
   const token = hs256({ sub: "auth0|42", exp: 2e9 });
   expect(await whoami(await open(server, token))).toBe("auth0|42");
@@ -109,7 +109,7 @@ test("a JWT by the app's key opens a socket, and makes its subscriber first", as
 });
 
 test("revoking a token drops its connections alone, and a new one works", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const [first, second] = [await subscribe(server, "101"), await subscribe(server, "101")];
   const [tab, other, kept] = [
     await open(server, first.token),
@@ -130,7 +130,7 @@ test("revoking a token drops its connections alone, and a new one works", async 
 });
 
 test("a revoked JWT stays revoked, however its signature is spelled", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const token = hs256({ sub: "7", exp: 2e9 });
   const socket = await open(server, token);
   expect((await send(server, "revoke", { token }, { on: "api" })).status).toBe(200);
@@ -142,7 +142,7 @@ test("a revoked JWT stays revoked, however its signature is spelled", async () =
 });
 
 test("a key that is deactivated or deleted ends its token; an active one works again", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const { token, keyId } = await subscribe(server, "101");
   const socket = await open(server, token);
   const path = `/subscribers/101/keys/${keyId}`;
@@ -160,7 +160,7 @@ test("a key that is deactivated or deleted ends its token; an active one works a
 });
 
 test("all of a subscriber's keys end at once, JWTs that are out included", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const issued = Date.UTC(2026, 10, 1) / 1000;
   const [one, two] = [await subscribe(server, "101"), await subscribe(server, "101")];
   const bystander = await open(server, (await subscribe(server, "102")).token);
@@ -181,7 +181,7 @@ test("all of a subscriber's keys end at once, JWTs that are out included", async
 });
 
 test("a deactivated subscriber has no connections and gets no tokens, until it is active again", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const { token, keyId } = await subscribe(server, "101");
   const jwt = hs256({ sub: "101" });
   const sockets = [await open(server, token), await open(server, jwt)];
@@ -199,7 +199,7 @@ test("a deactivated subscriber has no connections and gets no tokens, until it i
 });
 
 test("a deleted subscriber is not brought back by a token that is still out", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const { token } = await subscribe(server, "101");
   const jwt = hs256({ sub: "101", exp: 2e9 });
   const socket = await open(server, jwt);
@@ -215,7 +215,7 @@ test("a deleted subscriber is not brought back by a token that is still out", as
 });
 
 test("a token's time is over at its moment, as if it had been revoked", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   const { token, keyId } = await subscribe(server, "101", { "expires-in": 60 });
   const jwt = hs256({ sub: "101", exp: Date.UTC(2026, 10, 1) / 1000 + 60 });
   const sockets = [await open(server, token), await open(server, jwt)];
@@ -229,7 +229,7 @@ test("a token's time is over at its moment, as if it had been revoked", async ()
 });
 
 test("a token that ends while its connection opens ends that as well", async () => {
-  await using server = await bootMessaging();
+  await using server = await bootServer();
   for (let times = 0; times < 5; times++) {
     const { token } = await subscribe(server, "101");
     const [revoked, opened] = await Promise.allSettled([
@@ -257,7 +257,7 @@ test("domains know nothing of each other's subscribers, keys and tokens", async 
     })),
     signing_keys: [{ use: "messaging", hmac_secret: "secret of one", app: "one" }],
   };
-  await using server = await bootMessaging({ config });
+  await using server = await bootServer({ config });
   const as = (app: string, domain = app) => ({
     headers: { Authorization: `Bearer key-${app}` },
     domain: `domains/${domain}`,
@@ -286,7 +286,7 @@ test("domains know nothing of each other's subscribers, keys and tokens", async 
 
 test("a page of another origin is refused where the app has a list", async () => {
   const apps = [{ id: "dev", allowed_origins: ["https://app.example"] }];
-  await using server = await bootMessaging({ config: { apps } });
+  await using server = await bootServer({ config: { apps } });
   const { token } = await subscribe(server, "101");
   const from = (origin: string) => handshake(socketUrl(server, token), { headers: { origin } });
   expect((await from("https://app.example")).status).toBe(101);
@@ -304,7 +304,7 @@ test("a page of another origin is refused where the app has a list", async () =>
 test("tokens and passwords are in no line of the log, and in no record as they are", async () => {
   const runtime = createTestRuntime();
   const engine = createTestEngine({ runtime });
-  await using server = await bootMessaging({ runtime, engine });
+  await using server = await bootServer({ runtime, engine });
   const { token } = await subscribe(server, "101");
   await managed(server, "PATCH", "/subscribers/101", { "sip-password": "correct horse" });
   const jwt = hs256({ sub: "7", exp: 2e9 });
