@@ -1,4 +1,5 @@
-/** Subscribers of the messaging dialect over raw WebSockets, message by message. */
+/** Subscribers of the messaging dialect, message by message, over raw WebSockets and by `sockjs-client`. */
+import SockJS from "sockjs-client";
 import type { BootedServer } from "./server.ts";
 import { hs256 } from "./tokens.ts";
 
@@ -138,17 +139,38 @@ export const messagingUrl = ({ clientsUrl }: Pick<BootedServer, "clientsUrl">) =
   `${clientsUrl.replace(/^http/, "ws")}/messaging/websocket`;
 
 /** A connection of the subscriber, who is made if need be. Resolves when it is open. */
-export async function connect(
+export function connect(
   server: Pick<BootedServer, "clientsUrl">,
   subscriber: string,
   token = tokenOf(subscriber),
 ): Promise<MessagingClient> {
-  const socket = new WebSocket(`${messagingUrl(server)}?access_token=${token}`);
+  return opened(new WebSocket(`${messagingUrl(server)}?access_token=${token}`), subscriber);
+}
+
+/** Those of the unmodified `sockjs-client` outside browsers. */
+export const SOCKJS_TRANSPORTS = ["websocket", "xhr-streaming", "eventsource", "xhr-polling"];
+
+/** The same by `sockjs-client` and one of its transports. */
+export function connectSockJs(
+  { clientsUrl }: Pick<BootedServer, "clientsUrl">,
+  subscriber: string,
+  transport: string,
+  token = tokenOf(subscriber),
+): Promise<MessagingClient> {
+  // So long that a slow machine does not end in a timeout of its.
+  const options = { transports: [transport], timeout: 10_000 };
+  const url = `${clientsUrl}/messaging?access_token=${token}`;
+  return opened(new SockJS(url, null, options) as WebSocket, subscriber);
+}
+
+/** Rejects when it closes before it is open. */
+async function opened(socket: WebSocket, subscriber: string): Promise<MessagingClient> {
   const client = new MessagingClient(socket, subscriber);
-  await new Promise((resolve, reject) => {
-    socket.onopen = resolve;
-    socket.onerror = () => reject(new Error(`${subscriber} could not connect`));
+  const failed = client.closed.then(({ code }) => {
+    throw new Error(`${subscriber} could not connect: ${code}`);
   });
+  await Promise.race([new Promise((resolve) => (socket.onopen = resolve)), failed]);
+  failed.catch(() => {});
   return client;
 }
 
