@@ -13,8 +13,12 @@ import { rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 
+import { ownerOf } from "../../src/transports/peers.ts";
 import { runServe, spawnServer, type ChildServer } from "../support/child-server.ts";
 import { openClient, until } from "../support/hostile.ts";
+import { connect as connectMessaging, connectSockJs, tokenOf } from "../support/messaging.ts";
+import { send as sendForm } from "../support/messaging-auth.ts";
+import { PollingClient } from "../support/messaging-polling.ts";
 import { connectRaw, type RawWebSocket } from "../support/raw-websocket.ts";
 import { startRedis, type RedisServer } from "../support/redis.ts";
 import { temporaryDir } from "../support/server.ts";
@@ -25,6 +29,8 @@ setDefaultTimeout(30_000);
 const WORKERS = 2;
 /** Chance puts all of them on one worker once in 10^12 runs. */
 const CLIENTS = 40;
+/** Requests of a session, each of which lands on a worker by chance. */
+const SENDS = 20;
 const CHANNEL = "public:all";
 
 let redis: RedisServer;
@@ -54,6 +60,13 @@ function configOf(url = redis.url) {
     master_key: "00".repeat(32),
     redis: { url, prefix: `workers-${prefixes}` },
   };
+}
+
+/** The id of a SockJS session that this worker has. */
+function sessionOf(worker: number): string {
+  const ids = Array.from({ length: 100 }, (_, at) => `session${at}`);
+  const peers = { number: 1, count: WORKERS, directory: "" };
+  return ids.find((id) => ownerOf(id, peers) === worker) ?? "";
 }
 
 /** Each connected and subscribed. */
@@ -145,30 +158,103 @@ async function hammer(server: ChildServer, done: () => boolean): Promise<Set<unk
   return outcomes;
 }
 
-test("clients and API calls are spread over the workers, and what one publishes reaches all", async () => {
-  await using server = await spawnServer({ config: configOf() });
-  const subscribers = await openSubscribers(server, CLIENTS);
-  for (let calls = 0; calls < CLIENTS; calls += 1) {
-    const headers = { "X-API-Key": "dev-api-key", Connection: "close" };
-    const init = { method: "POST", headers, body: JSON.stringify({ channel: "none" }) };
-    expect((await fetch(`${server.apiUrl}/api/history`, init)).status).toBe(200);
-  }
-  await expectPublication(server, subscribers);
+describe("while all of them serve", () => {
+  let server: ChildServer;
+  beforeAll(async () => {
+    server = await spawnServer({ config: configOf() });
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
 
-  for (const [name, total] of [
-    ["carillon_sockets", CLIENTS],
-    ["carillon_api_requests_total", CLIENTS + 1],
-  ] as const) {
-    const values = [...(await byWorker(server, name)).values()];
-    expect(values).toHaveLength(WORKERS);
-    expect(Math.min(...values)).toBeGreaterThan(0);
-    expect(values.reduce((sum, value) => sum + value)).toBe(total);
-  }
-  expect(await server.metric("carillon_workers")).toBe(WORKERS);
-  const families = (await (await fetch(`${server.apiUrl}/metrics`)).text()).match(/^# TYPE .*$/gm);
-  expect(families?.length).toBe(new Set(families).size);
-  const { result } = await server.api("info");
-  expect(result?.["nodes"]).toHaveLength(WORKERS);
+  test("clients and API calls are spread over the workers, and what one publishes reaches all", async () => {
+    const subscribers = await openSubscribers(server, CLIENTS);
+    for (let calls = 0; calls < CLIENTS; calls += 1) {
+      const headers = { "X-API-Key": "dev-api-key", Connection: "close" };
+      const init = { method: "POST", headers, body: JSON.stringify({ channel: "none" }) };
+      expect((await fetch(`${server.apiUrl}/api/history`, init)).status).toBe(200);
+    }
+    await expectPublication(server, subscribers);
+
+    for (const [name, total] of [
+      ["carillon_sockets", CLIENTS],
+      ["carillon_api_requests_total", CLIENTS + 1],
+    ] as const) {
+      const values = [...(await byWorker(server, name)).values()];
+      expect(values).toHaveLength(WORKERS);
+      expect(Math.min(...values)).toBeGreaterThan(0);
+      expect(values.reduce((sum, value) => sum + value)).toBe(total);
+    }
+    expect(await server.metric("carillon_workers")).toBe(WORKERS);
+    const families = (await (await fetch(`${server.apiUrl}/metrics`)).text()).match(
+      /^# TYPE .*$/gm,
+    );
+    expect(families?.length).toBe(new Set(families).size);
+    const { result } = await server.api("info");
+    expect(result?.["nodes"]).toHaveLength(WORKERS);
+  });
+
+  test("a SockJS session is one, whichever worker its requests reach", async () => {
+    using owner = await connectMessaging(server, "owner");
+    const { "channel-id": id, "invite-token": token } = await owner.ask({
+      type: "create-channel",
+    });
+    for (const worker of [1, 2]) {
+      const client = new PollingClient(server, `polls-${worker}`, sessionOf(worker));
+      expect(await client.poll()).toBe("o");
+      await client.send({ type: "join-channel", "invite-token": token });
+      expect(await client.receive(2)).toMatchObject([{ change: "joined" }, { status: true }]);
+      const message = { type: "channel-message", "channel-id": id };
+      for (let at = 0; at < SENDS; at += 1) {
+        expect(await client.send({ ...message, id: `${at}`, content: `${at}` })).toBe(204);
+        expect(await owner.nextOf("channel-message")).toMatchObject({ content: `${at}` });
+      }
+      const answers = await client.receive(2 * SENDS);
+      expect(answers.map((answer) => answer["reply-to"])).toEqual(
+        Array.from({ length: 2 * SENDS }, (_, at) => `${Math.floor(at / 2)}`),
+      );
+      for (let at = 0; at < SENDS; at += 1) await owner.ask({ ...message, content: `${at}` });
+      const received = await client.receive(SENDS);
+      expect(received.map(({ content }) => Number(content))).toEqual([...Array(SENDS).keys()]);
+      // Somebody else's token, wherever it lands.
+      for (let at = 0; at < SENDS / 4; at += 1) {
+        expect(await client.sendAs(tokenOf("owner"), { ...message, content: "x" })).toBe(403);
+      }
+      await client.send({ type: "leave-channel", "channel-id": id });
+    }
+  });
+
+  test.each(["xhr-polling", "xhr-streaming"])(
+    "sockjs-client by %s speaks with clients of either worker, and ends with its token",
+    async (transport) => {
+      // Of either worker, by chance.
+      const clients = await Promise.all(
+        Array.from({ length: 8 }, (_, at) =>
+          connectSockJs(server, `${transport}-${at}`, transport),
+        ),
+      );
+      const [first, ...others] = clients;
+      if (first === undefined) throw new Error("There is no client");
+      const { "channel-id": id, "invite-token": token } = await first.ask({
+        type: "create-channel",
+      });
+      for (const other of others) await other.ask({ type: "join-channel", "invite-token": token });
+      const say = { type: "channel-message", "channel-id": id };
+      for (let at = 0; at < SENDS; at += 1) {
+        for (const client of clients) client.send({ ...say, content: `${at}` });
+      }
+      for (const client of clients) {
+        const sequences: number[] = [];
+        while (sequences.length < SENDS * others.length) {
+          sequences.push(Number((await client.nextOf("channel-message"))["sequence"]));
+        }
+        expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
+        expect(new Set(sequences).size).toBe(sequences.length);
+      }
+      for (const { subscriber, closed } of clients) {
+        await sendForm(server, "revoke", { token: tokenOf(subscriber) });
+        expect(await closed).toEqual({ code: 4401, reason: "Unauthorized" });
+      }
+    },
+  );
 });
 
 test("kill -9 of a worker ends its own clients only, and another process takes its place", async () => {

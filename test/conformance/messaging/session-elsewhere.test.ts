@@ -1,7 +1,8 @@
 /** Other dialects' pushes, and clients without a WebSocket (messaging.md §11.2, §14; DESIGN.md §3). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { jsonOf } from "../../../src/core/json-text.ts";
-import { connect, tokenOf, type Message } from "../../support/messaging.ts";
+import { connect } from "../../support/messaging.ts";
+import { PollingClient } from "../../support/messaging-polling.ts";
 import { bootServer, type BootedServer } from "../../support/server.ts";
 
 let server: BootedServer;
@@ -37,27 +38,9 @@ test("a push to a channel is a message from nobody, and one to a user a direct m
   expect(await one.soFar()).toEqual([]);
 });
 
-/** One SockJS session by long polling. */
-function polling(subscriber: string, session: string) {
-  const token = tokenOf(subscriber);
-  const url = (transport: string) =>
-    `${server.clientsUrl}/messaging/731/${session}/${transport}?access_token=${token}`;
-  return {
-    async poll(): Promise<readonly Message[] | string> {
-      const text = await (await fetch(url("xhr"), { method: "POST" })).text();
-      if (!text.startsWith("a")) return text.trim();
-      return (JSON.parse(text.slice(1)) as string[]).map((each) => JSON.parse(each) as Message);
-    },
-    async send(...messages: readonly Message[]): Promise<number> {
-      const body = JSON.stringify(messages.map((each) => JSON.stringify(each)));
-      return (await fetch(url("xhr_send"), { method: "POST", body })).status;
-    },
-  };
-}
-
 test("a client that polls speaks with one on a raw WebSocket, and receives when it polls", async () => {
   using raw = await connect(server, "10");
-  const polled = polling("11", "k2j9x0ab");
+  const polled = new PollingClient(server, "11", "k2j9x0ab");
   expect(await polled.poll()).toBe("o");
   const asked = [
     { type: "announce", id: "1" },
@@ -65,16 +48,16 @@ test("a client that polls speaks with one on a raw WebSocket, and receives when 
     { type: "whoami" },
   ];
   expect(await polled.send(...asked)).toBe(204);
-  const answers = await collect(polled, 5);
+  const answers = await polled.receive(5);
   expect(answers.map(({ type }) => type)).toEqual(["ack", "invitation", "ack", "identity", "ack"]);
   const token = answers[1]?.["invite-token"];
   await raw.ask({ type: "join-channel", "invite-token": token });
-  expect(await collect(polled, 1)).toMatchObject([{ type: "subscriber-joined" }]);
+  expect(await polled.receive(1)).toMatchObject([{ type: "subscriber-joined" }]);
   const { "message-id": id } = await raw.ask({ type: "direct-message", to: "11", content: "hi" });
   // Nothing takes it: it stays stored.
   await server.advance(2000);
   expect(await raw.soFar()).toEqual([]);
-  expect(await collect(polled, 1)).toMatchObject([{ type: "direct-message", content: "hi" }]);
+  expect(await polled.receive(1)).toMatchObject([{ type: "direct-message", content: "hi" }]);
   const waiting = polled.poll();
   await server.advance(2000);
   expect(await raw.next()).toMatchObject({
@@ -88,13 +71,3 @@ test("a client that polls speaks with one on a raw WebSocket, and receives when 
   await server.advance(2000);
   expect(await raw.next()).toMatchObject({ type: "delivery", status: "received" });
 });
-
-async function collect(polled: ReturnType<typeof polling>, count: number): Promise<Message[]> {
-  const messages: Message[] = [];
-  while (messages.length < count) {
-    const answer = await polled.poll();
-    if (typeof answer === "string") throw new Error(`Not messages: ${answer}`);
-    messages.push(...answer);
-  }
-  return messages;
-}
