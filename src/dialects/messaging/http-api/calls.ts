@@ -78,13 +78,12 @@ export const CALLS = {
     DELETE: async (call) => {
       const { subscribers, keys, ends } = call.context;
       const id = idOf(call);
-      await subscribers.endTokens(id, () => ({
-        active: false,
-        deleted: true,
-        profile: "{}",
-        passwordHash: undefined,
-      }));
-      await Promise.all([ends.deactivated(id), keys.sweep(id)]);
+      // It is out of its channels before it is gone: what is cut short in between can be asked for again.
+      await subscribers.endTokens(id, () => ({ active: false }));
+      await ends.deactivated(id);
+      const gone = { active: false, deleted: true, profile: "{}", passwordHash: undefined };
+      await subscribers.endTokens(id, () => gone);
+      await Promise.all([ends.subscriber(id), keys.sweep(id)]);
       return { status: 204 };
     },
   },
