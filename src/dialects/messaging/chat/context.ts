@@ -7,7 +7,7 @@ import { createChannelRecords, type ChannelRecords } from "./channel-records.ts"
 import type { ChatSettings } from "./settings.ts";
 
 export interface ChatParts {
-  readonly hub: Pick<Hub, "publish" | "history" | "removeHistory" | "claim">;
+  readonly hub: Pick<Hub, "publish" | "history" | "removeHistory" | "claim" | "namespaces">;
   readonly records: Records;
   readonly runtime: Pick<Runtime, "clock" | "random">;
   readonly settings: ChatSettings;

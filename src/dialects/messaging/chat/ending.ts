@@ -4,6 +4,8 @@
  * this is to be done, so that a kill in between leaves it to the next start.
  */
 import type { RecordChange } from "../../../core/engine.ts";
+import { optionsOf } from "../../../core/namespaces.ts";
+import { CHANNELS } from "../../../core/types.ts";
 import { putOwnChannels, type LoadedChannel } from "./channel-records.ts";
 import type { ChatContext } from "./context.ts";
 import { messageChannel } from "./contract.ts";
@@ -73,6 +75,9 @@ export function createEnding(context: ChatContext): Ending {
     await empty(bansKey(channelId));
     await empty(overlaysKey(channel));
     await hub.removeHistory(channel);
+    // What an open one showed to the other dialects.
+    const { history } = optionsOf(hub.namespaces, channelId) ?? {};
+    if (history !== undefined) await hub.removeHistory({ space: CHANNELS, name: channelId });
     await records.delete(endingKey(channelId));
   }
 

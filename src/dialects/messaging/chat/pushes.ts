@@ -21,9 +21,13 @@ export function messageOfPush(data: Payload, tags: Tags = {}): NewMessage | unde
 }
 
 export function createPushes(channelRecords: ChannelRecords, post: Post): Claim {
-  return async (name, { data, tags }, { idempotencyKey }) => {
+  return async (name, { data, tags, publisher }, { idempotencyKey }) => {
     const channel = await channelRecords.channel(name);
     if (channel === undefined) return undefined;
+    // A server's call has its own rules. Another dialect's client is nobody here: what is not open is its members' alone.
+    if (publisher !== undefined && channel.value.access !== "open") {
+      throw new HubError("not_available", "The channel is open to its members alone");
+    }
     const message = messageOfPush(data, tags);
     if (message === undefined) throw new HubError("bad_request", "The channel takes JSON only");
     try {
