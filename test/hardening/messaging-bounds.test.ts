@@ -1,6 +1,8 @@
 /** Many and badly behaved subscribers of one server: what each of them may cost is bounded, and the others notice nothing. */
 import { expect, test } from "bun:test";
+import { NEW_SESSIONS_MAX } from "../../src/transports/sockjs/sessions.ts";
 import { spawnServer, type ChildServer } from "../support/child-server.ts";
+import { until } from "../support/hostile.ts";
 import { startLoadClients } from "../support/load-clients.ts";
 import { connect, messagingUrl, tokenOf, type MessagingClient } from "../support/messaging.ts";
 import { connectRaw } from "../support/raw-websocket.ts";
@@ -24,6 +26,10 @@ const [MEMBERS, IDLE] = SOAK ? [999, 9_000] : [200, 300];
 const MESSAGES = 20;
 /** With what the server compiles and allocates to serve the first. */
 const [BASE_RSS_MAX, CONNECTION_RSS_MAX] = [64 * MIB, 16 * 1024];
+
+const HALF_MADE = 10_000;
+const HALF_MADE_AT_ONCE = 250;
+const HALF_MADE_RSS_MAX = 128 * MIB;
 
 const channelOf = async (owner: MessagingClient) => {
   const made = await owner.ask({ type: "create-channel", "invite-token": "all" });
@@ -158,4 +164,41 @@ test.if(SOAK)(
     expect((await read).at(-1)).toMatchObject({ code: 4429, text: "Rate limit exceeded" });
   },
   60_000,
+);
+
+// Each of them takes the five seconds after which a session whose client does not come again has ended.
+test.if(SOAK)(
+  `${HALF_MADE} SockJS sessions that are polled once and never again are bounded, and end`,
+  async () => {
+    await using server = await spawnServer();
+    using neighbour = await connect(server, "neighbour");
+    await neighbour.ask({ type: "ping" });
+    const before = await server.rssBytes();
+    let highest = before;
+    const answers = new Map<string, number>();
+    for (let from = 0; from < HALF_MADE; from += HALF_MADE_AT_ONCE) {
+      const opened = Array.from({ length: HALF_MADE_AT_ONCE }, async (_, at) => {
+        const token = tokenOf(`half-${from + at}`);
+        const url = `${server.clientsUrl}/messaging/000/half${from + at}/xhr?access_token=${token}`;
+        const response = await fetch(url, { method: "POST" });
+        const answer = `${response.status} ${(await response.text()).trim()}`;
+        answers.set(answer, (answers.get(answer) ?? 0) + 1);
+      });
+      await Promise.all(opened);
+      await neighbour.ask({ type: "ping" });
+      highest = Math.max(highest, await server.rssBytes());
+      expect(await server.metric("carillon_connections")).toBeLessThanOrEqual(NEW_SESSIONS_MAX + 1);
+    }
+    console.log(`half-made: ${JSON.stringify([...answers])}, ${mib(highest - before)} MiB`);
+    expect(answers.get("200 o")).toBeGreaterThanOrEqual(NEW_SESSIONS_MAX);
+    expect([...answers.keys()].filter((answer) => !/^(200 o|503 )/.test(answer))).toEqual([]);
+    expect(highest - before).toBeLessThan(HALF_MADE_RSS_MAX);
+    await until(async () => (await server.metric("carillon_connections")) === 1);
+    expect(await server.metric("carillon_sockets")).toBe(1);
+    // Their places are free.
+    const token = tokenOf("late");
+    const late = `${server.clientsUrl}/messaging/000/late/xhr?access_token=${token}`;
+    expect(await (await fetch(late, { method: "POST" })).text()).toBe("o\n");
+  },
+  120_000,
 );
