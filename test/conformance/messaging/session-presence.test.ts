@@ -1,5 +1,6 @@
 /** Availability (messaging.md §5.1, §7.1, §7.5; §15, items 15, 16, 29, 30), on raw WebSockets. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { until } from "../../support/hostile.ts";
 import { connect, type Message, type MessagingClient } from "../../support/messaging.ts";
 import { bootServer, type BootedServer } from "../../support/server.ts";
 
@@ -10,9 +11,9 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 /** Two members of one channel, who have heard of each other. */
-async function pair(name: string) {
-  const watcher = await connect(server, `${name}-w`);
-  const shown = await connect(server, `${name}-s`);
+async function pair(name: string, on = server) {
+  const watcher = await connect(on, `${name}-w`);
+  const shown = await connect(on, `${name}-s`);
   const { "channel-id": id, "invite-token": token } = await watcher.ask({ type: "create-channel" });
   await shown.ask({ type: "join-channel", "invite-token": token });
   await watcher.nextOf("subscriber-joined");
@@ -128,6 +129,48 @@ test("of several connections the most recent visible announcement counts, and th
   expect(await seen()).toBe("busy");
   await shown.ask({ type: "unannounce" });
   expect(await seen()).toBe("invisible");
+});
+
+describe("a closed connection's announcement that lingers", () => {
+  let lingering: BootedServer;
+  beforeAll(async () => {
+    lingering = await bootServer({ config: { messaging: { presence_linger: "5s" } } });
+  });
+  afterAll(() => lingering[Symbol.asyncDispose]());
+  const announce = { type: "announce", availability: "busy", status: "Here" };
+  const left = () => until(() => lingering.hub.stats().connections === 1);
+
+  test("counts until its time is over, and is then seen to be gone", async () => {
+    const { watcher, shown, id } = await pair("50", lingering);
+    await shown.ask(announce);
+    await watcher.nextOf("availability");
+    await shown.close();
+    await left();
+    await lingering.advance(4999);
+    expect(await listed(watcher, id, "50-s")).toMatchObject({ availability: "busy" });
+    expect(await watcher.soFar()).toEqual([]);
+    await lingering.advance(1);
+    expect(await watcher.next()).toMatchObject({ subscribers: [model("50-s")] });
+    await watcher.close();
+  });
+
+  test("hides a reconnect, and has no say in what is announced anew", async () => {
+    const { watcher, shown } = await pair("51", lingering);
+    await shown.ask(announce);
+    await watcher.nextOf("availability");
+    await shown.close();
+    await left();
+    await lingering.advance(4000);
+    using again = await connect(lingering, "51-s");
+    await again.ask(announce);
+    await lingering.advance(5000);
+    expect(await watcher.soFar()).toEqual([]);
+    await again.ask({ type: "announce", availability: "dnd" });
+    expect(await watcher.next()).toMatchObject({ subscribers: [{ availability: "dnd" }] });
+    await again.ask({ type: "unannounce" });
+    expect(await watcher.next()).toMatchObject({ subscribers: [model("51-s")] });
+    await watcher.close();
+  });
 });
 
 describe("contacts", () => {
