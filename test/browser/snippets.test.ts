@@ -6,6 +6,8 @@ import { Glob } from "bun";
 import { systemRuntime } from "../../src/system-runtime.ts";
 import { useBrowser } from "../support/browser.ts";
 import { until } from "../support/hostile.ts";
+import { connect, tokenOf } from "../support/messaging.ts";
+import { send } from "../support/messaging-auth.ts";
 import { bootServer, temporaryDir, type BootedServer } from "../support/server.ts";
 import { resultOf } from "../support/tasks-rpc.ts";
 import { hs256 } from "../support/tokens.ts";
@@ -179,6 +181,22 @@ test(
     const url = `${server.apiUrl}/gusher/push/dev/news/notify`;
     expect((await fetch(url, { method: "POST", body })).status).toBe(200);
     expect(await nextLine()).toBe("{n: 1}");
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "docs/messaging.md",
+  async () => {
+    using friend = await connect(server, "12025550102");
+    await friend.ask({ type: "ping" });
+    backend.set("/messaging-token", tokenOf("12025550101"));
+    const { nextLine } = await openPage("docs/messaging.md 1");
+    expect(await friend.nextOf("direct-message")).toMatchObject({ content: "Hello" });
+    await friend.ask({ type: "direct-message", to: "12025550101", content: "Hi" });
+    expect(await nextLine()).toBe("12025550102 Hi");
+    await send(server, "revoke", { token: tokenOf("12025550101") });
+    expect(await nextLine()).toBe("closed 4401");
   },
   TIMEOUT_MS,
 );

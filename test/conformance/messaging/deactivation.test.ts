@@ -114,6 +114,7 @@ test("one that is active again is not in its channels, and one that is made anew
     const path = `/subscribers/${subscriber}`;
     const first = await connect(there, subscriber);
     await first.ask({ type: "join-channel", "invite-token": token });
+    await owner.ask({ type: "direct-message", to: subscriber, content: "before" });
     await managed(here, end.method, path, end.body);
     await first.closed;
     if (again === undefined) await managed(here, "POST", "/subscribers", { msisdn: subscriber });
@@ -123,6 +124,9 @@ test("one that is active again is not in its channels, and one that is made anew
     expect(await back.ask({ type: "list-channels" })).toMatchObject({ channels: [] });
     expect(await back.refused({ type: "history", "channel-id": id })).toBe("not-found");
     expect(await subscribersIn(owner, id)).toEqual([["keeps", true]]);
+    // Direct conversations are its id's.
+    const { messages } = await back.ask({ type: "history", with: "keeps" });
+    expect(messages).toMatchObject([{ content: "before" }]);
   }
 });
 

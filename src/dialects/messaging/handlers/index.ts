@@ -7,7 +7,7 @@ import { contactHandlers } from "./contacts.ts";
 import { memberHandlers } from "./members.ts";
 import { messageHandlers } from "./messages.ts";
 
-const HANDLERS: Handlers<MessageType> = {
+export const HANDLERS: Handlers<MessageType> = {
   ...channelHandlers,
   ...memberHandlers,
   ...messageHandlers,
