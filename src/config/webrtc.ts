@@ -20,16 +20,16 @@ export const webrtc = z.strictObject({
   host: address
     .default("127.0.0.1")
     .describe(
-      "IP address of its UDP sockets. `0.0.0.0` or `::` for every one of the machine's, which are then offered to clients.",
+      "IP address of its UDP socket. `0.0.0.0` or `::` for every one of the machine's, which are then offered to clients.",
     ),
   advertised_addresses: z
     .array(address)
     .default([])
     .describe(
-      "IP addresses that are offered to clients in place of the machine's own: behind a NAT or in a container, those from outside. Ports must be kept on the way.",
+      "IP addresses that are offered to clients in place of the machine's own: behind a NAT or in a container, those from outside. The port must be kept on the way.",
     ),
   port_min: port(
-    "First UDP port of the range, from 1025; each peer takes one. 0, with `port_max` 0 as well: any that is free.",
+    "First UDP port of the range, from 1025, of which each process takes one for all its peers. 0, with `port_max` 0 as well: any that is free.",
   ),
   port_max: port("Last UDP port of the range."),
   stun_server: z
@@ -37,7 +37,7 @@ export const webrtc = z.strictObject({
     .regex(/^[-A-Za-z0-9.]+:\d{1,5}$/, 'must be "host:port"')
     .optional()
     .describe(
-      "STUN server that the server asks for its own public address with each offer. `advertised_addresses` is quicker. Absent: none is asked.",
+      "STUN server that the server asks for its own public address, when the first client comes. Absent: none is asked.",
     ),
   ice_servers: z
     .array(
@@ -54,7 +54,7 @@ export const webrtc = z.strictObject({
     .describe("STUN and TURN servers that clients are told of."),
   peers_max: positive(
     5000,
-    "Peers at once in a process, beyond which a client is refused. Each takes a UDP socket, and so a file descriptor.",
+    "Peers at once in a process, beyond which a client is refused. Each takes about 300 KB.",
   ),
   message_size_limit: z
     .int()

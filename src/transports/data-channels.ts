@@ -40,7 +40,7 @@ export interface PeerEvents {
   connected(): void;
   /** Once: every channel of the offer is open (at once behind `connected` when it has none). */
   opened(): void;
-  /** The last call, once, whatever ended it; sockets and timers are freed. Sessions of its channels were `closed` before it. */
+  /** The last call, once, whatever ended it; what it took is freed. Runs within `close` or `terminate` where no answer was taken. Sessions of its channels were `closed` before it. */
   ended(end: PeerEnd): void;
 }
 
@@ -70,13 +70,12 @@ export interface Peer {
 
 /** Counted now, and behind the blank line since the start. */
 export interface PeersStats {
-  /** Each has one UDP socket. */
   readonly peers: number;
   readonly connected: number;
   readonly channels: number;
 
   readonly offered: number;
-  /** As many as may be were open, or no socket was to be had. */
+  /** As many as may be were open, or no port was to be had. */
   readonly refused: number;
   /** Not connected in time, or lost. */
   readonly failed: number;
@@ -87,7 +86,7 @@ export interface PeersStats {
 export interface Peers {
   /**
    * Undefined: as many as may be are open, or no port is free; nothing was kept. Rejects only for a bug. `events` are not called before the
-   * promise resolves, save for `ended`, after which it resolves to undefined.
+   * promise resolves.
    */
   offer(channels: readonly PeerChannelOptions[], events: PeerEvents): Promise<Peer | undefined>;
   readonly stats: PeersStats;

@@ -10,48 +10,70 @@ export const CANDIDATES_MAX = 64;
 
 const CANDIDATE = /^a=candidate:/;
 
-interface OfferOptions {
+interface TemplateOptions {
   /** Empty: the machine's own stay. */
   readonly advertisedAddresses: readonly string[];
   readonly messageBytesMax: number;
+}
+
+/** What every offer of a port looks like, from the library's description. */
+export function templateOf(sdp: string, options: TemplateOptions): string {
+  const { advertisedAddresses, messageBytesMax } = options;
+  const seen = new Set<string>();
+  const lines = linesOf(sdp)
+    .flatMap((line) => (CANDIDATE.test(line) ? advertised(line, advertisedAddresses) : [line]))
+    .filter((line) => !CANDIDATE.test(line) || (!seen.has(line) && seen.add(line)));
+  return textOf(lines).replace(/^(a=max-message-size:).*/m, `$1${messageBytesMax}`);
+}
+
+interface OfferOptions {
+  /** The peer's own (RFC 8839 §5.4). */
+  readonly ufrag: string;
+  readonly password: string;
+  readonly sessionId: number;
   /** Counts the offers of one peer, from 0. */
   readonly version: number;
 }
 
-/** The library's description as it is offered. */
-export function offerOf(sdp: string, options: OfferOptions): string {
-  const { advertisedAddresses, messageBytesMax, version } = options;
-  const seen = new Set<string>();
-  return linesOf(sdp)
-    .flatMap((line) => (CANDIDATE.test(line) ? advertised(line, advertisedAddresses) : [line]))
-    .filter((line) => !CANDIDATE.test(line) || (!seen.has(line) && seen.add(line)))
-    .map((line) => {
-      if (line.startsWith("a=max-message-size:")) return `a=max-message-size:${messageBytesMax}`;
+export function offerOf(template: string, options: OfferOptions): string {
+  const { ufrag, password, sessionId, version } = options;
+  return (
+    template
       // RFC 3264 §8: each description of a session has the next version.
-      return line.replace(/^(o=\S+ \S+) \d+ /, `$1 ${version} `);
-    })
-    .map((line) => `${line}\r\n`)
-    .join("");
+      .replace(/^(o=\S+) \S+ \d+ /m, `$1 ${sessionId} ${version} `)
+      .replace(/^(a=ice-ufrag:).*/m, `$1${ufrag}`)
+      .replace(/^(a=ice-pwd:).*/m, `$1${password}`)
+  );
 }
 
 interface Answer {
+  /** As the library takes it: see `peer.ts`. */
   readonly sdp: string;
   readonly ufrag: string;
   readonly candidates: readonly string[];
 }
 
-/** Undefined: nothing that could be an answer. Candidates come apart, for each is worth no more than one that trickles in. */
+/**
+ * Undefined: nothing that could be an answer. Candidates come apart, for each is worth no more than one that trickles in. The library is
+ * to be ICE's controlling side, as who offers is (RFC 8445 §6.1.1); to a peer that is "lite" it always is.
+ */
 export function answerOf(text: string): Answer | undefined {
   if (text.length > SDP_CHARS_MAX) return undefined;
   const lines = linesOf(text);
   const ufrag = lines.find((line) => line.startsWith("a=ice-ufrag:"))?.slice("a=ice-ufrag:".length);
-  if (ufrag === undefined) return undefined;
+  const section = lines.findIndex((line) => line.startsWith("m="));
+  const isOne = lines[section]?.startsWith("m=application ") && !lines.some(isFurther(section));
+  const hasRole = lines.some((line) => /^a=setup:(?:active|passive)$/.test(line));
+  if (ufrag === undefined || !isOne || !hasRole) return undefined;
   const [candidates, others] = [
     lines.filter(isCandidate),
-    lines.filter((line) => !isCandidate(line)),
+    lines.toSpliced(section, 0, "a=ice-lite").filter((line) => !isCandidate(line)),
   ];
-  return { ufrag, candidates, sdp: others.map((line) => `${line}\r\n`).join("") };
+  return { ufrag, candidates, sdp: textOf(others) };
 }
+
+const isFurther = (section: number) => (line: string, at: number) =>
+  at > section && line.startsWith("m=");
 
 const isCandidate = (line: string) => CANDIDATE.test(line);
 
@@ -79,6 +101,8 @@ function advertised(line: string, addresses: readonly string[]): string[] {
     return [own, component, transport, Number(priority) - index, address, ...rest].join(" ");
   });
 }
+
+const textOf = (lines: readonly string[]) => lines.map((line) => `${line}\r\n`).join("");
 
 function linesOf(sdp: string): string[] {
   return sdp.split(/\r?\n/).filter((line) => line !== "");

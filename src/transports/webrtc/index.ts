@@ -6,8 +6,10 @@ import type { WebrtcSettings } from "../../config/webrtc.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { LocalGroups } from "../local-groups.ts";
 import type { Peer, PeerChannelOptions, PeerEvents, Peers, PeersStats } from "../data-channels.ts";
-import { type Library, loadLibrary } from "./library.ts";
+import { templateOf } from "./descriptions.ts";
+import { loadLibrary } from "./library.ts";
 import { PeerConnection, type PeersShared } from "./peer.ts";
+import { openPort, type Port } from "./port.ts";
 
 export interface PeersOptions {
   readonly settings: WebrtcSettings;
@@ -18,59 +20,74 @@ export interface PeersOptions {
   readonly onBug: (error: unknown, context: string) => void;
 }
 
-/** The library is loaded with the first offer; where its binary is not installed, all are refused. */
+/** The library is loaded and its port opened with the first offer; where its binary is not installed, all are refused. */
 export function createPeers(options: PeersOptions): Peers {
   const { settings, connectTimeoutMs, runtime, onBug } = options;
-  let loading: Promise<Library | undefined> | undefined;
+  const { advertised_addresses: advertisedAddresses, message_size_limit: messageBytesMax } =
+    settings;
+  let opening: Promise<PeersShared | undefined> | undefined;
+  let port: Port | undefined;
   const peers = new Set<PeerConnection>();
   const groups = new LocalGroups();
   const stats = { opened: 0, received: 0, sent: 0, lagging: 0, slow: 0, failed: 0 };
   const counts = { offered: 0, refused: 0, failed: 0, oversized: 0 };
-  const shared: PeersShared = {
-    context: { clock: runtime.clock, timers: runtime.timers, stats, onBug, groups },
-    messageBytesMax: settings.message_size_limit,
-    advertisedAddresses: settings.advertised_addresses,
-    connectTimeoutMs,
-    onOversized: () => void (counts.oversized += 1),
-  };
   let closed = false;
   let onEmpty = (): void => {};
 
-  async function load(): Promise<Library | undefined> {
+  async function openShared(): Promise<PeersShared | undefined> {
     try {
-      return await loadLibrary(settings);
+      const library = await loadLibrary();
+      const { timers } = runtime;
+      const opened = await openPort({ library, settings, timers, onLost });
+      port = opened;
+      return {
+        context: { clock: runtime.clock, timers, stats, onBug, groups },
+        ...{ messageBytesMax, connectTimeoutMs, random: runtime.random },
+        offerTemplate: templateOf(opened.sdp, { advertisedAddresses, messageBytesMax }),
+        createNative: () => opened.createPeer(),
+        onOversized: () => void (counts.oversized += 1),
+      };
     } catch (error) {
-      onBug(error, "loading WebRTC");
+      onBug(error, "opening a port for webrtc");
+      // The next offer tries again.
+      opening = undefined;
       return undefined;
     }
   }
 
-  function open(library: Library, channels: readonly PeerChannelOptions[], events: PeerEvents) {
-    try {
-      const peer: PeerConnection = new PeerConnection({
-        ...{ shared, channels, events, native: library.createPeer("peer") },
-        onEnd: (end) => {
-          peers.delete(peer);
-          if (end === "failed" || end === "timeout") counts.failed += 1;
-          if (peers.size === 0) onEmpty();
-        },
-      });
-      peers.add(peer);
-      counts.offered += 1;
-      return peer;
-    } catch (error) {
-      onBug(error, "opening a webrtc peer");
-      return undefined;
-    }
+  function onLost(): void {
+    for (const peer of peers) peer.lost();
+    void closePort();
+  }
+
+  async function closePort(): Promise<void> {
+    const closing = port;
+    [opening, port] = [undefined, undefined];
+    await closing?.close();
+  }
+
+  function open(shared: PeersShared, channels: readonly PeerChannelOptions[], events: PeerEvents) {
+    const peer: PeerConnection = new PeerConnection({
+      ...{ shared, channels, events },
+      onEnd: (end) => {
+        peers.delete(peer);
+        if (end === "failed" || end === "timeout") counts.failed += 1;
+        if (peers.size === 0) onEmpty();
+      },
+    });
+    peers.add(peer);
+    counts.offered += 1;
+    return peer;
   }
 
   return {
     async offer(channels, events): Promise<Peer | undefined> {
-      const library = await (loading ??= load());
-      const isFull = closed || peers.size >= settings.peers_max;
-      const peer = isFull || library === undefined ? undefined : open(library, channels, events);
-      if (peer === undefined) counts.refused += 1;
-      return peer?.gathered;
+      const shared = closed ? undefined : await (opening ??= openShared());
+      if (shared !== undefined && !closed && peers.size < settings.peers_max) {
+        return open(shared, channels, events);
+      }
+      counts.refused += 1;
+      return undefined;
     },
     get stats(): PeersStats {
       let connected = 0;
@@ -80,10 +97,11 @@ export function createPeers(options: PeersOptions): Peers {
     shutdown: () => groups.shutdown(),
     async close() {
       closed = true;
-      if (peers.size === 0) return;
+      await opening;
       const empty = new Promise<void>((resolve) => (onEmpty = resolve));
       for (const peer of peers) peer.terminate();
-      await empty;
+      if (peers.size > 0) await empty;
+      await closePort();
     },
   };
 }

@@ -1,5 +1,12 @@
-/** One peer, from its offer to the end of its connection: the library's events in, the dialect's events out. */
-import type { Timer, Timers } from "../../core/runtime.ts";
+/**
+ * One peer, from its offer to the end of its connection: the library's events in, the dialect's events out.
+ *
+ * The library is told of it with the answer. If it had made the offer itself, a client's first packets would come before the answer does,
+ * and it looks at the client's certificate while it still stores which one is to be expected (libdatachannel 0.24,
+ * `PeerConnection::setRemoteDescription`): a busy machine would lose connections at random. So it takes the answer for an offer, and its
+ * own answer, with the user name and password that the client was offered, is what opens the peer to packets.
+ */
+import type { Random, Timer, Timers } from "../../core/runtime.ts";
 import type {
   Peer,
   PeerCandidate,
@@ -14,27 +21,29 @@ import type { Guard, NativeChannel, NativePeer } from "./library.ts";
 
 /** Time for the client to see its channels closed and close its side, before the connection is closed under it. */
 const LINGER_MS = 1000;
-/** Time for the server's own candidates: a STUN server that does not answer would hold up the offer. */
-const GATHER_MS = 3000;
 /** Channels that a client may open itself and see closed at once: it has no reason to (sora-push.md §3.1). */
 const FOREIGN_CHANNELS_MAX = 16;
 /** Of a channel that nobody sees: without any there is no section in the offer, and no connection (§4.1). */
 const KEEPING_STREAM = 1022;
-/** The one section's, in what the library offers. */
+/** In a port that peers share it tells them apart. */
+const UFRAG_CHARS = 12;
+/** The one section's, in what is offered. */
 const MID = "0";
 
 /** What one process's peers share. */
 export interface PeersShared {
   readonly context: QueuedContext;
+  readonly random: Random;
   readonly messageBytesMax: number;
-  readonly advertisedAddresses: readonly string[];
   readonly connectTimeoutMs: number;
+  readonly offerTemplate: string;
+  /** Throws when the library cannot. */
+  createNative(): NativePeer;
   readonly onOversized: () => void;
 }
 
 interface PeerParts {
   readonly shared: PeersShared;
-  readonly native: NativePeer;
   readonly channels: readonly PeerChannelOptions[];
   readonly events: PeerEvents;
   /** Runs once, before `events.ended`. */
@@ -42,24 +51,23 @@ interface PeerParts {
 }
 
 export class PeerConnection implements Peer, ChannelOwner {
-  offer = "";
-  /** Undefined: it ended before its candidates were gathered. */
-  readonly gathered: Promise<this | undefined>;
   readonly oversized: () => void;
   readonly #parts: PeerParts;
-  readonly #native: NativePeer;
   readonly #timers: Timers;
   readonly #channels: Channel[] = [];
   readonly #candidates: string[] = [];
   readonly #connecting: Timer;
-  #gathering: Timer | undefined;
+  readonly #ufrag: string;
+  readonly #password: string;
+  readonly #sessionId: number;
+  /** From the answer on. */
+  #native: NativePeer | undefined;
   #closing: Timer | undefined;
-  #onGathered: (peer: this | undefined) => void = () => {};
   /** What is to be answered next; undefined: nothing. */
   #awaited: "offer" | "reoffer" | undefined = "offer";
   /** Of the answer that was taken. */
-  #ufrag: string | undefined;
-  #offers = 0;
+  #farUfrag: string | undefined;
+  #version = 0;
   #candidatesTaken = 0;
   #foreign = 0;
   /** Channels that no session has: the library closes what is collected as garbage. */
@@ -69,40 +77,34 @@ export class PeerConnection implements Peer, ChannelOwner {
   /** Why it is being closed. */
   #end: PeerEnd | undefined;
   #over = false;
-
   readonly #guard: Guard =
     (callback) =>
     (...args) => {
       try {
         callback(...args);
       } catch (error) {
-        this.#parts.shared.context.onBug(error, "webrtc peer");
-        this.#stop("bug");
+        this.#bug(error);
       }
     };
 
-  /** Throws when the library cannot open one: no port is free, no file descriptor left, no such address. */
   constructor(parts: PeerParts) {
     this.#parts = parts;
-    this.#native = parts.native;
-    const { shared, native } = parts;
-    this.#timers = shared.context.timers;
-    this.oversized = shared.onOversized;
-    this.gathered = new Promise((resolve) => (this.#onGathered = resolve));
-    const guard = this.#guard;
-    native.onStateChange(guard((state) => this.#changed(state)));
-    native.onGatheringStateChange(guard((state) => state === "complete" && this.#gathered()));
-    native.onDataChannel(guard((channel) => this.#foreignChannel(channel)));
-    this.#connecting = this.#timers.after(shared.connectTimeoutMs, () => this.#stop("timeout"));
-    try {
-      this.#createChannels();
-    } catch (error) {
-      this.#connecting.cancel();
-      this.#over = true;
-      native.close();
-      throw error;
-    }
-    this.#gathering = this.#timers.after(GATHER_MS, () => this.#gathered());
+    const { context, random, connectTimeoutMs, onOversized } = parts.shared;
+    this.#timers = context.timers;
+    this.oversized = onOversized;
+    // RFC 8445 §5.3 asks for 24 and 128 bits of chance.
+    const characters = () => random.uuid().replaceAll("-", "");
+    this.#ufrag = characters().slice(0, UFRAG_CHARS);
+    this.#password = characters() + characters();
+    this.#sessionId = Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER);
+    this.#connecting = this.#timers.after(connectTimeoutMs, () => this.#stop("timeout"));
+  }
+
+  get offer(): string {
+    return offerOf(this.#parts.shared.offerTemplate, {
+      ...{ ufrag: this.#ufrag, password: this.#password },
+      ...{ sessionId: this.#sessionId, version: this.#version },
+    });
   }
 
   get connected(): boolean {
@@ -116,15 +118,10 @@ export class PeerConnection implements Peer, ChannelOwner {
     if (answer === undefined || this.#awaited === undefined || this.#end !== undefined)
       return false;
     // Nothing of the session changed, so that there is nothing to tell the library.
-    if (this.#awaited === "reoffer" && answer.ufrag !== this.#ufrag) return false;
-    if (
-      this.#awaited === "offer" &&
-      !this.#attempt(() => this.#native.setRemoteDescription(answer.sdp, "answer"))
-    ) {
-      return false;
-    }
+    if (this.#awaited === "reoffer" && answer.ufrag !== this.#farUfrag) return false;
+    if (this.#awaited === "offer" && !this.#open(answer.sdp)) return false;
     this.#awaited = undefined;
-    this.#ufrag = answer.ufrag;
+    this.#farUfrag = answer.ufrag;
     for (const candidate of this.#candidates.splice(0)) this.#addCandidate(candidate);
     for (const candidate of answer.candidates) this.addCandidate({ candidate });
     return true;
@@ -135,15 +132,14 @@ export class PeerConnection implements Peer, ChannelOwner {
     if (text === undefined || this.#end !== undefined) return false;
     if (text === "") return true;
     if ((this.#candidatesTaken += 1) > CANDIDATES_MAX) return false;
-    if (this.#ufrag !== undefined) return this.#addCandidate(text);
+    if (this.#farUfrag !== undefined) return this.#addCandidate(text);
     this.#candidates.push(text);
     return true;
   }
 
   async reoffer(): Promise<string> {
-    this.#offers += 1;
+    this.#version += 1;
     this.#awaited ??= "reoffer";
-    this.#describe();
     return this.offer;
   }
 
@@ -151,13 +147,18 @@ export class PeerConnection implements Peer, ChannelOwner {
     if (this.#end !== undefined) return;
     this.#end = "closed";
     this.#connecting.cancel();
-    this.#closing = this.#timers.after(CLOSE_MS + LINGER_MS, () => this.#native.close());
+    this.#closing = this.#timers.after(CLOSE_MS + LINGER_MS, () => this.#release());
     for (const channel of this.#channels) channel.end();
     this.#lingerWhenClosed();
   }
 
   terminate(): void {
     this.#stop("closed");
+  }
+
+  /** The port is gone that it would have come by. */
+  lost(): void {
+    this.#stop("failed");
   }
 
   // Its channels call these.
@@ -187,14 +188,6 @@ export class PeerConnection implements Peer, ChannelOwner {
     else if (state === "closed") this.#finish(this.#end ?? "left");
   }
 
-  #gathered(): void {
-    if (this.#gathering === undefined) return;
-    this.#gathering.cancel();
-    this.#gathering = undefined;
-    this.#describe();
-    this.#onGathered(this);
-  }
-
   #foreignChannel(channel: NativeChannel): void {
     this.#attempt(() => {
       this.#keep(channel);
@@ -208,10 +201,38 @@ export class PeerConnection implements Peer, ChannelOwner {
     channel.onClosed(this.#guard(() => void this.#kept.delete(channel)));
   }
 
-  #createChannels(): void {
-    const { shared, native, channels } = this.#parts;
+  /** False: it is no answer. */
+  #open(sdp: string): boolean {
+    const native = this.#create();
+    if (native === undefined) return true;
+    if (!this.#attempt(() => native.setRemoteDescription(sdp, "offer"))) {
+      native.close();
+      return false;
+    }
+    this.#native = native;
+    const guard = this.#guard;
+    native.onStateChange(guard((state) => this.#changed(state)));
+    native.onDataChannel(guard((channel) => this.#foreignChannel(channel)));
+    guard(() => this.#createChannels(native))();
+    // It fails for nothing that a client can send, which is as well: that would end the process.
+    if (this.#end === undefined) {
+      native.setLocalDescription("answer", { iceUfrag: this.#ufrag, icePwd: this.#password });
+    }
+    return true;
+  }
+
+  #create(): NativePeer | undefined {
+    try {
+      return this.#parts.shared.createNative();
+    } catch (error) {
+      this.#bug(error);
+      return undefined;
+    }
+  }
+
+  #createChannels(native: NativePeer): void {
+    const { shared, channels } = this.#parts;
     const { context, messageBytesMax } = shared;
-    // The first one makes the library offer, within a call whose failure it reports; `setLocalDescription` would end the process.
     for (const options of channels) {
       const guard = this.#guard;
       this.#channels.push(
@@ -220,12 +241,6 @@ export class PeerConnection implements Peer, ChannelOwner {
     }
     if (channels.length > 0) return;
     this.#keep(native.createDataChannel("", { negotiated: true, id: KEEPING_STREAM }));
-  }
-
-  #describe(): void {
-    const { advertisedAddresses, messageBytesMax } = this.#parts.shared;
-    const sdp = this.#native.localDescription()?.sdp ?? "";
-    this.offer = offerOf(sdp, { advertisedAddresses, messageBytesMax, version: this.#offers });
   }
 
   /** `opened` follows `connected`, in whichever order the library says so. */
@@ -242,7 +257,7 @@ export class PeerConnection implements Peer, ChannelOwner {
   }
 
   #addCandidate(candidate: string): boolean {
-    return this.#attempt(() => this.#native.addRemoteCandidate(candidate, MID));
+    return this.#attempt(() => this.#native?.addRemoteCandidate(candidate, MID));
   }
 
   /** False: the library refused what a client sent. */
@@ -260,25 +275,34 @@ export class PeerConnection implements Peer, ChannelOwner {
     if (this.#channels.some((channel) => channel.isOpen)) return;
     this.#closing.cancel();
     // A client whose channels are closed closes its connection.
-    if (this.#connected) this.#closing = this.#timers.after(LINGER_MS, () => this.#native.close());
-    else this.#native.close();
+    if (this.#connected) this.#closing = this.#timers.after(LINGER_MS, () => this.#release());
+    else this.#release();
   }
 
   #stop(end: PeerEnd): void {
     this.#end ??= end;
     for (const channel of this.#channels) channel.gone();
-    this.#native.close();
+    this.#release();
+  }
+
+  #bug(error: unknown): void {
+    this.#parts.shared.context.onBug(error, "webrtc peer");
+    this.#stop("bug");
+  }
+
+  /** The library says when it is closed. */
+  #release(): void {
+    if (this.#native === undefined) this.#finish(this.#end ?? "closed");
+    else this.#native.close();
   }
 
   #finish(end: PeerEnd): void {
     if (this.#over) return;
     this.#over = true;
     this.#end ??= end;
-    for (const timer of [this.#connecting, this.#gathering, this.#closing]) timer?.cancel();
-    this.#gathering = undefined;
+    for (const timer of [this.#connecting, this.#closing]) timer?.cancel();
     for (const channel of this.#channels) channel.gone();
     this.#parts.onEnd(end);
-    this.#onGathered(undefined);
     this.#parts.events.ended(end);
   }
 }
