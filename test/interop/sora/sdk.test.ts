@@ -1,5 +1,7 @@
 /** The unmodified sora-js-sdk against a whole server over real WebRTC, without a browser (sora-push.md §4.3, items 26 to 43). */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { jsonOf } from "../../../src/core/json-text.ts";
+import { CHANNELS } from "../../../src/core/types.ts";
 import { systemRuntime } from "../../../src/system-runtime.ts";
 import { bootServer, type BootedServer } from "../../support/server.ts";
 import { callSora, push, TARGETS } from "../../support/sora.ts";
@@ -58,6 +60,8 @@ function prepare(
   return { client, pushes, notices, ends, messages, switched: switched.promise };
 }
 
+const publish = (name: string, n: number) =>
+  server.hub.publish({ space: CHANNELS, name }, { data: { json: jsonOf({ n }) } });
 const call = (target: string, body: unknown) => callSora(server.apiUrl, target, body);
 const HYBRID = { dataChannelSignaling: true };
 const ALONE = { dataChannelSignaling: true, ignoreDisconnectWebSocket: true };
@@ -78,9 +82,11 @@ describe.each([
       channel_connections: 1,
     });
     if (transport === "datachannel") await sdk.switched;
-    for (let n = 0; n < 500; n += 1) await call(TARGETS.channel, { channel_id, data: { n } });
-    for (let n = 0; n < 500; n += 1)
+    // All in one turn of the event loop.
+    await Promise.all(Array.from({ length: 500 }, (_, n) => publish(channel_id, n)));
+    for (let n = 0; n < 500; n += 1) {
       expect(await sdk.pushes.next()).toEqual([push({ n }), transport]);
+    }
     const large = { text: "é".repeat(50_000) };
     await call(TARGETS.connection, {
       ...{ channel_id, connection_id: sdk.client.connectionId, data: large },
@@ -101,6 +107,58 @@ describe.each([
     expect(await sdk.ends.next()).toEqual(BY_API);
   }, 20_000);
 });
+
+test("20 that move to DataChannels under a stream of pushes miss and repeat none", async () => {
+  const channel = "moving";
+  const clients = Array.from({ length: 20 }, (_, at) =>
+    prepare(channel, at % 2 === 0 ? HYBRID : ALONE),
+  );
+  let published = 0;
+  let moving = true;
+  const stream = (async () => {
+    while (moving) {
+      for (let at = 0; at < 10; at += 1) void publish(channel, published++);
+      // The SDK runs in this process.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  for (const five of [0, 5, 10, 15]) {
+    await Promise.all(
+      clients.slice(five, five + 5).map(async ({ client, switched }) => {
+        await client.connect();
+        await switched;
+      }),
+    );
+  }
+  const after = published + 1;
+  while (published < after + 20) await new Promise((resolve) => setImmediate(resolve));
+  moving = false;
+  await stream;
+  let byWebsocket = 0;
+  for (const { client, pushes } of clients) {
+    const seen: Record<string, number[]> = { websocket: [], datachannel: [] };
+    // Of the two transports one may overtake the other.
+    const all = new Set<number>();
+    let [count, first] = [0, Infinity];
+    do {
+      const [message, transport] = await pushes.next();
+      const { n } = (message as { readonly data: { readonly n: number } }).data;
+      seen[transport]?.push(n);
+      all.add(n);
+      first = Math.min(first, n);
+      count += 1;
+    } while (all.size < published - first);
+    expect(count).toBe(all.size);
+    byWebsocket += seen["websocket"]?.length ?? 0;
+    for (const numbers of Object.values(seen)) {
+      expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
+    }
+    await client.disconnect();
+    expect(pushes.unread).toBe(0);
+  }
+  // Some moved in the middle of it.
+  expect(byWebsocket).toBeGreaterThan(0);
+}, 30_000);
 
 test("messages on a label go from one to the other", async () => {
   const dataChannels = [{ label: "#spam", direction: "sendrecv" as const, compress: true }];
