@@ -21,6 +21,7 @@ import { createTold } from "./operations/told.ts";
 import { systemRuntime } from "./system-runtime.ts";
 import type { AnswerCall } from "./transports/api-call.ts";
 import type { ApiListener } from "./transports/api-listener.ts";
+import { createBunApiHandler } from "./transports/bun-api-handler.ts";
 import { createApiListener } from "./transports/create-api-listener.ts";
 import { createClientsListener } from "./transports/listener.ts";
 import { createMounts } from "./transports/mounts.ts";
@@ -145,6 +146,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     apis.cut();
     return apis.close();
   });
+  const onClients = config.api.on_clients
+    ? createBunApiHandler({
+        ...{ findMount: findApiMount, timers: runtime.timers, onBug },
+        keepAliveTimeoutMs: config.api.keep_alive_timeout,
+        answer: (call) => answer(call),
+      })
+    : undefined;
+  opened.defer(() => onClients?.close());
   const pages = mountClients(mount, api.url);
   const clients = createClientsListener({
     ...addressOf(config.clients),
@@ -154,6 +163,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     findMount: createMounts(addresses, { app: undefined, exclusive: true }),
     routes: served.flatMap(({ sockets }) => sockets),
     fetch: (request, context) => pages.fetch(request, context),
+    ...(onClients === undefined ? undefined : { api: onClients }),
     runtime,
     onBug,
   });
@@ -171,8 +181,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const hubs = new Map(lent.apps.map(({ config: { id }, hub }) => [id, hub]));
   async function stop({ othersServe = false }: StopOptions): Promise<void> {
     accepting = false;
+    onClients?.endConnections();
     const drained = { config, log, runtime, clients, api: apis, served, hubs: [...hubs.values()] };
     await drain({ ...drained, othersServe });
+    onClients?.close();
     await Promise.all(drained.hubs.map((hub) => hub.close()));
     schedule.close();
     metrics.close();

@@ -20,7 +20,9 @@ describe("listeners", () => {
   });
 
   test("two listeners do not share a port, save a free one", () => {
-    expect(linesOf({ api: { port: 8000 } })).toEqual(['api.port: must differ from "clients.port"']);
+    expect(linesOf({ api: { port: 8000 } })).toEqual([
+      'api.port: must differ from "clients.port": with "on_clients" the API is answered there as well',
+    ]);
     expect(linesOf({ api: { port: 0 }, clients: { port: 0 } })).toEqual([]);
   });
 });

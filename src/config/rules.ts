@@ -8,6 +8,8 @@ import { isServed, type ConfigPart, type KeyUse } from "./part.ts";
 import type { Model } from "./model.ts";
 import type { ParsedBase } from "./schema.ts";
 
+const SAME_PORT =
+  'must differ from "clients.port": with "on_clients" the API is answered there as well';
 const KEY_SOURCES = ["hmac_secret", "public_key", "private_key", "jwks_url"] as const;
 
 export function checkRules({ parts }: Model, config: ParsedBase): Problem[] {
@@ -33,7 +35,7 @@ function* listenerProblems(config: ParsedBase): Iterable<Problem> {
   }
   const { clients, api } = config;
   if (clients.port !== 0 && clients.port === api.port && clients.host === api.host) {
-    yield { path: ["api", "port"], message: 'must differ from "clients.port"' };
+    yield { path: ["api", "port"], message: SAME_PORT };
   }
 }
 

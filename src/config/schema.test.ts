@@ -15,7 +15,7 @@ test("an empty file takes every default", () => {
   expect(config.development).toBe(false);
   expect(config.clients).toEqual({ host: "127.0.0.1", port: 8000, tls: {}, trusted_proxies: [] });
   expect(config.api).toEqual({
-    ...{ host: "127.0.0.1", port: 9000, tls: {}, keep_alive_timeout: 75_000 },
+    ...{ host: "127.0.0.1", port: 9000, tls: {}, on_clients: false, keep_alive_timeout: 75_000 },
   });
   expect(config.apps).toEqual([{ id: "default", hosts: [], allowed_origins: [] }]);
   expect(config.channel.max_length).toBe(255);
@@ -23,6 +23,7 @@ test("an empty file takes every default", () => {
   expect(config.streaming).toEqual({
     websocket_path: "/connection/websocket",
     api_path: "/api",
+    http_auth: "key",
     allow_anonymous_connect_without_token: false,
     insecure: false,
     disallow_anonymous_connection_tokens: false,

@@ -122,6 +122,12 @@ export const baseOf = ({ reserved, uses, joiners }: Names) =>
       .describe("What browsers and devices open."),
     api: address(9000)
       .extend({
+        on_clients: z
+          .boolean()
+          .default(false)
+          .describe(
+            "Answer the API's calls on `clients` as well, for backends that know one address for both. Then every call needs its credential, on loopback addresses too: a proxy may stand before `clients`. Bodies have at most 1 MiB there.",
+          ),
         keep_alive_timeout: duration({ minMs: 1000, maxMs: TIMER_MS_MAX })
           .prefault(KEEP_ALIVE)
           .describe(

@@ -127,6 +127,9 @@ test("doors that stand open", () => {
   expect(places(gusher("0.0.0.0"))).toEqual(["gusher.http_auth"]);
   expect(warned(gusher("127.0.0.1"))).toEqual([]);
   expect(warned(gusher("0.0.0.0", "key"))).toEqual([]);
+  const shared = { api: { on_clients: true } };
+  expect(places({ ...gusher("127.0.0.1"), ...shared })).toEqual(["gusher.http_auth"]);
+  expect(places({ streaming: { http_auth: "none" } })).toEqual(["streaming.http_auth"]);
 });
 
 test("webhooks that reach this machine", () => {

@@ -180,7 +180,7 @@ export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServic
   readonly findApiKey: (key: string) => ApiKey | undefined;
   /** First segments of all dialects' and the server's own paths, in lower case. */
   readonly reservedSegments: ReadonlySet<string>;
-  /** The `api` listener is on a loopback address. */
+  /** The `api` listener is on a loopback address and `clients` answers no calls: callers without a credential are this machine's. */
   readonly onLoopback: boolean;
   /** Known once the listeners listen. */
   readonly clientsUrl: () => string;

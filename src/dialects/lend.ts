@@ -57,7 +57,7 @@ export function lend(options: LendOptions): LentToAll {
     }),
     reservedSegments: reservedSegments(options.dialects),
     findApiKey: (key) => apiKeys.find(key),
-    onLoopback: isLoopback(config.api.host),
+    onLoopback: isLoopback(config.api.host) && !config.api.on_clients,
   };
 }
 

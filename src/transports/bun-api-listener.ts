@@ -1,60 +1,12 @@
-/** The `api` listener on Bun's own server. Bodies of GETs are dropped there, and headers have 16 KiB. */
+/** The `api` listener on Bun's own server. */
 import type { Server } from "bun";
-import { BAD_TARGET, textAnswer, type ApiAnswer } from "./api-call.ts";
 import { BODIES_BYTES_MAX, type ApiListener, type ApiListenerOptions } from "./api-listener.ts";
-import { Arrivals, BunCall } from "./bun-api-call.ts";
-import { createTargets } from "./call-target.ts";
+import { createBunApiHandler } from "./bun-api-handler.ts";
 import { listenFailure } from "./listen-failure.ts";
-import { BodyMemory } from "./request-body.ts";
-
-const BUG = textAnswer(500, "internal error\n");
 
 export function createBunApiListener(options: ApiListenerOptions): ApiListener {
-  const { hostname, port, tls, answer, onBug } = options;
-  const findTarget = createTargets(options.findMount);
-  const calls = {
-    memory: new BodyMemory(BODIES_BYTES_MAX),
-    arrivals: new Arrivals(options.timers),
-  };
-  const keepAliveSeconds = Math.ceil(options.keepAliveTimeoutMs / 1000);
-  const kept = createHeaders({
-    Connection: "keep-alive",
-    "Keep-Alive": `timeout=${keepAliveSeconds}`,
-  });
-  const last = createHeaders({ Connection: "close" });
-  let ending = false;
-
-  function handle(request: Request, server: Server<undefined>): Response | Promise<Response> {
-    const { url } = request;
-    // Bun makes the URL of the request line, with the host in front if it is one. HTTP/1.0 needs none; of two Bun makes a list.
-    const path = url.startsWith("/") ? url : url.slice(url.indexOf("/", url.indexOf("//") + 2));
-    const target = findTarget(request.headers.get("host") ?? "localhost", path);
-    if (target === undefined) return written(BAD_TARGET, last);
-    const call = new BunCall(request, target, calls);
-    const finish = (given: ApiAnswer): Response => {
-      call.release();
-      // Of the connection, until the next request: Bun knows one time-out.
-      server.timeout(request, keepAliveSeconds);
-      const shown = call.method === "HEAD" ? { ...given, body: "" } : given;
-      const ends =
-        ending || call.isCut || call.headers.get("connection")?.toLowerCase() === "close";
-      return written(shown, ends ? last : kept);
-    };
-    const failed = (error: unknown): Response => {
-      onBug(error, "an API call");
-      call.release();
-      return written(BUG, last);
-    };
-    try {
-      const answered = answer(call);
-      if (!(answered instanceof Promise)) return finish(answered);
-      // The answer may take its time, where the body may not: `Arrivals`.
-      server.timeout(request, 0);
-      return answered.then(finish, failed);
-    } catch (error) {
-      return failed(error);
-    }
-  }
+  const { hostname, port, tls } = options;
+  const handler = createBunApiHandler(options);
 
   function listen(): Server<undefined> {
     try {
@@ -65,14 +17,11 @@ export function createBunApiListener(options: ApiListenerOptions): ApiListener {
         // Outside development mode Bun's default is true, and a second server on the port would start silently.
         reusePort: options.shared,
         ...(tls === undefined ? {} : { tls }),
-        idleTimeout: keepAliveSeconds,
+        idleTimeout: Math.ceil(options.keepAliveTimeoutMs / 1000),
         // What is larger fits into no memory. Of a smaller one nothing is kept unless it is read.
         maxRequestBodySize: BODIES_BYTES_MAX,
-        fetch: handle,
-        error(error) {
-          onBug(error, "an API call");
-          return written(BUG, last);
-        },
+        fetch: handler.handle,
+        error: handler.failed,
       });
     } catch (error) {
       throw new Error(listenFailure(error, options), { cause: error });
@@ -85,34 +34,15 @@ export function createBunApiListener(options: ApiListenerOptions): ApiListener {
   return {
     url: `${tls === undefined ? "http" : "https"}://${host}:${bound}`,
     port: bound,
-    endConnections() {
-      ending = true;
-    },
+    endConnections: handler.endConnections,
     async close() {
-      ending = true;
+      handler.endConnections();
       await server.stop();
-      calls.arrivals.close();
+      handler.close();
     },
     cut() {
-      calls.arrivals.close();
+      handler.close();
       void server.stop(true);
     },
   };
-}
-
-type MakeHeaders = (headers: ApiAnswer["headers"]) => Headers | Record<string, string>;
-
-/** Those of an answer, and `more`. Making them costs more than the answer's text: of headers that many answers have, once. */
-function createHeaders(more: Readonly<Record<string, string>>): MakeHeaders {
-  const made = new WeakMap<ApiAnswer["headers"], Headers>();
-  return (headers) => {
-    if (!Object.isFrozen(headers)) return { ...headers, ...more };
-    let found = made.get(headers);
-    if (found === undefined) made.set(headers, (found = new Headers({ ...headers, ...more })));
-    return found;
-  };
-}
-
-function written({ status, headers, body }: ApiAnswer, makeHeaders: MakeHeaders): Response {
-  return new Response(body === "" ? null : body, { status, headers: makeHeaders(headers) });
 }

@@ -134,6 +134,39 @@ describe("WebSocket listener", () => {
     });
   });
 
+  describe("calls of the API", () => {
+    const handle = ({ url }: Request) =>
+      new Response("called", { status: url.endsWith("/unknown") ? 404 : 200 });
+    const notFound = () => new Response("no page", { status: 404 });
+
+    test("are what no route of the clients' answers, also on a socket's path", async () => {
+      const { listener } = listen({
+        api: { handle },
+        fetch: ({ url }) => (url.endsWith("/page") ? new Response("page") : notFound()),
+      });
+      const call = async (path: string, method = "POST") => {
+        const answer = await fetch(listener.url + path, { method });
+        return [answer.status, await answer.text()];
+      };
+      expect(await call("/call")).toEqual([200, "called"]);
+      expect(await call("/page")).toEqual([200, "page"]);
+      expect(await call("/socket")).toEqual([200, "called"]);
+      expect(await call("/unknown")).toEqual([404, "called"]);
+    });
+
+    test("are not what a route has read and does not find", async () => {
+      const { listener } = listen({
+        api: { handle },
+        async fetch(request) {
+          await request.text();
+          return notFound();
+        },
+      });
+      const answer = await fetch(listener.url, { method: "POST", body: "x" });
+      expect([answer.status, await answer.text()]).toEqual([404, "no page"]);
+    });
+  });
+
   describe("end", () => {
     test("stopAccepting refuses what is new and leaves open sockets alone", async () => {
       const { url, listener } = listen();
@@ -145,6 +178,19 @@ describe("WebSocket listener", () => {
       expect(await plain.text()).toBe("shutting down");
       client.send("still here");
       expect((await client.next()).text).toBe("still here");
+    });
+
+    test("stopAccepting still hands calls to the API, and refuses what it does not know", async () => {
+      const { listener } = listen({
+        api: {
+          handle: ({ url }) =>
+            new Response("called", { status: url.endsWith("/call") ? 200 : 404 }),
+        },
+      });
+      listener.stopAccepting();
+      expect(await (await fetch(`${listener.url}/call`)).text()).toBe("called");
+      const other = await fetch(`${listener.url}/other`);
+      expect([other.status, await other.text()]).toEqual([503, "shutting down"]);
     });
 
     test.each(["stopAccepting", "stopListening"] as const)(

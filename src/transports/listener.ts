@@ -3,17 +3,15 @@
  * What a socket does after its upgrade is in `websocket.ts`, how groups reach it in `groups.ts`.
  */
 import type { Server } from "bun";
-import type { Fanout } from "../core/fanout.ts";
-import type { Runtime } from "../core/runtime.ts";
 import { shuttingDown, text, upgradeRequired } from "./clients-answers.ts";
 import { ClientsBodies } from "./clients-bodies.ts";
+import type { ClientsListener, ClientsListenerOptions } from "./clients-listener.ts";
 import { Groups } from "./groups.ts";
 import { streamTo } from "./http-stream.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { LocalGroups } from "./local-groups.ts";
-import { hostOf, type FindMount } from "./mounts.ts";
+import { hostOf } from "./mounts.ts";
 import { type QueuedContext, QueuedSocket } from "./queued-socket.ts";
-import type { Peers } from "./peers.ts";
 import { BODY_REFUSALS } from "./request.ts";
 import { createRoutes } from "./routes.ts";
 import { arrayBytesMax } from "./sockjs/messages.ts";
@@ -21,70 +19,18 @@ import { listenToSockJs, streamedRequest } from "./sockjs/on-listener.ts";
 import type { ClientsRequest, OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
 import { createTrustedProxies } from "./trusted-proxies.ts";
 import type { SocketContext } from "./outbound.ts";
-import type { SocketStats } from "./session-socket.ts";
 import { WebSocketConnection } from "./websocket.ts";
 
 /** Bun's own bound on what waits for one socket. Ours is at most half of it and acts first; this one cuts with 1006. */
 const BACKPRESSURE_LIMIT_BYTES = 4 * 1024 * 1024;
 /** Twice what any route takes, so that a body just over its bound gets the route's own answer. Bun holds that much whether it is read or not. */
 const REQUEST_BODY_BYTES_MAX = 131_072;
+/** Likewise where API calls come as well: room for their batches, and little enough for anybody to send. */
+const CALL_BODY_BYTES_MAX = 1_048_576;
 /** Bytes beyond what a SockJS route takes, so that what is just over its bound gets its own answer. */
 const SPARE_BYTES = 65_536;
 /** Seconds for one request and its answer, and for an idle kept-alive connection; see `ClientsRequest.keepOpen`. */
 const REQUEST_SECONDS_MAX = 30;
-
-export interface ClientsListenerOptions {
-  readonly hostname: string;
-  /** 0: any free port. */
-  readonly port: number;
-  /** Other processes of this server listen on the same port. Default: an error if anybody does. */
-  readonly shared?: boolean;
-  /** PEM text. Absent: plain HTTP. */
-  readonly tls?: { readonly cert: string; readonly key: string };
-  /** Those processes, when sessions that HTTP requests carry are to be served by them. */
-  readonly peers?: Peers;
-  /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. */
-  readonly trustedProxies: readonly string[];
-  readonly findMount: FindMount;
-  /** Those of other transports are ignored. */
-  readonly routes: readonly SocketRoute[];
-  /** All requests but upgrades of the routes. */
-  readonly fetch: (request: Request, lent: ClientsRequest) => Response | Promise<Response>;
-  readonly runtime: Runtime;
-  /** Told of what a session or `fetch` threw; one socket or request is affected. */
-  readonly onBug: (error: unknown, context: string) => void;
-  /** Default 4 MiB. A session's `bufferedBytesMax` counts as at most half of it. */
-  readonly backpressureLimitBytes?: number;
-  /** Default 128 KiB; above it Bun answers 413. */
-  readonly requestBodyBytesMax?: number;
-}
-
-export interface ListenerStats extends Readonly<SocketStats> {
-  /** Group publications, whatever number of sockets each reached. */
-  readonly published: number;
-  /** Requests to a socket's path that the route, or what they lacked as a handshake, refused. */
-  readonly refused: number;
-}
-
-export interface ClientsListener {
-  /** With the address that is listened on, without a trailing slash. */
-  readonly url: string;
-  readonly port: number;
-  readonly fanout: Fanout;
-  /** Open now. */
-  sockets(): number;
-  /** Bytes that peers have yet to take, over all open sockets. */
-  unsentBytes(): number;
-  stats(): ListenerStats;
-  /** New upgrades and requests get 503 `shutting down`; sockets and requests under way live on. */
-  stopAccepting(): void;
-  /** Leaves the port to the processes that share it. What was taken before lives on, and is answered, each connection once. */
-  stopListening(): void;
-  /** Has each session close its socket with its dialect's code for it. */
-  shutdown(): void;
-  /** Ends what is left with 1001 and frees the port. */
-  close(): Promise<void>;
-}
 
 /** Throws an `Error` with one clear sentence when it cannot listen. */
 export function createClientsListener(options: ClientsListenerOptions): ClientsListener {
@@ -98,7 +44,11 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     ...sockJsRoutes.map((route) => arrayBytesMax(route) + SPARE_BYTES),
   );
   const bodyBytesMax =
-    options.requestBodyBytesMax ?? Math.max(REQUEST_BODY_BYTES_MAX, arraysBytesMax);
+    options.requestBodyBytesMax ??
+    Math.max(
+      options.api === undefined ? REQUEST_BODY_BYTES_MAX : CALL_BODY_BYTES_MAX,
+      arraysBytesMax,
+    );
   const bodies = new ClientsBodies(bodyBytesMax);
   const backpressureLimitBytes = options.backpressureLimitBytes ?? BACKPRESSURE_LIMIT_BYTES;
   const groups = new Groups();
@@ -175,7 +125,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
         if (answer !== undefined && answer.status >= 400) refused += 1;
         return answer;
       }
-      if (!accepting) return shuttingDown();
+      if (!accepting) return (await answerCall(request, server, "found")) ?? shuttingDown();
       const found = findRoute(path);
       if (found === undefined || !wantsWebSocket(request)) {
         const body = bodies.take(request);
@@ -190,6 +140,10 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
         const response = await Promise.resolve(
           options.fetch(given, { address, mount, readBody: body.read, ...lend(request, server) }),
         ).finally(body.release);
+        if (response.status === 404) {
+          const called = await answerCall(request, server, found === undefined ? "any" : "found");
+          if (called !== undefined) return called;
+        }
         // A path can be a page or another transport as well; only where it is neither, the socket answers.
         if (found === undefined || response.status !== 404) {
           // Its caller turns to another connection before this one closes under a request.
@@ -208,6 +162,17 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       onBug(error, "http request");
       return text(500, "internal error");
     }
+  }
+
+  /** Undefined: calls are not answered here, or only the API's `found` is wanted and it knows no such call. */
+  async function answerCall(
+    request: Request,
+    server: Server<WebSocketConnection>,
+    wanted: "any" | "found",
+  ): Promise<Response | undefined> {
+    if (options.api === undefined || request.bodyUsed || wantsWebSocket(request)) return undefined;
+    const answer = await options.api.handle(request, server);
+    return wanted === "found" && answer.status === 404 ? undefined : answer;
   }
 
   /** What lasts as long as the request's answer. */

@@ -1,10 +1,8 @@
 /** A listener with the test services of SockJS, and clients that see each chunk of an answer. */
 import { afterEach, expect } from "bun:test";
 import { connect as connectTcp, type Socket as TcpSocket } from "node:net";
-import {
-  createClientsListener,
-  type ClientsListenerOptions,
-} from "../../src/transports/listener.ts";
+import type { ClientsListenerOptions } from "../../src/transports/clients-listener.ts";
+import { createClientsListener } from "../../src/transports/listener.ts";
 import type { SocketRoute } from "../../src/transports/socket.ts";
 import { EchoSession, serviceRoutes } from "./sockjs-services.ts";
 import { connectRaw, type RawWebSocket } from "./raw-websocket.ts";

@@ -1,9 +1,7 @@
 /** A clients' listener with one WebSocket route, whose sessions record and echo, and raw clients of it. */
 import { afterEach } from "bun:test";
-import {
-  type ClientsListenerOptions,
-  createClientsListener,
-} from "../../src/transports/listener.ts";
+import type { ClientsListenerOptions } from "../../src/transports/clients-listener.ts";
+import { createClientsListener } from "../../src/transports/listener.ts";
 import { createMounts } from "../../src/transports/mounts.ts";
 import type { OpenSession } from "../../src/transports/socket.ts";
 import { RecordingSession } from "../conformance/transport/recording-session.ts";

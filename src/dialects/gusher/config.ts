@@ -23,7 +23,7 @@ export const gusherSection = z.strictObject({
     .enum(["key", "none"])
     .default("key")
     .describe(
-      "Whether the master API asks for an API key. On a loopback address it never does. The original has no credential and relies on a private network.",
+      "Whether the master API asks for an API key. On a loopback address without `api.on_clients` it never does. The original has no credential and relies on a private network.",
     ),
   token_ttl: duration({ minMs: 1 })
     .prefault("60s")
@@ -111,9 +111,10 @@ export function* gusherProblems({ engine, gusher }: Parsed<GusherConfig>): Itera
 }
 
 export function* gusherWarnings(config: GusherConfig): Iterable<Problem> {
-  const { gusher, api, development } = config;
-  if ((gusher.enabled || development) && gusher.http_auth === "none" && !isLoopback(api.host)) {
-    const message = `lets everybody push who can reach "${api.host}": ask for a key, or listen on a private address`;
+  const { gusher, clients, api, development } = config;
+  const reached = api.on_clients || !isLoopback(api.host);
+  if ((gusher.enabled || development) && gusher.http_auth === "none" && reached) {
+    const message = `lets everybody push who can reach "${api.on_clients ? clients.host : api.host}": ask for a key, or listen on a private address`;
     yield { path: ["gusher", "http_auth"], message };
   }
 }

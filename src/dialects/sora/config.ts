@@ -36,7 +36,7 @@ export const soraSection = z.strictObject({
     .enum(["key", "none"])
     .default("key")
     .describe(
-      "Whether the API asks for an API key. On a loopback address it never does. The original has no credential and relies on a private network.",
+      "Whether the API asks for an API key. On a loopback address without `api.on_clients` it never does. The original has no credential and relies on a private network.",
     ),
   cors_origin: z
     .string()
@@ -125,10 +125,10 @@ export function* soraProblems({ sora }: Parsed<SoraConfig>): Iterable<Problem> {
   yield* webrtcProblems(sora.webrtc, ["sora", "webrtc"]);
 }
 
-export function* soraWarnings({ sora, api, development }: SoraConfig): Iterable<Problem> {
+export function* soraWarnings({ sora, clients, api, development }: SoraConfig): Iterable<Problem> {
   if (!(sora.enabled || development) || sora.http_auth === "key") return;
   const hosts = sora.port === 0 ? [api.host] : [api.host, sora.host];
-  const open = hosts.find((host) => !isLoopback(host));
+  const open = api.on_clients ? clients.host : hosts.find((host) => !isLoopback(host));
   if (open === undefined) return;
   yield { path: ["sora", "http_auth"], message: `lets everybody push who reaches "${open}"` };
 }

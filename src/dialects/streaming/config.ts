@@ -11,6 +11,12 @@ export const streamingSection = z.strictObject({
     .default("/connection/websocket")
     .describe("Where websockets connect, on `clients`."),
   api_path: path.default("/api").describe("Where the HTTP API's methods lie, on `api`."),
+  http_auth: z
+    .enum(["key", "none"])
+    .default("key")
+    .describe(
+      "Whether the HTTP API asks for an API key. `none`: whoever reaches it may do everything, as with Centrifugo's `http_api.insecure`; pages of other sites may not.",
+    ),
   allow_anonymous_connect_without_token: flag(
     false,
     "A client without a token connects as the anonymous user.",
@@ -114,6 +120,10 @@ export function* streamingProblems({
 }
 
 export function* streamingWarnings({ streaming }: StreamingConfig): Iterable<Problem> {
+  if (streaming.http_auth === "none") {
+    const message = "lets everybody publish and disconnect who reaches the API: ask for a key";
+    yield { path: ["streaming", "http_auth"], message };
+  }
   if (streaming.allow_anonymous_connect_without_token) {
     const message = "lets everybody connect, without a token";
     yield { path: ["streaming", "allow_anonymous_connect_without_token"], message };

@@ -1,7 +1,7 @@
 /** The server API over HTTP (centrifugo-protocol.md §17): `POST <prefix>/<method>`, JSON in and out. */
 import { HubError } from "../../core/errors.ts";
 import { jsonView } from "../../core/json-text.ts";
-import { ApiRefusal, type CallHead } from "../../auth/api-callers.ts";
+import { ApiRefusal } from "../../auth/api-callers.ts";
 import { runBatch, runCall, runRow, textOf, type Outcome } from "./api-calls.ts";
 import { isApiMethod } from "./api-methods.ts";
 import type { ApiContext } from "./api-publish.ts";
@@ -29,8 +29,10 @@ const TRANSPORT_STATUS: Readonly<Record<number, number>> = {
 
 const METHOD_NOT_ALLOWED = textAnswer(405, "Method not allowed\n", { Allow: "POST" });
 
-/** The app that a request's credential belongs to, and what it reaches there. */
-export type Authorize = (head: CallHead) => ApiContext | ApiRefusal;
+/** The app that a call's credential belongs to, or is made to where none is asked for, and what it reaches there. */
+export type Authorize = (
+  call: Pick<ApiCall, "url" | "headers" | "mount">,
+) => ApiContext | ApiRefusal;
 
 /** `undefined` for a method is the former form, with the methods in the body. */
 export function createApi(path: string, authorize: Authorize): ApiCalls {

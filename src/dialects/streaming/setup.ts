@@ -51,24 +51,33 @@ function verifierOf({ keys }: LentApp): VerifyToken {
   return (token, kind) => sets[kind].open(token);
 }
 
+const NO_APP = new ApiRefusal(401, "Several apps could be meant: send the API key of one");
+
 function authorizeBy(
-  { callers, onEvent }: Lent<StreamingConfig>,
+  { config, callers, onEvent }: Lent<StreamingConfig>,
   apps: ReadonlyMap<string, StreamingApp>,
 ): Authorize {
-  // One for each key, made once.
-  const contexts = new Map<ApiKey, ApiContext>();
-  return (head) => {
-    const key = callers.admit(head, { scope: "streaming" });
-    if (key instanceof ApiRefusal) {
-      onEvent("API call refused", { status: key.status, detail: key.detail });
-      return key;
+  const open = config.streaming.http_auth === "none";
+  // One for each key, made once; and for each app, of which no key is asked.
+  const contexts = new Map<ApiKey | string, ApiContext>();
+  const judge = (call: Parameters<Authorize>[0]): ApiKey | string | ApiRefusal => {
+    if (!open) return callers.admit(call, { scope: "streaming" });
+    const { app, exclusive } = call.mount;
+    return callers.admitOpen(call, exclusive ? app : undefined) ?? app ?? NO_APP;
+  };
+  return (call) => {
+    const holder = judge(call);
+    if (holder instanceof ApiRefusal) {
+      onEvent("API call refused", { status: holder.status, detail: holder.detail });
+      return holder;
     }
-    const known = contexts.get(key);
+    const known = contexts.get(holder);
     if (known !== undefined) return known;
-    const app = apps.get(key.app);
-    if (app === undefined) throw new Error(`No app "${key.app}"`);
+    const [id, key] = typeof holder === "string" ? [holder, undefined] : [holder.app, holder];
+    const app = apps.get(id);
+    if (app === undefined) throw new Error(`No app "${id}"`);
     const context = { ...app, reach: reachOf("streaming", key) };
-    contexts.set(key, context);
+    contexts.set(holder, context);
     return context;
   };
 }
