@@ -36,10 +36,19 @@ export interface ServerMetrics extends Metrics {
   watchListener(listener: WatchedListener): void;
   /** Reads one number at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
+  /** Reads one number for each value of a label at each scrape. */
+  gaugeBy(label: string, gauge: GaugeBy): void;
   /** In Prometheus's text format. */
   scrape(): Promise<string>;
   /** Ends what measures the process. */
   close(): void;
+}
+
+interface GaugeBy {
+  readonly name: string;
+  readonly help: string;
+  /** By the label's value. */
+  read(): Readonly<Record<string, number>>;
 }
 
 export interface WatchedListener {
@@ -92,6 +101,18 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
       },
     });
   }
+  function gaugeBy(label: string, given: GaugeBy): void {
+    new Gauge({
+      name: `carillon_${given.name}`,
+      help: given.help,
+      labelNames: [label],
+      registers: [registry],
+      collect() {
+        for (const [value, number] of Object.entries(given.read()))
+          this.set({ [label]: value }, number);
+      },
+    });
+  }
 
   return {
     count(name, labels) {
@@ -109,6 +130,7 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
       gauge("lagging_sockets", "Sockets served from their own queue", () => stats().lagging);
     },
     gauge,
+    gaugeBy,
     scrape: () => registry.metrics(),
     close,
   };

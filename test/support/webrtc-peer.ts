@@ -20,6 +20,8 @@ export interface TestPeer extends AsyncDisposable {
   /** Takes no packets of channels until `resume`, which takes those that came meanwhile. */
   pause(): void;
   resume(): void;
+  /** Answers nothing any more, and says no word of it. */
+  vanish(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -74,6 +76,9 @@ export function createTestPeer(): TestPeer {
       dtls.dataReceiver = take;
       for (const packet of held.splice(0)) take(packet);
       take = undefined;
+    },
+    async vanish() {
+      await Promise.all(native.iceTransports.map(({ connection }) => connection.close()));
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -23,6 +23,7 @@ import { offerText } from "./offer.ts";
 import { Reoffers } from "./reoffers.ts";
 import type { Occupant } from "./room.ts";
 import type { Entered } from "./rooms.ts";
+import type { Carrier } from "./sessions.ts";
 import { Timetable } from "./timetable.ts";
 
 export class SoraSession
@@ -56,6 +57,12 @@ export class SoraSession
 
   get encoder(): Encoder {
     return this.#switched && this.context.settings.compress ? zlibEncoder : textEncoder;
+  }
+
+  get carrier(): Carrier {
+    if (this.#phase !== "announced") return "handshake";
+    if (!this.#switched) return "websocket";
+    return this.#websocketOpen ? "hybrid" : "datachannel";
   }
 
   get entry(): Member {
@@ -370,29 +377,32 @@ export class SoraSession
     return ends.CLOSES[disconnect];
   }
 
-  /** §3.6: a client whose WebSocket is gone is told by its label, unless it was the client who asked. */
+  /** §3.6: a client that does without its WebSocket is told by its label, unless it was the client who asked. */
   protected override end(close: Close, detail?: string): void {
     if (this.over) return;
     const told = this.#switched && close !== ends.TYPE_DISCONNECT;
-    const tellsByLabel = told && !this.#websocketOpen;
-    const tellsByWebsocket = told && this.#websocketOpen;
+    // It may have closed its WebSocket this moment.
+    const tellsByLabel = told && (this.#outlivesWebsocket || !this.#websocketOpen);
     super.end(close, detail);
     const { code, reason } = close;
     const text = JSON.stringify({ type: "close", code, reason });
     if (tellsByLabel) this.#labels?.send("signaling", new Message(text));
     // A label that closes before the SDK has seen why would be reported in place of it.
-    if (tellsByWebsocket) {
+    if (told && !tellsByLabel) {
       this.context.runtime.timers.after(LABELS_OUTLIVE_MS, () => this.#peer?.close());
     } else this.#peer?.close();
+  }
+
+  get #outlivesWebsocket(): boolean {
+    return this.#switched && this.#connect?.ignoreDisconnectWebsocket === true;
   }
 
   /** Of the WebSocket. */
   override closed(code: number, reason: string): void {
     this.#websocketOpen = false;
     this.#timetable.websocketClosed();
-    const survives = this.#switched && this.#connect?.ignoreDisconnectWebsocket === true;
-    if (survives && !this.over) return this.reschedule();
     if (this.over) return;
+    if (this.#outlivesWebsocket) return this.reschedule();
     super.closed(code, reason);
     this.#peer?.close();
   }

@@ -10,7 +10,7 @@ import type { SoraContext } from "./context.ts";
 import type { SoraCaller } from "./http.ts";
 import { createRooms } from "./rooms.ts";
 import { createRoutes } from "./routes.ts";
-import { Sessions } from "./sessions.ts";
+import { CARRIERS, type Carrier, Sessions } from "./sessions.ts";
 
 export async function setUp(lent: Lent<SoraConfig>): Promise<Served> {
   const { config, onError, onEvent } = lent;
@@ -21,6 +21,7 @@ export async function setUp(lent: Lent<SoraConfig>): Promise<Served> {
     connectTimeoutMs: settings.webrtc_timeout,
   });
   const contexts = contextsOf(lent, peers);
+  watch(lent, peers, [...contexts.values()]);
   const served = createRoutes({
     ...{ contexts, settings, bodyBytesMax, onError, onEvent },
     ...(corsOrigin === undefined ? {} : { corsOrigin }),
@@ -36,6 +37,36 @@ export async function setUp(lent: Lent<SoraConfig>): Promise<Served> {
       await peers.close();
     },
   };
+}
+
+/** What is told at each scrape. */
+function watch(
+  { metrics }: Lent<SoraConfig>,
+  peers: SoraContext["peers"],
+  contexts: readonly SoraContext[],
+): void {
+  const counted = (carrier: Carrier) =>
+    contexts.reduce((sum, { sessions }) => sum + sessions.count(carrier), 0);
+  metrics.gaugeBy("carrier", {
+    name: "sora_connections",
+    help: "Sora's connections on this node, by what carries their pushes",
+    read: () => Object.fromEntries(CARRIERS.map((carrier) => [carrier, counted(carrier)])),
+  });
+  metrics.gaugeBy("state", {
+    name: "webrtc_peers",
+    help: "WebRTC peers of this process",
+    read() {
+      const { peers: all, connected } = peers.stats;
+      return { connecting: all - connected, connected };
+    },
+  });
+  metrics.gauge("webrtc_channels", "Open DataChannels", () => peers.stats.channels);
+  const failed = "Peers since the start that were lost, or not connected in time";
+  metrics.gauge("webrtc_failed_peers", failed, () => peers.stats.failed);
+  const refused = "Clients since the start for whom there was no peer or port";
+  metrics.gauge("webrtc_refused_peers", refused, () => peers.stats.refused);
+  const oversized = "Frames since the start that were larger than their peer takes";
+  metrics.gauge("webrtc_oversized_frames", oversized, () => peers.stats.oversized);
 }
 
 /** By app id. */

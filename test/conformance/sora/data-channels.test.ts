@@ -281,6 +281,15 @@ describe("a connection without its WebSocket", () => {
     expect(client.peer.over).toBe(true);
   });
 
+  test("without need of its WebSocket is told by the label, also before that is closed", async () => {
+    await using server = await bootSora();
+    using client = await connectSora(server, ALONE);
+    await server.call("Sora_20151104.DisconnectChannel", { channel_id: "sora" });
+    while (!client.peer.over) await server.advance(0);
+    const [close] = (await allOn(server, client, "signaling")).slice(-1);
+    expect(close).toEqual({ type: "close", code: 1000, reason: "DISCONNECTED-API" });
+  });
+
   test("ends when the client closes one of its labels, or its peer fails", async () => {
     await using server = await bootSora();
     using one = await alone(server);
