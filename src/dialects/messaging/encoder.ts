@@ -4,7 +4,7 @@
  */
 import type { Encoder } from "../../core/hub.ts";
 import type { Runtime } from "../../core/runtime.ts";
-import type { Channel, Note, Payload, Tags } from "../../core/types.ts";
+import type { Channel, Frame, Note, Payload, Tags } from "../../core/types.ts";
 import type { ChannelView, ReadMessage } from "./chat/contract.ts";
 import { unkeptMessageId } from "./chat/ids.ts";
 import { messageOfPush } from "./chat/pushes.ts";
@@ -107,4 +107,9 @@ export function createEncoder({ app, readMessage, runtime }: EncoderOptions): Me
     },
     completes: ({ type }) => type === "note",
   };
+}
+
+/** A push to a subscriber, which was encoded once for all. */
+export function addressed(frame: Frame, to: string): string {
+  return `${String(frame).slice(0, -1)},"to":${JSON.stringify(to)}}`;
 }

@@ -1,6 +1,52 @@
 /** What becomes true once all that a connection was sent is written: until then its backlog may come again (messaging.md §11.2, §11.4). */
+import type { Timer } from "../../core/runtime.ts";
 import type { Invitation, Report } from "./chat/contract.ts";
+import type { Socket } from "../../transports/socket.ts";
 import type { MessagingContext } from "./context.ts";
+
+/** How often a peer that is behind is looked at for what it has taken, milliseconds. */
+const WRITTEN_CHECK_MS = 1000;
+
+/** The session that owes it. */
+interface Owing {
+  readonly context: MessagingContext;
+  readonly socket: Pick<Socket, "writable">;
+  /** The subscriber's id. */
+  readonly userId: string;
+  readonly over: boolean;
+  aside(doing: string, work: Promise<unknown>): void;
+}
+
+/** Of one connection. */
+export class OwedWhenWritten {
+  readonly #session: Owing;
+  readonly #owed = new Owed();
+  #timer: Timer | undefined;
+
+  constructor(session: Owing) {
+    this.#session = session;
+  }
+
+  add(add: (owed: Owed) => void): void {
+    add(this.#owed);
+    this.#timer ??= this.#session.context.runtime.timers.after(0, () => this.#settle());
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  #settle(): void {
+    const { context, over, socket, userId } = this.#session;
+    this.#timer = undefined;
+    if (over || this.#owed.isEmpty) return;
+    if (socket.writable) {
+      const settled = this.#owed.settle(context, userId);
+      return this.#session.aside("keeping what was delivered", settled);
+    }
+    this.#timer = context.runtime.timers.after(WRITTEN_CHECK_MS, () => this.#settle());
+  }
+}
 
 export class Owed {
   readonly #direct = new Map<string, number>();

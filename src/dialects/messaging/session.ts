@@ -4,7 +4,6 @@
  */
 import { HubError, type Disconnect } from "../../core/errors.ts";
 import type { Connection, Subscriber } from "../../core/hub.ts";
-import type { Timer } from "../../core/runtime.ts";
 import type { Frame, Push } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
 import { ClientSession, type Close } from "../session.ts";
@@ -14,6 +13,7 @@ import type { MessagingClient } from "./client.ts";
 import type { ClientMessage } from "./client-messages.ts";
 import type { MessagingContext } from "./context.ts";
 import { messageChannel } from "./chat/contract.ts";
+import { addressed } from "./encoder.ts";
 import { CLOSES, HUB_ERRORS, Refusal, UNAUTHORIZED } from "./errors.ts";
 import { applySignal, receiveNote } from "./events.ts";
 import type { Answer } from "./handlers/answer.ts";
@@ -21,14 +21,11 @@ import { answer } from "./handlers/index.ts";
 import { Liveness } from "./liveness.ts";
 import { MessageRate } from "./message-rate.ts";
 import { begin } from "./opening.ts";
-import { Owed } from "./owed.ts";
+import { OwedWhenWritten, type Owed } from "./owed.ts";
 import type { OpenConnection } from "./presence.ts";
 import { SessionState } from "./session-state.ts";
 import { ackMessage, serverMessage } from "./server-messages.ts";
 import type { MessagingSignal } from "./signals.ts";
-
-/** How often a peer that is behind is looked at for what it has taken, milliseconds. */
-const WRITTEN_CHECK_MS = 1000;
 
 export class MessagingSession
   extends ClientSession<MessagingContext>
@@ -53,8 +50,7 @@ export class MessagingSession
   readonly #at: { recheck: number; check: number };
   /** Settles when the last of those that must not overlap is done. */
   #turn: Promise<unknown> = Promise.resolve();
-  readonly #owed = new Owed();
-  #settling: Timer | undefined;
+  readonly #owed = new OwedWhenWritten(this);
   /** Settles, never with a rejection, when the channel message that is being sent is. */
   #sending: Promise<unknown> | undefined;
   /** Of a session that HTTP requests carry: where its channels stood when all was written. */
@@ -183,19 +179,7 @@ export class MessagingSession
   }
 
   owe(add: (owed: Owed) => void): void {
-    add(this.#owed);
-    this.#settling ??= this.context.runtime.timers.after(0, () => this.#settle());
-  }
-
-  #settle(): void {
-    this.#settling = undefined;
-    if (this.over || this.#owed.isEmpty) return;
-    if (this.socket.writable) {
-      const settled = this.#owed.settle(this.context, this.userId);
-      return this.aside("keeping what was delivered", settled);
-    }
-    const again = () => this.#settle();
-    this.#settling = this.context.runtime.timers.after(WRITTEN_CHECK_MS, again);
+    this.#owed.add(add);
   }
 
   inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -300,7 +284,7 @@ export class MessagingSession
   }
 
   protected leave(): Promise<void> {
-    this.#settling?.cancel();
+    this.#owed.close();
     // What was held back, or waited for a reader that did not come, is not written.
     if (this.#hold.held || this.#opening !== undefined) this.#lossy = true;
     const raw = this.#liveness !== undefined;
@@ -309,11 +293,6 @@ export class MessagingSession
     const departure = { connection, open, positions, opening: this.#opening };
     return this.context.departures.follow(departure);
   }
-}
-
-/** A push to a subscriber, which is encoded once for all. */
-function addressed(frame: Frame, to: string): string {
-  return `${String(frame).slice(0, -1)},"to":${JSON.stringify(to)}}`;
 }
 
 function tooFast(retryAfterMs: number): Refusal {
