@@ -162,12 +162,19 @@ describe("a push by another dialect's API", () => {
         gusherPush("push_batch/dev", {
           batch_data: JSON.stringify([{ channel: id, event: "told", data: "4" }]),
         }),
+      () =>
+        fetch(server.apiUrl, {
+          method: "POST",
+          headers: { "x-sora-target": "Sora_20160711.PushChannel" },
+          body: JSON.stringify({ channel_id: id, data: { spam: "egg" } }),
+        }),
     ];
     const expected = [
       { sequence: 1, content: '{"n":1}', attributes: { event: "told" } },
       { sequence: 2, content: "text", "content-type": "text/plain", attributes: {} },
       { sequence: 3, content: '{"n":3}', attributes: { event: "told" } },
       { sequence: 4, content: "4", attributes: { event: "told" } },
+      { sequence: 5, content: '{"spam":"egg"}', attributes: {} },
     ];
     for (const push of pushes) await push();
     for (const message of expected) {
