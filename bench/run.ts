@@ -5,6 +5,7 @@ import { benchCpu } from "./cpu.ts";
 import { benchEventsTokens } from "./events-tokens.ts";
 import { benchFanOut } from "./fanout.ts";
 import { main } from "./harness/main.ts";
+import { benchFlood } from "./flood.ts";
 import { benchHostilePatterns } from "./hostile-patterns.ts";
 import { benchHttpPublish } from "./http-publish.ts";
 import { benchLatency } from "./latency.ts";
@@ -25,6 +26,7 @@ await main(
   benchCpu,
   benchMemory,
   benchConnects,
+  benchFlood,
   benchStart,
   benchEventsTokens,
   benchWebhooks,

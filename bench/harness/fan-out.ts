@@ -13,6 +13,10 @@ export interface FanOutOptions {
   readonly payloadBytes: number;
   readonly pace: Pace;
   readonly warmUpSeconds: number;
+  /** Called with the part that is measured. */
+  readonly around?: (
+    part: () => Promise<PublishersReport | undefined>,
+  ) => Promise<PublishersReport | undefined>;
 }
 
 export interface FanOut {
@@ -31,6 +35,7 @@ export interface FanOut {
 /** Throws when a connection or publish failed; deliveries that are missing are the caller's to report. */
 export async function fanOut(target: Target, options: FanOutOptions): Promise<FanOut> {
   const { subscribers: connections, payloadBytes, pace, warmUpSeconds } = options;
+  const { around = (part) => part() } = options;
   await using subscribers = await SubscribersProcess.start(target, {
     ...{ channel: CHANNEL, connections },
     sampleEvery: pace.perSecond === undefined ? SAMPLE_EVERY : 1,
@@ -52,7 +57,7 @@ export async function fanOut(target: Target, options: FanOutOptions): Promise<Fa
   await publish(warmUpSeconds);
   await subscribers.measure();
   const cpuBefore = process.cpuSeconds();
-  const published = await publish(pace.seconds);
+  const published = await around(() => publish(pace.seconds));
   const cpuSeconds = process.cpuSeconds() - cpuBefore;
   const received = await subscribers.report();
   const { messages, misordered, otherOrders, closed } = received;

@@ -10,6 +10,7 @@ import type { Hub, HubHistoryQuery } from "./hub.ts";
 import { POSITION_CHECK_INTERVAL_MS } from "./limits.ts";
 import { requireUnicode } from "./names.ts";
 import type { Namespaces } from "./namespaces.ts";
+import type { PublishTurns } from "./publish-turns.ts";
 import { createPublishing } from "./publishing.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Channel } from "./types.ts";
@@ -19,6 +20,8 @@ export interface HubOptions {
   readonly namespaces: Namespaces;
   readonly engine: AppEngine;
   readonly runtime: Runtime;
+  /** That the process's hubs share. Absent: there is no other app. */
+  readonly turns?: PublishTurns | undefined;
   /** An exception that no caller awaits: logged, since it is a bug or an engine that went away. */
   readonly onBug: (error: unknown) => void;
 }
@@ -40,7 +43,8 @@ export interface OwnedHub extends Hub {
   close(): Promise<void>;
 }
 
-export function createHub({ app, namespaces, engine, runtime, onBug }: HubOptions): OwnedHub {
+export function createHub(options: HubOptions): OwnedHub {
+  const { app, namespaces, engine, runtime, turns, onBug } = options;
   const { broker, presence } = engine;
   const connections = new ConnectionIndex<HubConnection>((channel) => {
     const subscribed = channels.find(channel)?.subscriptions() ?? [];
@@ -120,6 +124,8 @@ export function createHub({ app, namespaces, engine, runtime, onBug }: HubOption
       broker,
       optionsFor: (channel) => channels.optionsOf(channel),
       channels: (filter) => control.channels(filter),
+      audienceOf: (channel) => channels.find(channel),
+      inTurn: (audience, publish) => turns?.take(app, audience, publish) ?? publish(),
     }),
     note: async (channel, note) =>
       broker.announce(

@@ -54,6 +54,21 @@ export const PUBLISH_SLICE_PUBLICATIONS = 100;
 /** Characters of their data, likewise; the last publication of a slice may pass it. */
 export const PUBLISH_SLICE_CHARACTERS = 65_536;
 
+/**
+ * What the publications of one turn of the event loop may cost while several apps publish: bounds how long one app's hold up
+ * another's. A socket that is written to costs 1, about 5 µs.
+ */
+export const PUBLISH_TURN_COST_MAX = 1_500;
+
+/** What a publication costs by itself, its call included. */
+export const PUBLICATION_COST = 8;
+
+/** Publications to one socket within a turn share one write; so many cost as much again. */
+export const PUBLICATIONS_PER_WRITE = 32;
+
+/** Milliseconds without a publication after which an app counts as quiet, and another's need not be cut into turns for it. */
+export const QUIET_APP_MS = 1_000;
+
 /** Milliseconds between comparisons of a channel's position with the engine's, on engines that may lose events. */
 export const POSITION_CHECK_INTERVAL_MS = 40_000;
 

@@ -10,6 +10,7 @@ import {
 import { requireUnicode } from "./names.ts";
 import type { ChannelOptions } from "./namespaces.ts";
 import { jsonOfPayload } from "./payload.ts";
+import type { Audience } from "./publish-turns.ts";
 import {
   CHANNELS,
   type Channel,
@@ -23,7 +24,16 @@ export interface PublishingOptions {
   /** Undefined outside the namespaces: any JSON, kept as the publication says. */
   readonly optionsFor: (channel: Channel) => ChannelOptions | undefined;
   readonly channels: (filter: ChannelFilter) => Promise<ReadonlyMap<string, number>>;
+  /** Those on this node; undefined: nobody. */
+  readonly audienceOf: (channel: Channel) => Audience | undefined;
+  /** This app's turn among those that publish. */
+  readonly inTurn: InTurn;
 }
+
+export type InTurn = <Result>(
+  audience: Audience | undefined,
+  publish: () => Promise<Result>,
+) => Promise<Result>;
 
 const UNKEPT: PublishOptions = {};
 
@@ -31,6 +41,8 @@ export function createPublishing({
   broker,
   optionsFor,
   channels,
+  audienceOf,
+  inTurn,
 }: PublishingOptions): Pick<Hub, "publish" | "publishMatching" | "claim"> {
   const claims = new Map<string, Claim>();
 
@@ -45,7 +57,8 @@ export function createPublishing({
     const claim = pastClaims === true ? undefined : claimOn(channel);
     const taken = claim && (await claim(channel.name, publication, options));
     if (taken !== undefined) return taken.position;
-    return broker.publish(channel, publication, optionsOf(channel, publication, options));
+    const rules = optionsOf(channel, publication, options);
+    return inTurn(audienceOf(channel), () => broker.publish(channel, publication, rules));
   }
 
   /** What holds for the publication. Throws `bad_request` for one that the channel does not take. */

@@ -13,6 +13,7 @@ import type { BaseConfig } from "../config/schema.ts";
 import { createHub } from "../core/create-hub.ts";
 import { HubError } from "../core/errors.ts";
 import type { Engine } from "../core/engine.ts";
+import { PublishTurns } from "../core/publish-turns.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
 import type { ServerMetrics } from "../operations/metrics.ts";
@@ -77,10 +78,11 @@ function lentApps(options: LendOptions): readonly LentApp[] {
   const { config, dialects, engine, runtime, metrics, onBug } = options;
   const namespaces = createNamespaces(dialects, config);
   const uses = dialects.flatMap(({ keyUses }) => keyUses);
+  const turns = config.apps.length > 1 ? new PublishTurns(runtime) : undefined;
   return config.apps.map((app) => {
     const { id } = app;
     const own = engine.app(id);
-    const hub = createHub({ app: id, namespaces, engine: own, runtime, onBug });
+    const hub = createHub({ app: id, namespaces, engine: own, runtime, turns, onBug });
     metrics.watch(hub);
     const keys = createAppKeys({ config, app: id, runtime, uses });
     return { config: app, hub, engine: own, keys, authorities: [] };

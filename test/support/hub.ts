@@ -5,6 +5,7 @@ import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
 import { createHub, type OwnedHub } from "../../src/core/create-hub.ts";
 import type { AppEngine } from "../../src/core/engine.ts";
 import type { Connection, Encoder } from "../../src/core/hub.ts";
+import { PublishTurns } from "../../src/core/publish-turns.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { Namespaces } from "../../src/core/namespaces.ts";
 import type { Channel } from "../../src/core/types.ts";
@@ -41,10 +42,11 @@ export async function embeddedHub(options: TestHubOptions = {}): Promise<TestHub
   const engine = createEmbeddedEngine({ dataDir: undefined, durability: "normal", runtime });
   await engine.start();
   const seen = changeRuntime?.(runtime) ?? runtime;
+  const turns = new PublishTurns(seen);
   const make = (app: string) =>
     createHub({
       ...{ app, namespaces: configured, engine: change(engine.app(app)), onBug },
-      runtime: seen,
+      ...{ runtime: seen, turns },
     });
   return {
     hub: make("a"),
