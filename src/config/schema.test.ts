@@ -16,6 +16,7 @@ test("an empty file takes every default", () => {
   expect(config.clients).toEqual({ host: "127.0.0.1", port: 8000, tls: {}, trusted_proxies: [] });
   expect(config.api).toEqual({
     ...{ host: "127.0.0.1", port: 9000, tls: {}, on_clients: false, keep_alive_timeout: 75_000 },
+    publishes_in_flight_max: 1000,
   });
   expect(config.apps).toEqual([{ id: "default", hosts: [], allowed_origins: [] }]);
   expect(config.channel.max_length).toBe(255);

@@ -133,6 +133,13 @@ export const baseOf = ({ reserved, uses, joiners }: Names) =>
           .describe(
             "Time that a connection may idle between two requests; longer than the balancers in front of it keep theirs.",
           ),
+        publishes_in_flight_max: z
+          .int()
+          .min(1)
+          .default(1000)
+          .describe(
+            "Calls that publish which one app may have under way at a time, on each node, beyond which they are answered 429. A batch is one call.",
+          ),
       })
       .prefault({})
       .describe("What servers and operators call; keep it private."),

@@ -20,6 +20,7 @@ import type { Mount, ReadBody } from "../transports/request.ts";
 import type { ClientsRequest, SocketRoute } from "../transports/socket.ts";
 import type { Paths } from "./openapi-components.ts";
 import type { Examples } from "./openapi-examples.ts";
+import type { PublishLimit } from "./publish-limit.ts";
 import type { TokenCommand } from "./token-command.ts";
 
 /** What handlers of the `clients` listener find in `c.env`. */
@@ -63,7 +64,7 @@ export const LIMIT_NAMES = [
   ...["token_calls_per_second", "invoke_calls_per_second", "task_invokes_per_second"],
   ...["task_connection_limit", "task_acceptances_per_minute", "failed_authentications_per_minute"],
   ...["connection_tokens_per_minute", "subscription_tokens_per_minute", "provisions_per_minute"],
-  ...["publishes_per_second", "queue_jobs_max"],
+  ...["publishes_per_second", "api.publishes_in_flight_max", "queue_jobs_max"],
   ...["logins_per_minute", "failed_logins_per_minute", "password_hashes_at_once", "key_limit"],
   ...["messages_per_second_max", "watch_limit"],
 ] as const;
@@ -159,6 +160,8 @@ export interface LentApp {
   readonly keys: AppKeys;
   /** Who decides on tokens of this issuer and audience: registered by one dialect's setup, asked by the next ones. */
   readonly authorities: RegisteredAuthority[];
+  /** For calls of `api` that publish. */
+  readonly publishLimit: PublishLimit;
 }
 
 /** What the server lends to a dialect. `Own`: the configuration as far as it looks at it. */

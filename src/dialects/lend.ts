@@ -20,7 +20,15 @@ import type { ServerMetrics } from "../operations/metrics.ts";
 import type { Told } from "../operations/told.ts";
 import { OutboundError } from "../outbound/contract.ts";
 import { postJson } from "../outbound/fetch-json.ts";
-import type { Dialect, Lent, LentApp, PostJson, Served } from "./dialect.ts";
+import { PublishLimit } from "./publish-limit.ts";
+import {
+  limitHit,
+  type Dialect,
+  type Lent,
+  type LentApp,
+  type PostJson,
+  type Served,
+} from "./dialect.ts";
 
 export interface LendOptions {
   readonly config: BaseConfig;
@@ -85,7 +93,10 @@ function lentApps(options: LendOptions): readonly LentApp[] {
     const hub = createHub({ app: id, namespaces, engine: own, runtime, turns, onBug });
     metrics.watch(hub);
     const keys = createAppKeys({ config, app: id, runtime, uses });
-    return { config: app, hub, engine: own, keys, authorities: [] };
+    const publishLimit = new PublishLimit(config.api.publishes_in_flight_max, () =>
+      limitHit(metrics, "api.publishes_in_flight_max"),
+    );
+    return { config: app, hub, engine: own, keys, authorities: [], publishLimit };
   });
 }
 

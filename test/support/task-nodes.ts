@@ -5,6 +5,7 @@ import { createSchedule } from "../../src/core/schedule.ts";
 import type { GroupMember } from "../../src/core/fanout.ts";
 import type { Frame } from "../../src/core/types.ts";
 import type { TaskToken } from "../../src/dialects/tasks/client-token.ts";
+import { PublishLimit } from "../../src/dialects/publish-limit.ts";
 import type { TasksContext } from "../../src/dialects/tasks/context.ts";
 import { tasksSection, type TasksSettings } from "../../src/dialects/tasks/config.ts";
 import { createTaskSockets } from "../../src/dialects/tasks/sockets.ts";
@@ -54,6 +55,7 @@ export function createTaskNode(options: TaskNodeOptions): TaskNode {
   const parts = { hub, settings, records: engine.records, runtime, onError: onBug };
   const context: TasksContext = {
     ...parts,
+    publishLimit: new PublishLimit(Infinity, () => {}),
     publicId: "app",
     ids: { of: () => TASK, genuine: (id) => id },
     tokens: { seal: (token) => JSON.stringify(token), open: (text) => openToken(text) },

@@ -7,6 +7,7 @@ import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { Webhooks } from "../../webhooks/contract.ts";
 import type { OnEvent } from "../dialect.ts";
+import type { PublishLimit } from "../publish-limit.ts";
 import type { EventsConfig } from "./config.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { OrganisationChannels } from "./organisation-channels.ts";
@@ -26,6 +27,7 @@ export interface EventsContext {
   readonly organisationChannels: OrganisationChannels;
   readonly revocations: Revocations;
   readonly rateLimits: RateLimits;
+  readonly publishLimit: PublishLimit;
   /** Of access tokens: signature, issuer, audience and times, 30 s of leeway. Throws TokenError, HubError `unavailable`. */
   readonly verifyAccess: (token: string) => Promise<Claims>;
   /** Signs the tokens issued here. */

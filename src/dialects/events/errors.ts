@@ -106,8 +106,8 @@ function ofWebhooks(cause: WebhookError): EventsError {
 }
 
 /** `retryAfterMs` is rounded up to whole seconds. */
-export function rateLimited(retryAfterMs: number): EventsError {
-  return new EventsError("rate_limited", "Too many requests.", {
+export function rateLimited(retryAfterMs: number, message = "Too many requests."): EventsError {
+  return new EventsError("rate_limited", message, {
     headers: retryAfter(retryAfterMs),
   });
 }

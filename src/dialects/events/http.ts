@@ -5,9 +5,10 @@ import type { Runtime } from "../../core/runtime.ts";
 import type { ApiAnswer, RequestHead } from "../../transports/api-call.ts";
 import type { ReadBody } from "../../transports/request.ts";
 import { limitHit } from "../dialect.ts";
+import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
 import { authenticate, type Authentication } from "./access-token.ts";
 import { PARAMS_BODY_BYTES_MAX, type Answer, type EventsCall } from "./call.ts";
-import { EventsError } from "./errors.ts";
+import { EventsError, rateLimited } from "./errors.ts";
 import {
   allowOrigin,
   bodyOf,
@@ -40,11 +41,14 @@ export interface Endpoint {
   readonly status?: number;
   /** Browsers call it. */
   readonly browsers?: boolean;
+  /** Counts as a call that publishes. */
+  readonly publishes?: boolean;
   /** Of its body. Default `PARAMS_BODY_BYTES_MAX`. */
   readonly bodyBytesMax?: (settings: EventsConfig["events"]) => number;
 }
 
 const publishing = {
+  publishes: true,
   status: 202,
   bodyBytesMax: ({ body_size_limit }: EventsConfig["events"]) => body_size_limit,
 };
@@ -121,12 +125,21 @@ async function run(
   const handler = Object.hasOwn(methods, head.method) ? methods[head.method] : undefined;
   if (handler === undefined) throw methodNotAllowed(Object.keys(methods));
   const caller = await authenticate(head, options);
-  const { settings, metrics } = caller.context;
-  const body =
-    bodyBytesMax === undefined
-      ? await bodyOf(readBody, PARAMS_BODY_BYTES_MAX)
-      : await bodyOf(readBody, bodyBytesMax(settings), () => limitHit(metrics, "body_size_limit"));
-  return jsonAnswer(await handler({ caller, request: head, body }), answered, form);
+  const { settings, metrics, publishLimit } = caller.context;
+  const answering = async (): Promise<ApiAnswer> => {
+    const body =
+      bodyBytesMax === undefined
+        ? await bodyOf(readBody, PARAMS_BODY_BYTES_MAX)
+        : await bodyOf(readBody, bodyBytesMax(settings), () =>
+            limitHit(metrics, "body_size_limit"),
+          );
+    return jsonAnswer(await handler({ caller, request: head, body }), answered, form);
+  };
+  if (endpoint.publishes !== true) return answering();
+  const limited = publishLimit.run(answering);
+  if (limited === undefined)
+    throw rateLimited(TOO_MANY_PUBLISHES.retryAfterMs, TOO_MANY_PUBLISHES.detail);
+  return limited;
 }
 
 export function notFound(): EventsError {

@@ -63,7 +63,7 @@ function contextsOf(
   const { issuer = "", audience } = settings;
   const catalogue = catalogueOf(config);
   const contexts = new Map<string, EventsContext>();
-  for (const { config: app, hub, engine, keys, authorities } of lent.apps) {
+  for (const { config: app, hub, engine, keys, authorities, publishLimit } of lent.apps) {
     const signer = keys.signer("events-client", { issuer, audience });
     if (signer === undefined) continue;
     const accessKeys = keys.set("events-access", {
@@ -73,6 +73,7 @@ function contextsOf(
     const { records, queue } = engine;
     const context: EventsContext = {
       ...{ hub, settings, catalogue, records, queue, runtime, metrics, onError, onEvent, signer },
+      publishLimit,
       organisations: createOrganisations(records, runtime),
       organisationChannels: createOrganisationChannels({ records, hub, clock: runtime.clock }),
       revocations: createRevocations(records),

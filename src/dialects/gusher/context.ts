@@ -3,6 +3,7 @@ import type { Claims } from "../../auth/key-set.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { JobQueue, Records, WorkerLists } from "../../core/engine.ts";
 import type { SessionServices } from "../dialect.ts";
+import type { PublishLimit } from "../publish-limit.ts";
 import type { GusherConfig } from "./config.ts";
 
 /** Claims of a verified grant (§4), with every default filled in. */
@@ -18,6 +19,7 @@ export interface GusherContext extends SessionServices {
   readonly hub: Hub & { stats(): { readonly connections: number } };
   readonly settings: GusherConfig["gusher"];
   readonly channelBytesMax: number;
+  readonly publishLimit: PublishLimit;
   /** Login tokens live here under `gusher/token/…`. */
   readonly records: Records;
   /** Remote jobs: one queue per `<app_key>@<remote>`. */

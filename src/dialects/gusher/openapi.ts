@@ -219,6 +219,9 @@ function responsesOf(operation: Operation): Described["responses"] {
     ...(required === undefined && optional === undefined
       ? {}
       : { 413: { description: "Larger than a setting, which it names", content: text(TEXT) } }),
+    ...(operation.id.startsWith("push")
+      ? { 429: { description: "As many publishes under way as may be", content: text(TEXT) } }
+      : {}),
     ...(open === true
       ? {}
       : {

@@ -33,7 +33,7 @@ function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext
   const { gusher: settings, channel } = config;
   const onLists = settings.remote_jobs === "redis_list";
   return new Map(
-    lent.apps.map(({ config: { id }, hub, engine, keys }) => {
+    lent.apps.map(({ config: { id }, hub, engine, keys, publishLimit }) => {
       const { records, queue, lists } = engine;
       if (onLists && lists === undefined) {
         throw new Error(`The engine "${lent.engineName}" has no lists for \`gusher.remote_jobs\``);
@@ -43,6 +43,7 @@ function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext
       const context: GusherContext = {
         ...{ hub, settings, records, queue, runtime, schedule, metrics, onError, onEvent },
         channelBytesMax: channel.max_length,
+        publishLimit,
         ...(onLists && lists !== undefined ? { jobLists: lists } : {}),
         verify: async (jwt) => checkRegisteredClaims(await set.verify(jwt), runtime.clock),
       };

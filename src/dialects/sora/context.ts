@@ -3,6 +3,7 @@ import type { PresenceStore, Records } from "../../core/engine.ts";
 import type { OwnedHub } from "../../core/create-hub.ts";
 import type { Peers } from "../../transports/data-channels.ts";
 import type { SessionServices } from "../dialect.ts";
+import type { PublishLimit } from "../publish-limit.ts";
 import type { AskHook } from "./auth-hook.ts";
 import type { SoraSettings } from "./config.ts";
 import type { Rooms } from "./rooms.ts";
@@ -11,6 +12,7 @@ import type { Sessions } from "./sessions.ts";
 /** One per app. */
 export interface SoraContext extends SessionServices {
   readonly hub: OwnedHub;
+  readonly publishLimit: PublishLimit;
   readonly settings: SoraSettings;
   readonly presence: PresenceStore;
   readonly records: Records;

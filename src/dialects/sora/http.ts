@@ -9,6 +9,7 @@ import type { Reach } from "../../core/types.ts";
 import type { AnswerCall, ApiAnswer, ApiCall } from "../../transports/api-call.ts";
 import { BODY_REFUSALS, type BodyRefusal } from "../../transports/request.ts";
 import { limitHit, type OnEvent } from "../dialect.ts";
+import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
 import type { SoraContext } from "./context.ts";
 import { OPERATIONS, OperationError, type Operation } from "./operations.ts";
 
@@ -57,9 +58,29 @@ export async function respond(call: ApiCall, options: SoraHttpOptions): Promise<
   const [, service, version = "", name = ""] = TARGET.exec(header) ?? [];
   if (service === undefined) return refuse(400, errorText("MissingService"));
   if (service !== "Sora") return refuse(400, errorText("InvalidTarget"));
-  const body = await call.readBody(options.bodyBytesMax);
   const context = options.contexts.get(caller.app);
   if (context === undefined) return answer(options, 404);
+  const asked = { call, options, caller, context, version, name, refuse };
+  if (!name.startsWith("Push")) return answerOperation(asked);
+  const limited = context.publishLimit.run(() => answerOperation(asked));
+  if (limited !== undefined) return limited;
+  const { status, detail } = TOO_MANY_PUBLISHES;
+  return refuse(status, errorText("TooManyRequests", JSON.stringify({ detail })));
+}
+
+interface Asked {
+  readonly call: ApiCall;
+  readonly options: SoraHttpOptions;
+  readonly caller: SoraCaller;
+  readonly context: SoraContext;
+  readonly version: string;
+  readonly name: string;
+  readonly refuse: (status: number, text: string) => ApiAnswer;
+}
+
+async function answerOperation(asked: Asked): Promise<ApiAnswer> {
+  const { call, options, caller, context, version, name, refuse } = asked;
+  const body = await call.readBody(options.bodyBytesMax);
   if (typeof body === "string") {
     if (body === "too_large") limitHit(context.metrics, "body_size_limit");
     return refuse(BODY_STATUSES[body], errorText(BODY_ERRORS[body]));

@@ -60,6 +60,10 @@ export function soraOpenApi(): OpenApiPart {
               description: "Larger than `sora.body_size_limit`",
               content: jsonContent(failure()),
             },
+            429: {
+              description: "A push: as many publishes under way as `api.publishes_in_flight_max`",
+              content: jsonContent(failure()),
+            },
           },
         },
       },

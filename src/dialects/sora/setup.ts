@@ -79,10 +79,10 @@ function contextsOf(
   const { auth_url: url } = settings;
   const services = { runtime, schedule, metrics, onError, onEvent };
   return new Map(
-    lent.apps.map(({ config: { id, allowed_origins: origins }, hub, engine }) => {
+    lent.apps.map(({ config: { id, allowed_origins: origins }, hub, engine, publishLimit }) => {
       const { presence, records } = engine;
       const context: SoraContext = {
-        ...{ ...services, hub, settings, presence, records, peers },
+        ...{ ...services, hub, settings, presence, records, peers, publishLimit },
         rooms: createRooms({ ...services, hub, presence, records }),
         sessions: new Sessions(),
         ...(url === undefined

@@ -4,6 +4,7 @@ import type { Hub } from "../../core/hub.ts";
 import type { StreamingConfig } from "./config.ts";
 import type { Encoders } from "./encoders.ts";
 import type { SessionServices } from "../dialect.ts";
+import type { PublishLimit } from "../publish-limit.ts";
 
 export interface StreamingContext extends SessionServices {
   readonly hub: Hub;
@@ -11,6 +12,7 @@ export interface StreamingContext extends SessionServices {
   readonly channelBytesMax: number;
   readonly authority: Authority;
   readonly encoders: Encoders;
+  readonly publishLimit: PublishLimit;
   /** Error 107 says which member is wrong, and why: in development mode. */
   readonly explainsBadRequests: boolean;
   /** Shown to clients. */

@@ -15,6 +15,7 @@ import {
 } from "../../transports/api-call.ts";
 import { BODY_REFUSALS, decodeSegment, serves } from "../../transports/request.ts";
 import { limitHit, type ApiCalls } from "../dialect.ts";
+import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
 
 /** Status of each error in the `transport` error mode. */
 const TRANSPORT_STATUS: Readonly<Record<number, number>> = {
@@ -66,17 +67,25 @@ function handle(
   }
   const known = method === undefined || method === "batch" || isApiMethod(method);
   if (!known) return refuse(context, method, 404, "404 page not found");
-  return run(call, context, method);
+  const answering = () => run(call, context, method);
+  if (method !== undefined && !PUBLISHING.has(method)) return answering();
+  const { status, detail, retryAfterMs } = TOO_MANY_PUBLISHES;
+  const headers = { "Retry-After": `${retryAfterMs / 1000}` };
+  return context.publishLimit.run(answering) ?? refuse(context, method, status, detail, headers);
 }
+
+/** The former form says its methods in the body, and so counts as well. */
+const PUBLISHING: ReadonlySet<string> = new Set(["publish", "broadcast", "batch"]);
 
 function refuse(
   { onEvent }: ApiContext,
   method: string | undefined,
   status: number,
   detail: string,
+  headers?: ApiAnswer["headers"],
 ): ApiAnswer {
   onEvent("API call refused", { method, status, detail });
-  return textAnswer(status, `${detail}\n`);
+  return textAnswer(status, `${detail}\n`, headers);
 }
 
 async function run(

@@ -109,6 +109,9 @@ function operation({
         401: { description: "The API key is missing or does not count here" },
         403: { description: "A page of another site sends the development key" },
         413: { description: "The body is too large" },
+        429: {
+          description: "A publish: as many are under way as `api.publishes_in_flight_max`",
+        },
       },
     },
   };

@@ -38,7 +38,8 @@ function streamingApps(lent: Lent<StreamingConfig>): ReadonlyMap<string, Streami
         userIdClaim: config.streaming.user_id_claim,
       });
       const authority = createAuthorities(ownRules, app.authorities);
-      return [id, { ...shared, hub: app.hub, authority, allowedOrigins }];
+      const { hub, publishLimit } = app;
+      return [id, { ...shared, hub, publishLimit, authority, allowedOrigins }];
     }),
   );
 }

@@ -7,6 +7,7 @@ import type { TasksSettings } from "./config.ts";
 import type { TaskSockets } from "./sockets.ts";
 import type { TaskStore } from "./task-store.ts";
 import type { SessionServices } from "../dialect.ts";
+import type { PublishLimit } from "../publish-limit.ts";
 
 /** What a session is told of the request that opened its socket. */
 export interface SessionRequest {
@@ -20,6 +21,7 @@ export interface SessionRequest {
 export interface TasksContext extends SessionServices {
   readonly publicId: string;
   readonly hub: Hub;
+  readonly publishLimit: PublishLimit;
   readonly settings: TasksSettings;
   /** What the dialect keeps lies below `tasks/`. */
   readonly records: Records;

@@ -2,6 +2,7 @@
 import type { JsonView } from "../../core/json-text.ts";
 import { KeyedBuckets, TokenBucket, perSecond } from "../../core/rates.ts";
 import { limitHit, type LimitName } from "../dialect.ts";
+import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
 import { TOKEN_ID_BYTES, type TaskToken } from "./client-token.ts";
 import type { TasksSettings } from "./config.ts";
 import type { TasksContext } from "./context.ts";
@@ -64,13 +65,20 @@ export const RUN: { readonly [Name in MethodName]: Run<Name> } = {
     const taskId = genuine(context, given.task_id);
     allow(context, "task_invokes_per_second", rates.task(taskId, clock.monotonicMs()));
     const { idempotency_key: idempotencyKey = "", report } = given;
-    const { delivered, retained } = await context.tasks.invoke({
-      taskId,
-      message: given.message,
-      newTimeoutMs: given.new_timeout * MINUTE_MS,
-      report,
-      ...(idempotencyKey === "" ? {} : { idempotencyKey }),
-    });
+    const invoked = context.publishLimit.run(() =>
+      context.tasks.invoke({
+        taskId,
+        message: given.message,
+        newTimeoutMs: given.new_timeout * MINUTE_MS,
+        report,
+        ...(idempotencyKey === "" ? {} : { idempotencyKey }),
+      }),
+    );
+    if (invoked === undefined) {
+      const { retryAfterMs: retry_after_ms } = TOO_MANY_PUBLISHES;
+      throw new RpcError("too_many_requests", { retry_after_ms });
+    }
+    const { delivered, retained } = await invoked;
     context.metrics.count("publications", { dialect: "tasks", by: "server" });
     return { status: "success", ...(report ? { delivered, retained } : {}) };
   },

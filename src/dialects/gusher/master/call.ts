@@ -3,6 +3,7 @@ import { HubError } from "../../../core/errors.ts";
 import type { Runtime } from "../../../core/runtime.ts";
 import { Slices } from "../../../core/slices.ts";
 import type { Reach } from "../../../core/types.ts";
+import { TOO_MANY_PUBLISHES } from "../../publish-limit.ts";
 import type { GusherContext } from "../context.ts";
 import type { ApiAnswer, RequestHead } from "../../../transports/api-call.ts";
 import { BODY_REFUSALS, type BodyRefusal } from "../../../transports/request.ts";
@@ -51,6 +52,15 @@ export class LimitError extends MasterError {
   constructor(what: string, limit: LimitError["limit"]) {
     super(`${what} larger than gusher.${limit}`);
     this.limit = limit;
+  }
+}
+
+/** The app has as many calls that publish under way as it may. */
+export class BusyError extends MasterError {
+  override readonly status = TOO_MANY_PUBLISHES.status;
+
+  constructor() {
+    super(TOO_MANY_PUBLISHES.detail);
   }
 }
 

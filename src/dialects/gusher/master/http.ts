@@ -11,6 +11,7 @@ import { finishJobs, takeJobs } from "../jobs-http.ts";
 import { isForm } from "../fields.ts";
 import {
   BodyError,
+  BusyError,
   fieldsOf,
   LimitError,
   MasterError,
@@ -131,9 +132,14 @@ function forApp(method: string, handler: MasterHandler): Endpoint {
     const reach = authorize(call.request, appKey);
     if (reach instanceof ApiRefusal) return refused(reach, method, onEvent);
     const context = contexts.get(appKey ?? "");
-    return answer({ method, context, onEvent }, async () =>
-      handler({ ...call, body: await bodyOf(call, method, setting), context, reach }),
-    );
+    return answer({ method, context, onEvent }, () => {
+      const answering = async () =>
+        handler({ ...call, body: await bodyOf(call, method, setting), context, reach });
+      if (context === undefined || !method.startsWith("push")) return answering();
+      const limited = context.publishLimit.run(answering);
+      if (limited === undefined) throw new BusyError();
+      return limited;
+    });
   };
 }
 
