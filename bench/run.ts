@@ -14,6 +14,7 @@ import { benchMemory } from "./memory.ts";
 import { benchMessaging } from "./messaging.ts";
 import { benchPatternPush } from "./pattern-push.ts";
 import { benchStart } from "./start.ts";
+import { benchStorm } from "./storm.ts";
 import { benchTasks } from "./tasks.ts";
 import { benchWebhooks } from "./webhooks.ts";
 import { benchWebrtc } from "./webrtc.ts";
@@ -26,6 +27,7 @@ await main(
   benchCpu,
   benchMemory,
   benchConnects,
+  benchStorm,
   benchFlood,
   benchStart,
   benchEventsTokens,

@@ -23,6 +23,8 @@ export interface SubscribersSpec {
   readonly replies: number;
   /** Connections under way at a time. */
   readonly opening: number;
+  /** In place of that: each is begun at its place in this time, whatever became of the others. */
+  readonly spreadMs?: number;
   readonly sampleEvery: number;
   readonly complete: boolean;
 }
@@ -70,13 +72,25 @@ class Subscribers implements FrameSink {
 
   constructor(spec: SubscribersSpec) {
     this.#spec = spec;
-    const { connections: subscribers, sampleEvery, complete } = spec;
+    const { connections: subscribers, sampleEvery, complete, spreadMs } = spec;
     this.#tally = new Tally({ subscribers, sampleEvery, complete });
     this.#awaited = new Int32Array(subscribers).fill(spec.replies);
-    while (this.#started < Math.min(spec.opening, subscribers)) this.#startNext();
+    if (spreadMs !== undefined) this.#startOver(spreadMs);
+    else while (this.#started < Math.min(spec.opening, subscribers)) this.#startNext();
+  }
+
+  #startOver(spreadMs: number): void {
+    const { connections } = this.#spec;
+    const due = ((performance.now() - this.#startMs) * connections) / spreadMs;
+    while (this.#started < Math.min(due, connections)) this.#start();
+    if (this.#started < connections) setTimeout(() => this.#startOver(spreadMs), 1);
   }
 
   #startNext(): void {
+    if (this.#spec.spreadMs === undefined) this.#start();
+  }
+
+  #start(): void {
     if (this.#started >= this.#spec.connections) return;
     const { host, port, path } = this.#spec;
     const index = this.#started++;

@@ -7,6 +7,7 @@ import { shuttingDown, text, upgradeRequired } from "./clients-answers.ts";
 import { ClientsBodies } from "./clients-bodies.ts";
 import type { ClientsListener, ClientsListenerOptions } from "./clients-listener.ts";
 import { Groups } from "./groups.ts";
+import { Handshakes, protocolHeader, wantsWebSocket } from "./handshakes.ts";
 import { streamTo } from "./http-stream.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { LocalGroups } from "./local-groups.ts";
@@ -16,7 +17,7 @@ import { BODY_REFUSALS } from "./request.ts";
 import { createRoutes } from "./routes.ts";
 import { arrayBytesMax } from "./sockjs/messages.ts";
 import { listenToSockJs, streamedRequest } from "./sockjs/on-listener.ts";
-import type { ClientsRequest, OpenSession, SocketRequest, SocketRoute } from "./socket.ts";
+import type { ClientsRequest, SocketRequest, SocketRoute } from "./socket.ts";
 import { createTrustedProxies } from "./trusted-proxies.ts";
 import type { SocketContext } from "./outbound.ts";
 import { WebSocketConnection } from "./websocket.ts";
@@ -63,6 +64,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     ...{ findMount: options.findMount, peers: options.peers, secure: options.tls !== undefined },
     accepting: () => accepting,
   });
+  const handshakes = new Handshakes(runtime.timers);
   const members = [groups, carried, ...sockJs.members];
   let accepting = true;
   let ending = false;
@@ -104,9 +106,25 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       },
     });
 
-  async function handle(
+  /** Little is done for a handshake before its turn: of many, Bun hands over each in the same turn of the event loop. */
+  function handle(
     request: Request,
     server: Server<WebSocketConnection>,
+  ): Promise<Response | undefined> {
+    if (!wantsWebSocket(request)) return answer(request, server, false);
+    return handshakes.turn(appOf(request)).then(() => answer(request, server, true));
+  }
+
+  /** Whose turn it is. */
+  function appOf({ url, headers }: Request): string | undefined {
+    const path = url.slice(url.indexOf("/", url.indexOf("//") + 2));
+    return options.findMount(hostOf(headers.get("host") ?? "") ?? "", path).mount.app;
+  }
+
+  async function answer(
+    request: Request,
+    server: Server<WebSocketConnection>,
+    isHandshake: boolean,
   ): Promise<Response | undefined> {
     const peer = server.requestIP(request)?.address ?? "";
     const address = proxies.clientAddress(peer, request.headers.get("x-forwarded-for"));
@@ -121,13 +139,13 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     try {
       const carries = sockJs.find(path);
       if (carries !== undefined) {
-        const answer = await sockJs.answer(carries, request, asked, server);
-        if (answer !== undefined && answer.status >= 400) refused += 1;
-        return answer;
+        const carried = await sockJs.answer(carries, request, asked, server);
+        if (carried !== undefined && carried.status >= 400) refused += 1;
+        return carried;
       }
       if (!accepting) return (await answerCall(request, server, "found")) ?? shuttingDown();
       const found = findRoute(path);
-      if (found === undefined || !wantsWebSocket(request)) {
+      if (found === undefined || !isHandshake) {
         const body = bodies.take(request);
         if (body === undefined) return text(BODY_REFUSALS.busy.status, BODY_REFUSALS.busy.text);
         const given =
@@ -155,9 +173,9 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       // A handshake that waits for an authorization hook has that hook's deadline.
       server.timeout(request, 0);
       const { route, params } = found;
-      const answer = await upgrade(route, request, { ...asked, params }, server);
-      if (answer !== undefined) refused += 1;
-      return answer;
+      const refusal = await upgrade(route, request, { ...asked, params }, server);
+      if (refusal !== undefined) refused += 1;
+      return refusal;
     } catch (error) {
       onBug(error, "http request");
       return text(500, "internal error");
@@ -252,16 +270,6 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       await server.stop(true);
     },
   };
-}
-
-/** `""` keeps the header out of the answer; without it Bun would choose the first subprotocol that was offered. */
-function protocolHeader(accepted: OpenSession): Record<string, string> {
-  return { "Sec-WebSocket-Protocol": accepted.subprotocol ?? "" };
-}
-
-function wantsWebSocket(request: Request): boolean {
-  const upgrade = request.headers.get("upgrade");
-  return request.method === "GET" && upgrade !== null && /\bwebsocket\b/i.test(upgrade);
 }
 
 function hostInUrl(hostname: string): string {
