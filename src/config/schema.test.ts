@@ -39,6 +39,7 @@ test("an empty file takes every default", () => {
     stale_close_delay: 10_000,
     expired_close_delay: 25_000,
     expired_sub_close_delay: 25_000,
+    ttl_spread: 0,
     history_max_publication_limit: 300,
     recovery_max_publication_limit: 300,
     queue_max_size: 1_048_576,

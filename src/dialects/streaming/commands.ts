@@ -97,9 +97,8 @@ async function subscribe(
     throw new HubError("limit_exceeded", "The connection holds as many channels as it may");
   }
   const plan = await planSubscribe(context, session, request);
-  const { clock } = context.runtime;
   await connection?.subscribe(plan.channel, plan.options, (subscribed) => {
-    session.reply(id, { subscribe: subscribeResult(plan, subscribed, clock.epochMs()) });
+    session.reply(id, { subscribe: subscribeResult(context, plan, subscribed) });
     if (plan.options.detail.expires !== undefined) session.reschedule();
   });
   return undefined;
@@ -202,7 +201,7 @@ async function refresh(session: StreamingClient, id: number, token: string): Pro
   if (grant.confirm !== undefined) await granted(grant.confirm());
   session.expireAt(grant.expiresAtMs);
   const { connectionId: client } = session;
-  const left = expiry(grant.expiresAtMs, nowMs);
+  const left = expiry(session.context, grant.expiresAtMs);
   session.reply(id, { refresh: { client, version, ...left } });
   if (grant.standing !== undefined) await changeChannels(session, grant);
   return undefined;
@@ -233,5 +232,5 @@ async function subRefresh(
   const grant = await granted(theirs(unexpired(await granted(given), nowMs), name, session));
   detailOf(subscription).expires = expiresOf(grant, runtime.clock);
   session.reschedule();
-  return { sub_refresh: expiry(grant.expiresAtMs, nowMs) };
+  return { sub_refresh: expiry(session.context, grant.expiresAtMs) };
 }

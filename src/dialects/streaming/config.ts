@@ -6,6 +6,9 @@ import type { Parsed } from "../../config/part.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { BaseConfig } from "../../config/schema.ts";
 
+/** A token that is refreshed much earlier would be fetched much more often. */
+const TTL_SPREAD_PERCENT_MAX = 10;
+
 export const streamingSection = z.strictObject({
   websocket_path: path
     .default("/connection/websocket")
@@ -59,6 +62,14 @@ export const streamingSection = z.strictObject({
   stale_close_delay: timer("10s", "Time within which a new connection must have connected."),
   expired_close_delay: timer("25s", "Time that an expired connection has left to refresh."),
   expired_sub_close_delay: timer("25s", "Time that an expired subscription has left to refresh."),
+  ttl_spread: z
+    .int()
+    .min(0)
+    .max(TTL_SPREAD_PERCENT_MAX)
+    .default(0)
+    .describe(
+      "Percent by which the `ttl` that a client is told is shorter at the most, by chance for each: clients whose tokens end together refresh them one by one. Tokens are good for as long as they say. 0: the `ttl` is what is left.",
+    ),
   history_max_publication_limit: positive(300, "Publications per history answer to a client."),
   recovery_max_publication_limit: positive(
     300,

@@ -45,7 +45,7 @@ function connectResult(
   return {
     client: connectionId,
     version,
-    ...expiry(expires?.atMs, nowMs),
+    ...expiry(context, expires?.atMs),
     ...(subs.size > 0 ? { subs } : {}),
     ...(pings ? { ping: Math.ceil(settings.ping_interval / 1000), pong: true } : {}),
     ...(settings.connect_include_server_time ? { time: nowMs } : {}),
@@ -175,12 +175,11 @@ async function subscribeAll(
   session: ConnectingClient,
   plans: readonly SubscribePlan[],
 ): Promise<ReadonlyMap<string, SubscribeResult>> {
-  const { clock } = session.context.runtime;
   const subs = new Map<string, SubscribeResult>();
   for (const subscribePlan of plans) {
     const { channel, options } = subscribePlan;
     await session.connection?.subscribe(channel, options, (subscribed) => {
-      subs.set(channel.name, subscribeResult(subscribePlan, subscribed, clock.epochMs()));
+      subs.set(channel.name, subscribeResult(session.context, subscribePlan, subscribed));
     });
   }
   return subs;

@@ -35,7 +35,7 @@ export async function subscribeFromServer(
   });
   try {
     await connection.subscribe(made.channel, made.options, (subscribed) => {
-      const result = subscribeResult(made, subscribed, context.runtime.clock.epochMs());
+      const result = subscribeResult(context, made, subscribed);
       const { publications = [], ...rest } = result;
       session.push({ channel: name, subscribe: rest });
       // The push has no room for them (§2, Subscribe): they follow as publications.

@@ -94,7 +94,7 @@ function refresh(session: StreamingClient, signal: Extract<Signal, { do: "refres
   }
   session.expireAt(signal.expiresAtMs);
   if (signal.info !== undefined) session.info = fromPortable(signal.info);
-  session.push({ refresh: expiry(signal.expiresAtMs, nowMs) });
+  session.push({ refresh: expiry(session.context, signal.expiresAtMs) });
 }
 
 function revoke(session: StreamingClient, { issuedBeforeMs, reason }: Revocation): boolean {

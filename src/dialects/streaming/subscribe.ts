@@ -178,16 +178,16 @@ export function plan(
 
 /** The answer (§4.3, §5.2), also an entry of the connect answer's `subs` and of a `subscribe` push. */
 export function subscribeResult(
+  context: StreamingContext,
   subscribePlan: SubscribePlan,
   subscribed: Subscribed,
-  nowMs: number,
 ): SubscribeResult {
   const { recoverable, positioned, data, options } = subscribePlan;
   const { position, recovered, publications } = subscribed;
   const { serverSide, expires } = options.detail;
   return {
     // A server-side subscription is refreshed with its connection, never by itself.
-    ...(serverSide ? {} : expiry(expires?.atMs, nowMs)),
+    ...(serverSide ? {} : expiry(context, expires?.atMs)),
     ...(recoverable ? { recoverable } : {}),
     ...(positioned ? { positioned } : {}),
     ...(position === undefined ? {} : { epoch: position.epoch, offset: position.offset }),
@@ -220,12 +220,18 @@ export function expiresOf(
   return expiresAtMs === undefined ? undefined : deadlineAt(clock, expiresAtMs);
 }
 
-/** `expires` and the seconds left, as every answer that can expire gives them. */
+/** `expires` and the seconds left, as every answer that can expire gives them: fewer, by chance, where refreshes are to be spread. */
 export function expiry(
+  { runtime, settings }: Pick<StreamingContext, "runtime" | "settings">,
   expiresAtMs: number | undefined,
-  nowMs: number,
 ): { expires?: true; ttl?: number } {
   if (expiresAtMs === undefined) return {};
-  const seconds = Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1000));
-  return { expires: true, ttl: Math.min(seconds, TTL_SECONDS_MAX) };
+  const leftMs = Math.max(0, expiresAtMs - runtime.clock.epochMs());
+  const most = Math.min(Math.ceil(leftMs / 1000), TTL_SECONDS_MAX);
+  const { ttl_spread: percent } = settings;
+  if (percent === 0) return { expires: true, ttl: most };
+  return {
+    expires: true,
+    ttl: Math.ceil(most * (1 - (runtime.random.fraction() * percent) / 100)),
+  };
 }
