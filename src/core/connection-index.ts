@@ -37,6 +37,11 @@ export class ConnectionIndex<Connection extends Indexed> {
     return this.#byUser.keys();
   }
 
+  /** Not a copy: for walks in slices. */
+  each(): Iterable<Connection> {
+    return this.#byId.values();
+  }
+
   add(connection: Connection): void {
     const { connectionId, userId } = connection.subscriber;
     this.#byId.set(connectionId, connection);

@@ -7,6 +7,7 @@ import type { ActiveSubscription } from "./group.ts";
 import type { Connection, Route, SubscribeOptions, Subscribed, Subscriber } from "./hub.ts";
 import { joinAtPosition } from "./join.ts";
 import type { LiveChannel } from "./live-channel.ts";
+import type { Clock } from "./runtime.ts";
 import type { Channel, ClientInfo, StreamPosition } from "./types.ts";
 
 /** What all connections of a hub share. */
@@ -14,6 +15,7 @@ export interface ConnectionHost {
   readonly engine: AppEngine;
   readonly channels: ChannelTable;
   readonly connections: ConnectionIndex<HubConnection>;
+  readonly clock: Pick<Clock, "epochMs">;
   readonly onBug: (error: unknown) => void;
   /** Of connections that have closed: what they still tell the engine. */
   readonly leaving: Set<Promise<unknown>>;
@@ -72,6 +74,8 @@ export class HubSubscription implements ActiveSubscription {
 
 export class HubConnection implements Connection {
   readonly subscriber: Subscriber;
+  /** Epoch milliseconds. */
+  readonly connectedMs: number;
   /** One is kept as it is: most connections of a large server have no more, and a map costs more than all else here. */
   #subscriptions: HubSubscription | Map<LiveChannel, HubSubscription> | undefined;
   #labels: Set<string> | undefined;
@@ -81,6 +85,7 @@ export class HubConnection implements Connection {
   constructor(host: ConnectionHost, subscriber: Subscriber) {
     this.#host = host;
     this.subscriber = subscriber;
+    this.connectedMs = host.clock.epochMs();
   }
 
   get subscriptionCount(): number {

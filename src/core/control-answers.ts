@@ -6,8 +6,9 @@ import type { ControlHandlers } from "./control.ts";
 import type { Disconnect } from "./errors.ts";
 import { isDisconnect } from "./group.ts";
 import type { ChannelFilter, Encoder, NodeInfo, Subscriber, UserFilter } from "./hub.ts";
-import { CONTROL_DEADLINE_MS } from "./limits.ts";
+import { CONTROL_DEADLINE_MS, DISCONNECTS_AT_ONCE } from "./limits.ts";
 import { isReachable, type Namespaces } from "./namespaces.ts";
+import { createRowAnswers } from "./row-answers.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slices } from "./slices.ts";
 import { CHANNELS, type Frame, type Push } from "./types.ts";
@@ -72,8 +73,13 @@ export function createAnswers(options: AnswersOptions): ControlHandlers {
       const found = connections
         .matching(target)
         .filter(({ subscriber }) => !except.includes(subscriber.connectionId));
-      for (const { subscriber } of found) subscriber.disconnect(reason);
-      return found.length;
+      const { length } = found;
+      const tell = ({ subscriber }: HubConnection): void => subscriber.disconnect(reason);
+      // Those of the first slice have it before anything else can happen; to the others it makes no difference.
+      for (const connection of found.slice(0, DISCONNECTS_AT_ONCE)) tell(connection);
+      if (length <= DISCONNECTS_AT_ONCE) return length;
+      const rest = found.slice(DISCONNECTS_AT_ONCE);
+      return new Slices(runtime).each(rest, tell).then(() => length);
     },
     async signal(target, dialect, body) {
       const found = connections
@@ -86,6 +92,7 @@ export function createAnswers(options: AnswersOptions): ControlHandlers {
     },
     channels: countChannels,
     users: findUsers,
+    ...createRowAnswers(options, answering),
     service: (service, request) => services.get(service)?.(request) ?? null,
     node: () => ({ id: nodeId, ...stats(), uptimeMs: clock.monotonicMs() - startedMs }),
   };

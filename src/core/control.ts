@@ -4,11 +4,21 @@ import type { ControlBus } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
 import type { AskOptions, ChannelFilter, NodeInfo, UserFilter } from "./hub.ts";
 import { CONTROL_DEADLINE_MS } from "./limits.ts";
+import {
+  pageOf,
+  sumOf,
+  type ChannelRow,
+  type ConnectionFilter,
+  type ConnectionRow,
+  type Occupancy,
+  type Page,
+  type PageQuery,
+} from "./pages.ts";
 import { fromPortable, toPortable, type PortablePayload } from "./payload.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slices } from "./slices.ts";
 import { sortByBytes } from "./sort-by-bytes.ts";
-import type { Payload, Reached, Tags, Target } from "./types.ts";
+import type { Channel, Payload, Reached, Tags, Target } from "./types.ts";
 
 interface DirectPush {
   readonly data: Payload;
@@ -21,17 +31,31 @@ type Question =
   | { ask: "signal"; target: Target; dialect: string; body: unknown }
   | { ask: "channels"; filter: ChannelFilter }
   | { ask: "users"; filter: UserFilter }
+  | { ask: "channelPage"; query: ChannelFilter & PageQuery }
+  | { ask: "connectionPage"; query: ConnectionFilter & PageQuery }
+  | { ask: "occupancy"; of: Channel | ChannelFilter }
   | { ask: "node" }
   | { ask: "service"; service: string; request: unknown };
 
 type ChannelCounts = readonly (readonly [name: string, connections: number])[];
 
+type Matches = (name: string) => boolean;
+
 /** What this node does when asked. The first three answer how many connections were matched. */
 export interface ControlHandlers {
   push(target: Target, push: DirectPush): number;
-  disconnect(target: Target, reason: Disconnect, except: readonly string[]): number;
+  disconnect(
+    target: Target,
+    reason: Disconnect,
+    except: readonly string[],
+  ): number | Promise<number>;
   signal(target: Target, dialect: string, body: unknown): Promise<number>;
-  channels(filter: ChannelFilter, matches: (name: string) => boolean): Promise<ChannelCounts>;
+  channels(filter: ChannelFilter, matches: Matches): Promise<ChannelCounts>;
+  /** The first rows behind `after`: each node's own. */
+  channelRows(query: ChannelFilter & PageQuery, matches: Matches): Promise<readonly ChannelRow[]>;
+  connectionRows(query: ConnectionFilter & PageQuery): Promise<readonly ConnectionRow[]>;
+  occupancyOf(channel: Channel): Occupancy;
+  occupancy(filter: ChannelFilter, matches: Matches): Promise<Occupancy>;
   /** Each once. */
   users(filter: UserFilter): Promise<readonly string[]>;
   node(): NodeInfo;
@@ -45,6 +69,9 @@ export interface Control {
   signal(target: Target, dialect: string, body: unknown): Promise<Reached>;
   channels(filter: ChannelFilter): Promise<ReadonlyMap<string, number>>;
   users(filter: UserFilter): Promise<readonly string[]>;
+  channelPage(query: ChannelFilter & PageQuery): Promise<Page<ChannelRow>>;
+  connectionPage(query: ConnectionFilter & PageQuery): Promise<Page<ConnectionRow>>;
+  occupancy(of: Channel | ChannelFilter): Promise<Occupancy>;
   nodes(): Promise<readonly NodeInfo[]>;
   ask(service: string, request: unknown, options: AskOptions): Promise<readonly unknown[]>;
 }
@@ -55,12 +82,13 @@ export function createControl(
   runtime: Pick<Runtime, "clock" | "timers">,
 ): Control {
   /** The last pattern: asking compiles it for the caller's error, and answering, mostly next, would again. */
-  let known: { readonly pattern: string; readonly matches: (name: string) => boolean } | undefined;
+  let known: { readonly pattern: string; readonly matches: Matches } | undefined;
 
-  function matcher({ pattern }: ChannelFilter): (name: string) => boolean {
-    if (pattern === undefined) return () => true;
+  function matcher({ pattern, prefix = "" }: ChannelFilter): Matches {
+    if (pattern === undefined) return (name) => name.startsWith(prefix);
     if (known?.pattern !== pattern) known = { pattern, matches: compileChannelPattern(pattern) };
-    return known.matches;
+    const { matches } = known;
+    return prefix === "" ? matches : (name) => name.startsWith(prefix) && matches(name);
   }
 
   bus.serve((request) => answer(request as Question, handlers, matcher));
@@ -110,6 +138,26 @@ export function createControl(
       for (const found of [first, ...others]) await slices.each(found, (user) => users.add(user));
       return sortByBytes([...users], slices);
     },
+    async channelPage({ limit, ...filter }) {
+      matcher(filter);
+      const query = { ...filter, limit: limit + 1 };
+      const answers = (await gather({ ask: "channelPage", query })) as ChannelRow[][];
+      const byName = new Map<string, Occupancy>();
+      for (const { name, connections } of answers.flat()) {
+        byName.set(name, sumOf([byName.get(name) ?? {}, connections]));
+      }
+      const rows = [...byName].map(([name, connections]) => ({ name, connections }));
+      return pageOf(rows, limit, ({ name }) => name);
+    },
+    async connectionPage({ limit, ...filter }) {
+      const query = { ...filter, limit: limit + 1 };
+      const answers = (await gather({ ask: "connectionPage", query })) as ConnectionRow[][];
+      return pageOf(answers.flat(), limit, ({ id }) => id);
+    },
+    async occupancy(of) {
+      if (!("name" in of)) matcher(of);
+      return sumOf((await gather({ ask: "occupancy", of })) as Occupancy[]);
+    },
     async nodes() {
       const { answers } = await bus.ask({ ask: "node" }, CONTROL_DEADLINE_MS);
       return answers as NodeInfo[];
@@ -124,7 +172,7 @@ export function createControl(
 function answer(
   question: Question,
   handlers: ControlHandlers,
-  matcher: (filter: ChannelFilter) => (name: string) => boolean,
+  matcher: (filter: ChannelFilter) => Matches,
 ): unknown {
   switch (question.ask) {
     case "push": {
@@ -142,6 +190,14 @@ function answer(
       return handlers.channels(question.filter, matcher(question.filter));
     case "users":
       return handlers.users(question.filter);
+    case "channelPage":
+      return handlers.channelRows(question.query, matcher(question.query));
+    case "connectionPage":
+      return handlers.connectionRows(question.query);
+    case "occupancy": {
+      const { of } = question;
+      return "name" in of ? handlers.occupancyOf(of) : handlers.occupancy(of, matcher(of));
+    }
     case "node":
       return handlers.node();
     case "service":

@@ -56,7 +56,7 @@ export function createHub(options: HubOptions): OwnedHub {
       connections.get(connectionId)?.subscription(channel),
   });
   const leaving = new Set<Promise<unknown>>();
-  const host = { engine, channels, connections, onBug, leaving };
+  const host = { engine, channels, connections, clock: runtime.clock, onBug, leaving };
   const stats = (): HubStats => ({
     connections: connections.size,
     users: connections.users,
@@ -146,6 +146,9 @@ export function createHub(options: HubOptions): OwnedHub {
     presenceStats: async (channel) => presence.stats(withPresence(channel)),
     channels: (filter = {}) => control.channels(filter),
     users: (filter = {}) => control.users(filter),
+    channelPage: (query) => control.channelPage(query),
+    connectionPage: (query) => control.connectionPage(query),
+    occupancy: (of) => control.occupancy(of),
     nodes: () => control.nodes(),
     nodeId,
     serve: (service, answer) => void services.set(service, answer),

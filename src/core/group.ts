@@ -30,6 +30,12 @@ export class Group {
     return this.#subscriptions.size;
   }
 
+  /** Of each of them, since encoders are a dialect's own. */
+  get dialect(): string | undefined {
+    for (const { subscriber } of this.#subscriptions) return subscriber.dialect;
+    return undefined;
+  }
+
   get subscriptions(): Iterable<ActiveSubscription> {
     return this.#subscriptions;
   }

@@ -4,6 +4,14 @@ import type { Disconnect } from "./errors.ts";
 import type { GroupMember } from "./fanout.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type {
+  ChannelRow,
+  ConnectionFilter,
+  ConnectionRow,
+  Occupancy,
+  Page,
+  PageQuery,
+} from "./pages.ts";
+import type {
   Channel,
   ClientInfo,
   Frame,
@@ -53,6 +61,8 @@ export interface ChannelFilter {
   readonly space?: string;
   /** An RE2 expression, found anywhere in the name: a plain word matches the names that contain it. Absent: every name. */
   readonly pattern?: string;
+  /** What the name begins with. Default: anything. */
+  readonly prefix?: string;
   /** Only channels that a call with this reach may push to. Default: `all`. */
   readonly reach?: Reach;
 }
@@ -123,6 +133,12 @@ export interface Hub {
   publishMatching(filter: ChannelFilter, publication: NewPublication): Promise<number>;
   /** Users with a connection, each once, in the order of their UTF-8 bytes, over all nodes. Throws `unavailable` likewise. */
   users(filter?: UserFilter): Promise<readonly string[]>;
+  /** A part of what `channels` finds, in the order of the names, however many there are. Throws likewise. */
+  channelPage(query: ChannelFilter & PageQuery): Promise<Page<ChannelRow>>;
+  /** Connections over all nodes, in the order of their ids. Throws `unavailable` likewise. */
+  connectionPage(query: ConnectionFilter & PageQuery): Promise<Page<ConnectionRow>>;
+  /** How many connections are subscribed to one channel, or to any that the filter finds: once for each such channel. Throws likewise. */
+  occupancy(of: Channel | ChannelFilter): Promise<Occupancy>;
   nodes(): Promise<readonly NodeInfo[]>;
   /** This node's, for `ask`. */
   readonly nodeId: string;

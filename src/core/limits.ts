@@ -48,6 +48,12 @@ export const PATTERN_COST_MAX = 500;
 /** Milliseconds that work on many things may hold the event loop before it yields. */
 export const SLICE_MS = 5;
 
+/** Connections that one disconnect tells at once; more are told in slices. */
+export const DISCONNECTS_AT_ONCE = 100;
+
+/** Channels that a connection's row shows: bounds, with the rows of a page, what a node answers. */
+export const ROW_CHANNELS_MAX = 10;
+
 /** Publications to different channels that one call hands to the engine at a time: bounds what one turn writes and fans out. */
 export const PUBLISH_SLICE_PUBLICATIONS = 100;
 

@@ -11,6 +11,7 @@ import {
   REFILL_WAITING_EVENTS_MAX,
   REFILL_PAGE_PUBLICATIONS_MAX,
 } from "./limits.ts";
+import { sumOf, type Occupancy } from "./pages.ts";
 import type { Timers } from "./runtime.ts";
 import type { Channel, Publication, Push, StreamPosition } from "./types.ts";
 
@@ -82,6 +83,11 @@ export class LiveChannel implements ChannelListener {
     let size = 0;
     for (const group of this.#groups) size += group.size;
     return size;
+  }
+
+  /** Active subscriptions by dialect. */
+  get occupancy(): Occupancy {
+    return sumOf(this.#groups.map((group) => ({ [group.dialect ?? ""]: group.size })));
   }
 
   /** A copy. */
