@@ -130,7 +130,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await Promise.all(served.map(async (dialect) => dialect.close?.()));
   });
   let accepting = true;
-  const mount = { lent, served, engine, log, onBug };
+  const mount = { lent, served, engine, told, onBug };
   const answerCalls = mountApi({
     ...mount,
     scrape: options.worker?.scrapeAll ?? (() => metrics.scrape()),

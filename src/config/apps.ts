@@ -8,6 +8,9 @@ const OWN_SEGMENTS = [
   ...["health", "ready", "metrics", "admin", "openapi.json"],
 ];
 
+/** Scopes of API keys that are the server's own, beside those of the dialects. */
+export const OWN_SCOPES = ["admin"];
+
 /** Lower case. */
 export function reservedSegments(
   parts: readonly { readonly reservedSegments: readonly string[] }[],
@@ -84,7 +87,7 @@ export const apiKey = z.strictObject({
     .array(text())
     .min(1)
     .default(["*"])
-    .describe("What the key may do; `*` for everything."),
+    .describe("What the key may do; `*` for everything, `admin` for the admin API."),
   organisation: text()
     .default("*")
     .describe(

@@ -1,5 +1,6 @@
 /** What is allowed and yet seldom meant: `carillon config` tells it, and nothing is refused for it. */
 import { networkOf } from "../core/networks.ts";
+import { OWN_SCOPES } from "./apps.ts";
 import { usesDevelopmentCredential } from "./development-guard.ts";
 import type { ConfigPart } from "./part.ts";
 import type { Path, Problem } from "./problem.ts";
@@ -40,7 +41,7 @@ function* appWarnings({ apps }: BaseConfig): Iterable<Problem> {
 }
 
 function* apiKeyWarnings(parts: readonly ConfigPart[], config: BaseConfig): Iterable<Problem> {
-  const known = new Set(["*", ...parts.flatMap((part) => [...part.scopes(config)])]);
+  const known = new Set(["*", ...OWN_SCOPES, ...parts.flatMap((part) => [...part.scopes(config)])]);
   for (const [index, key] of config.api_keys.entries()) {
     if (usesDevelopmentCredential(key)) {
       yield { path: ["api_keys", index, "hash"], message: PUBLISHED };

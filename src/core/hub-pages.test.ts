@@ -100,6 +100,7 @@ describe("connectionPage()", () => {
     expect(await ids({ user: "__proto__" })).toEqual(["1"]);
     expect(await ids({ user: "" })).toEqual(["4"]);
     expect(await ids({ user: "nobody" })).toEqual([]);
+    expect(await ids({ userPrefix: "__" })).toEqual(["1"]);
     expect(await ids({ dialect: "two" })).toEqual(["2"]);
     expect(await ids({ channel: channel("a") })).toEqual(["1", "3"]);
     expect(await ids({ channel: channel("a"), user: "u", dialect: "one" })).toEqual(["3"]);

@@ -26,6 +26,8 @@ export interface ChannelRow {
 export interface ConnectionFilter {
   /** `""`: those without one. */
   readonly user?: string;
+  /** Only users whose id begins so. */
+  readonly userPrefix?: string;
   readonly dialect?: string;
   /** Only those that are subscribed to it. */
   readonly channel?: Channel;

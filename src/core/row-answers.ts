@@ -95,10 +95,12 @@ export function createRowAnswers(
   }
 }
 
-function fits(connection: HubConnection, { user, dialect, channel }: ConnectionFilter): boolean {
+function fits(connection: HubConnection, filter: ConnectionFilter): boolean {
+  const { user, userPrefix = "", dialect, channel } = filter;
   const { subscriber } = connection;
   return (
     (user === undefined || user === subscriber.userId) &&
+    subscriber.userId.startsWith(userPrefix) &&
     (dialect === undefined || dialect === subscriber.dialect) &&
     (channel === undefined || connection.subscription(channel)?.active === true)
   );

@@ -18,6 +18,7 @@ import type { AnswerCall, ApiAnswer, ApiCall } from "../transports/api-call.ts";
 import type { Peers } from "../transports/data-channels.ts";
 import type { Mount, ReadBody } from "../transports/request.ts";
 import type { ClientsRequest, SocketRoute } from "../transports/socket.ts";
+import type { AdminPart } from "./admin-operation.ts";
 import type { Paths } from "./openapi-components.ts";
 import type { Examples } from "./openapi-examples.ts";
 import type { PublishLimit } from "./publish-limit.ts";
@@ -140,6 +141,8 @@ export interface Served {
   /** Where an app's clients connect, without its prefix: the index page's row. */
   readonly socketPath?: (app: string) => string;
   readonly openapi?: OpenApiPart;
+  /** What it adds to the admin API. */
+  readonly admin?: AdminPart;
   /** Commands for a terminal that show it at work in development mode. */
   readonly tryIt?: (apiUrl: string) => readonly string[];
   /** Before the listeners take anything. */

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { OwnedHub } from "../core/create-hub.ts";
 import type { CounterName, Metrics } from "../core/metrics.ts";
+import { createProcessLooks, type ProcessFacts } from "./process-facts.ts";
 import { watchProcess } from "./process-metrics.ts";
 
 const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly string[] }>> = {
@@ -40,6 +41,8 @@ export interface ServerMetrics extends Metrics {
   gaugeBy(label: string, gauge: GaugeBy): void;
   /** In Prometheus's text format. */
   scrape(): Promise<string>;
+  /** What is shown of this process beside the metrics. `nowMs`: monotonic. */
+  look(nowMs: number): ProcessFacts;
   /** Ends what measures the process. */
   close(): void;
 }
@@ -60,7 +63,7 @@ export interface WatchedListener {
 export function createMetrics({ worker }: { readonly worker?: number } = {}): ServerMetrics {
   const registry = new Registry();
   if (worker !== undefined) registry.setDefaultLabels({ worker });
-  const close = watchProcess(registry);
+  const unwatch = watchProcess(registry);
   const counts = new Map<string, Counts>();
   for (const [name, { help, labels }] of Object.entries(COUNTERS)) {
     const counted: Counts = { value: 0, byValue: new Map() };
@@ -78,6 +81,7 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
       },
     });
   }
+  const looks = createProcessLooks(() => mapCounters((name) => totalOf(counts.get(name))));
   const hubs: OwnedHub[] = [];
   const hubGauges = ["connections", "users", "channels", "subscriptions"] as const;
   for (const name of hubGauges) {
@@ -132,7 +136,11 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
     gauge,
     gaugeBy,
     scrape: () => registry.metrics(),
-    close,
+    look: (nowMs) => looks.look(nowMs),
+    close() {
+      unwatch();
+      looks.close();
+    },
   };
 }
 
@@ -146,6 +154,18 @@ function countsOf({ byValue }: Counts, value: string): Counts {
   let counts = byValue.get(value);
   if (counts === undefined) byValue.set(value, (counts = { value: 0, byValue: new Map() }));
   return counts;
+}
+
+function mapCounters<Value>(map: (name: CounterName) => Value): Record<CounterName, Value> {
+  const names = Object.keys(COUNTERS) as CounterName[];
+  return Object.fromEntries(names.map((name) => [name, map(name)])) as Record<CounterName, Value>;
+}
+
+function totalOf(counts: Counts | undefined): number {
+  if (counts === undefined) return 0;
+  return leavesOf(counts, [])
+    .map(([, count]) => count)
+    .reduce((sum, count) => sum + count, 0);
 }
 
 function* leavesOf(

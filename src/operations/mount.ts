@@ -2,9 +2,16 @@
 import { Hono } from "hono";
 import { ApiRefusal } from "../auth/api-callers.ts";
 import type { Engine } from "../core/engine.ts";
-import type { AnswerOwnCall, ApiCalls, ApiEnv, ClientsEnv } from "../dialects/dialect.ts";
+import type {
+  AnswerOwnCall,
+  ApiCalls,
+  ApiEnv,
+  ClientsEnv,
+  OpenApiPart,
+} from "../dialects/dialect.ts";
 import type { LentToAll, ServedDialect } from "../dialects/lend.ts";
 import { openApiDocument } from "../dialects/openapi.ts";
+import { createAdmin } from "./admin/index.ts";
 import {
   answerOf,
   BAD_TARGET,
@@ -12,14 +19,14 @@ import {
   type ApiAnswer,
   type ApiCall,
 } from "../transports/api-call.ts";
-import type { Logger } from "./log.ts";
 import { createIndex, createOperations } from "./routes.ts";
+import type { Told } from "./told.ts";
 
 export interface MountOptions {
   readonly lent: LentToAll;
   readonly served: readonly ServedDialect[];
   readonly engine: Engine;
-  readonly log: Logger;
+  readonly told: Told;
   readonly onBug: (error: unknown, doing: string) => void;
 }
 
@@ -31,9 +38,14 @@ export interface MountApiOptions extends MountOptions {
 
 /** By a path's own calls first, then by those that look at it, then by the dialects' routers. */
 export function mountApi(options: MountApiOptions): AnswerCall {
-  const { served, onBug } = options;
+  const { lent, served, told, onBug } = options;
+  const admin = createAdmin({
+    ...{ lent, served, refusals: told.refusals, onEvent: told.onEvent("admin") },
+    onError: (error, doing) => told.failed(error, { doing }, "An admin call failed"),
+  });
   const all: readonly ApiCalls[] = [
-    { exact: operationsOf(options) },
+    { exact: operationsOf(options, admin.openapi) },
+    admin.calls,
     ...served.flatMap(({ calls }) => calls ?? []),
   ];
   const exact = new Map<string, AnswerOwnCall>();
@@ -83,20 +95,21 @@ function inTurn(first: AnswerOwnCall, second: AnswerOwnCall): AnswerOwnCall {
   };
 }
 
-function operationsOf(options: MountApiOptions): ReturnType<typeof createOperations> {
-  const { lent, served, engine, log, scrape, accepting } = options;
+function operationsOf(
+  options: MountApiOptions,
+  admin: OpenApiPart,
+): ReturnType<typeof createOperations> {
+  const { lent, served, engine, told, scrape, accepting } = options;
   const { version, callers, onLoopback } = lent;
   return createOperations({
     ...{ engine, version, scrape, accepting },
-    openapi: openApiDocument(
-      served.flatMap(({ openapi }) => openapi ?? []),
-      version,
-    ),
+    openapi: openApiDocument([...served.flatMap(({ openapi }) => openapi ?? []), admin], version),
     dialects: served.map(({ name }) => name).toSorted(),
     refuse(head) {
       const key = onLoopback ? callers.admitOpen(head) : callers.admit(head, {});
       if (!(key instanceof ApiRefusal)) return undefined;
-      log.debug({ status: key.status, detail: key.detail, path: "/metrics" }, "API call refused");
+      const { status, detail } = key;
+      told.onEvent()("API call refused", { status, detail, path: "/metrics" });
       return key;
     },
   });

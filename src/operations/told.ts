@@ -5,6 +5,7 @@
 import { HubError } from "../core/errors.ts";
 import type { Runtime, Timer } from "../core/runtime.ts";
 import type { Logger } from "./log.ts";
+import { createRefusals, type Refusals } from "./refusals.ts";
 
 /** Pairs of app and origin that were warned of; beyond it further ones are at level debug alone. */
 export const WARNED_ORIGINS_MAX = 1_000;
@@ -25,8 +26,8 @@ export interface ToldOptions {
 }
 
 export interface Told {
-  /** For a dialect. A token or payload is in neither. */
-  onEvent(dialect: string): (event: string, about: About) => void;
+  /** For a dialect, or for what is none. A token or payload is in neither. */
+  onEvent(dialect?: string): (event: string, about: About) => void;
   /** A bug, each time; what cannot be done now, once for each reason until it is over. */
   failed(error: unknown, about: About, message: string): void;
   /** A browser's page that was refused without a dialect. */
@@ -34,6 +35,8 @@ export interface Told {
     readonly app: string | undefined;
     readonly origin: string;
   }) => void;
+  /** Of what was told the refusals, the last ones. */
+  readonly refusals: Refusals;
   close(): void;
 }
 
@@ -43,6 +46,7 @@ interface Failure {
 }
 
 export function createTold({ log, runtime, ready }: ToldOptions): Told {
+  const refusals = createRefusals(runtime.clock);
   const warned = new Set<string>();
   const failures = new Map<string, Failure>();
   let timer: Timer | undefined;
@@ -51,13 +55,14 @@ export function createTold({ log, runtime, ready }: ToldOptions): Told {
   function originRefused(about: About): void {
     const origin = String(about["origin"]).slice(0, ORIGIN_CHARACTERS_MAX);
     const line = { ...about, origin };
+    const detail = "If the page is yours, add its origin to the app's allowed_origins";
+    refusals.tell("Origin refused", { ...line, detail });
     const key = `${String(about["app"])} ${origin}`;
     if (warned.has(key) || warned.size >= WARNED_ORIGINS_MAX) {
       log.debug(line, "Origin refused");
       return;
     }
     warned.add(key);
-    const detail = "If the page is yours, add its origin to the app's allowed_origins";
     log.warn({ ...line, detail }, "Origin refused");
     if (warned.size === WARNED_ORIGINS_MAX) {
       log.warn("Very many origins are refused: further ones are told at level debug");
@@ -101,11 +106,14 @@ export function createTold({ log, runtime, ready }: ToldOptions): Told {
 
   return {
     onEvent: (dialect) => (event, about) => {
-      if (event === "Origin refused") originRefused({ dialect, ...about });
-      else log.debug({ dialect, ...about }, event);
+      if (event === "Origin refused") return originRefused({ dialect, ...about });
+      const line = dialect === undefined ? about : { dialect, ...about };
+      refusals.tell(event, line);
+      log.debug(line, event);
     },
     failed,
     originRefused,
+    refusals,
     close() {
       closed = true;
       timer?.cancel();

@@ -27,6 +27,11 @@ export interface Change {
 export interface Organisations {
   /** Undefined: never provisioned. */
   find(organisationId: string): Promise<Organisation | undefined>;
+  /** In the order of their ids, those behind `after`. */
+  list(query: {
+    readonly limit: number;
+    readonly after?: string;
+  }): Promise<readonly Organisation[]>;
   /**
    * Makes it active, once: simultaneous calls, on any node, get the same answer. `mayChange` is asked before it is done, and
    * throws to prevent it.
@@ -47,8 +52,10 @@ const stored = z.object({
 });
 
 export function createOrganisations(records: Records, runtime: Runtime): Organisations {
-  const parse = (id: string, record: StoredRecord | undefined) =>
-    record && { id, ...stored.parse(JSON.parse(record.value)) };
+  const parsed = (id: string, { value }: StoredRecord): Organisation => {
+    return { id, ...stored.parse(JSON.parse(value)) };
+  };
+  const parse = (id: string, record: StoredRecord | undefined) => record && parsed(id, record);
 
   function change(
     id: string,
@@ -68,6 +75,12 @@ export function createOrganisations(records: Records, runtime: Runtime): Organis
 
   return {
     find: async (id) => parse(id, await records.get(KEY_PREFIX + id)),
+
+    async list({ limit, after }) {
+      const behind = after === undefined ? {} : { after: KEY_PREFIX + after };
+      const found = await records.list(KEY_PREFIX, { limit, ...behind });
+      return found.map((record) => parsed(record.key.slice(KEY_PREFIX.length), record));
+    },
 
     async provision(id, mayChange = () => {}) {
       const provisioned = await change(

@@ -8,6 +8,7 @@ import { CHANNELS } from "../../core/types.ts";
 import type { WebhookNotice } from "../../webhooks/contract.ts";
 import { createWebhooksApps, type WebhooksApps } from "../../webhooks/setup.ts";
 import type { Lent, Served } from "../dialect.ts";
+import { eventsAdmin } from "./admin-operations.ts";
 import { createEventsAuthority } from "./authority.ts";
 import { NOTICES_NAMESPACE, type Catalogue } from "./catalogue.ts";
 import { DEVELOPMENT_ORGANISATION, eventsNamespaces, type EventsConfig } from "./config.ts";
@@ -45,6 +46,7 @@ export function setUp(lent: Lent<EventsConfig>): Served | undefined {
         eventTypes: config.events.event_types,
       }),
     }),
+    admin: eventsAdmin(contexts),
     async start() {
       if (config.development) await provisionSample(contexts);
       await webhooks.start();

@@ -4,6 +4,7 @@ import { createIntrospection, type Introspect } from "../../auth/introspection.t
 import { createOriginCheck } from "../../auth/origins.ts";
 import { createPasswords } from "../../auth/passwords.ts";
 import type { ApiEnv, ClientsEnv, Lent, LentApp, Served } from "../dialect.ts";
+import { messagingAdmin } from "./admin-operations.ts";
 import { createBearers } from "./auth/bearers.ts";
 import { createEnds } from "./auth/ends.ts";
 import { createGate } from "./auth/gate.ts";
@@ -33,6 +34,7 @@ export function setUp(lent: Lent<MessagingConfig>): Served {
     sockets: createSockets(path, contexts),
     socketPath: () => path,
     openapi: messagingOpenApi(path),
+    admin: messagingAdmin(contexts),
     async start() {
       for (const { chat } of contexts.values()) await chat.start();
     },

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { createOriginCheck } from "../../auth/origins.ts";
 import type { SocketRoute } from "../../transports/socket.ts";
 import type { Lent, Served } from "../dialect.ts";
+import { tasksAdmin } from "./admin-operations.ts";
 import { createAuthentication } from "./authentication.ts";
 import { TOKEN_PURPOSE, createClientTokens } from "./client-token.ts";
 import { tasksSettings, type TasksConfig } from "./config.ts";
@@ -71,6 +72,7 @@ export function createRoutes(options: TasksOptions): Served {
     calls: createRpcCalls(options),
     sockets: websocketPaths.map((path) => socketRoute(path, options)),
     openapi: tasksOpenApi(options.path),
+    admin: tasksAdmin(options.contexts),
   };
 }
 

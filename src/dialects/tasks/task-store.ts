@@ -34,6 +34,8 @@ export interface TaskStore {
   close(taskId: string): Promise<void>;
   /** §4.7. Of a task that nothing is known of: no connections, nothing retained. */
   status(taskId: string): Promise<TaskStatus>;
+  /** The same without its connections, for which all nodes would be asked. */
+  state(taskId: string): Promise<TaskState>;
 }
 
 export interface Invocation {
@@ -55,8 +57,11 @@ export interface Invoked {
   readonly retained: boolean;
 }
 
-export interface TaskStatus {
+export interface TaskStatus extends TaskState {
   readonly connections: number;
+}
+
+export interface TaskState {
   /** The last message was final. */
   readonly completed: boolean;
   readonly retained: boolean;
@@ -104,6 +109,19 @@ export function createTaskStore(parts: TaskStoreParts): TaskStore {
     return { retained: keptUntilMs > 0, ...(delivered === undefined ? {} : { delivered }) };
   }
 
+  async function state(taskId: string): Promise<TaskState> {
+    const [record, stream] = await Promise.all([records.get(taskId), readStream(hub, taskId)]);
+    const { last } = stream;
+    const nowMs = clock.epochMs();
+    const clockMs = taskClock(stream, record?.clock ?? null, nowMs);
+    return {
+      completed: last?.newTimeoutMs === 0,
+      retained: last !== undefined && last.keptUntilMs > nowMs,
+      ...(last === undefined ? {} : { lastMessageAtMs: last.sentMs }),
+      ...(clockMs === undefined ? {} : { expiresInMs: Math.max(0, clockMs - nowMs) }),
+    };
+  }
+
   return {
     async issue(token) {
       const { taskId } = token;
@@ -140,22 +158,14 @@ export function createTaskStore(parts: TaskStoreParts): TaskStore {
       await tellEverywhere(parts, taskId, { ask: "revoke", issuedUpToMs });
     },
 
+    state,
+
     async status(taskId) {
-      const [record, stream, connections] = await Promise.all([
-        records.get(taskId),
-        readStream(hub, taskId),
+      const [known, connections] = await Promise.all([
+        state(taskId),
         countConnections(parts, taskId),
       ]);
-      const { last } = stream;
-      const nowMs = clock.epochMs();
-      const clockMs = taskClock(stream, record?.clock ?? null, nowMs);
-      return {
-        connections,
-        completed: last?.newTimeoutMs === 0,
-        retained: last !== undefined && last.keptUntilMs > nowMs,
-        ...(last === undefined ? {} : { lastMessageAtMs: last.sentMs }),
-        ...(clockMs === undefined ? {} : { expiresInMs: Math.max(0, clockMs - nowMs) }),
-      };
+      return { ...known, connections };
     },
   };
 }

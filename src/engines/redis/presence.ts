@@ -6,7 +6,8 @@
 import type { PresenceStore } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
 import { clientFrom, clientText } from "../../core/payload.ts";
-import type { Channel } from "../../core/types.ts";
+import { Slices } from "../../core/slices.ts";
+import type { Channel, ClientInfo } from "../../core/types.ts";
 import type { RedisContext } from "./context.ts";
 import { home } from "./keys.ts";
 import type { Nodes } from "./nodes.ts";
@@ -103,7 +104,12 @@ export class Presence {
         for (const lease of ended) this.#purge(shard, base, lease).catch(this.#unlessAway);
         const found = alive.map((lease) => shard.call("HVALS", `${base}:p:${lease}`));
         const texts = (await Promise.all(found)) as string[][];
-        return texts.flat().map(clientFrom);
+        const clients: ClientInfo[] = [];
+        const slices = new Slices(this.#context.runtime);
+        for (const some of texts) {
+          await slices.each(some, (text) => clients.push(clientFrom(text)));
+        }
+        return clients;
       },
 
       stats: async (channel) => {

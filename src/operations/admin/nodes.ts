@@ -1,0 +1,122 @@
+/** Which nodes there are, what they use and do, and how late they are; and what this server is. */
+import { hostname } from "node:os";
+import { z } from "zod";
+import { adminOperation, type AdminOperation } from "../../dialects/admin-operation.ts";
+import type { ProcessFacts } from "../process-facts.ts";
+import { appOf, type AdminContext } from "./context.ts";
+
+/** By which nodes are asked for what the hub does not know of them. */
+const SERVICE = "admin/node";
+
+interface NodeFacts {
+  readonly id: string;
+  readonly version: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly engineMs: number;
+  readonly process: ProcessFacts;
+}
+
+const count = z.int().min(0);
+const number = z.number().min(0);
+
+const nodeAnswer = z
+  .strictObject({
+    id: z.string(),
+    uptime_ms: number,
+    ...{ connections: count, users: count, channels: count, subscriptions: count },
+    process: z
+      .strictObject({
+        ...{ version: z.string(), host: z.string(), pid: count },
+        memory_bytes: count,
+        cpu: number.describe("Of one core."),
+        loop_delay_ms: z
+          .strictObject({ p50: number, p99: number, max: number })
+          .describe("How late the event loop was."),
+        engine_ms: number.describe("How long the engine took for one read."),
+        over_ms: count.describe(
+          "Since the look before, at least a second ago: what `cpu`, `loop_delay_ms` and `per_second` are of. 0 at the first look, when they are 0 as well.",
+        ),
+        per_second: z
+          .record(z.string(), number)
+          .describe("By the names of the counters in `/metrics`, all apps together."),
+      })
+      .optional()
+      .describe("Absent: the node did not answer in time."),
+  })
+  .meta({ title: "admin_node" });
+
+export function nodeOperations(context: AdminContext): readonly AdminOperation[] {
+  const { version, engineName, development, dialects, apps } = context;
+  for (const app of apps.values()) app.hub.serve(SERVICE, () => factsOf(context, app));
+  return [
+    adminOperation({
+      method: "GET",
+      path: "server",
+      summary: "What this server is",
+      request: z.strictObject({}),
+      answer: z.strictObject({
+        ...{ version: z.string(), engine: z.string(), development: z.boolean() },
+        node: z.string().describe("The id of the node that answers."),
+        app: z.string().describe("The app that is shown."),
+        apps: z.array(z.string()).describe("Those that the caller may ask for by `app`."),
+        dialects: z.array(z.string()).describe("Those that are served."),
+      }),
+      async run(call) {
+        const { hub } = appOf(context, call);
+        return {
+          ...{ version, engine: engineName, development, node: hub.nodeId, app: hub.app },
+          apps: call.seesServer ? [...apps.keys()] : [hub.app],
+          dialects: [...dialects],
+        };
+      },
+    }),
+    adminOperation({
+      method: "GET",
+      path: "nodes",
+      summary: "All nodes: what is on them, what they use and do, and how late they are",
+      request: z.strictObject({}),
+      answer: z.strictObject({ data: z.array(nodeAnswer) }),
+      async run(call) {
+        const { hub } = appOf(context, call);
+        const [nodes, answers] = await Promise.all([hub.nodes(), hub.ask(SERVICE, null)]);
+        const facts = new Map((answers as NodeFacts[]).map((each) => [each.id, each]));
+        const sorted = nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+        return {
+          data: sorted.map(({ id, uptimeMs, ...counts }) => {
+            const own = facts.get(id);
+            return {
+              ...{ id, uptime_ms: Math.round(uptimeMs), ...counts },
+              ...(own === undefined ? {} : { process: processView(own) }),
+            };
+          }),
+        };
+      },
+    }),
+  ];
+}
+
+function processView({ version, host, pid, engineMs, process: facts }: NodeFacts) {
+  return {
+    ...{ version, host, pid, memory_bytes: facts.memoryBytes, cpu: facts.cpu },
+    loop_delay_ms: facts.loopDelayMs,
+    ...{ engine_ms: engineMs, over_ms: facts.overMs, per_second: facts.perSecond },
+  };
+}
+
+async function factsOf(
+  { version, runtime: { clock }, metrics }: AdminContext,
+  { hub, engine }: { readonly hub: { readonly nodeId: string }; readonly engine: Engine },
+): Promise<NodeFacts> {
+  const startMs = clock.monotonicMs();
+  // Nothing is kept there: it is the way to the store and back that is measured.
+  await engine.records.get(SERVICE);
+  const nowMs = clock.monotonicMs();
+  return {
+    ...{ id: hub.nodeId, version, host: hostname(), pid: process.pid },
+    engineMs: Math.round((nowMs - startMs) * 1e3) / 1e3,
+    process: metrics.look(nowMs),
+  };
+}
+
+type Engine = { readonly records: { get(key: string): Promise<unknown> } };
