@@ -7,9 +7,10 @@ const TIMEOUT_MS = 10_000;
 /** An answer larger than this is not one of our API's to a single call. */
 const BODY_BYTES_MAX = 16_777_216;
 
-export interface PostOptions {
+export interface AskOptions {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** Sent by a POST; absent: it is a GET. */
+  readonly body?: string;
 }
 
 export interface HttpAnswer {
@@ -18,16 +19,17 @@ export interface HttpAnswer {
 }
 
 /** Resolves with any status. Throws CommandError when there is no answer within 10 s. */
-export async function post(url: URL, { headers, body }: PostOptions): Promise<HttpAnswer> {
+export async function ask(url: URL, { headers, body }: AskOptions): Promise<HttpAnswer> {
+  const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
   const request = url.protocol === "https:" ? httpsRequest : httpRequest;
   try {
     return await new Promise<HttpAnswer>((resolve, reject) => {
       const sent = request(
         url,
         {
-          method: "POST",
+          method: body === undefined ? "GET" : "POST",
           agent: false,
-          headers: { ...headers, "content-length": Buffer.byteLength(body) },
+          headers: { ...headers, ...length },
           signal: AbortSignal.timeout(TIMEOUT_MS),
         },
         (response) => {

@@ -3,8 +3,10 @@
 import cluster from "node:cluster";
 import { Command } from "commander";
 import { configurationCommand } from "./config.ts";
+import { connectionsCommand, whoCommand } from "./connections.ts";
 import { failureLines } from "./failure.ts";
 import { keyCommand } from "./key.ts";
+import { kickCommand } from "./kick.ts";
 import { publishCommand } from "./publish.ts";
 import { serveCommand } from "./serve.ts";
 import { subscribeCommand } from "./subscribe.ts";
@@ -18,6 +20,9 @@ for (const command of [
   serveCommand(),
   publishCommand(),
   subscribeCommand(),
+  whoCommand(),
+  connectionsCommand(),
+  kickCommand(),
   tokenCommand(),
   keyCommand(),
   configurationCommand(),

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { CommandError } from "./failure.ts";
-import { post } from "./http.ts";
+import { ask } from "./http.ts";
 import {
   configCommand,
   developmentKey,
@@ -32,7 +32,7 @@ export function publishCommand(): Command {
     .option("--app <id>", "the app; default: the first one")
     .action(async (channel: string, data: string, options: Options) => {
       const { target, key } = targetOf(options);
-      const { status, body } = await post(target, {
+      const { status, body } = await ask(target, {
         headers: { "content-type": "application/json", "x-api-key": key },
         // Spliced, not parsed: numbers keep every digit.
         body: `{"channel":${JSON.stringify(channel)},"data":${isJson(data) ? data : JSON.stringify(data)}}`,

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import type { Dialect } from "../dialects/dialect.ts";
 import type { TokenCommand } from "../dialects/token-command.ts";
 import { DIALECTS } from "../dialects/list.ts";
-import { post } from "./http.ts";
+import { ask } from "./http.ts";
 import {
   configCommand,
   developmentKey,
@@ -30,7 +30,14 @@ function subCommand(kind: TokenCommand): Command {
     const config = readConfig(options);
     const app = findApp(config, options.app);
     const asked = {
-      ...{ config, app, options, post, epochMs: Date.now(), apiUrl: urlOf(config, "api", app) },
+      ...{
+        config,
+        app,
+        options,
+        post: ask,
+        epochMs: Date.now(),
+        apiUrl: urlOf(config, "api", app),
+      },
       developmentKey: developmentKey(config, app),
     };
     console.log(await kind.mint(asked));

@@ -17,7 +17,9 @@ export function openApiDocument(parts: readonly OpenApiPart[], version: string):
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/", description: "Where this document is" }],
-    tags: parts.map(({ tag, description }) => ({ name: tag, description })),
+    tags: [...new Map(parts.map(({ tag, description }) => [tag, description]))].map(
+      ([name, description]) => ({ name, description }),
+    ),
     paths,
     components: {
       ...components,

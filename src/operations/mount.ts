@@ -97,13 +97,16 @@ function inTurn(first: AnswerOwnCall, second: AnswerOwnCall): AnswerOwnCall {
 
 function operationsOf(
   options: MountApiOptions,
-  admin: OpenApiPart,
+  admin: readonly OpenApiPart[],
 ): ReturnType<typeof createOperations> {
   const { lent, served, engine, told, scrape, accepting } = options;
   const { version, callers, onLoopback } = lent;
   return createOperations({
     ...{ engine, version, scrape, accepting },
-    openapi: openApiDocument([...served.flatMap(({ openapi }) => openapi ?? []), admin], version),
+    openapi: openApiDocument(
+      [...served.flatMap(({ openapi }) => openapi ?? []), ...admin],
+      version,
+    ),
     dialects: served.map(({ name }) => name).toSorted(),
     refuse(head) {
       const key = onLoopback ? callers.admitOpen(head) : callers.admit(head, {});

@@ -5,6 +5,8 @@ import type { Clock } from "../core/runtime.ts";
 export const REFUSALS_KEPT_MAX = 500;
 /** Characters that are kept of a text: anyone may send an origin or a method. */
 const TEXT_CHARACTERS_MAX = 300;
+/** Rows among which a repetition is looked for: one attempt may be refused by several events. */
+const REPEATS_LOOKED_BACK = 4;
 /** Further members of an event are left out. */
 const MEMBERS_MAX = 12;
 
@@ -24,7 +26,7 @@ export interface RefusalRow {
   /** Absent where the event does not say. */
   readonly app?: string;
   readonly detail: string;
-  /** Alike and one behind the other. */
+  /** Alike, and soon one behind the other. */
   readonly times: number;
   /** What else was told of it: connection, address, code, method, … */
   readonly about: Readonly<Record<string, string | number | boolean>>;
@@ -67,10 +69,11 @@ export function createRefusals(clock: Pick<Clock, "epochMs">): Refusals {
         about: aboutOf(more),
       };
       const atMs = clock.epochMs();
-      const lastAt = (sequence - 1) % REFUSALS_KEPT_MAX;
-      const last = ring[lastAt];
-      if (last !== undefined && isLike(last, row)) {
-        ring[lastAt] = { ...last, atMs, times: last.times + 1 };
+      for (let back = 1; back <= REPEATS_LOOKED_BACK; back++) {
+        const at = (sequence - back) % REFUSALS_KEPT_MAX;
+        const known = ring[at];
+        if (known === undefined || !isLike(known, row)) continue;
+        ring[at] = { ...known, atMs, times: known.times + 1 };
         return;
       }
       ring[sequence % REFUSALS_KEPT_MAX] = { ...row, atMs, times: 1, sequence };

@@ -5,7 +5,7 @@ import { bootEvents } from "../support/events.ts";
 import { fetchOpenApi, readOpenApi } from "../support/openapi.ts";
 
 /** It was 340,000 when every operation of four dialects said all by itself. */
-const DOCUMENT_CHARACTERS_MAX = 185_000;
+const DOCUMENT_CHARACTERS_MAX = 220_000;
 
 interface Media {
   readonly schema: object;

@@ -75,7 +75,7 @@ export interface StreamingClient extends Disposable {
 }
 
 export async function openClient(
-  server: StreamingServer,
+  server: Pick<StreamingServer, "websocketUrl">,
   options: { readonly query?: string; readonly headers?: Readonly<Record<string, string>> } = {},
 ): Promise<StreamingClient> {
   const { query = "", headers = {} } = options;
@@ -136,7 +136,7 @@ export async function openClient(
 
 /** Connected with a token of these claims; without claims, with none. */
 export async function connectClient(
-  server: StreamingServer,
+  server: Pick<StreamingServer, "websocketUrl">,
   claims?: Readonly<Record<string, unknown>>,
 ): Promise<StreamingClient> {
   const client = await openClient(server);

@@ -27,7 +27,8 @@ export interface AdminOptions {
 
 export interface Admin {
   readonly calls: ApiCalls;
-  readonly openapi: OpenApiPart;
+  /** Of one tag: the API's own, and those of dialects, each with examples of its own. */
+  readonly openapi: readonly OpenApiPart[];
 }
 
 /** Throws when two operations are at one path by one method. */
@@ -38,30 +39,29 @@ export function createAdmin(options: AdminOptions): Admin {
     options,
     parts.flatMap(({ hearsIn }) => hearsIn ?? []),
   );
-  const operations = [
+  const own = [
     ...nodeOperations(context),
     ...channelOperations(context),
     ...connectionOperations(context),
     ...pushOperations(context),
     ...refusalOperations(context),
-    ...parts.flatMap((part) => part.operations),
   ];
+  const all = [...own, ...parts.flatMap(({ operations }) => operations)];
   const { callers, onLoopback, metrics } = lent;
   const http: AdminHttpOptions = {
     ...{ callers, onLoopback, metrics, onEvent, onError },
     apps: [...context.apps.keys()],
   };
   const exact: Record<string, AnswerOwnCall> = {};
-  for (const [path, own] of Map.groupBy(operations, (operation) => operation.path)) {
-    exact[`${PATH}/${path}`] = answerCalls(path, byMethod(path, own), http);
+  for (const [path, there] of Map.groupBy(all, (operation) => operation.path)) {
+    exact[`${PATH}/${path}`] = answerCalls(path, byMethod(path, there), http);
   }
   const unknown = answerCalls("unknown", new Map(), http);
   return {
     calls: { exact, find: (path) => (path.startsWith(`${PATH}/`) ? unknown : undefined) },
-    openapi: adminOpenApi({
-      ...{ path: PATH, operations, open: onLoopback },
-      examples: parts.map(({ examples }) => examples),
-    }),
+    openapi: [{ operations: own }, ...parts].map((part) =>
+      adminOpenApi({ ...part, path: PATH, open: onLoopback }),
+    ),
   };
 }
 

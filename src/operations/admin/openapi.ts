@@ -1,6 +1,6 @@
 /** The admin API's part of the OpenAPI document, from the schemas that read its calls and shape its answers. */
 import type { z } from "zod";
-import type { AdminOperation } from "../../dialects/admin-operation.ts";
+import type { AdminOperation, AdminPart } from "../../dialects/admin-operation.ts";
 import type { OpenApiPart } from "../../dialects/dialect.ts";
 import type { Operation } from "../../dialects/openapi-components.ts";
 import type { Examples } from "../../dialects/openapi-examples.ts";
@@ -26,11 +26,11 @@ const EXAMPLES: Examples = {
   ...{ event: "API call refused", about: { status: 401 } },
 };
 
-export interface AdminDocument {
+export interface AdminDocument extends Pick<AdminPart, "operations"> {
   /** Where the API lies. */
   readonly path: string;
-  readonly operations: readonly AdminOperation[];
-  readonly examples: readonly Examples[];
+  /** Over those for all. */
+  readonly examples?: Examples;
   /** On a loopback address, where no key is asked for. */
   readonly open: boolean;
 }
@@ -45,7 +45,7 @@ export function adminOpenApi({ path, operations, examples, open }: AdminDocument
     tag: TAG,
     description: "What operators look at and do, in all dialects",
     paths,
-    examples: Object.assign({}, EXAMPLES, ...examples) as Examples,
+    examples: { ...EXAMPLES, ...examples },
   };
 }
 

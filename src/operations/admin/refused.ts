@@ -26,7 +26,10 @@ const refusalAnswer = z
     event: text.describe("What was refused, in the words of the log."),
     dialect: text.optional(),
     detail: text.describe("Why."),
-    times: z.int().min(1).describe("Refused alike, one behind the other; `at` is the last one's."),
+    times: z
+      .int()
+      .min(1)
+      .describe("Refused alike, soon one behind the other; `at` is the last one's."),
     about: z
       .record(text, z.union([text, z.number(), z.boolean()]))
       .describe("What else is known: connection, address, method, code, …"),
