@@ -1,9 +1,12 @@
 /** Which nodes there are, what they use and do, and how late they are; and what this server is. */
 import { hostname } from "node:os";
 import { z } from "zod";
+import type { AppEngine } from "../../core/engine.ts";
+import { HubError } from "../../core/errors.ts";
+import type { Clock } from "../../core/runtime.ts";
 import { adminOperation, type AdminOperation } from "../../dialects/admin-operation.ts";
 import type { ProcessFacts } from "../process-facts.ts";
-import { appOf, type AdminContext } from "./context.ts";
+import { appOf, type AdminApp, type AdminContext } from "./context.ts";
 
 /** By which nodes are asked for what the hub does not know of them. */
 const SERVICE = "admin/node";
@@ -13,7 +16,8 @@ interface NodeFacts {
   readonly version: string;
   readonly host: string;
   readonly pid: number;
-  readonly engineMs: number;
+  /** Absent: the engine is away. */
+  readonly engineMs?: number;
   readonly process: ProcessFacts;
 }
 
@@ -33,7 +37,9 @@ const nodeAnswer = z
         loop_delay_ms: z
           .strictObject({ p50: number, p99: number, max: number })
           .describe("How late the event loop was."),
-        engine_ms: number.describe("How long the engine took for one read."),
+        engine_ms: number
+          .optional()
+          .describe("How long the engine took for one read. Absent: it is away."),
         over_ms: count.describe(
           "Since the look before, at least a second ago: what `cpu`, `loop_delay_ms` and `per_second` are of. 0 at the first look, when they are 0 as well.",
         ),
@@ -100,23 +106,31 @@ function processView({ version, host, pid, engineMs, process: facts }: NodeFacts
   return {
     ...{ version, host, pid, memory_bytes: facts.memoryBytes, cpu: facts.cpu },
     loop_delay_ms: facts.loopDelayMs,
-    ...{ engine_ms: engineMs, over_ms: facts.overMs, per_second: facts.perSecond },
+    ...(engineMs === undefined ? {} : { engine_ms: engineMs }),
+    ...{ over_ms: facts.overMs, per_second: facts.perSecond },
   };
 }
 
 async function factsOf(
   { version, runtime: { clock }, metrics }: AdminContext,
-  { hub, engine }: { readonly hub: { readonly nodeId: string }; readonly engine: Engine },
+  { hub, engine }: AdminApp,
 ): Promise<NodeFacts> {
-  const startMs = clock.monotonicMs();
-  // Nothing is kept there: it is the way to the store and back that is measured.
-  await engine.records.get(SERVICE);
-  const nowMs = clock.monotonicMs();
+  const engineMs = await readMs(engine, clock);
   return {
     ...{ id: hub.nodeId, version, host: hostname(), pid: process.pid },
-    engineMs: Math.round((nowMs - startMs) * 1e3) / 1e3,
-    process: metrics.look(nowMs),
+    ...(engineMs === undefined ? {} : { engineMs }),
+    process: metrics.look(clock.monotonicMs()),
   };
 }
 
-type Engine = { readonly records: { get(key: string): Promise<unknown> } };
+/** Of the way to the store and back: nothing is kept there. */
+async function readMs({ records }: AppEngine, clock: Clock): Promise<number | undefined> {
+  const startMs = clock.monotonicMs();
+  try {
+    await records.get(SERVICE);
+  } catch (error) {
+    if (error instanceof HubError) return undefined;
+    throw error;
+  }
+  return Math.round((clock.monotonicMs() - startMs) * 1e3) / 1e3;
+}

@@ -78,6 +78,15 @@ describe("beyond loopback", () => {
   });
 });
 
+test("where clients' listener answers calls, a key is asked for on loopback as well", async () => {
+  await using server = await bootServer({ config: { api: { port: 0, on_clients: true } } });
+  for (const url of [server.apiUrl, server.clientsUrl]) {
+    const at = async (headers: Headers) =>
+      (await fetch(`${url}/admin/api/nodes`, { headers })).status;
+    expect([await at({}), await at(keyed("dev-api-key"))]).toEqual([401, 200]);
+  }
+});
+
 describe("on loopback", () => {
   let server: BootedServer;
   let admin: AdminClient;
