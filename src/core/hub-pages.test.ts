@@ -5,7 +5,7 @@ import { createTestRuntime } from "../../test/support/runtime.ts";
 import { SimulatedCluster } from "../../test/support/simulated-cluster.ts";
 import { createHub } from "./create-hub.ts";
 import type { Encoder, Hub } from "./hub.ts";
-import { DISCONNECTS_AT_ONCE, ROW_CHANNELS_MAX } from "./limits.ts";
+import { DISCONNECTS_AT_ONCE, ROW_CHANNELS_MAX, SLICE_MS } from "./limits.ts";
 import type { Page, PageQuery } from "./pages.ts";
 import { channel, embeddedHub, onBug, PLAIN, subscribeTo } from "../../test/support/hub.ts";
 
@@ -161,6 +161,40 @@ test("pages and occupancy are of all nodes", async () => {
   expect(await settled(here.occupancy({ pattern: "[ab]" }))).toEqual({ one: 3, two: 1 });
   expect(await settled(here.occupancy(channel("nobody")))).toEqual({});
   expect(await settled(here.occupancy({ prefix: "c" }))).toEqual({ one: 1 });
+});
+
+test("whatever walks all of them lets other things happen between any two slices", async () => {
+  let nowMs = 0;
+  let turns = 0;
+  await using server = await embeddedHub({
+    // Each look at the clock takes a slice.
+    changeRuntime: (runtime) => ({
+      ...runtime,
+      clock: { ...runtime.clock, monotonicMs: () => (nowMs += SLICE_MS) },
+      timers: {
+        ...runtime.timers,
+        soon(callback) {
+          turns += 1;
+          runtime.timers.soon(callback);
+        },
+      },
+    }),
+  });
+  const { hub } = server;
+  const count = 20;
+  for (let n = 0; n < count; n++) await join(hub, `${n}`, [`c${n}`, "all"]);
+  const walks: Readonly<Record<string, () => Promise<unknown>>> = {
+    channels: () => hub.channelPage({ limit: 1 }),
+    "channels by pattern": () => hub.channelPage({ limit: 1, pattern: "nothing" }),
+    connections: () => hub.connectionPage({ limit: 1 }),
+    "connections of a channel": () => hub.connectionPage({ limit: 1, channel: channel("all") }),
+    "occupancy of many": () => hub.occupancy({ pattern: "c" }),
+  };
+  for (const [walk, run] of Object.entries(walks)) {
+    turns = 0;
+    await run();
+    expect([walk, turns >= count]).toEqual([walk, true]);
+  }
 });
 
 test("disconnect() of many counts and reaches each, in slices", async () => {
