@@ -165,6 +165,8 @@ export interface LentApp {
   readonly authorities: RegisteredAuthority[];
   /** For calls of `api` that publish. */
   readonly publishLimit: PublishLimit;
+  /** Of what is known to be about this app, which it adds. */
+  readonly onEvent: OnEvent;
 }
 
 /** What the server lends to a dialect. `Own`: the configuration as far as it looks at it. */

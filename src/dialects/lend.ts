@@ -47,7 +47,11 @@ export interface LendOptions {
 }
 
 /** All but what names the dialect in the log. */
-export type LentToAll = Omit<Lent, "onError" | "onEvent">;
+export interface LentToAll extends Omit<Lent, "onError" | "onEvent" | "apps"> {
+  readonly apps: readonly AppToLend[];
+}
+
+type AppToLend = Omit<LentApp, "onEvent">;
 
 export function lend(options: LendOptions): LentToAll {
   const { config, version, engine, runtime, schedule, metrics, clientsUrl } = options;
@@ -82,7 +86,7 @@ function postJsonBy({ timers }: Runtime): PostJson {
   };
 }
 
-function lentApps(options: LendOptions): readonly LentApp[] {
+function lentApps(options: LendOptions): readonly AppToLend[] {
   const { config, dialects, engine, runtime, metrics, onBug } = options;
   const namespaces = createNamespaces(dialects, config);
   const uses = dialects.flatMap(({ keyUses }) => keyUses);
@@ -114,11 +118,16 @@ export async function setUpEach(
   for (const dialect of dialects) {
     if (!isServed(dialect, lent.config)) continue;
     const { name } = dialect;
+    const onEvent = told.onEvent(name);
     const served = await dialect.setUp({
       ...lent,
+      apps: lent.apps.map((app) => ({
+        ...app,
+        onEvent: (event, about) => onEvent(event, { app: app.config.id, ...about }),
+      })),
       onError: (error, about) =>
         told.failed(error, { dialect: name, ...about }, "A command failed"),
-      onEvent: told.onEvent(name),
+      onEvent,
     });
     if (served !== undefined) all.push({ ...served, name });
   }

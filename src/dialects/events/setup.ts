@@ -60,12 +60,12 @@ function contextsOf(
   lent: Lent<EventsConfig>,
   webhooks: WebhooksApps,
 ): ReadonlyMap<string, EventsContext> {
-  const { config, runtime, metrics, onError, onEvent } = lent;
+  const { config, runtime, metrics, onError } = lent;
   const { events: settings } = config;
   const { issuer = "", audience } = settings;
   const catalogue = catalogueOf(config);
   const contexts = new Map<string, EventsContext>();
-  for (const { config: app, hub, engine, keys, authorities, publishLimit } of lent.apps) {
+  for (const { config: app, hub, engine, keys, authorities, publishLimit, onEvent } of lent.apps) {
     const signer = keys.signer("events-client", { issuer, audience });
     if (signer === undefined) continue;
     const accessKeys = keys.set("events-access", {

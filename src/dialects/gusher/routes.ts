@@ -61,7 +61,8 @@ function socketRoute(path: string, { contexts, onEvent }: GusherOptions): Socket
         const { status, text } = admitted;
         const context = contexts.get(params["app_key"] ?? "");
         context?.metrics.count("connections_refused", { dialect: "gusher" });
-        onEvent("Connect refused", { address, status, detail: text });
+        const tell = context?.onEvent ?? onEvent;
+        tell("Connect refused", { address, status, detail: text });
         return responseOf(plainError(status, `${text}\n`));
       }
       const { context, claims } = admitted;

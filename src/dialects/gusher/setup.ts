@@ -29,11 +29,11 @@ export function setUp(lent: Lent<GusherConfig>): Served {
 
 /** By app id, which is the app's `app_key`. */
 function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext> {
-  const { config, runtime, schedule, metrics, onError, onEvent } = lent;
+  const { config, runtime, schedule, metrics, onError } = lent;
   const { gusher: settings, channel } = config;
   const onLists = settings.remote_jobs === "redis_list";
   return new Map(
-    lent.apps.map(({ config: { id }, hub, engine, keys, publishLimit }) => {
+    lent.apps.map(({ config: { id }, hub, engine, keys, publishLimit, onEvent }) => {
       const { records, queue, lists } = engine;
       if (onLists && lists === undefined) {
         throw new Error(`The engine "${lent.engineName}" has no lists for \`gusher.remote_jobs\``);

@@ -83,10 +83,12 @@ function contextsOf(lent: Lent<MessagingConfig>): ReadonlyMap<string, MessagingC
 
 function contextOf(
   lent: Lent<MessagingConfig>,
-  { config: { id: domain, allowed_origins: origins }, hub, engine, keys: appKeys }: LentApp,
+  app: LentApp,
   introspect: Introspect | undefined,
 ): MessagingContext {
-  const { config, runtime, schedule, metrics, onError, onEvent, findApiKey } = lent;
+  const { config, runtime, schedule, metrics, onError, findApiKey } = lent;
+  const { hub, engine, keys: appKeys, onEvent } = app;
+  const { id: domain, allowed_origins: origins } = app.config;
   const { records } = engine;
   const { clock } = runtime;
   const subscribers = createSubscriberStore({ records, clock });

@@ -42,13 +42,13 @@ function socketRoute({ contexts, settings, onEvent }: SoraOptions): SocketRoute 
       const context = contexts.get(mount.app ?? "");
       const refuse = (status: number, detail: string): Response => {
         context?.metrics.count("connections_refused", { dialect: "sora" });
-        onEvent("Connect refused", { address, status, detail });
+        (context?.onEvent ?? onEvent)("Connect refused", { address, status, detail });
         return new Response(`${detail}\n`, { status });
       };
       if (context === undefined) return refuse(404, "No app answers on this host");
       const origin = headers.get("origin");
       if (!context.allowsOrigin(origin)) {
-        onEvent("Origin refused", { app: mount.app, origin, address });
+        context.onEvent("Origin refused", { origin, address });
         return refuse(403, "This origin is not in the app's allowed_origins");
       }
       const limit = settings.connection_limit;
@@ -59,7 +59,7 @@ function socketRoute({ contexts, settings, onEvent }: SoraOptions): SocketRoute 
       return {
         open(socket) {
           const session = new SoraSession(context, socket);
-          onEvent("Connection opened", { connection: session.connectionId, address });
+          context.onEvent("Connection opened", { connection: session.connectionId, address });
           return session;
         },
         messageBytesMax,

@@ -74,26 +74,29 @@ function contextsOf(
   lent: Lent<SoraConfig>,
   peers: SoraContext["peers"],
 ): ReadonlyMap<string, SoraContext> {
-  const { config, version, postJson, runtime, schedule, metrics, onError, onEvent } = lent;
+  const { config, version, postJson, runtime, schedule, metrics, onError } = lent;
   const { sora: settings, development } = config;
   const { auth_url: url } = settings;
-  const services = { runtime, schedule, metrics, onError, onEvent };
+  const shared = { runtime, schedule, metrics, onError };
   return new Map(
-    lent.apps.map(({ config: { id, allowed_origins: origins }, hub, engine, publishLimit }) => {
-      const { presence, records } = engine;
-      const context: SoraContext = {
-        ...{ ...services, hub, settings, presence, records, peers, publishLimit },
-        rooms: createRooms({ ...services, hub, presence, records }),
-        sessions: new Sessions(),
-        ...(url === undefined
-          ? {}
-          : { askHook: createAuthHook({ url, settings, version, postJson }) }),
-        trustsClientIds: development && url === undefined,
-        // §2.1: no list means any origin.
-        allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
-      };
-      return [id, context];
-    }),
+    lent.apps.map(
+      ({ config: { id, allowed_origins: origins }, hub, engine, publishLimit, onEvent }) => {
+        const { presence, records } = engine;
+        const services = { ...shared, onEvent };
+        const context: SoraContext = {
+          ...{ ...services, hub, settings, presence, records, peers, publishLimit },
+          rooms: createRooms({ ...services, hub, presence, records }),
+          sessions: new Sessions(),
+          ...(url === undefined
+            ? {}
+            : { askHook: createAuthHook({ url, settings, version, postJson }) }),
+          trustsClientIds: development && url === undefined,
+          // §2.1: no list means any origin.
+          allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
+        };
+        return [id, context];
+      },
+    ),
   );
 }
 

@@ -2,7 +2,7 @@
 import { createOriginCheck } from "../../auth/origins.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
-import { limitHit, type Served } from "../dialect.ts";
+import { limitHit, type OnEvent, type Served } from "../dialect.ts";
 import { createApi, type Authorize } from "./http.ts";
 import { jsonCodec, protobufCodec } from "./codecs.ts";
 import { streamingOpenApi } from "./openapi.ts";
@@ -22,6 +22,8 @@ export interface StreamingOptions {
   readonly apiPath: string;
   /** The app and scopes of a credential; undefined: not a known one. */
   readonly authorize: Authorize;
+  /** Of what is about no app. */
+  readonly onEvent: OnEvent;
 }
 
 /** Subprotocols that choose the encoding (§1.2). */
@@ -44,12 +46,10 @@ export function createRoutes(options: StreamingOptions): Served {
   };
 }
 
-function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
+function socketRoute({ apps, websocketPath, onEvent }: StreamingOptions): SocketRoute {
   const origins = new Map(
     [...apps].map(([id, { allowedOrigins }]) => [id, createOriginCheck(allowedOrigins)]),
   );
-  // The same for all of them, and needed where there is none.
-  const onEvent = [...apps.values()][0]?.onEvent;
   return {
     path: websocketPath,
     transports: ["websocket"],
@@ -62,13 +62,13 @@ function socketRoute({ apps, websocketPath }: StreamingOptions): SocketRoute {
       const { address } = request;
       const refuse = (status: number, text: string): Response => {
         app?.metrics.count("connections_refused", { dialect: "streaming" });
-        onEvent?.("Connect refused", { address, status, detail: text });
+        (app?.onEvent ?? onEvent)("Connect refused", { address, status, detail: text });
         return new Response(`${text}\n`, { status });
       };
       if (app === undefined) return refuse(404, "No app answers on this host");
       const origin = request.headers.get("origin");
       if (origins.get(id)?.(origin) !== true) {
-        app.onEvent("Origin refused", { app: id, origin, address });
+        app.onEvent("Origin refused", { origin, address });
         return refuse(403, "This origin is not in the app's allowed_origins");
       }
       const { connection_limit: limit, message_size_limit, queue_max_size } = app.settings;

@@ -18,13 +18,14 @@ export function setUp(lent: Lent<StreamingConfig>): Served {
     websocketPath: config.streaming.websocket_path,
     apiPath: config.streaming.api_path,
     authorize: authorizeBy(lent, apps),
+    onEvent: lent.onEvent,
   });
 }
 
 function streamingApps(lent: Lent<StreamingConfig>): ReadonlyMap<string, StreamingApp> {
-  const { config, runtime, schedule, metrics, version, onError, onEvent } = lent;
+  const { config, runtime, schedule, metrics, version, onError } = lent;
   const shared = {
-    ...{ runtime, schedule, metrics, onError, onEvent, serverVersion: version },
+    ...{ runtime, schedule, metrics, onError, serverVersion: version },
     settings: config.streaming,
     channelBytesMax: config.channel.max_length,
     explainsBadRequests: config.development,
@@ -38,8 +39,8 @@ function streamingApps(lent: Lent<StreamingConfig>): ReadonlyMap<string, Streami
         userIdClaim: config.streaming.user_id_claim,
       });
       const authority = createAuthorities(ownRules, app.authorities);
-      const { hub, publishLimit } = app;
-      return [id, { ...shared, hub, publishLimit, authority, allowedOrigins }];
+      const { hub, publishLimit, onEvent } = app;
+      return [id, { ...shared, hub, publishLimit, onEvent, authority, allowedOrigins }];
     }),
   );
 }

@@ -37,26 +37,28 @@ export function setUp(lent: Lent<TasksConfig>): Served {
 
 /** By app id, which is the app's `public-id`. */
 function contextsOf(lent: Lent<TasksConfig>): ReadonlyMap<string, TasksContext> {
-  const { config, runtime, schedule, metrics, onError, onEvent } = lent;
+  const { config, runtime, schedule, metrics, onError } = lent;
   const masterKeys = lent.masterKeys();
   const tokens = createClientTokens({ keys: masterKeys.derive(TOKEN_PURPOSE), randomBytes });
   return new Map(
-    lent.apps.map(({ config: { id, allowed_origins: origins }, hub, engine, publishLimit }) => {
-      const { records } = engine;
-      const settings = tasksSettings(config, id);
-      // Ids are for ever (§3.1), so they are made with the oldest key there is.
-      const [newest, ...older] = masterKeys.derive(idPurpose(id));
-      const context: TasksContext = {
-        ...{ publicId: id, hub, settings, records, tokens, runtime, schedule, metrics },
-        ...{ onError, onEvent, publishLimit },
-        ids: createTaskIds(older.at(-1) ?? newest),
-        tasks: createTaskStore({ hub, records, settings, runtime, onError }),
-        sockets: createTaskSockets(settings),
-        // §5.1: no list means any origin.
-        allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
-      };
-      return [id, context];
-    }),
+    lent.apps.map(
+      ({ config: { id, allowed_origins: origins }, hub, engine, publishLimit, onEvent }) => {
+        const { records } = engine;
+        const settings = tasksSettings(config, id);
+        // Ids are for ever (§3.1), so they are made with the oldest key there is.
+        const [newest, ...older] = masterKeys.derive(idPurpose(id));
+        const context: TasksContext = {
+          ...{ publicId: id, hub, settings, records, tokens, runtime, schedule, metrics },
+          ...{ onError, onEvent, publishLimit },
+          ids: createTaskIds(older.at(-1) ?? newest),
+          tasks: createTaskStore({ hub, records, settings, runtime, onError }),
+          sockets: createTaskSockets(settings),
+          // §5.1: no list means any origin.
+          allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
+        };
+        return [id, context];
+      },
+    ),
   );
 }
 

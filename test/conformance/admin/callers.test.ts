@@ -6,6 +6,7 @@ import { ADMIN_BODY_BYTES_MAX } from "../../../src/operations/admin/http.ts";
 import { adminClient, type AdminClient } from "../../support/admin.ts";
 import { keyed, PRODUCTION, type Headers } from "../../support/callers.ts";
 import { ORG } from "../../support/events.ts";
+import { handshake } from "../../support/raw-websocket.ts";
 import { bootServer, type BootedServer } from "../../support/server.ts";
 
 const KEYS = {
@@ -68,8 +69,28 @@ describe("beyond loopback", () => {
     expect([stranger.status, stranger.code]).toEqual([401, "unauthorized"]);
     const nobody = await admin("server", { headers: keyed("other"), query: { app: "none" } });
     expect(nobody.status).toBe(401);
-    // What is refused at the door is nobody's: an app's key does not see it.
-    expect((await admin("refusals", { headers: keyed("other") })).data).toEqual([]);
+  });
+
+  test("a key sees its own app's refusals, and none that are nobody's", async () => {
+    const url = (prefix: string) =>
+      `${server.clientsUrl.replace("http", "ws")}${prefix}/connection/websocket`;
+    for (const prefix of ["", "/shop"]) {
+      await handshake(url(prefix), { headers: { Origin: `https://evil${prefix}.example` } });
+    }
+    const originsOf = async (key: string) => {
+      const { data } = await admin("refusals", { headers: keyed(key) });
+      return data.flatMap(({ event, about }) =>
+        event === "Origin refused" ? [(about as { origin: string }).origin] : [],
+      );
+    };
+    expect(await originsOf("admin")).toEqual(["https://evil.example"]);
+    expect(await originsOf("other")).toEqual(["https://evil/shop.example"]);
+    // Whoever has no key is nobody's.
+    await admin("nodes");
+    for (const key of ["admin", "other"]) {
+      const { data } = await admin("refusals", { headers: keyed(key) });
+      expect(data.filter(({ event }) => event === "API call refused")).toEqual([]);
+    }
   });
 
   test("whoever may not call learns of no path", async () => {

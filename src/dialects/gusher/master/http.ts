@@ -201,7 +201,7 @@ async function answer(
     if (error instanceof LimitError && context !== undefined)
       limitHit(context.metrics, error.limit);
     const detail = cause instanceof HubError ? `${message}: ${cause.message}` : message;
-    onEvent("API call refused", { method, status, detail });
+    (context?.onEvent ?? onEvent)("API call refused", { method, status, detail });
     return plain(status, message);
   }
 }
