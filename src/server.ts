@@ -9,14 +9,14 @@ import type { Engine } from "./core/engine.ts";
 import type { Runtime } from "./core/runtime.ts";
 import { createSchedule } from "./core/schedule.ts";
 import type { Dialect, Lent } from "./dialects/dialect.ts";
-import { lend, setUpEach } from "./dialects/lend.ts";
+import { lend, setUpEach, type LentToAll, type ServedDialect } from "./dialects/lend.ts";
 import { DIALECTS } from "./dialects/list.ts";
 import { createEngine } from "./engines/choose.ts";
 import { drain, type StopOptions } from "./operations/drain.ts";
 import type { Logger } from "./operations/log.ts";
 import { createMetrics, type ServerMetrics } from "./operations/metrics.ts";
 import { mountApi, mountClients } from "./operations/mount.ts";
-import { createStarting } from "./operations/routes.ts";
+import { createFront, createStarting } from "./operations/routes.ts";
 import { createTold } from "./operations/told.ts";
 import { systemRuntime } from "./system-runtime.ts";
 import type { AnswerCall } from "./transports/api-call.ts";
@@ -24,7 +24,7 @@ import type { ApiListener } from "./transports/api-listener.ts";
 import { createBunApiHandler } from "./transports/bun-api-handler.ts";
 import { createApiListener } from "./transports/create-api-listener.ts";
 import { createClientsListener } from "./transports/listener.ts";
-import { createMounts } from "./transports/mounts.ts";
+import { createMounts, type FindMount } from "./transports/mounts.ts";
 import type { Peers } from "./transports/peers.ts";
 import { createPeers } from "./transports/webrtc/index.ts";
 import { withOwnListeners } from "./own-listeners.ts";
@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly worker?: WorkerPart;
   /** In place of WebRTC's own: for tests without a network between the peers. */
   readonly createPeers?: Lent["createPeers"];
+  /** Stops this server and starts another in its place: for development mode's page. Absent: that page cannot. */
+  readonly restart?: () => void;
 }
 
 /** What a server is told as one of several processes on the same ports. */
@@ -154,7 +156,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       })
     : undefined;
   opened.defer(() => onClients?.close());
-  const pages = mountClients(mount, api.url);
+  const front = config.development
+    ? await playgroundOf(options, { lent, served, api, answerCalls, findApiMount, onBug })
+    : createFront();
+  const pages = mountClients(mount, front);
   const clients = createClientsListener({
     ...addressOf(config.clients),
     shared: config.workers > 1,
@@ -201,6 +206,35 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sockets: () => clients.sockets(),
     stop: (how = {}) => (stopped ??= stop(how)),
   };
+}
+
+interface PlaygroundParts {
+  readonly lent: LentToAll;
+  readonly served: readonly ServedDialect[];
+  readonly api: ApiListener;
+  readonly answerCalls: AnswerCall;
+  readonly findApiMount: FindMount;
+  readonly onBug: (error: unknown, doing: string) => void;
+}
+
+/** Loaded in development mode alone. */
+async function playgroundOf(
+  { dialects = DIALECTS, restart }: ServerOptions,
+  parts: PlaygroundParts,
+) {
+  const { createPlayground } = await import("./playground/index.ts");
+  const { lent, served, api, answerCalls, findApiMount, onBug } = parts;
+  const { config, runtime } = lent;
+  return createPlayground({
+    ...{ config, dialects, runtime, version, restart, answerCalls, findApiMount, onBug },
+    sockets: config.apps.flatMap(({ id: app, path_prefix: prefix = "" }) =>
+      served.flatMap(({ name: dialect, socketPath }) =>
+        socketPath === undefined ? [] : [{ app, dialect, path: prefix + socketPath(app) }],
+      ),
+    ),
+    tryIt: served.flatMap(({ tryIt }) => tryIt?.(api.url) ?? []),
+    apiUrl: api.url,
+  });
 }
 
 function addressOf({ host, port, tls }: BaseConfig["clients"] | BaseConfig["api"]) {

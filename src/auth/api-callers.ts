@@ -88,7 +88,7 @@ export function createApiCallers(options: ApiCallersOptions): ApiCallers {
     const checks = app === undefined ? [...origins.values()] : [origins.get(app)];
     const foreign =
       origin !== null &&
-      !isOwnPage(origin, headers.get("host")) &&
+      !isOriginOf(headers.get("host"), origin) &&
       !checks.some((isListed) => isListed?.(origin));
     if (foreign) onForeignPage?.({ app, origin });
     return foreign || headers.get("sec-fetch-site") === "cross-site" ? FOREIGN_PAGE : undefined;
@@ -123,8 +123,16 @@ export function reachOf(dialect: string, key: ApiKey | undefined): Reach {
   return [dialect, ...key.scopes.map((scope) => scope.replace(/:publish$/, ""))];
 }
 
-/** A page of this listener itself. By a name it could be anyone's page, whose name was made to lead here. */
-function isOwnPage(origin: string, host: string | null): boolean {
+/** Whether a browser sends the request for a page of this listener itself, on this machine. */
+export function isOwnPage({ headers }: Pick<CallHead, "headers">): boolean {
+  const site = headers.get("sec-fetch-site");
+  if (site !== null && site !== "same-origin") return false;
+  const origin = headers.get("origin");
+  return origin !== null && isOriginOf(headers.get("host"), origin);
+}
+
+/** By a name it could be anyone's page, whose name was made to lead here. */
+function isOriginOf(host: string | null, origin: string): boolean {
   const page = URL.parse(origin);
   return page !== null && page.host === host && isLoopback(page.hostname);
 }

@@ -5,16 +5,12 @@ import type { Flag } from "../config/load.ts";
 import type { Config } from "../dialects/configuration.ts";
 import { createLogger, type Logger } from "../operations/log.ts";
 import { systemRuntime } from "../system-runtime.ts";
+import { failureLines } from "./failure.ts";
 import { configCommand, readConfig, type ConfigOption } from "./options.ts";
+import { startRestartable, type Ports, type Running } from "./restartable.ts";
 
 interface Options extends ConfigOption {
   readonly workers?: string;
-}
-
-interface Running {
-  readonly clientsUrl: string;
-  readonly apiUrl: string;
-  stop(): Promise<void>;
 }
 
 export function serveCommand(): Command {
@@ -50,7 +46,24 @@ async function start(config: Config, log: Logger): Promise<Running> {
     return startWorkers({ config, log, runtime: systemRuntime });
   }
   const { startServer } = await import("../server.ts");
-  return startServer({ config, log });
+  if (!config.development) return startServer({ config, log });
+  return startRestartable({
+    start: (restart, ports) =>
+      startServer({ config: ports === undefined ? config : onPorts(config, ports), log, restart }),
+    onFailure(error) {
+      for (const line of failureLines(error)) console.error(line);
+      process.exit(1);
+    },
+  });
+}
+
+/** A port that was any is the same again. */
+function onPorts(config: Config, { clients, api }: Ports): Config {
+  return {
+    ...config,
+    clients: { ...config.clients, port: clients },
+    api: { ...config.api, port: api },
+  };
 }
 
 function nextSignal(): Promise<string> {
@@ -67,7 +80,7 @@ function welcome(config: Config, urls: { clientsUrl: string; apiUrl: string }): 
   const body = `'{"channel":"public:news","data":{"text":"Hello"}}'`;
   return `
 Carillon runs in development mode, for this machine only.
-  clients  ${urls.clientsUrl}
+  clients  ${urls.clientsUrl}   open it in a browser to watch each protocol's client
   api      ${urls.apiUrl}
 
 Try, each in a terminal of its own:

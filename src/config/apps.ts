@@ -5,7 +5,7 @@ import { path } from "./kinds.ts";
 /** First path segments of the server's own, beside those of the dialects; and of protocols that are planned. */
 const OWN_SEGMENTS = [
   ...["connection", "emulation", "signaling"],
-  ...["health", "ready", "metrics", "admin", "openapi.json"],
+  ...["health", "ready", "metrics", "admin", "playground", "openapi.json"],
 ];
 
 /** Scopes of API keys that are the server's own, beside those of the dialects. */

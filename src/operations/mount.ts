@@ -19,7 +19,7 @@ import {
   type ApiAnswer,
   type ApiCall,
 } from "../transports/api-call.ts";
-import { createIndex, createOperations } from "./routes.ts";
+import { createIcon, createOperations } from "./routes.ts";
 import type { Told } from "./told.ts";
 
 export interface MountOptions {
@@ -146,23 +146,17 @@ function routerOf(
   };
 }
 
-/** `apiUrl`: where the other listener is, shown in development mode alone. */
-export function mountClients(options: MountOptions, apiUrl: string): Hono<ClientsEnv> {
-  const { lent, served, engine, onBug } = options;
-  const { config, version } = lent;
-  const app = createIndex({
-    ...{ version, engine: engine.name, development: config.development },
-    sockets: config.apps.flatMap(({ id, path_prefix: prefix = "" }) =>
-      served.flatMap(({ name: dialect, socketPath }) =>
-        socketPath === undefined ? [] : [{ app: id, dialect, path: prefix + socketPath(id) }],
-      ),
-    ),
-    tryIt: served.flatMap(({ tryIt }) => tryIt?.(apiUrl) ?? []),
-  });
+/** `front`: what is on `/`. */
+export function mountClients(
+  { served, onBug }: Pick<MountOptions, "served" | "onBug">,
+  front: Hono<ClientsEnv>,
+): Hono<ClientsEnv> {
+  const app = createIcon();
   app.onError((error, c) => {
     onBug(error, "a client's request");
     return c.text("internal error\n", 500);
   });
+  app.route("/", front);
   for (const { clients } of served) if (clients !== undefined) app.route("/", clients);
   return app;
 }

@@ -1,6 +1,5 @@
 /** What operators and orchestrators ask of a running server: health, readiness, metrics, and a page that says what runs. */
 import { Hono } from "hono";
-import { html } from "hono/html";
 import type { ApiRefusal } from "../auth/api-callers.ts";
 import type { Engine } from "../core/engine.ts";
 import type { AnswerOwnCall, ClientsEnv } from "../dialects/dialect.ts";
@@ -12,6 +11,7 @@ import {
   type ApiCall,
   type RequestHead,
 } from "../transports/api-call.ts";
+import { PAGE_HEADERS } from "../pages/page.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics.ts";
 
 export interface OperationsOptions {
@@ -93,89 +93,26 @@ function json(value: object, status = 200): ApiAnswer {
   return jsonAnswer(status, JSON.stringify(value));
 }
 
-export interface IndexPage {
-  readonly version: string;
-  readonly engine: string;
-  readonly development: boolean;
-  readonly sockets: readonly {
-    readonly app: string;
-    readonly dialect: string;
-    readonly path: string;
-  }[];
-  /** Commands for a terminal, shown in development mode. */
-  readonly tryIt: readonly string[];
+/** `/` on the `clients` listener, where everybody may look: outside of development mode nothing about the server. */
+const FRONT = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Carillon</title>
+<h1>Carillon</h1>
+<p>A realtime push server is here.</p>
+</html>
+`;
+
+export function createFront(): Hono<ClientsEnv> {
+  const app = new Hono<ClientsEnv>();
+  app.get("/", (c) => c.html(FRONT, 200, PAGE_HEADERS));
+  return app;
 }
 
-/** `/` on the `clients` listener. */
-export function createIndex(page: IndexPage): Hono<ClientsEnv> {
+/** `/favicon.ico` on the `clients` listener. */
+export function createIcon(): Hono<ClientsEnv> {
   const app = new Hono<ClientsEnv>();
   app.get("/favicon.ico", (c) => c.body(ICON, 200, ICON_HEADERS));
-  app.get("/", (c) => {
-    const origin = new URL(c.req.url).origin.replace(/^http/, "ws");
-    const rows = page.sockets.map(
-      ({ app: id, dialect, path }) =>
-        html`<tr>
-          <td>${id}</td>
-          <td>${dialect}</td>
-          <td><code>${origin}${path}</code></td>
-        </tr>`,
-    );
-    // Where the API listens is nobody's business outside of development.
-    const tryIt = page.development
-      ? html`<h2>Try it</h2>
-          ${page.tryIt.map((command) => html`<pre>${command}</pre>`)}`
-      : "";
-    return c.html(
-      html`<!doctype html>
-        <html lang="en">
-          <head>
-            <meta charset="utf-8" />
-            <meta name="viewport" content="width=device-width" />
-            <title>Carillon</title>
-            <style>
-              body {
-                font:
-                  16px/1.5 system-ui,
-                  sans-serif;
-                max-width: 44rem;
-                margin: 3rem auto;
-                padding: 0 1rem;
-              }
-              table {
-                border-collapse: collapse;
-                width: 100%;
-              }
-              td,
-              th {
-                text-align: left;
-                padding: 0.3rem 1rem 0.3rem 0;
-                border-bottom: 1px solid #ddd;
-              }
-              pre {
-                background: #f4f4f4;
-                padding: 0.8rem;
-                overflow-x: auto;
-              }
-            </style>
-          </head>
-          <body>
-            <h1>Carillon</h1>
-            <p>
-              Version ${page.version} runs here on the ${page.engine}
-              engine${page.development ? ", in development mode" : ""}.
-            </p>
-            <table>
-              <tr>
-                <th>App</th>
-                <th>Dialect</th>
-                <th>Clients connect to</th>
-              </tr>
-              ${rows}
-            </table>
-            ${tryIt}
-          </body>
-        </html>`,
-    );
-  });
   return app;
 }

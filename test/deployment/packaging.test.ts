@@ -58,6 +58,7 @@ describe("the npm package", () => {
     await using server = await spawnServer({ command: ["node", launcher] });
     const published = await server.api("publish", { channel: "public:a", data: 1 });
     expect(published).toMatchObject({ result: { offset: 1 } });
+    await showsItsPage(server.clientsUrl);
     server.kill("SIGTERM");
     expect(await server.exited).toBe(0);
     expect(server.logged.at(-1)).toMatchObject({ msg: "Stopped" });
@@ -107,8 +108,17 @@ async function servesWithWorkers(command: readonly string[]): Promise<void> {
   const published = await server.api("publish", { channel: "public:a", data: 1 });
   expect(published).toMatchObject({ result: { offset: 1 } });
   expect(await server.metric("carillon_workers")).toBe(2);
+  await showsItsPage(server.clientsUrl);
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
+}
+
+/** It was bundled beforehand: there are no sources of it. */
+async function showsItsPage(url: string): Promise<void> {
+  const page = await fetch(url);
+  expect(page.status).toBe(200);
+  const [, script = ""] = /src="([^"]+)"/.exec(await page.text()) ?? [];
+  expect((await fetch(new URL(script, url))).status).toBe(200);
 }
 
 describe("the single file", () => {

@@ -26,6 +26,7 @@ export interface BootOptions {
   /** Spoken besides those of the build. */
   readonly dialects?: readonly Dialect[];
   readonly createPeers?: ServerOptions["createPeers"];
+  readonly restart?: ServerOptions["restart"];
   /** Kept after the server: for restarts. Default: a directory of its own, removed with it. */
   readonly dataDir?: string;
 }
@@ -82,10 +83,11 @@ export async function bootServer(options: BootOptions = {}): Promise<BootedServe
   };
   const log = createLogger({ level: "debug", format: "json", destination });
   const engine = options.engine ?? createTestEngine({ dataDir, runtime });
-  const { createPeers } = options;
+  const { createPeers, restart } = options;
   const server = await startServer({
     ...{ config, dialects, log, runtime, engine },
     ...(createPeers === undefined ? {} : { createPeers }),
+    ...(restart === undefined ? {} : { restart }),
   });
   const hub = [...server.hubs.values()][0];
   if (hub === undefined) throw new Error("The configuration has no app");

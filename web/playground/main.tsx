@@ -1,0 +1,2 @@
+import { render } from "preact";
+render(<h1>Carillon</h1>, document.body);
