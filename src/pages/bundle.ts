@@ -14,7 +14,8 @@ export async function bundlePage(name: string): Promise<readonly PageFile[]> {
     target: "browser",
     splitting: true,
     minify: true,
-    define: { "process.env.NODE_ENV": '"production"' },
+    // What libraries of other surroundings look at.
+    define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
     naming: {
       entry: "[name].[ext]",
       chunk: `${name}/[name]-[hash].[ext]`,

@@ -49,7 +49,7 @@ const asking = {
   }),
   token: z.object({
     kind: z.string(),
-    options: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+    options: z.record(z.string(), z.union([z.string(), z.array(z.string()), z.literal(true)])),
   }),
 };
 
@@ -60,6 +60,7 @@ export function createPlayground(options: PlaygroundOptions): Hono<ClientsEnv> {
     const { bundlePage } = await import("../pages/bundle.ts");
     return bundlePage("playground");
   });
+  const startedAt = runtime.clock.epochMs();
   const callApi = createCallApi(options.answerCalls, options.findApiMount);
   const mint = createMint({ ...options, clock: runtime.clock, callApi });
   const app = new Hono<ClientsEnv>();
@@ -83,7 +84,7 @@ export function createPlayground(options: PlaygroundOptions): Hono<ClientsEnv> {
     c.header("Cache-Control", "no-store");
     return c.json({
       ...{ version, app: id, sockets, tryIt, apiUrl: apiUrl + prefix },
-      canRestart: restart !== undefined,
+      ...{ startedAt, canRestart: restart !== undefined },
     });
   });
   app.get("/playground/:file", (c) => answerFile(c, c.req.param("file")));

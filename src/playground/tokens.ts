@@ -11,7 +11,7 @@ export interface AskedToken {
   /** A sub-command of `carillon token`. */
   readonly kind: string;
   /** Its options by their names in camel case. */
-  readonly options: Readonly<Record<string, string | readonly string[]>>;
+  readonly options: Readonly<Record<string, string | readonly string[] | true>>;
 }
 
 /** Rejects with one line for who asks. */
@@ -63,8 +63,7 @@ function optionsOf(
     if (NOT_TO_BE_SAID.has(name)) continue;
     const value = Object.hasOwn(given, name) ? given[name] : fallback;
     if (value === undefined) continue;
-    if (Array.isArray(value) !== flags.includes("..."))
-      throw new Error(`"${name}" is of another type`);
+    if (kindOf(value) !== takes(flags)) throw new Error(`"${name}" is of another type`);
     known[name] = value;
   }
   for (const [flags] of required) {
@@ -77,4 +76,14 @@ function optionsOf(
 function nameOf(flags: string): string {
   const [, name = ""] = /--([-a-z]+)/.exec(flags) ?? [];
   return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function takes(flags: string): "list" | "flag" | "text" {
+  if (flags.includes("...")) return "list";
+  return flags.includes("<") ? "text" : "flag";
+}
+
+function kindOf(value: string | readonly string[] | true): ReturnType<typeof takes> {
+  if (value === true) return "flag";
+  return typeof value === "string" ? "text" : "list";
 }

@@ -28,8 +28,16 @@ export interface OpenPage {
 /** For a slow machine's first start. */
 const START_TIMEOUT_MS = 60_000;
 
-/** For the tests of one file: one browser, and each page closed behind its test. */
-export function useBrowser(): { open(url: string): Promise<OpenPage> } {
+export interface BrowserOptions {
+  /** Pages stay for the tests behind the one that opened them. Default: each is closed behind its test. */
+  readonly keepsPages?: boolean;
+}
+
+/** For the tests of one file: one browser. */
+export function useBrowser({ keepsPages = false }: BrowserOptions = {}): {
+  /** `prepare`: what is to be done to the page before it loads. */
+  open(url: string, prepare?: (page: Page) => Promise<unknown>): Promise<OpenPage>;
+} {
   let browser: Browser;
   const pages: Page[] = [];
 
@@ -40,12 +48,13 @@ export function useBrowser(): { open(url: string): Promise<OpenPage> } {
   }, START_TIMEOUT_MS);
 
   afterEach(async () => {
+    if (keepsPages) return;
     await Promise.all(pages.splice(0).map((page) => page.close()));
   });
   afterAll(() => browser.close());
 
   return {
-    async open(url) {
+    async open(url, prepare) {
       // With a context of its own, as a new visitor has.
       const page = await browser.newPage();
       pages.push(page);
@@ -54,6 +63,7 @@ export function useBrowser(): { open(url: string): Promise<OpenPage> } {
         if (message.type() === "log") lines.push(message.text());
       });
       page.on("pageerror", (error) => lines.fail(error));
+      await prepare?.(page);
       await page.goto(url);
       return { page, nextLine: () => lines.next() };
     },

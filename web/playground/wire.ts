@@ -1,0 +1,139 @@
+/**
+ * Stands between one pane's client and the browser's sockets, without the client's knowing: tells each frame, and can break the
+ * connection or keep back what arrives.
+ */
+
+export interface WireFrame {
+  readonly direction: "in" | "out";
+  /** Of a DataChannel, its label. */
+  readonly label: string | undefined;
+  readonly data: unknown;
+}
+
+export interface WireOptions {
+  readonly onFrame: (frame: WireFrame) => void;
+  /** How many frames are kept back. */
+  readonly onHeld: (count: number) => void;
+  /** A connection has ended, as the client is told; not one that the client itself left. */
+  readonly onEnd: (end: CloseEvent) => void;
+}
+
+type Held = readonly (readonly [target: EventTarget, event: Event])[];
+
+/** Beyond it the connection breaks, as one that is not read does in the end. */
+const HELD_MAX = 10_000;
+
+export class Wire {
+  readonly #options: WireOptions;
+  readonly #open = new Map<EventTarget, () => void>();
+  /** Broken: what still comes of it is nobody's. */
+  readonly #dead = new WeakSet<EventTarget>();
+  readonly #left = new WeakSet<EventTarget>();
+  /** Kept back before, and now given to the client. */
+  readonly #given = new WeakSet<Event>();
+  #held: Held[number][] = [];
+  #holding = false;
+  #isCut = false;
+
+  constructor(options: WireOptions) {
+    this.#options = options;
+  }
+
+  /** No connection can be made. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  /** To be called before the client listens. `close`: as the network would end it. */
+  watch(target: EventTarget, close: () => void, label?: string): void {
+    this.#open.set(target, close);
+    for (const type of ["message", "close"]) {
+      target.addEventListener(type, (event) => this.#arrived(target, event, label));
+    }
+  }
+
+  sent(data: unknown, label?: string): void {
+    this.#options.onFrame({ direction: "out", label, data });
+  }
+
+  /** The client ends the connection. */
+  left(target: EventTarget): void {
+    this.#left.add(target);
+  }
+
+  /** Breaks what is connected, and keeps what is not so until `mend`. */
+  cut(): void {
+    this.#isCut = true;
+    this.#setHeld([]);
+    for (const [target, close] of [...this.#open]) {
+      this.#open.delete(target);
+      this.#dead.add(target);
+      close();
+      this.#end(target, { code: 1006, wasClean: false });
+    }
+  }
+
+  mend(): void {
+    this.#isCut = false;
+  }
+
+  hold(): void {
+    this.#holding = true;
+  }
+
+  release(): void {
+    this.#holding = false;
+    const held = this.#held;
+    this.#setHeld([]);
+    for (const [target, event] of held) {
+      if (event instanceof MessageEvent) {
+        this.#tell(event, labelOf(target));
+        this.#give(target, new MessageEvent("message", { data: event.data as unknown }));
+      } else this.#end(target, event as CloseEvent);
+    }
+  }
+
+  #arrived(target: EventTarget, event: Event, label: string | undefined): void {
+    if (this.#given.has(event)) return;
+    if (event.type === "close") this.#open.delete(target);
+    if (this.#dead.has(target)) event.stopImmediatePropagation();
+    else if (this.#holding) {
+      event.stopImmediatePropagation();
+      this.#held.push([target, event]);
+      this.#options.onHeld(this.#held.length);
+      if (this.#held.length > HELD_MAX) {
+        this.cut();
+        this.mend();
+      }
+    } else if (event instanceof MessageEvent) this.#tell(event, label);
+    else if (event instanceof CloseEvent) this.#tellEnd(target, event);
+  }
+
+  #end(target: EventTarget, how: CloseEventInit): void {
+    const end = new CloseEvent("close", how);
+    this.#tellEnd(target, end);
+    this.#give(target, end);
+  }
+
+  #tellEnd(target: EventTarget, end: CloseEvent): void {
+    if (!this.#left.has(target)) this.#options.onEnd(end);
+  }
+
+  #tell({ data }: MessageEvent, label: string | undefined): void {
+    this.#options.onFrame({ direction: "in", label, data });
+  }
+
+  #give(target: EventTarget, event: Event): void {
+    this.#given.add(event);
+    target.dispatchEvent(event);
+  }
+
+  #setHeld(held: Held): void {
+    this.#held = [...held];
+    this.#options.onHeld(held.length);
+  }
+}
+
+function labelOf(target: EventTarget): string | undefined {
+  return target instanceof RTCDataChannel ? target.label : undefined;
+}
