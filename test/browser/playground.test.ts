@@ -47,7 +47,7 @@ test(
 );
 
 test(
-  "a push reaches whom it is for",
+  "a push reaches whom it is for, and tells how many that were",
   async () => {
     const idOf = (name: PaneName) => playground.pane(name).locator(".connection").innerText();
     const pushes: readonly (readonly [kind: string, target: string, PaneName[]])[] = [
@@ -66,9 +66,12 @@ test(
       const text = `Push ${index}`;
       await playground.push(kind, JSON.stringify({ text }), target);
       for (const name of reached) await playground.hears(name, text);
-      await playground.answered("200");
+      await playground.answered(/It matched \d+/);
+      for (const name of reached) {
+        // A pattern's answer counts whom it finds, and messaging's channels pass on what they are pushed.
+        if (kind !== "pattern" || name !== "messaging") await playground.answered(`${name} 1`);
+      }
     }
-    await playground.answered("1 sockets of tasks");
     for (const name of PANES) {
       const heard = (await playground.said(name)).filter((text) => text.startsWith("Push "));
       const meant = pushes.flatMap(([, , reached], index) =>
@@ -81,23 +84,33 @@ test(
 );
 
 test(
-  "the call that is shown does the same in a terminal",
+  "the calls that are shown do the same in a terminal",
   async () => {
     for (const [kind, name] of [
       ["channel", "streaming"],
+      ["pattern", "messaging"],
       ["user", "gusher"],
       ["role", "sora"],
+      ["client", "sora"],
+      ["connection", "streaming"],
       ["task", "tasks"],
     ] as const) {
       const text = `It's "${kind}" & $HOME`;
       await playground.aim(kind, JSON.stringify({ text }));
-      const command = await playground.page.getByLabel("The call for a terminal").innerText();
-      expect(command).toStartWith(`curl ${used.server.apiUrl}/`);
-      const ran = Bun.spawn(["sh", "-c", `${command} --silent --show-error --fail`], {
-        stdout: "ignore",
-      });
-      expect(await ran.exited).toBe(0);
-      await playground.hears(name, text);
+      const commands = await playground.page.locator(".curl pre").allTextContents();
+      expect(commands).toHaveLength(kind === "task" ? 1 : 2);
+      for (const [index, command] of commands.entries()) {
+        expect(command).toStartWith("curl ");
+        expect(command).toContain(`${used.server.apiUrl}/`);
+        const heard = await playground.said(name);
+        const ran = Bun.spawn(["sh", "-c", `${command} --silent --show-error --fail`], {
+          stdout: "ignore",
+        });
+        expect([command, await ran.exited]).toEqual([command, 0]);
+        const times = heard.filter((line) => line === text).length;
+        expect(times).toBe(index);
+        await playground.hears(name, text, index);
+      }
     }
   },
   TIMEOUT_MS,

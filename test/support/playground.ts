@@ -10,6 +10,8 @@ import { spawnServer, type ChildServer } from "./child-server.ts";
 const PICTURES = join(import.meta.dir, "../../test-results");
 
 const STEP_MS = 100;
+/** What is waited for at the most: only a failing test waits so long. */
+const PATIENCE_MS = 10_000;
 
 export const PANES = ["streaming", "messaging", "gusher", "sora", "tasks"] as const;
 export type PaneName = (typeof PANES)[number];
@@ -47,13 +49,10 @@ export class Playground {
     return this.pane(name).getByText("connected", { exact: true }).waitFor();
   }
 
-  /** Somebody said it there; the newest that did. */
-  hears(name: PaneName, text: string): Promise<void> {
-    return this.pane(name)
-      .locator(".lines .text")
-      .getByText(text, { exact: true })
-      .last()
-      .waitFor();
+  /** Somebody said it there, so many times before. */
+  hears(name: PaneName, text: string, before = 0): Promise<void> {
+    const said = this.pane(name).locator(".lines .text").getByText(text, { exact: true });
+    return said.nth(before).waitFor();
   }
 
   noted(name: PaneName, text: string): Promise<void> {
@@ -65,7 +64,7 @@ export class Playground {
   }
 
   /** Of the last push. */
-  answered(text: string): Promise<void> {
+  answered(text: string | RegExp): Promise<void> {
     return this.page.locator(".outcome").getByText(text).first().waitFor();
   }
 
@@ -121,6 +120,7 @@ export function usePlayground(): { readonly server: ChildServer; readonly page: 
       playground = new Playground(page);
       // Time goes on as ever, and can be moved on.
       await page.clock.install();
+      page.setDefaultTimeout(PATIENCE_MS);
     });
   });
   afterAll(async () => {

@@ -1,6 +1,7 @@
 import { PaneView } from "./pane-view.tsx";
 import type { Panes } from "./panes.ts";
-import { PushBox, type PushModel } from "./push-box.tsx";
+import { PushBox } from "./push-box.tsx";
+import type { PushModel } from "./push-model.ts";
 import type { ServerState } from "./server-state.ts";
 import type { Settings } from "./server.ts";
 

@@ -9,7 +9,7 @@ export interface Push {
   readonly target: string;
   /** Where Sora's roles, clients and connections are. */
   readonly channel: string;
-  /** JSON. */
+  /** JSON, which arrives as it is written. */
   readonly data: string;
   readonly app: string;
   /** The connection is one of Sora's, which have ids of their own. */
@@ -32,37 +32,62 @@ const FORM = { ...KEY, "Content-Type": "application/x-www-form-urlencoded" };
 /** How long those who wait for a task go on waiting behind a push, in minutes. */
 const TASK_MINUTES = 60;
 
-/** Throws an Error for what no call can carry. */
-export function callOf(push: Push): ApiCall {
-  const { kind, target, channel, data, app } = push;
+/** One call for all targets, which tells whom it matched; tasks are called by their own. Throws an Error for what no call can carry. */
+export function callOf({ kind, target, channel, data, app }: Push): ApiCall {
   if (parse(data) === undefined) throw new Error("The payload is not JSON");
+  if (kind === "task") return taskCall(target, data);
+  const path = `/admin/api/push?app=${app}`;
+  switch (kind) {
+    case "role":
+      return json(path, KEY, { label: `role:${segment(channel)}:${target}` }, data);
+    case "client":
+      return json(path, KEY, { label: `client:${segment(channel)}:${target}` }, data);
+    case "channel":
+    case "pattern":
+    case "user":
+    case "connection":
+      return json(path, KEY, { [kind]: target }, data);
+  }
+}
+
+export interface ProtocolCall {
+  /** Whose API it is of. */
+  readonly of: string;
+  readonly call: ApiCall;
+}
+
+/** The same push as an application's backend does it, by a protocol's API. Undefined: there is no other. Throws likewise. */
+export function protocolCallOf(push: Push): ProtocolCall | undefined {
+  const { kind, target, channel, data, app, isSora } = push;
   switch (kind) {
     case "channel":
-      return json("/api/publish", KEY, { channel: target }, data);
-    case "pattern":
-      return form(`/gusher/push/${app}`, { channel_pattern: target, event: "message", data });
-    case "user":
-      return form(`/gusher/push/user/${app}/${segment(target)}`, { data });
-    case "role":
-      return sora("Sora_20201120.PushChannelByRole", { channel_id: channel, role: target }, data);
-    case "client":
-      return sora("Sora_20160711.PushClient", { channel_id: channel, client_id: target }, data);
-    case "connection":
-      if (push.isSora !== true) {
-        return form(`/gusher/push/socket/${app}/${segment(target)}`, { data });
-      }
-      return sora(
-        "Sora_20160711.PushConnection",
-        { channel_id: channel, connection_id: target },
-        data,
-      );
-    case "task": {
-      const message = base64(data);
-      const params = { task_id: target, message, new_timeout: TASK_MINUTES, report: true };
-      const body = JSON.stringify({ jsonrpc: "2.0", id: "1", method: "invoke_envoy", params });
-      return { path: "/rpc", headers: { ...KEY, "Content-Type": "application/json" }, body };
+      return { of: "streaming", call: json("/api/publish", KEY, { channel: target }, data) };
+    case "pattern": {
+      const fields = { channel_pattern: target, event: "message", data };
+      return { of: "gusher", call: form(`/gusher/push/${app}`, fields) };
     }
+    case "user":
+      return { of: "gusher", call: form(`/gusher/push/user/${app}/${segment(target)}`, { data }) };
+    case "role":
+      return sora("20201120.PushChannelByRole", { channel_id: channel, role: target }, data);
+    case "client":
+      return sora("20160711.PushClient", { channel_id: channel, client_id: target }, data);
+    case "connection": {
+      const members = { channel_id: channel, connection_id: target };
+      if (isSora === true) return sora("20160711.PushConnection", members, data);
+      const path = `/gusher/push/socket/${app}/${segment(target)}`;
+      return { of: "gusher", call: form(path, { data }) };
+    }
+    case "task":
+      return undefined;
   }
+}
+
+export function taskCall(id: string, data: string): ApiCall {
+  const message = base64(data);
+  const params = { task_id: id, message, new_timeout: TASK_MINUTES, report: true };
+  const body = JSON.stringify({ jsonrpc: "2.0", id: "1", method: "invoke_envoy", params });
+  return { path: "/rpc", headers: { ...KEY, "Content-Type": "application/json" }, body };
 }
 
 /** How a backend pushes to a channel by gusher's or Sora's own call. */
@@ -73,11 +98,12 @@ export function channelCallOf(
   if (dialect === "gusher") {
     return form(`/gusher/push/${app}/${segment(channel)}/message`, { data });
   }
-  return sora("Sora_20160711.PushChannel", { channel_id: channel }, data);
+  return sora("20160711.PushChannel", { channel_id: channel }, data).call;
 }
 
-function sora(target: string, members: object, data: string): ApiCall {
-  return json("/", { ...KEY, "x-sora-target": target }, members, data);
+function sora(target: string, members: object, data: string): ProtocolCall {
+  const headers = { ...KEY, "x-sora-target": `Sora_${target}` };
+  return { of: "Sora", call: json("/", headers, members, data) };
 }
 
 /** The payload as it was written: JSON.parse would round its numbers. */
@@ -104,13 +130,18 @@ export function base64(text: string): string {
 }
 
 /** What the answer says of those it reached; `""`: nothing. */
-export function reachedBy({ kind }: Pick<Push, "kind">, { status, body }: ApiAnswer): string {
+export function reachedBy({ status, body }: ApiAnswer): string {
   if (status !== 200) return "";
   const answer = parse(body);
-  if (kind === "pattern") return `${String(memberOf(answer, "total"))} channels matched`;
-  if (kind !== "task") return "";
   const delivered = memberOf(memberOf(answer, "result"), "delivered");
-  return typeof delivered === "number" ? `${delivered} sockets of tasks` : "";
+  if (typeof delivered === "number") return `It matched ${delivered}: tasks ${delivered}`;
+  const matched = memberOf(answer, "matched");
+  if (typeof matched !== "number") return "";
+  const byDialect = Object.entries(memberOf(answer, "by_dialect") ?? {});
+  const channels = memberOf(answer, "channels");
+  const found = typeof channels === "number" ? ` in ${channels} channels` : "";
+  const each = byDialect.map(([dialect, count]) => `${dialect} ${String(count)}`).join(", ");
+  return `It matched ${matched}${found}${each === "" ? "" : `: ${each}`}`;
 }
 
 /** For a POSIX shell. */

@@ -2,7 +2,7 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { Panes } from "./panes.ts";
-import { PushModel } from "./push-box.tsx";
+import { PushModel } from "./push-model.ts";
 import { ServerState } from "./server-state.ts";
 import { loadSettings } from "./server.ts";
 

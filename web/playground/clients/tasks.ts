@@ -1,5 +1,5 @@
 import { connectTask, type Task } from "../../../clients/tasks/task-client.ts";
-import { callOf } from "../calls.ts";
+import { taskCall } from "../calls.ts";
 import { parse } from "../positions.ts";
 import { askToken, callApi } from "../server.ts";
 import { socketUrl, type OpenClient } from "../surroundings.ts";
@@ -49,13 +49,7 @@ export const open: OpenClient = async (pane, { settings }) => {
   await opened.promise;
 
   return {
-    say: (text) =>
-      callApi(
-        callOf({
-          ...{ kind: "task", target: id, channel: "", app: settings.app },
-          data: JSON.stringify({ from: "backend", text }),
-        }),
-      ),
+    say: (text) => callApi(taskCall(id, JSON.stringify({ from: "backend", text }))),
     reconnect() {
       const before = task;
       task = connect();
