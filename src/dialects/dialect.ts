@@ -138,7 +138,7 @@ export interface Served {
   /** Beside `api`. One that cannot be had is a warning. */
   readonly listener?: OwnListener;
   readonly sockets: readonly SocketRoute[];
-  /** Where an app's clients connect, without its prefix: the index page's row. */
+  /** Where an app's clients connect, without its prefix: the playground's row. */
   readonly socketPath?: (app: string) => string;
   readonly openapi?: OpenApiPart;
   /** What it adds to the admin API. */

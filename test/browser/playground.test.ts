@@ -40,6 +40,9 @@ test(
       await playground.say(name, `It is ${name}`);
       for (const other of CHANNEL_PANES) await playground.hears(other, `It is ${name}`);
     }
+    // What the README's first push is.
+    await used.server.api("publish", { channel: "public:news", data: { text: "News" } });
+    for (const name of ["streaming", "gusher"] as const) await playground.hears(name, "News");
     const hosts = new Set(playground.asked.map(({ host }) => host));
     expect([...hosts]).toEqual([new URL(used.server.clientsUrl).host]);
   },

@@ -4,6 +4,7 @@ import { PushBox } from "./push-box.tsx";
 import type { PushModel } from "./push-model.ts";
 import type { ServerState } from "./server-state.ts";
 import type { Settings } from "./server.ts";
+import { NEWS } from "./surroundings.ts";
 
 export interface AppProps {
   readonly panes: Panes;
@@ -21,9 +22,9 @@ export function App({ panes, push, server }: AppProps) {
             <img src="./favicon.ico" alt="" width="24" height="24" /> Carillon
           </h1>
           <p class="quiet">
-            Playground of version {settings.version}, in development mode. Each pane runs its
-            protocol’s own client; they share the channel{" "}
-            <code class="channel">{push.channel.value || "…"}</code>
+            Version {settings.version}, in development mode. Each pane runs its protocol’s own
+            client. They share the channel <code class="channel">{push.channel.value || "…"}</code>;
+            Streaming and gusher listen to <code>{NEWS}</code> as well, where the README pushes.
           </p>
         </div>
         {settings.canRestart && <Restart server={server} />}
@@ -33,7 +34,12 @@ export function App({ panes, push, server }: AppProps) {
         <Closed panes={panes} />
         <div class="panes">
           {panes.opened.value.map((pane) => (
-            <PaneView key={pane.about.dialect} pane={pane} onClose={() => panes.close(pane)} />
+            <PaneView
+              key={pane.about.dialect}
+              pane={pane}
+              onReconnect={() => panes.reconnect(pane)}
+              onClose={() => panes.close(pane)}
+            />
           ))}
         </div>
         <Addresses settings={settings} />

@@ -4,7 +4,13 @@ import { useEnd } from "./use-end.ts";
 const STATES = { open: "connected", connecting: "connecting", closed: "closed" };
 const CLASSES = { open: "good", connecting: "quiet", closed: "bad" };
 
-export function PaneView({ pane, onClose }: { pane: Pane; onClose: () => void }) {
+export interface PaneProps {
+  readonly pane: Pane;
+  readonly onReconnect: () => void;
+  readonly onClose: () => void;
+}
+
+export function PaneView({ pane, onReconnect, onClose }: PaneProps) {
   const { title, library, user, saying, dialect } = pane.about;
   return (
     <section class="card pane" aria-labelledby={`title-${dialect}`} data-pane={dialect}>
@@ -14,25 +20,23 @@ export function PaneView({ pane, onClose }: { pane: Pane; onClose: () => void })
           <span class={`state ${CLASSES[pane.state.value]}`} role="status">
             {STATES[pane.state.value]}
           </span>
+          <span class="quiet small detail">{pane.detail}</span>
           <button class="close" aria-label={`Close the pane of ${title}`} onClick={onClose}>
             ×
           </button>
         </div>
         <p class="quiet small">
           <code>{library}</code>
-          {user === "" ? "" : ` as ${user}`}
-          {pane.connectionId.value !== "" && (
-            <>
-              , {user === "" ? "task" : "connection"}{" "}
-              <code class="connection">{pane.connectionId}</code>
-            </>
-          )}
+          {`${user === "" ? "" : ` as ${user}`}; ${saying}`}
         </p>
-        <p class="small detail">{pane.detail}</p>
+        <p class="quiet small">
+          {user === "" ? "Task " : "Connection "}
+          <code class="connection">{pane.connectionId}</code>
+        </p>
       </header>
       <Lines lines={pane.lines.value} title={title} />
-      <Say pane={pane} title={title} saying={saying} />
-      <Buttons pane={pane} />
+      <Say pane={pane} title={title} />
+      <Buttons pane={pane} onReconnect={onReconnect} />
       <Frames frames={pane.frames.value} held={pane.heldFrames.value} title={title} />
     </section>
   );
@@ -59,7 +63,7 @@ function Lines({ lines, title }: { lines: readonly Line[]; title: string }) {
   );
 }
 
-function Say({ pane, title, saying }: { pane: Pane; title: string; saying: string }) {
+function Say({ pane, title }: { pane: Pane; title: string }) {
   return (
     <form
       class="say"
@@ -74,24 +78,24 @@ function Say({ pane, title, saying }: { pane: Pane; title: string; saying: strin
         name="text"
         autocomplete="off"
         aria-label={`Say something in ${title}`}
-        placeholder={`Say something: ${saying}`}
+        placeholder="Say something"
       />
       <button disabled={pane.state.value !== "open"}>Send</button>
     </form>
   );
 }
 
-function Buttons({ pane }: { pane: Pane }) {
+function Buttons({ pane, onReconnect }: { pane: Pane; onReconnect: () => void }) {
   const cut = pane.cutSeconds.value;
   return (
-    <div class="row">
+    <div class="row buttons">
       <button disabled={cut > 0} onClick={() => pane.cutNetwork()}>
         {cut > 0 ? `Network back in ${cut} s` : "Cut the network for 5 s"}
       </button>
       <button onClick={() => pane.toggleReading()}>
         {pane.isHolding.value ? "Read on" : "Stop reading"}
       </button>
-      <button disabled={cut > 0} onClick={() => pane.reconnect()}>
+      <button disabled={cut > 0} onClick={onReconnect}>
         Reconnect
       </button>
     </div>

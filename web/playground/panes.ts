@@ -20,35 +20,35 @@ const ABOUT: readonly PaneAbout[] = [
     title: "Streaming",
     library: "centrifuge",
     user: "ada",
-    saying: "its client publishes",
+    saying: "it publishes what you write",
   },
   {
     dialect: "messaging",
     title: "Messaging",
     library: "clients/messaging over sockjs-client",
     user: "ben",
-    saying: "its client sends a message",
+    saying: "it sends what you write",
   },
   {
     dialect: "gusher",
     title: "gusher",
     library: "@xpomelox/gusher",
     user: "ada",
-    saying: "its clients only listen: a backend pushes",
+    saying: "it only listens: a backend pushes what you write",
   },
   {
     dialect: "sora",
     title: "Sora",
     library: "sora-js-sdk, a real DataChannel",
     user: "ben",
-    saying: "its clients only listen: a backend pushes",
+    saying: "it only listens: a backend pushes what you write",
   },
   {
     dialect: "tasks",
     title: "Tasks",
     library: "clients/tasks",
     user: "",
-    saying: "a backend sends a result, to this task alone",
+    saying: "it waits for a task: what you write is its result",
   },
 ];
 const OPEN_AT_FIRST: readonly string[] = ["streaming", "messaging"];
@@ -58,6 +58,7 @@ export class Panes {
   readonly opened = signal<readonly Pane[]>([]);
   readonly settings: Settings;
   readonly #surroundings: Surroundings;
+  readonly #starting = new Set<Pane>();
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -89,14 +90,28 @@ export class Panes {
   async open(pane: Pane): Promise<void> {
     if (this.opened.value.includes(pane)) return;
     this.opened.value = [...this.opened.value, pane];
+    await this.#start(pane);
+  }
+
+  /** One that could not start is started anew. */
+  reconnect(pane: Pane): void {
+    if (pane.client === undefined) void this.#start(pane);
+    else pane.reconnect();
+  }
+
+  async #start(pane: Pane): Promise<void> {
+    const load = CLIENTS[pane.about.dialect];
+    if (load === undefined || this.#starting.has(pane)) return;
+    this.#starting.add(pane);
     pane.became("connecting");
     try {
-      const { open } = await (CLIENTS[pane.about.dialect]?.() ?? Promise.reject(new Error("?")));
+      const { open } = await load();
       pane.client = await open(pane, this.#surroundings);
       await pane.say(`Hello from ${pane.about.library.split(/[ ,]/, 1)[0]}`);
     } catch (error) {
       pane.became("closed", error instanceof Error ? error.message : String(error));
     }
+    this.#starting.delete(pane);
   }
 
   close(pane: Pane): void {

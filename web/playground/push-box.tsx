@@ -91,7 +91,13 @@ function Curl(props: { model: PushModel; label: string; text: string }) {
         {text}
       </pre>
       <button
-        onClick={() => void navigator.clipboard.writeText(text).then(() => (copied.value = text))}
+        onClick={() => {
+          navigator.clipboard.writeText(text).then(
+            () => (copied.value = text),
+            // Not allowed: it can be marked and copied by hand.
+            () => {},
+          );
+        }}
       >
         {copied.value === text ? "Copied" : "Copy"}
       </button>

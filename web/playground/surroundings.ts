@@ -11,6 +11,9 @@ export interface Surroundings {
 /** Resolves once it is connected and in the channel, or with a client that goes on trying. */
 export type OpenClient = (pane: Pane, surroundings: Surroundings) => Promise<Client>;
 
+/** Where the README pushes: those whose clients can be in several channels are in it, too. */
+export const NEWS = "public:news";
+
 /** With messaging, a channel of messaging's: its own have names that it makes, and open ones are everybody's. */
 export interface SharedChannel {
   readonly name: Promise<string>;

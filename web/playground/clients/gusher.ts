@@ -2,7 +2,7 @@ import { Gusher } from "@xpomelox/gusher";
 import { channelCallOf } from "../calls.ts";
 import { memberOf } from "../positions.ts";
 import { askToken, callApi } from "../server.ts";
-import { RETRY_MS, socketUrl, type OpenClient } from "../surroundings.ts";
+import { NEWS, RETRY_MS, socketUrl, type OpenClient } from "../surroundings.ts";
 
 /** gusher-js comes back with the token that it has, which lasts a minute: so it logs in anew each time, as its page says. */
 export const open: OpenClient = async (pane, { settings, channel }) => {
@@ -37,6 +37,7 @@ export const open: OpenClient = async (pane, { settings, channel }) => {
       resolve();
     });
   });
+  client.bind("gusher.multi_subscribe_error", () => pane.note("The channels were refused"));
   // It throws on an error that nobody binds; its close follows.
   client.bind("error", () => {});
   client.bind("closed", ({ code, reason }: CloseEvent) => {
@@ -47,11 +48,12 @@ export const open: OpenClient = async (pane, { settings, channel }) => {
   client.bind("*", (frame: unknown) => {
     const id = memberOf(frame, "socket_id");
     if (typeof id === "string") pane.connectionId.value = id;
-    if (memberOf(frame, "channel") === name) pane.hear(memberOf(frame, "data"));
+    const from = memberOf(frame, "channel");
+    if (from === name || from === NEWS) pane.hear(memberOf(frame, "data"));
     // A push to the user or the connection is bare.
     else if (memberOf(frame, "event") === undefined) pane.hear(frame);
   });
-  client.subscribe(name);
+  client.subscribes([name, NEWS]);
   pane.became("connecting");
   client.connect();
   await joined;

@@ -1,6 +1,6 @@
 import { Centrifuge } from "centrifuge";
 import { askToken } from "../server.ts";
-import { socketUrl, type OpenClient } from "../surroundings.ts";
+import { NEWS, socketUrl, type OpenClient } from "../surroundings.ts";
 
 export const open: OpenClient = async (pane, { settings, channel }) => {
   const token = await askToken("streaming", { user: pane.about.user, expires: "0" });
@@ -14,6 +14,9 @@ export const open: OpenClient = async (pane, { settings, channel }) => {
   // A push to the user or the connection.
   client.on("message", ({ data }) => pane.hear(data));
 
+  const news = client.newSubscription(NEWS);
+  news.on("publication", ({ data }) => pane.hear(data));
+  news.subscribe();
   client.connect();
   const subscription = client.newSubscription(await channel.name);
   subscription.on("publication", ({ data }) => pane.hear(data));
