@@ -19,6 +19,8 @@ export type ConversationKey = string;
 interface State {
   /** Everything up to here was given out, or is gone for good. */
   last: number;
+  /** It begins here with what this client sent itself, and nothing else of it has come yet. */
+  ownSince: number | undefined;
   /** Above it: what this client sent itself, which comes in no push. */
   readonly own: Set<number>;
   /** It is known to go up to there. */
@@ -61,6 +63,7 @@ export class Conversations {
     if (message.sequence === 0) return this.#withoutSequence(message);
     const key = keyOf(message, this.self);
     const state = this.#stateAt(key, message.sequence - 1);
+    beginAt(state, message.sequence);
     if (message.sequence <= state.last || state.own.has(message.sequence)) return;
     state.waiting.push(message);
     this.#reach(key, state, message.sequence - 1);
@@ -68,6 +71,7 @@ export class Conversations {
 
   /** This client sent the message of this sequence. */
   sent(key: ConversationKey, sequence: number): void {
+    if (!this.#states.has(key)) this.#stateAt(key, sequence - 1).ownSince = sequence;
     const state = this.#stateAt(key, sequence - 1);
     if (sequence > state.last) state.own.add(sequence);
     advance(state);
@@ -82,7 +86,10 @@ export class Conversations {
   #stateAt(key: ConversationKey, last: number): State {
     let state = this.#states.get(key);
     if (state === undefined) {
-      state = { last, goal: last, own: new Set(), waiting: [], closing: false };
+      state = {
+        ...{ last, goal: last, ownSince: undefined },
+        ...{ own: new Set(), waiting: [], closing: false },
+      };
       this.#states.set(key, state);
     }
     return state;
@@ -160,6 +167,16 @@ export class Conversations {
     if (this.#ids.size > IDS_MAX) this.#ids.delete(oldest);
     this.#options.emit(message);
   }
+}
+
+/** What was pushed while this client's first message was under way comes behind the answer to that, and is as new. */
+function beginAt(state: State, sequence: number): void {
+  const { ownSince = sequence, last } = state;
+  state.ownSince = undefined;
+  if (sequence >= ownSince) return;
+  for (let own = ownSince; own <= last; own++) state.own.add(own);
+  state.last = sequence - 1;
+  if (state.goal < ownSince) state.goal = state.last;
 }
 
 /** Over what this client sent itself. */

@@ -296,6 +296,21 @@ test("what this client sent itself leaves no gap, in whichever order the others 
   expect(client.positions).toEqual(new Map([["channel:ch_1", 9]]));
 });
 
+test("what is pushed while its first message is under way is not lost", async () => {
+  const { client, socket, texts, pass } = await opened();
+  const mine = { "channel-id": "ch_1", content: "mine" };
+  for (const sequence of [5, 6]) {
+    void client.request("channel-message", mine);
+    // The server holds back what it has for the client until this is answered.
+    socket().answer("channel-message", { type: "delivery", "message-id": "m", sequence });
+  }
+  socket().push(inChannel(3), inChannel(4), inChannel(7), inChannel(3));
+  await pass();
+  expect(texts()).toEqual(["3:x", "4:x", "7:x"]);
+  expect(socket().sent.some(({ type }) => type === "history")).toBe(false);
+  expect(client.positions).toEqual(new Map([["channel:ch_1", 7]]));
+});
+
 test("a direct conversation is one, whoever of the two writes, and from whichever connection", async () => {
   const { client, sockets, events, pass } = start();
   await pass();
