@@ -31,7 +31,7 @@ export function setUp(lent: Lent<MessagingConfig>): Served {
   const { path } = lent.config.messaging;
   return {
     ...httpOf(lent, contexts),
-    sockets: createSockets(path, contexts),
+    sockets: createSockets(lent.config.messaging, contexts),
     socketPath: () => path,
     openapi: messagingOpenApi(path),
     admin: messagingAdmin(contexts),

@@ -3,7 +3,7 @@ import type { Clock } from "../../core/runtime.ts";
 import type { Frame } from "../../core/types.ts";
 import { AnswerStream, type StreamedRequest } from "../answer-stream.ts";
 import type { Outlet } from "../socket.ts";
-import { closeFrame, messagesFrame, type Format } from "./frames.ts";
+import { closeFrame, HEARTBEAT_FRAME, messagesFrame, type Format } from "./frames.ts";
 
 /** Bytes of messages of one turn that are put together in one frame of an answer that streams. */
 const FRAME_BYTES = 16_384;
@@ -111,6 +111,13 @@ export class Receiver implements Outlet {
     this.#flush();
     // A poll that took messages has no room for it: the next one gets it.
     this.#put(closeFrame(code, reason));
+    this.finish();
+  }
+
+  /** It has taken as long as it may. */
+  expire(): void {
+    // A poll has to be answered.
+    if (this.#stream === undefined) this.frame(HEARTBEAT_FRAME);
     this.finish();
   }
 

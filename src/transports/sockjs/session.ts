@@ -104,7 +104,7 @@ export class SockJsSession extends QueuedSocket implements Scheduled, ReceiverOw
       return;
     }
     if (nowMs - receiver.sinceMs >= responseMsMax) {
-      receiver.finish();
+      receiver.expire();
       return;
     }
     // One whose client is behind is not silent.

@@ -1,7 +1,7 @@
 /** Other dialects' pushes, and clients without a WebSocket (messaging.md §11.2, §14; DESIGN.md §3). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { jsonOf } from "../../../src/core/json-text.ts";
-import { connect } from "../../support/messaging.ts";
+import { connect, connectSockJs } from "../../support/messaging.ts";
 import { PollingClient } from "../../support/messaging-polling.ts";
 import { bootServer, type BootedServer } from "../../support/server.ts";
 
@@ -58,7 +58,9 @@ test("a client that polls speaks with one on a raw WebSocket, and receives when 
   await server.advance(2000);
   expect(await raw.soFar()).toEqual([]);
   expect(await polled.receive(1)).toMatchObject([{ type: "direct-message", content: "hi" }]);
-  const waiting = polled.poll();
+  const polls = [polled.poll(), polled.poll()];
+  // One of them is told that the other one waits.
+  expect(await Promise.race(polls)).toBe('c[2010,"Another connection still open"]');
   await server.advance(2000);
   expect(await raw.next()).toMatchObject({
     type: "delivery",
@@ -66,8 +68,26 @@ test("a client that polls speaks with one on a raw WebSocket, and receives when 
     status: "received",
   });
   await raw.ask({ type: "direct-message", to: "11", content: "now" });
-  expect(await waiting).toMatchObject([{ content: "now", sequence: 2 }]);
-  // Where the request came behind the message, it is looked at like the first one.
-  await server.advance(2000);
+  const answered = (await Promise.all(polls)).filter((answer) => typeof answer !== "string");
+  expect(answered).toMatchObject([[{ content: "now", sequence: 2 }]]);
   expect(await raw.next()).toMatchObject({ type: "delivery", status: "received" });
 });
+
+test.each(["xhr-streaming", "eventsource"])(
+  "%s: answers end before a proxy would cut them after 30 s, and the session goes on",
+  async (transport) => {
+    const to = `long-${transport}`;
+    using raw = await connect(server, `${to}-raw`);
+    using client = await connectSockJs(server, to, transport);
+    const { "connection-id": id } = await client.ask({ type: "whoami" });
+    for (let round = 0; round < 3; round++) {
+      await raw.ask({ type: "direct-message", to, content: "before" });
+      expect(await client.nextOf("direct-message")).toMatchObject({ sequence: 2 * round + 1 });
+      await server.advance(28_200);
+      // Its client may not have come again yet.
+      await raw.ask({ type: "direct-message", to, content: "behind" });
+      expect(await client.nextOf("direct-message")).toMatchObject({ sequence: 2 * round + 2 });
+    }
+    expect(await client.ask({ type: "whoami" })).toMatchObject({ "connection-id": id });
+  },
+);

@@ -227,6 +227,20 @@ test("a stream may be ended before proxies would cut it, and nothing is lost or 
   expect([await next.next(), await next.next()]).toEqual([PRELUDE, 'a["2"]\n']);
 });
 
+test("a poll that waits as long is answered by a heartbeat, and the session goes on", async () => {
+  const server = listen({
+    route: (route) => ({ ...route, sockjs: { responseMsMax: 20_000 } }),
+  });
+  const url = server.sessionUrl();
+  await openByPoll(url);
+  const poll = await wait(server, url);
+  await server.runtime.advance(20_200);
+  expect((await poll.answer).body).toBe("h\n");
+  await post(`${url}/xhr_send`, '["1"]');
+  expect((await post(`${url}/xhr`)).body).toBe('a["1"]\n');
+  expect(server.opened).toHaveLength(1);
+});
+
 test("after the limit of a stream the client goes on without loss or repetition", async () => {
   const server = listen();
   const url = server.sessionUrl();
