@@ -14,7 +14,7 @@ export interface Answered {
 }
 
 /** What a test waits for at the most: only a failing one waits so long. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 15_000;
 
 export class MessagingClient {
   readonly subscriber: string;
