@@ -6,7 +6,7 @@ import { send } from "../../support/messaging-auth.ts";
 import { bootServer } from "../../support/server.ts";
 
 const CHILD = join(import.meta.dir, "../../support/sockjs-node-child.mjs");
-const COUNT = 50;
+const COUNT = 20;
 
 interface Printed {
   readonly transport: string;
