@@ -3,7 +3,7 @@
  * 1,000 subscribers of one channel, 128-byte payloads over HTTP: 64, 8 and 1 publishes in flight, without and with history, and with
  * presence and announced joins, beside bare topics.
  */
-import { startCarillon, startCarillonGusher } from "./harness/carillon.ts";
+import { startCarillon, startCarillonGusher, startCarillonSora } from "./harness/carillon.ts";
 import { compare, peer, type Contender, type Taken } from "./harness/compare.ts";
 import { CHANNEL, fanOut, inTurn, type FanOutOptions } from "./harness/fan-out.ts";
 import { startTopics } from "./harness/floors.ts";
@@ -41,6 +41,7 @@ export async function benchFanOut({ runs, quick }: BenchOptions): Promise<BenchR
               name: "Carillon, gusher",
               start: () => startCarillonGusher({ channel: CHANNEL, options: { channel } }),
             },
+            { name: "Carillon, sora", start: () => startCarillonSora({ channel }) },
           ]),
       ...peer({ channel }).peers,
     ];

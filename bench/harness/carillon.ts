@@ -129,6 +129,43 @@ export async function startCarillonGusher(options: GusherTargetOptions): Promise
   };
 }
 
+/** The same server by Sora's signaling, whose WebRTC peers are played: what reaches its WebSockets alone is measured. */
+export async function startCarillonSora(options: CarillonOptions = {}): Promise<Target> {
+  const never = { ping_interval: "1h", pong_timeout: "2h", connection_limit: 0 };
+  const channel = { dialects: ["streaming", "sora"], ...options.channel };
+  const server = await startServer({
+    ...{ ...options, channel, program: "floor/sora-signaling.ts" },
+    config: { sora: { enabled: true, ...never }, ...options.config },
+  });
+  const { clients, api, credentials } = server;
+  return {
+    name: "Carillon, sora",
+    process: server.process,
+    sockets: { host: LOOPBACK, port: portOf(clients), path: "/signaling" },
+    join: (name) => ({
+      init: [
+        // Those of one bundle are not told of each other.
+        `{"type":"connect","role":"recvonly","channel_id":"${name}","bundle_id":"bench"}`,
+        '{"type":"answer","sdp":"v=0"}',
+      ],
+      // The offer, and that it is announced.
+      replies: 2,
+    }),
+    publishing: {
+      host: LOOPBACK,
+      port: portOf(api),
+      path: "/",
+      headers: {
+        "x-sora-target": "Sora_20160711.PushChannel",
+        "X-API-Key": credentials.apiKey,
+        "Content-Type": "application/json",
+      },
+      body: (name, data) => `{"channel_id":"${name}","data":${data}}`,
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
 /** The tokens of so many users. */
 async function logIn(url: string, users: number, { tokenSecret }: Credentials): Promise<string[]> {
   const tokens: string[] = [];

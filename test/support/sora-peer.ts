@@ -14,11 +14,14 @@ export interface OfferedClient {
   closed(): ReturnType<typeof closeOf>;
 }
 
-export const signalingUrlOf = ({ clientsUrl }: BootedServer) =>
+/** In this process or in one of its own. */
+type Server = Pick<BootedServer, "clientsUrl">;
+
+export const signalingUrlOf = ({ clientsUrl }: Server) =>
   `${clientsUrl.replace(/^http/, "ws")}/signaling`;
 
 /** Up to the offer. */
-export async function offered(server: BootedServer, connect: Json = {}): Promise<OfferedClient> {
+export async function offered(server: Server, connect: Json = {}): Promise<OfferedClient> {
   const socket = await connectRaw(signalingUrlOf(server));
   socket.send(JSON.stringify({ ...CONNECT, ...connect }));
   return {
@@ -38,7 +41,7 @@ export interface MovedClient extends OfferedClient, AsyncDisposable {
 }
 
 /** With DataChannel signaling, moved to it. */
-export async function moved(server: BootedServer, connect: Json = {}): Promise<MovedClient> {
+export async function moved(server: Server, connect: Json = {}): Promise<MovedClient> {
   const client = await offered(server, { data_channel_signaling: true, ...connect });
   const peer = createTestPeer();
   client.send({ type: "answer", sdp: await peer.answer(String(client.offer["sdp"])) });
