@@ -1,10 +1,10 @@
 /**
  * `npm run build` makes one file of the server, `prepack` the compiled modules of the package. Both have the pages of `web/` in them,
- * ready to be served.
+ * ready to be served; the file has WebRTC's native part for the platform that it is made on as well.
  */
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { BunPlugin } from "bun";
+import { Glob, type BunPlugin } from "bun";
 import { bundlePage } from "../src/pages/bundle.ts";
 import type { PageFile } from "../src/pages/page.ts";
 
@@ -37,6 +37,27 @@ export async function bundlePage(name) {
   };
 }
 
+/** In place of the search for the native part that its package makes at run time. */
+function withWebRtc(): BunPlugin {
+  // npm installs the platform's own alone.
+  const [addon] = new Glob("node_modules/@node-datachannel/*/node_datachannel.node").scanSync({
+    ...{ cwd: ROOT, absolute: true, followSymlinks: true },
+  });
+  if (addon === undefined) {
+    throw new Error('node-datachannel has no binary here: run "npm ci" with optional packages');
+  }
+  return {
+    name: "native-webrtc",
+    setup(build) {
+      const search = /node-datachannel[\\/]dist[\\/]esm[\\/]lib[\\/]node-datachannel\.mjs$/;
+      build.onLoad({ filter: search }, () => ({
+        loader: "js",
+        contents: `export default require(${JSON.stringify(addon)});`,
+      }));
+    },
+  };
+}
+
 async function allPages(): Promise<Record<string, readonly PageFile[]>> {
   const folders = readdirSync(join(ROOT, "web"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name !== SHARED)
@@ -48,15 +69,17 @@ async function allPages(): Promise<Record<string, readonly PageFile[]>> {
 
 /** `file`: the one file to make; absent: the package's modules, in `lib`. */
 async function build(file: string | undefined): Promise<void> {
+  const pages = withPages(await allPages());
   const into =
-    file === undefined ? { outdir: join(ROOT, "lib") } : { compile: { outfile: resolve(file) } };
+    file === undefined
+      ? { outdir: join(ROOT, "lib"), plugins: [pages] }
+      : { compile: { outfile: resolve(file) }, plugins: [pages, withWebRtc()] };
   await Bun.build({
     entrypoints: [join(ROOT, "src/cli/main.ts")],
     target: "bun",
     format: "cjs",
     bytecode: true,
     minify: { syntax: true, whitespace: true },
-    plugins: [withPages(await allPages())],
     ...into,
   });
 }

@@ -3,9 +3,11 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
-import { spawnServer } from "../support/child-server.ts";
+import { spawnServer, type ChildServer } from "../support/child-server.ts";
 import { startRedis } from "../support/redis.ts";
 import { temporaryDir } from "../support/server.ts";
+import { callSora, push, TARGETS } from "../support/sora.ts";
+import { moved } from "../support/sora-peer.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const BUILD_TIMEOUT_MS = 60_000;
@@ -55,10 +57,14 @@ describe("the npm package", () => {
 
   test("runs by a plain Node, and ends by a signal to it", async () => {
     expect(await run(["node", launcher, "--version"])).toStartWith(`carillon ${manifest.version} `);
-    await using server = await spawnServer({ command: ["node", launcher] });
+    await using server = await spawnServer({
+      command: ["node", launcher],
+      config: { sora: { port: 0 } },
+    });
     const published = await server.api("publish", { channel: "public:a", data: 1 });
     expect(published).toMatchObject({ result: { offset: 1 } });
     await showsItsPage(server.clientsUrl);
+    await opensPeers(server);
     server.kill("SIGTERM");
     expect(await server.exited).toBe(0);
     expect(server.logged.at(-1)).toMatchObject({ msg: "Stopped" });
@@ -91,6 +97,13 @@ describe("the npm package", () => {
     await expect(run(command)).rejects.toThrow("carillon: Bun for this platform is not installed");
   });
 });
+
+/** WebRTC is there, whose native part no bundle has by itself. */
+async function opensPeers(server: ChildServer): Promise<void> {
+  await using client = await moved(server);
+  await callSora(server.apiUrl, TARGETS.channel, { channel_id: "sora", data: { spam: "egg" } });
+  expect(await client.on("push")).toEqual(push({ spam: "egg" }));
+}
 
 /** Two workers, each of which has to find its part in the one module that there is. */
 async function servesWithWorkers(command: readonly string[]): Promise<void> {
@@ -131,6 +144,8 @@ describe("the single file", () => {
       expect(existsSync(file)).toBe(true);
       expect(await run([file, "--version"])).toStartWith(`carillon ${manifest.version} `);
       await servesWithWorkers([file]);
+      await using server = await spawnServer({ command: [file], config: { sora: { port: 0 } } });
+      await opensPeers(server);
     },
     BUILD_TIMEOUT_MS,
   );
