@@ -6,8 +6,15 @@ import type { Frame } from "./types.ts";
  * A group is named by the core: app, channel and encoder.
  */
 export interface Fanout {
-  /** Sends to every member of the group in call order with `GroupMember` and socket sends. */
-  publish(group: string, frame: Frame, exceptMember?: GroupMember): void;
+  /** Sends to every member of the group in call order with `GroupMember` and socket sends. `audience`: who that is. */
+  publish(group: string, frame: Frame, exceptMember?: GroupMember, audience?: GroupAudience): void;
+}
+
+/** Whom a group's frames reach, as it is when somebody looks: those of other fan-outs as well. */
+export interface GroupAudience {
+  /** Members and more: an upper bound. */
+  readonly size: number;
+  members(): Iterable<GroupMember>;
 }
 
 /** A socket as a member of groups. */

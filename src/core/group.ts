@@ -1,6 +1,6 @@
 /** The subscriptions of one channel that share an encoder: one encode, one native publish per listener. */
 import type { Disconnect } from "./errors.ts";
-import type { Fanout } from "./fanout.ts";
+import type { Fanout, GroupAudience, GroupMember } from "./fanout.ts";
 import type { Encoder, SubscribeOptions, Subscriber, Subscription } from "./hub.ts";
 import type { Frame, Push } from "./types.ts";
 
@@ -13,7 +13,7 @@ export interface ActiveSubscription extends Subscription {
   drop(): void;
 }
 
-export class Group {
+export class Group implements GroupAudience {
   readonly encoder: Encoder;
   readonly #name: string;
   readonly #subscriptions = new Set<ActiveSubscription>();
@@ -38,6 +38,12 @@ export class Group {
 
   get subscriptions(): Iterable<ActiveSubscription> {
     return this.#subscriptions;
+  }
+
+  *members(): Iterable<GroupMember> {
+    for (const { options } of this.#subscriptions) {
+      if (options.member !== undefined) yield options.member;
+    }
   }
 
   add(subscription: ActiveSubscription): void {
@@ -74,7 +80,7 @@ export class Group {
     let members = 0;
     for (const { fanout, members: count } of this.#listeners) {
       members += count;
-      fanout.publish(this.#name, frame, exceptMember);
+      fanout.publish(this.#name, frame, exceptMember, this);
     }
     if (members < this.#subscriptions.size) {
       this.#sendOneByOne(frame, push, { except, members: false });

@@ -2,13 +2,13 @@
  * The groups of one listener: native topics for the many sockets that keep up, and JavaScript for the few that are
  * held or lag. Which of the two a socket is in is the socket's own affair (`websocket.ts`).
  */
-import type { Fanout, GroupMember } from "../core/fanout.ts";
+import type { Fanout, GroupAudience, GroupMember } from "../core/fanout.ts";
 import type { Frame } from "../core/types.ts";
 
 /**
- * Published bytes (code units of text) between two looks at what each socket has buffered. With sockets leaving their
+ * Published bytes (code units of text) between two looks at what sockets have buffered. With sockets leaving their
  * topics above half of their bound, no socket can collect more than this and one frame unseen, which keeps the native
- * limit out of reach: above it publications would be dropped in silence.
+ * limit out of reach: above it publications would be dropped in silence. Looked at are those that were published to.
  */
 export const SWEEP_BYTES = 256 * 1024;
 
@@ -21,7 +21,7 @@ export interface NativeMember extends GroupMember {
   publishToOthers(topic: string, frame: Frame): void;
   /** A frame of a group that this socket joined but is not in natively at the moment. */
   deliver(topic: string, frame: Frame): void;
-  /** Leaves the native topics when too much is buffered. */
+  /** Leaves the native topics when too much is buffered. To be called where it leaves a group as well, whose next sweep is without it. */
   sweep(): void;
   /** Tells its session that the server stops, and closes. */
   shutdown(): void;
@@ -44,6 +44,8 @@ export class Groups implements Fanout {
   readonly #detached = new Map<string, Set<NativeMember>>();
   #publisher: NativePublisher | undefined;
   #unsweptBytes = 0;
+  /** Whom the unswept bytes went to; undefined: to nobody knows whom. */
+  #unswept: Set<GroupAudience> | undefined = new Set();
   #published = 0;
 
   /** Without a framing, a message is a frame. */
@@ -77,7 +79,12 @@ export class Groups implements Fanout {
     return this.#sockets.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
   }
 
-  publish(group: string, message: Frame, exceptMember?: GroupMember): void {
+  publish(
+    group: string,
+    message: Frame,
+    exceptMember?: GroupMember,
+    audience?: GroupAudience,
+  ): void {
     const topic = this.topicOf(group);
     const frame = this.framed(message);
     // Members of this fan-out are all this listener's sockets; one of another listener is in none of these groups.
@@ -89,6 +96,8 @@ export class Groups implements Fanout {
     this.#published += 1;
     if (this.#detached.size > 0) this.#deliver(topic, frame, except);
     this.#unsweptBytes += frame.length;
+    if (audience === undefined) this.#unswept = undefined;
+    else this.#unswept?.add(audience);
     if (this.#unsweptBytes >= SWEEP_BYTES) this.#sweep();
   }
 
@@ -135,7 +144,19 @@ export class Groups implements Fanout {
   }
 
   #sweep(): void {
+    const audiences = this.#unswept;
     this.#unsweptBytes = 0;
-    for (const socket of this.#sockets) socket.sweep();
+    this.#unswept = new Set();
+    let members = 0;
+    for (const { size } of audiences ?? []) members += size;
+    if (audiences === undefined || members >= this.#sockets.length) {
+      for (const socket of this.#sockets) socket.sweep();
+      return;
+    }
+    for (const audience of audiences) {
+      for (const member of audience.members()) {
+        if (member.fanout === this) (member as unknown as NativeMember).sweep();
+      }
+    }
   }
 }

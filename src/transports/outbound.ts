@@ -79,6 +79,7 @@ export abstract class OutboundSocket<Self>
 
   leave(group: string, { keepsHeld = false }: { readonly keepsHeld?: boolean } = {}): void {
     if (this.closed) return;
+    this.sweep();
     const topic = this.context.groups.topicOf(group);
     if (this.#waiting === undefined) {
       this.ws?.unsubscribe(topic);
