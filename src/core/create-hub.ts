@@ -7,7 +7,7 @@ import { createAnswers } from "./control-answers.ts";
 import type { AppEngine } from "./engine.ts";
 import { HubError } from "./errors.ts";
 import type { Hub, HubHistoryQuery } from "./hub.ts";
-import { POSITION_CHECK_INTERVAL_MS } from "./limits.ts";
+import { POSITION_CHECK_INTERVAL_MS, POSITION_CHECKS_AT_A_TIME } from "./limits.ts";
 import { requireUnicode } from "./names.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { PublishTurns } from "./publish-turns.ts";
@@ -184,7 +184,12 @@ function checkPositions({
   }
 
   async function checkEach(): Promise<void> {
-    for (const live of channels.all()) await live.checkPosition();
+    const all = channels.all();
+    for (let first = 0; first < all.length; first += POSITION_CHECKS_AT_A_TIME) {
+      const some = all.slice(first, first + POSITION_CHECKS_AT_A_TIME);
+      const checked = await Promise.allSettled(some.map((live) => live.checkPosition()));
+      for (const check of checked) if (check.status === "rejected") throw check.reason;
+    }
   }
 
   let closed = false;

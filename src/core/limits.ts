@@ -78,6 +78,9 @@ export const QUIET_APP_MS = 1_000;
 /** Milliseconds between comparisons of a channel's position with the engine's, on engines that may lose events. */
 export const POSITION_CHECK_INTERVAL_MS = 40_000;
 
+/** Channels whose positions are asked for together: a fifth of the cost of one after the other, and half a millisecond at a time. */
+export const POSITION_CHECKS_AT_A_TIME = 100;
+
 /** Bytes of a job's payload: bounds what one `take` reads into memory. */
 export const JOB_PAYLOAD_BYTES_MAX = 1_048_576;
 

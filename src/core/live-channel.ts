@@ -179,7 +179,7 @@ export class LiveChannel implements ChannelListener {
     return this.#refilled;
   }
 
-  /** Compares positions with the engine, for engines that may lose an event with none behind it. */
+  /** Compares positions with the engine, for engines that may lose an event with none behind it. What was missed is caught up with aside. */
   async checkPosition(): Promise<void> {
     if (this.#top === undefined || this.#waiting !== undefined || this.size === 0) return;
     const { position } = await this.#host.broker.history(
@@ -187,7 +187,8 @@ export class LiveChannel implements ChannelListener {
       { limit: 0 },
       this.#metaTtlMs,
     );
-    if (this.#top !== undefined && this.#isBeyond(position, this.#top)) await this.advance();
+    if (this.#top === undefined || !this.#isBeyond(position, this.#top)) return;
+    this.advance().catch(this.#host.onBug);
   }
 
   onEvent(event: ChannelEvent): void {

@@ -32,6 +32,8 @@ export interface TestHubOptions {
   readonly namespaces?: Namespaces;
   /** What the hubs see of the engine; default: all. */
   readonly change?: (engine: AppEngine) => AppEngine;
+  /** Default: it ends the test. */
+  readonly onBug?: (error: unknown) => void;
   /** What the hubs see of the runtime; default: all. */
   readonly changeRuntime?: (runtime: TestRuntime) => Runtime;
 }
@@ -45,7 +47,8 @@ export async function embeddedHub(options: TestHubOptions = {}): Promise<TestHub
   const turns = new PublishTurns(seen);
   const make = (app: string) =>
     createHub({
-      ...{ app, namespaces: configured, engine: change(engine.app(app)), onBug },
+      ...{ app, namespaces: configured, engine: change(engine.app(app)) },
+      onBug: options.onBug ?? onBug,
       ...{ runtime: seen, turns },
     });
   return {
