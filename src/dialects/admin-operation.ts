@@ -45,6 +45,8 @@ export interface AdminOperation {
   /** Below `/admin/api/`: words and `/`. What a call is about is in its request, so that any name can be said. */
   readonly path: string;
   readonly summary: string;
+  /** Bounded with all calls of the app that publish. */
+  readonly publishes?: boolean;
   readonly request: z.ZodObject;
   /** Members of a body that are handed over as text: `jsonText`. */
   readonly raw?: readonly string[];

@@ -68,6 +68,7 @@ async function calls(server: BootedServer) {
     "sora's client": sora("20160711.PushClient", { ...room, client_id: "x" }),
     "an event": () => post(server, "/events/publish", { ...EVENT, data: {} }),
     "a batch of events": () => post(server, "/events/publish/batch", [{ ...EVENT, data: {} }]),
+    "an operator's push": () => post(server, "/admin/api/push", publish),
     "a task": async () => {
       const { status, headers, text } = await callRpc(server, "invoke_envoy", invoke);
       return { status, retryAfter: headers.get("retry-after"), text };

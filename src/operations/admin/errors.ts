@@ -64,6 +64,9 @@ export function expectedFailure(error: unknown): Failure | undefined {
   return { code: HUB_ERRORS[error.code], message: error.message };
 }
 
+/** Seconds after which a call that came at a bad moment may be sent again. */
+const RETRY_SECONDS = "1";
+
 export function adminAnswer(status: number, json: string, allow?: string): ApiAnswer {
   return {
     status,
@@ -73,6 +76,7 @@ export function adminAnswer(status: number, json: string, allow?: string): ApiAn
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
       ...(allow === undefined ? {} : { Allow: allow }),
+      ...(status === 429 || status === 503 ? { "Retry-After": RETRY_SECONDS } : {}),
     },
     body: json,
   };

@@ -11,6 +11,7 @@ import {
   type AdminOperation,
 } from "../../dialects/admin-operation.ts";
 import type { AnswerOwnCall, OnEvent } from "../../dialects/dialect.ts";
+import { TOO_MANY_PUBLISHES, type PublishLimit } from "../../dialects/publish-limit.ts";
 import type { ApiAnswer, ApiCall } from "../../transports/api-call.ts";
 import {
   adminAnswer,
@@ -33,6 +34,8 @@ export interface AdminHttpOptions {
   /** Ids; the first one is meant where nothing says which. */
   readonly apps: readonly string[];
   readonly callers: ApiCallers;
+  /** By app. */
+  readonly publishLimits: ReadonlyMap<string, PublishLimit>;
   /** `api` is on a loopback address: no key is needed there. */
   readonly onLoopback: boolean;
   readonly metrics: Metrics;
@@ -73,6 +76,12 @@ export function answerCalls(
     if (operation === undefined) {
       return refused({ code: "method_not_allowed", message: `The path takes ${allow}`, allow });
     }
+    const answering = () => run(call, caller, operation);
+    if (operation.publishes !== true) return answering();
+    return options.publishLimits.get(caller.app)?.run(answering) ?? refused(BUSY);
+  }
+
+  async function run(call: ApiCall, caller: Caller, operation: AdminOperation): Promise<Answered> {
     try {
       const request = await requestOf(call, operation);
       if ("code" in request) return refused(request);
@@ -94,6 +103,8 @@ export function answerCalls(
     return answered;
   };
 }
+
+const BUSY: Failure = { code: "limit_exceeded", message: TOO_MANY_PUBLISHES.detail };
 
 const UNKNOWN: Failure = {
   code: "not_found",

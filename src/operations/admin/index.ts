@@ -50,6 +50,7 @@ export function createAdmin(options: AdminOptions): Admin {
   const { callers, onLoopback, metrics } = lent;
   const http: AdminHttpOptions = {
     ...{ callers, onLoopback, metrics, onEvent, onError },
+    publishLimits: new Map(lent.apps.map(({ config: { id }, publishLimit }) => [id, publishLimit])),
     apps: [...context.apps.keys()],
   };
   const exact: Record<string, AnswerOwnCall> = {};

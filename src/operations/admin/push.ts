@@ -35,6 +35,7 @@ export function pushOperations(context: AdminContext): readonly AdminOperation[]
     adminOperation({
       method: "POST",
       path: "push",
+      publishes: true,
       summary: "Push to one target, and tell how many connections it matched by dialect",
       request,
       raw: ["data"],
