@@ -117,6 +117,7 @@ export class Pane {
 
   reconnect(): void {
     this.note("Reconnecting");
+    this.became("connecting");
     this.client?.reconnect();
   }
 

@@ -68,7 +68,6 @@ export const open: OpenClient = async (pane, { settings, channel }) => {
       ),
     reconnect() {
       clearTimeout(timer);
-      pane.became("connecting");
       void logInAndConnect();
     },
     close() {
