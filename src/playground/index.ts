@@ -75,7 +75,10 @@ export function createPlayground(options: PlaygroundOptions): Hono<ClientsEnv> {
     }
   }
 
-  app.get("/", (c) => answerFile(c, ""));
+  app.get("/", async (c) => {
+    if (c.env.mount.app !== undefined) return answerFile(c, "");
+    return c.text("Nothing is served here: see hosts and path_prefix of the apps\n", 404);
+  });
   app.get("/playground/settings", (c) => {
     const id = c.env.mount.app;
     const { version, tryIt, apiUrl } = options;

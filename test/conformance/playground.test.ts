@@ -150,3 +150,26 @@ test("the page knows where each protocol's clients connect", async () => {
     ...["gusher", "messaging", "sora", "streaming", "tasks"],
   ]);
 });
+
+test("below an app's prefix it is that app's, and elsewhere nobody's", async () => {
+  const apps = [{ id: "dev", path_prefix: "/shop", allowed_origins: ["*"] }];
+  await using prefixed = await bootServer({ config: { apps } });
+  const { clientsUrl: Origin, apiUrl } = prefixed;
+  expect((await fetch(Origin)).status).toBe(404);
+  const page = await fetch(`${Origin}/shop/`);
+  const [, script = ""] = /src="([^"]+)"/.exec(await page.text()) ?? [];
+  expect((await fetch(new URL(script, page.url))).status).toBe(200);
+  const settings = (await (await fetch(`${Origin}/shop/playground/settings`)).json()) as {
+    readonly sockets: readonly { readonly path: string }[];
+  };
+  expect(settings).toMatchObject({ app: "dev", apiUrl: `${apiUrl}/shop` });
+  for (const { path } of settings.sockets) expect(path).toStartWith("/shop/");
+  for (const [path, status] of [
+    ["/shop/playground/token", 200],
+    ["/playground/token", 400],
+  ] as const) {
+    const body = JSON.stringify({ kind: "messaging", options: { user: "ada" } });
+    const asked = await fetch(Origin + path, { method: "POST", headers: { Origin }, body });
+    expect([path, asked.status]).toEqual([path, status]);
+  }
+});

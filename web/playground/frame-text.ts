@@ -1,6 +1,6 @@
 /** What a frame says, as text to look at. */
 
-/** Characters of a frame that are shown. */
+/** Characters that are shown of what is longer. */
 const SHOWN_MAX = 4_000;
 /** RFC 1950: how compressed data of Sora's DataChannels begins. */
 const ZLIB = 0x78;
@@ -25,7 +25,7 @@ async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-function shorten(text: string): string {
+export function shorten(text: string): string {
   if (text.length <= SHOWN_MAX) return text;
   return `${text.slice(0, SHOWN_MAX)} … ${text.length - SHOWN_MAX} more characters`;
 }

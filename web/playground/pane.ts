@@ -1,6 +1,6 @@
 /** One pane: what it shows of its client, and what can be done to it. */
 import { signal } from "@preact/signals";
-import { textOfFrame } from "./frame-text.ts";
+import { shorten, textOfFrame } from "./frame-text.ts";
 import { heardOf, type Heard } from "./heard.ts";
 import { positionsOf } from "./positions.ts";
 import { Wire, type WireFrame } from "./wire.ts";
@@ -81,7 +81,8 @@ export class Pane {
   }
 
   hear(data: unknown): void {
-    this.#add(heardOf(data));
+    const { from, text } = heardOf(data);
+    this.#add({ from: shorten(from), text: shorten(text) });
   }
 
   note(text: string): void {

@@ -18,10 +18,14 @@ export interface WireOptions {
   readonly onEnd: (end: CloseEvent) => void;
 }
 
-type Held = readonly (readonly [target: EventTarget, event: Event])[];
+interface Held {
+  readonly target: EventTarget;
+  readonly event: Event;
+  readonly label: string | undefined;
+}
 
 /** Beyond it the connection breaks, as one that is not read does in the end. */
-const HELD_MAX = 10_000;
+export const HELD_MAX = 10_000;
 
 export class Wire {
   readonly #options: WireOptions;
@@ -31,7 +35,7 @@ export class Wire {
   readonly #left = new WeakSet<EventTarget>();
   /** Kept back before, and now given to the client. */
   readonly #given = new WeakSet<Event>();
-  #held: Held[number][] = [];
+  #held: Held[] = [];
   #holding = false;
   #isCut = false;
 
@@ -85,9 +89,9 @@ export class Wire {
     this.#holding = false;
     const held = this.#held;
     this.#setHeld([]);
-    for (const [target, event] of held) {
+    for (const { target, event, label } of held) {
       if (event instanceof MessageEvent) {
-        this.#tell(event, labelOf(target));
+        this.#tell(event, label);
         this.#give(target, new MessageEvent("message", { data: event.data as unknown }));
       } else this.#end(target, event as CloseEvent);
     }
@@ -99,7 +103,7 @@ export class Wire {
     if (this.#dead.has(target)) event.stopImmediatePropagation();
     else if (this.#holding) {
       event.stopImmediatePropagation();
-      this.#held.push([target, event]);
+      this.#held.push({ target, event, label });
       this.#options.onHeld(this.#held.length);
       if (this.#held.length > HELD_MAX) {
         this.cut();
@@ -128,12 +132,8 @@ export class Wire {
     target.dispatchEvent(event);
   }
 
-  #setHeld(held: Held): void {
-    this.#held = [...held];
+  #setHeld(held: Held[]): void {
+    this.#held = held;
     this.#options.onHeld(held.length);
   }
-}
-
-function labelOf(target: EventTarget): string | undefined {
-  return target instanceof RTCDataChannel ? target.label : undefined;
 }
