@@ -66,6 +66,9 @@ const call = (target: string, body: unknown) => callSora(server.apiUrl, target, 
 const HYBRID = { dataChannelSignaling: true };
 const ALONE = { dataChannelSignaling: true, ignoreDisconnectWebSocket: true };
 const BY_CLIENT = { type: "normal", title: "DISCONNECT", code: 1000, reason: "TYPE-DISCONNECT" };
+const WITH_CODE = {
+  ...{ type: "abend", title: "WEBSOCKET-ONCLOSE", code: 4490, reason: "TOO-MANY-MESSAGES" },
+};
 const BY_API = { type: "normal", title: "SHUTDOWN", code: 1000, reason: "DISCONNECTED-API" };
 
 describe.each([
@@ -107,6 +110,42 @@ describe.each([
     expect(await sdk.ends.next()).toEqual(BY_API);
   }, 20_000);
 });
+
+test.each([
+  ["websocket", {}, WITH_CODE],
+  ["hybrid", HYBRID, WITH_CODE],
+  // Any `close` message is a normal end to the SDK.
+  ["datachannel", ALONE, { ...WITH_CODE, type: "normal", title: "SHUTDOWN" }],
+] as const)(
+  "an error of the server's is told once, with its code: %s",
+  async (name, options, end) => {
+    const channel = `error-${name}`;
+    const sdk = prepare(channel, options);
+    await sdk.client.connect();
+    await sdk.notices.next();
+    if (name !== "websocket") await sdk.switched;
+    await server.hub.disconnect(
+      { channel: { space: CHANNELS, name: channel } },
+      { disconnect: "too_many_requests" },
+    );
+    expect(await sdk.ends.next()).toEqual(end);
+    expect(sdk.ends.unread).toBe(0);
+  },
+  20_000,
+);
+
+test("a redirect is followed", async () => {
+  await using other = await bootServer({
+    runtime: systemRuntime,
+    config: { sora: { port: 0, redirect_url: url } },
+  });
+  const connection = Sora.connection(`${other.clientsUrl.replace(/^http/, "ws")}/signaling`);
+  const client = connection.recvonly("redirected");
+  await client.connect();
+  const { json } = await call("Sora_20201013.ListChannelConnections", { channel_id: "redirected" });
+  expect(json).toMatchObject([{ connection_id: client.connectionId }] as never);
+  await client.disconnect();
+}, 20_000);
 
 test("20 that move to DataChannels under a stream of pushes miss and repeat none", async () => {
   const channel = "moving";
