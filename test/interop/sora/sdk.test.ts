@@ -141,7 +141,9 @@ test("a redirect is followed", async () => {
   });
   const connection = Sora.connection(`${other.clientsUrl.replace(/^http/, "ws")}/signaling`);
   const client = connection.recvonly("redirected");
+  const announced = new Promise<unknown>((resolve) => client.on("notify", resolve));
   await client.connect();
+  await announced;
   const { json } = await call("Sora_20201013.ListChannelConnections", { channel_id: "redirected" });
   expect(json).toMatchObject([{ connection_id: client.connectionId }] as never);
   await client.disconnect();
