@@ -4,6 +4,7 @@ import { HubError } from "../../core/errors.ts";
 import { globExpression } from "../../core/glob.ts";
 import type { Hub } from "../../core/hub.ts";
 import { jsonOf, jsonOfBytes } from "../../core/json-text.ts";
+import { listText } from "../../core/list-text.ts";
 import { isOpenedBy } from "../../core/namespaces.ts";
 import type { PortablePayload } from "../../core/payload.ts";
 import { Slices } from "../../core/slices.ts";
@@ -133,11 +134,12 @@ const RUN: { readonly [Method in ApiMethod]: Run<Method> } = {
     return EMPTY;
   },
 
-  async channels({ hub, reach }, { pattern = "" }) {
+  async channels({ hub, reach, runtime }, { pattern = "" }) {
     const options = pattern === "" ? {} : { pattern: globExpression(pattern) };
     const found = await hub.channels({ ...options, reach });
-    const channels = [...found].map(([name, count]) => [name, { num_clients: count }] as const);
-    return JSON.stringify({ channels: Object.fromEntries(channels) });
+    const textOf = ([name, count]: readonly [string, number]) =>
+      `${JSON.stringify(name)}:{"num_clients":${count}}`;
+    return `{"channels":{${await listText(found, textOf, new Slices(runtime))}}}`;
   },
 
   async info({ hub, serverVersion }) {

@@ -1,12 +1,9 @@
 /** Who and what is there now (§6.8), in the whole cluster and of this app only (O5). */
 import { isReachable } from "../../../core/namespaces.ts";
-import type { Runtime } from "../../../core/runtime.ts";
+import { listText } from "../../../core/list-text.ts";
 import { Slices } from "../../../core/slices.ts";
 import { CHANNELS } from "../../../core/types.ts";
 import { json, orFail, type MasterCall, type MasterHandler } from "./call.ts";
-
-/** Names put into the answer at a time. */
-const CHUNK_NAMES = 1_000;
 
 type List = (call: MasterCall) => Promise<readonly string[]>;
 
@@ -36,21 +33,8 @@ function read(
 function listed(list: List): MasterHandler {
   return async (call) => {
     const names = await list(call);
-    return json(call.context === undefined ? "[]" : await jsonArray(names, call.context.runtime));
+    return json(`[${await listText(names, JSON.stringify, new Slices(call.runtime))}]`);
   };
-}
-
-/** Of any number of names, without holding the event loop. */
-async function jsonArray(names: readonly string[], runtime: Runtime): Promise<string> {
-  const chunks: string[] = [];
-  const starts = Array.from(
-    { length: Math.ceil(names.length / CHUNK_NAMES) },
-    (_, index) => index * CHUNK_NAMES,
-  );
-  await new Slices(runtime).each(starts, (from) => {
-    chunks.push(JSON.stringify(names.slice(from, from + CHUNK_NAMES)).slice(1, -1));
-  });
-  return `[${chunks.join(",")}]`;
 }
 
 function counted(list: List): MasterHandler {
