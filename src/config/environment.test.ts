@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { MODEL } from "../dialects/configuration.ts";
 import { readEnvironment } from "./environment.ts";
 
-const NOTHING = { overrides: [], problems: [] };
+const NOTHING = { overrides: [], problems: [], listed: [] };
 
 test("what Kubernetes and Docker's links set is not meant for the server", () => {
   const env = {
@@ -53,4 +53,24 @@ test("a number is one, and a name that is near is told", () => {
     "CARILLON_SORA_PORT: must be an integer",
     'CARILLON_SORA_PROT: unknown variable, did you mean "CARILLON_SORA_PORT"?',
   ]);
+});
+
+test("a list is words between spaces, or a list in JSON", () => {
+  const read = (name: string, text: string) => {
+    const { overrides, problems } = readEnvironment(MODEL, { [name]: text });
+    return problems[0] ?? overrides[0]?.value;
+  };
+  expect(read("CARILLON_CLIENTS_TRUSTED_PROXIES", " 10.0.0.0/8   ::1 ")).toEqual([
+    "10.0.0.0/8",
+    "::1",
+  ]);
+  expect(read("CARILLON_CLIENTS_TRUSTED_PROXIES", '["10.0.0.0/8"]')).toEqual(["10.0.0.0/8"]);
+  expect(read("CARILLON_TASKS_WEBSOCKET_PATHS", "[]")).toEqual([]);
+  expect(read("CARILLON_WEBHOOKS_DENY_PORTS", "22 25")).toEqual([22, 25]);
+  expect(read("CARILLON_WEBHOOKS_DENY_PORTS", "22 x")).toBe(
+    "CARILLON_WEBHOOKS_DENY_PORTS: must be integers between spaces, or a list in JSON",
+  );
+  expect(read("CARILLON_TASKS_WEBSOCKET_PATHS", '["/a"')).toBe(
+    "CARILLON_TASKS_WEBSOCKET_PATHS: must be words between spaces, or a list in JSON",
+  );
 });

@@ -1,13 +1,13 @@
-/** Environment variables that override single values of the file. Their names come from the schema. */
-import { sectionsOf, type Field } from "./fields.ts";
+/** Environment variables that override values of the file. Their names come from the schema. What is in lists of tables is in `environment-lists.ts`. */
+import { ENV_PREFIX, envOf, sectionsOf, type Field } from "./fields.ts";
 import { hintOf, nearest } from "./nearest.ts";
 import type { Model } from "./model.ts";
+import type { Path } from "./problem.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Names the file; read by whoever loads it. */
 export const CONFIG_VARIABLE = "CARILLON_CONFIG";
-const PREFIX = "CARILLON_";
 
 /**
  * What Kubernetes sets in every container beside a service whose name begins with `carillon`, and Docker for a link of that name. They
@@ -18,74 +18,109 @@ const INJECTED_NAME =
 /** `CARILLON_API_PORT=tcp://10.0.0.1:9000` is one as well: there is a service `carillon-api`. And `CARILLON_NAME=/this/carillon`. */
 const INJECTED_VALUES = { port: /^(?:tcp|udp|sctp):\/\//, name: /^\/[^/]+\/[^/]+$/ };
 
-interface Override {
+export interface Override {
   readonly name: string;
-  readonly path: readonly string[];
+  readonly path: Path;
   readonly value: unknown;
 }
 
-/** Variables that are set but empty count as absent. Each problem is a line that begins with the variable's name. */
+export interface Variable {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface ReadVariables {
+  readonly overrides: readonly Override[];
+  /** Each is a line that begins with the variable's name. */
+  readonly problems: readonly string[];
+}
+
+/** Variables that are set but empty count as absent. `listed`: those that are a list of tables', to be read once the file's are known. */
 export function readEnvironment(
   { schema }: Model,
   env: Environment,
-): {
-  readonly overrides: readonly Override[];
-  readonly problems: readonly string[];
-} {
+): ReadVariables & { readonly listed: readonly Variable[] } {
   const known = new Map<string, Field>();
-  for (const { fields } of sectionsOf(schema)) {
-    for (const field of fields) if (field.env !== undefined) known.set(field.env, field);
+  const lists: string[] = [];
+  for (const { path, fields } of sectionsOf(schema)) {
+    if (path.some((part) => part.endsWith("[]"))) lists.push(envOf(path));
+    else for (const field of fields) if (field.env !== undefined) known.set(field.env, field);
   }
   const overrides: Override[] = [];
   const problems: string[] = [];
-  for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || name === CONFIG_VARIABLE || !text) continue;
+  const listed: Variable[] = [];
+  for (const [name, given] of Object.entries(env)) {
+    if (!name.startsWith(ENV_PREFIX) || name === CONFIG_VARIABLE || !given) continue;
+    const text = given.trim();
     const field = known.get(name);
-    if (isInjected(name, text, field)) continue;
-    if (field === undefined) {
-      problems.push(`${name}: unknown variable${hintOf(meantBy(name, known))}`);
-      continue;
-    }
-    const value = valueOf(field, text.trim());
-    if (value === undefined) {
-      const wanted = field.type === "boolean" ? "true or false" : "an integer";
-      problems.push(`${name}: must be ${wanted}`);
-    } else {
-      overrides.push({ name, path: field.path, value });
+    if (name.endsWith("_PORT") && INJECTED_VALUES.port.test(text)) continue;
+    if (field !== undefined) {
+      const value = valueOf(field, text);
+      if (value === undefined) problems.push(`${name}: must be ${wantedOf(field)}`);
+      else overrides.push({ name, path: field.path, value });
+    } else if (lists.some((list) => name === list || name.startsWith(`${list}_`))) {
+      listed.push({ name, text });
+    } else if (!isInjected({ name, text })) {
+      problems.push(
+        `${name}: unknown variable${hintOf(meantBy(name, [...known.keys(), ...lists]))}`,
+      );
     }
   }
-  return { overrides, problems };
+  return { overrides, problems, listed };
 }
 
-function isInjected(name: string, text: string, field: Field | undefined): boolean {
-  if (name.endsWith("_PORT") && INJECTED_VALUES.port.test(text)) return true;
-  if (field !== undefined) return false;
+/** Of a name that nothing here has. */
+export function isInjected({ name, text }: Variable): boolean {
   return INJECTED_NAME.test(name) || (name.endsWith("_NAME") && INJECTED_VALUES.name.test(text));
 }
 
 /** What all have in common makes none nearer. */
-function meantBy(name: string, known: ReadonlyMap<string, Field>): string | undefined {
-  const names = [CONFIG_VARIABLE, ...known.keys()];
+export function meantBy(name: string, known: readonly string[]): string | undefined {
+  const names = [CONFIG_VARIABLE, ...known];
   const meant = nearest(
-    name.slice(PREFIX.length),
-    names.map((candidate) => candidate.slice(PREFIX.length)),
+    name.slice(ENV_PREFIX.length),
+    names.map((candidate) => candidate.slice(ENV_PREFIX.length)),
   );
-  return meant && PREFIX + meant;
+  return meant && ENV_PREFIX + meant;
 }
 
-function valueOf(field: Field, text: string): unknown {
+/** Undefined: the text is no value of the field. */
+export function valueOf(field: Pick<Field, "type" | "items">, text: string): unknown {
   switch (field.type) {
     case "boolean":
       return { true: true, "1": true, false: false, "0": false }[text.toLowerCase()];
     case "integer":
       return /^-?\d+$/.test(text) ? Number(text) : undefined;
+    case "list":
+      return listOf(text, (item) => valueOf({ type: field.items ?? "string" }, item));
     case "string":
     case "enum":
     case "duration":
     case "date-time":
     case "json":
-    case "list":
     case "string or list":
       return text;
   }
+}
+
+/** Words between spaces, or a list in JSON. */
+function listOf(text: string, itemOf: (word: string) => unknown): unknown {
+  if (text.startsWith("[")) return jsonList(text);
+  const items = text.split(/\s+/).map(itemOf);
+  return items.includes(undefined) ? undefined : items;
+}
+
+export function jsonList(text: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function wantedOf({ type, items }: Pick<Field, "type" | "items">): string {
+  if (type === "boolean") return "true or false";
+  if (type === "integer") return "an integer";
+  return `${items === "integer" ? "integers" : "words"} between spaces, or a list in JSON`;
 }

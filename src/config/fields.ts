@@ -19,28 +19,43 @@ export interface Field {
   readonly type: FieldType;
   /** Of an enum, or of a list of enum values. */
   readonly values?: readonly string[];
+  /** Of what a list holds. */
+  readonly items?: FieldType;
   /** As written in a file; undefined without one. */
   readonly default: unknown;
   readonly required: boolean;
   readonly description: string;
-  /** Absent in and for lists, which only a file can hold. */
+  /** With `<NAME>` in a list's tables, for the entry's own. Absent for that name itself. */
   readonly env?: string;
 }
+
+/** What an entry of a list of tables is called by, if its tables have one of these. */
+export const ENTRY_KEYS = ["name", "id"] as const;
 
 /** One table of the file with its own keys; tables within it are sections of their own. */
 export interface Section {
   readonly path: readonly string[];
   readonly description: string;
   readonly fields: readonly Field[];
+  /** Of a list of tables: as written in a file. */
+  readonly default?: unknown;
 }
 
-const ENV_PREFIX = "CARILLON_";
+export const ENV_PREFIX = "CARILLON_";
+
+/** `channel.namespaces[].presence` as `CARILLON_CHANNEL_NAMESPACES_<NAME>_PRESENCE`; a list itself without the name. */
+export function envOf(path: readonly string[]): string {
+  const words = path.map((part, index) =>
+    part.endsWith("[]") ? part.slice(0, -2) + (index < path.length - 1 ? "_<name>" : "") : part,
+  );
+  return ENV_PREFIX + words.join("_").toUpperCase();
+}
 
 /** Sections in the order of the schema, each before those within it. */
 export function sectionsOf(
   schema: z.ZodObject,
   path: readonly string[] = [],
-  description = "",
+  about: Pick<Section, "description" | "default"> = { description: "" },
 ): Section[] {
   const fields: Field[] = [];
   const within: Section[] = [];
@@ -48,23 +63,24 @@ export function sectionsOf(
     const { inner, fallback, optional, text } = unwrap(declared);
     const element = inner instanceof z.ZodArray ? unwrap(inner.element).inner : undefined;
     if (inner instanceof z.ZodObject) {
-      within.push(...sectionsOf(inner, [...path, key], text));
+      within.push(...sectionsOf(inner, [...path, key], { description: text }));
     } else if (element instanceof z.ZodObject) {
-      within.push(...sectionsOf(element, [...path, `${key}[]`], text));
+      const list = { description: text, default: fallback };
+      within.push(...sectionsOf(element, [...path, `${key}[]`], list));
     } else {
       const at = [...path, key];
-      const scalar = element === undefined && !path.some((part) => part.endsWith("[]"));
+      const names = path.at(-1)?.endsWith("[]") && ENTRY_KEYS.some((name) => name === key);
       fields.push({
         path: at,
         ...typeOf(inner),
         default: fallback,
         required: fallback === undefined && !optional,
         description: text,
-        ...(scalar ? { env: ENV_PREFIX + at.join("_").toUpperCase() } : {}),
+        ...(names === true ? {} : { env: envOf(at) }),
       });
     }
   }
-  return [{ path, description, fields }, ...within];
+  return [{ path, ...about, fields }, ...within];
 }
 
 /** The keys of the table at `path` of a file; undefined where there is none. */
@@ -111,7 +127,7 @@ function unwrap(declared: z.core.$ZodType): Unwrapped {
 /** Types that the schema names, as their texts and values tell nothing. */
 const NAMED_TYPES = ["duration", "date-time", "json", "string or list"] as const;
 
-function typeOf(inner: z.ZodType): { type: FieldType; values?: readonly string[] } {
+function typeOf(inner: z.ZodType): Pick<Field, "type" | "values" | "items"> {
   const marked = inner.meta()?.["type"];
   const named = NAMED_TYPES.find((type) => type === marked);
   if (named !== undefined) return { type: named };
@@ -120,8 +136,8 @@ function typeOf(inner: z.ZodType): { type: FieldType; values?: readonly string[]
   if (inner instanceof z.ZodNumber) return { type: "integer" };
   if (inner.def.type === "string") return { type: "string" };
   if (inner instanceof z.ZodArray) {
-    const { values } = typeOf(unwrap(inner.element).inner);
-    return values === undefined ? { type: "list" } : { type: "list", values };
+    const { type: items, values } = typeOf(unwrap(inner.element).inner);
+    return { type: "list", items, ...(values === undefined ? {} : { values }) };
   }
   throw new Error(`The schema holds a type that the walk does not know: ${inner.def.type}`);
 }

@@ -171,17 +171,96 @@ describe("environment", () => {
   test("its problems name the variable", () => {
     const env = {
       CARILLON_CLIENT_PORT: "1",
-      CARILLON_APPS: "x",
       CARILLON_CLIENTS_PORT: "1.5",
       CARILLON_API_PORT: "70000",
       CARILLON_DEVELOPMENT: "yes",
     };
     expect(problemsOf({ env })).toEqual([
       'environment: CARILLON_CLIENT_PORT: unknown variable, did you mean "CARILLON_CLIENTS_PORT"?',
-      "environment: CARILLON_APPS: unknown variable",
       "environment: CARILLON_CLIENTS_PORT: must be an integer",
       "environment: CARILLON_DEVELOPMENT: must be true or false",
       "environment: CARILLON_API_PORT: must be at most 65535",
+    ]);
+  });
+
+  test("names the entries of a list, and sets keys of them and of the file's", () => {
+    const files = {
+      "carillon.toml":
+        "[[channel.namespaces]]\nname = 'news.eu'\npresence = true\n[[signing_keys]]\nuse = 'streaming'\nhmac_secret = 'file'",
+    };
+    const config = load({
+      files,
+      env: {
+        CARILLON_CHANNEL_NAMESPACES_NEWS_EU_JOIN_LEAVE: "true",
+        CARILLON_CHANNEL_NAMESPACES: "aa a-b news.eu",
+        CARILLON_CHANNEL_NAMESPACES_A_B_PRESENCE: "true",
+        CARILLON_CHANNEL_NAMESPACES_AA_HISTORY_SIZE: "10",
+        CARILLON_CHANNEL_NAMESPACES_AA_HISTORY_TTL: "60s",
+        CARILLON_APPS_DEFAULT_ALLOWED_ORIGINS: "https://a.example https://b.example",
+        CARILLON_API_KEYS: "backend",
+        CARILLON_API_KEYS_BACKEND_HASH: "0".repeat(64),
+        CARILLON_API_KEYS_BACKEND_SCOPES: "streaming gusher",
+        CARILLON_SIGNING_KEYS_0_HMAC_SECRET: "variable",
+        CARILLON_SIGNING_KEYS: "next",
+        CARILLON_SIGNING_KEYS_NEXT_USE: "gusher",
+        CARILLON_SIGNING_KEYS_NEXT_HMAC_SECRET: "other",
+        // Of a service `carillon-apps`.
+        CARILLON_APPS_SERVICE_HOST: "10.96.0.7",
+        CARILLON_APPS_PORT: "tcp://10.96.0.7:80",
+      },
+    });
+    expect(config.channel.namespaces).toMatchObject([
+      { name: "news.eu", presence: true, join_leave: true, history_size: 0 },
+      { name: "aa", history_size: 10, history_ttl: 60_000 },
+      { name: "a-b", presence: true },
+    ]);
+    expect(config.apps).toMatchObject([
+      { id: "default", allowed_origins: ["https://a.example", "https://b.example"] },
+    ]);
+    expect(config.api_keys).toMatchObject([{ id: "backend", scopes: ["streaming", "gusher"] }]);
+    expect(config.signing_keys).toMatchObject([
+      { use: "streaming", hmac_secret: "variable" },
+      { use: "gusher", hmac_secret: "other" },
+    ]);
+  });
+
+  test("replaces a file's list by one in JSON, whose entries have variables too", () => {
+    const files = { "carillon.toml": "[[channel.namespaces]]\nname = 'news'" };
+    const config = load({
+      files,
+      env: {
+        CARILLON_CHANNEL_NAMESPACES: '[{"name":"chat","presence":true}]',
+        CARILLON_CHANNEL_NAMESPACES_CHAT_JOIN_LEAVE: "1",
+        CARILLON_APPS: "main",
+      },
+    });
+    expect(config.channel.namespaces).toMatchObject([
+      { name: "chat", presence: true, join_leave: true },
+    ]);
+    // Not beside the one that there is without a word.
+    expect(config.apps.map(({ id }) => id)).toEqual(["main"]);
+  });
+
+  test("problems of lists name the variable", () => {
+    const files = { "carillon.toml": "" };
+    const env = {
+      CARILLON_CHANNEL_NAMESPACES: "news x",
+      CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SIZE: "many",
+      CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SITE: "1",
+      CARILLON_CHANNEL_NAMESPACES_CHAT_PRESENCE: "true",
+      CARILLON_API_KEYS: '[{"id":"a"',
+      CARILLON_TASKS_APPS: "default",
+      CARILLON_TASKS_APPS_DEFAULT_MESSAGE_FORMAT: "none",
+      CARILLON_SIGNING_KEYS: "main",
+    };
+    expect(problemsOf({ files, env }).toSorted()).toEqual([
+      "environment: CARILLON_API_KEYS: must be names between spaces, or a list of tables in JSON",
+      "environment: CARILLON_CHANNEL_NAMESPACES: channel.namespaces[1].name: must be two or more of letters, digits, `-`, `_` and `.`",
+      'environment: CARILLON_CHANNEL_NAMESPACES_CHAT_PRESENCE: belongs to no entry of "channel.namespaces": name it in CARILLON_CHANNEL_NAMESPACES, with spaces between names',
+      'environment: CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SITE: unknown variable, did you mean "CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SIZE"?',
+      "environment: CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SIZE: must be an integer",
+      expect.stringContaining("environment: CARILLON_SIGNING_KEYS: signing_keys[0].use: must be"),
+      'environment: CARILLON_TASKS_APPS_DEFAULT_MESSAGE_FORMAT: must be one of "base64", "any"',
     ]);
   });
 

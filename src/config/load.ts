@@ -3,7 +3,14 @@ import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { developmentFileWithDialects } from "./development.ts";
-import { CONFIG_VARIABLE, readEnvironment, type Environment } from "./environment.ts";
+import {
+  CONFIG_VARIABLE,
+  readEnvironment,
+  type Environment,
+  type Override,
+  type ReadVariables,
+} from "./environment.ts";
+import { readLists } from "./environment-lists.ts";
 import { ConfigError, formatPath, type Path, type Problem } from "./problem.ts";
 import { certificateProblem, privateKeyProblem, publicKeyProblem } from "./rules.ts";
 import type { Model } from "./model.ts";
@@ -39,12 +46,15 @@ export interface Flag {
  */
 export function loadConfig(model: Model, options: LoadOptions): BaseConfig {
   const { path, env, flags = [], readFile = readTextFile } = options;
-  const { overrides: variables, problems: lines } = readEnvironment(model, env);
-  const problems = lines.map((line) => `environment: ${line}`);
-  const overrides = [
-    ...variables.map((variable) => ({ ...variable, name: `environment: ${variable.name}` })),
-    ...flags,
-  ];
+  const variables = readEnvironment(model, env);
+  const problems: string[] = [];
+  const overrides: Override[] = [];
+  const take = (read: ReadVariables): void => {
+    problems.push(...read.problems.map((line) => `environment: ${line}`));
+    overrides.push(...read.overrides.map((one) => ({ ...one, name: `environment: ${one.name}` })));
+  };
+  take(variables);
+  overrides.push(...flags);
   const file = findFile(path ?? (env[CONFIG_VARIABLE] || undefined), readFile);
   const live = overrides.some(({ path: [key], value }) => key === "development" && value === false);
   let raw: unknown = live ? {} : developmentFileWithDialects(model);
@@ -53,14 +63,19 @@ export function loadConfig(model: Model, options: LoadOptions): BaseConfig {
     if ("line" in parsed) throw new ConfigError([...problems, parsed.line]);
     raw = deepCopy(parsed.raw ?? {});
   }
-  for (const override of overrides) assign(raw, override.path, override.value);
+  take(readLists(model, variables.listed, raw));
+  for (const override of overrides) assign(raw, override.path, deepCopy(override.value));
 
-  const names = new Map(overrides.map((override) => [override.path.join("."), override.name]));
+  const names = new Map(overrides.map((override) => [formatPath(override.path), override.name]));
   const source = file?.path ?? (live ? "configuration" : "development configuration");
   const lineOf = ({ path: at, message }: Problem) => {
     const key = formatPath(at);
     const override = names.get(key);
     if (override !== undefined) return `${override}: ${message}`;
+    // Of an entry that a variable made.
+    const maker =
+      typeof at.at(-2) === "number" ? names.get(formatPath(at.slice(0, -1))) : undefined;
+    if (maker !== undefined) return `${maker}: ${key}: ${message}`;
     return key === "" ? `${source}: ${message}` : `${source}: ${key}: ${message}`;
   };
   const checked = validate(model, raw);
@@ -136,12 +151,13 @@ function parseYaml(path: string, text: string): { raw: unknown } | { line: strin
   };
 }
 
-function assign(raw: unknown, path: readonly string[], value: unknown): void {
+function assign(raw: unknown, path: Path, value: unknown): void {
   let table = raw;
   for (const [index, key] of path.entries()) {
     // A file that holds something else here has a problem of its own.
-    if (typeof table !== "object" || table === null || Array.isArray(table)) return;
-    const entries = table as Record<string, unknown>;
+    if (typeof table !== "object" || table === null) return;
+    if (Array.isArray(table) !== (typeof key === "number")) return;
+    const entries = table as Record<string | number, unknown>;
     if (index === path.length - 1) entries[key] = value;
     else table = entries[key] ??= {};
   }

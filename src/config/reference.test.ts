@@ -30,8 +30,12 @@ test("environment names are unique, and those that scripts rely on are there", (
   );
 });
 
-test("lists and what is in them have no environment name", () => {
-  const listed = fields.filter(({ path, type }) => type === "list" || path.join().includes("[]"));
-  expect(listed.length).toBeGreaterThan(0);
-  expect(listed.every(({ env }) => env === undefined)).toBe(true);
+test("what is in a list of tables has the entry's name in its variable, and the name itself has none", () => {
+  const envs = (path: string) =>
+    fields.filter((field) => field.path.join(".") === path).map(({ env }) => env);
+  expect(envs("channel.namespaces[].presence")).toEqual([
+    "CARILLON_CHANNEL_NAMESPACES_<NAME>_PRESENCE",
+  ]);
+  expect(envs("channel.namespaces[].name")).toEqual([undefined]);
+  expect(envs("apps[].allowed_origins")).toEqual(["CARILLON_APPS_<NAME>_ALLOWED_ORIGINS"]);
 });

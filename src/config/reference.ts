@@ -1,5 +1,5 @@
 /** Writes the reference page of the configuration, `docs/configuration.md`, from the schema. */
-import { sectionsOf, type Field, type Section } from "./fields.ts";
+import { envOf, sectionsOf, type Field, type Section } from "./fields.ts";
 import type { Model } from "./model.ts";
 
 const INTRODUCTION = `# Configuration
@@ -14,8 +14,12 @@ Carillon reads one file: the one that \`--config\` or \`CARILLON_CONFIG\` names,
 - \`carillon config\` checks the configuration and prints what is in effect. It exits with 1, one line per problem, when something is wrong.
   An unknown key is a problem. What is allowed and yet too open for most, such as \`*\` among the origins, is a warning on the standard error.
 - Single values can be overridden by the environment variable in the table. An empty variable counts as absent, an unknown one that begins with
-  \`CARILLON_\` is a problem, save those that Kubernetes and Docker set for a service \`carillon\` or \`carillon-…\`. Lists, and what is in them,
-  are set by the file only.
+  \`CARILLON_\` is a problem, save those that Kubernetes and Docker set for a service \`carillon\` or \`carillon-…\`.
+- A list is words between spaces, or a list in JSON: \`CARILLON_CLIENTS_TRUSTED_PROXIES="10.0.0.0/8 ::1"\`; it replaces the file's. \`[]\` is the empty one.
+- A list of tables is named entry by entry: \`CARILLON_CHANNEL_NAMESPACES="news chat"\` adds those that the file does not have, and
+  \`CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SIZE=100\` is a key of one, of the file's as well. In the variable's name an entry's is in upper case, with \`_\` for \`-\` and \`.\`.
+  Entries without a \`name\` or \`id\`, such as signing keys, are called by their place in the file, from 0, or by whatever the variable calls them:
+  \`CARILLON_SIGNING_KEYS="main"\` and \`CARILLON_SIGNING_KEYS_MAIN_HMAC_SECRET\`. A list in JSON replaces the file's here as well.
 - Durations are text such as \`"300s"\`, \`"1m30s"\`, \`"720h"\` or \`"500ms"\`; a plain number counts seconds. Sizes are bytes.
 - Paths of files are relative to the working directory.
 `;
@@ -28,11 +32,16 @@ export function referencePage({ schema }: Model): string {
 function sectionText(section: Section): string {
   if (section.fields.length === 0) return `## \`${titleOf(section)}\`\n\n${section.description}\n`;
   return `## ${section.path.length === 0 ? "Top level" : `\`${titleOf(section)}\``}
-${section.description === "" ? "" : `\n${section.description}\n`}
+${section.description === "" ? "" : `\n${aboutOf(section)}\n`}
 | key | type | default | environment | description |
 |---|---|---|---|---|
 ${section.fields.map(rowOf).join("\n")}
 `;
+}
+
+function aboutOf({ path, description }: Section): string {
+  if (!path.at(-1)?.endsWith("[]")) return description;
+  return `${description} Entries by environment: \`${envOf(path)}\`.`;
 }
 
 function titleOf({ path }: Section): string {
