@@ -1,16 +1,19 @@
 /** `carillon config`: checks the configuration, warns, and prints what is in effect; or prints one to start from. */
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { stringify } from "smol-toml";
 import type { Command } from "commander";
 import { generateApiKey } from "../auth/api-keys.ts";
 import { confinement } from "../config/apps.ts";
 import {
+  MODEL,
   developmentToml,
   productionToml,
   referencePage,
   toFile,
   warningsOf,
 } from "../dialects/configuration.ts";
+import { translate } from "../moving/centrifugo/translate.ts";
 import { formatPath } from "../config/problem.ts";
 import { configCommand, readConfig, type ConfigOption } from "./options.ts";
 
@@ -21,6 +24,7 @@ interface Options extends ConfigOption {
   readonly production?: true;
   readonly reference?: true;
   readonly json?: true;
+  readonly fromCentrifugo?: readonly string[];
 }
 
 export function configurationCommand(): Command {
@@ -31,11 +35,16 @@ export function configurationCommand(): Command {
       "print a configuration to go live with instead, with secrets of its own",
     )
     .option("--reference", "print the reference page of all keys instead")
+    .option(
+      "--from-centrifugo <file...>",
+      "print the configuration that these files of Centrifugo 5 or 6 mean instead: its own, environment or compose files",
+    )
     .option("--json", "print JSON, not TOML")
     .action((options: Options) => {
       if (options.dev) process.stdout.write(developmentToml());
       else if (options.production) process.stdout.write(production());
       else if (options.reference) process.stdout.write(referencePage());
+      else if (options.fromCentrifugo) process.stdout.write(fromCentrifugo(options.fromCentrifugo));
       else {
         const config = readConfig(options);
         for (const note of config.api_keys.flatMap((key) => confinement(key) ?? [])) {
@@ -50,6 +59,15 @@ export function configurationCommand(): Command {
         );
       }
     });
+}
+
+/** What has no counterpart, or differs, is told on the standard error. */
+function fromCentrifugo(paths: readonly string[]): string {
+  const files = paths.map((path) => ({ path, text: readFileSync(path, "utf8") }));
+  const secret = () => randomBytes(SECRET_BYTES).toString("hex");
+  const { toml, notes } = translate(MODEL, files, secret);
+  for (const note of notes) console.error(note);
+  return toml;
 }
 
 /** The key itself is shown beside the file, which holds its hash alone. */

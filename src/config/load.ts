@@ -112,7 +112,8 @@ function findFile(path: string | undefined, readFile: ReadFile): SourceFile | un
   return found[0];
 }
 
-function parseFile({ path, text }: SourceFile): { raw: unknown } | { line: string } {
+/** Plain data of a file, by what its name ends with; a line that says where it is wrong. */
+export function parseFile({ path, text }: SourceFile): { raw: unknown } | { line: string } {
   switch (extname(path).toLowerCase()) {
     case ".toml":
       try {
