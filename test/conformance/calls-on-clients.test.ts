@@ -35,6 +35,7 @@ describe("with api.on_clients", () => {
     ["POST", "/api/push/dev/news/e", "data=1"],
     ["GET", "/gusher/dev/channels", undefined],
     ["GET", "/metrics", undefined],
+    ["GET", "/admin/api/channels", undefined],
   ] as const;
   test.each(CALLS)("%s %s needs its credential on both listeners", async (method, path, body) => {
     for (const url of [server.clientsUrl, server.apiUrl]) {
