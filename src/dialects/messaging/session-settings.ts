@@ -30,10 +30,11 @@ export const sessionSettings = {
     "25s",
     "Time between the server's pings on raw WebSockets; after two without an answer the connection is closed.",
   ),
-  answer_time_limit: timer(
-    "28s",
-    "How long an answer to a SockJS client may take, one that streams or one that waits, before the client asks for the next: less than proxies in front allow. Heartbeats come after 25 seconds.",
-  ),
+  answer_time_limit: duration({ minMs: 1000, maxMs: TIMER_MS_MAX })
+    .prefault("28s")
+    .describe(
+      "How long an answer to a SockJS client may take, one that streams or one that waits, before the client asks for the next: less than proxies in front allow. Heartbeats come after 25 seconds.",
+    ),
   presence_linger: duration({ minMs: 0, maxMs: TIMER_MS_MAX })
     .prefault("0s")
     .describe(
