@@ -12,8 +12,8 @@ export interface PeerChannelOptions {
   /** Default true. */
   readonly ordered?: boolean;
   /** Not both. Absent: reliable. */
-  readonly maxRetransmits?: number;
-  readonly maxPacketLifeTimeMs?: number;
+  readonly maxRetransmits?: number | undefined;
+  readonly maxPacketLifeTimeMs?: number | undefined;
   /** `open` runs when the DataChannel opened. A text message is a string, a binary one is bytes, both ways. */
   readonly opening: OpenSession;
   /**

@@ -24,29 +24,26 @@ export async function admit(
   const { records, runtime, askHook, trustsClientIds } = context;
   const sessionId = await findSessionId(records, asked.channelId, runtime.random);
   const epochMs = runtime.clock.epochMs();
-  const granted = (await askHook?.({ connect: asked, connectionId, sessionId, epochMs })) ?? {};
-  if ("refused" in granted) return granted;
-  const connect = withGranted(asked, granted);
+  const answer = await askHook?.({ connect: asked, connectionId, sessionId, epochMs });
+  if (answer !== undefined && "refused" in answer) return answer;
+  const connect = withGranted(asked, answer);
   const { role, channelId, clientId = connectionId, bundleId = connectionId } = connect;
   const { audio, video, notifyMetadata: authn } = connect;
-  const { authz, event, metadata } = granted;
   const entry: Member = {
     ...{ channelId, connectionId, clientId, bundleId, sessionId, role, audio, video, createdMs: 0 },
-    ...(authn === undefined ? {} : { authn }),
-    ...(authz === undefined ? {} : { authz }),
-    ...(event === undefined ? {} : { event }),
+    ...{ authn, authz: answer?.authz, event: answer?.event },
   };
-  const confirmed = granted.clientId ?? (trustsClientIds ? asked.clientId : undefined);
-  return { connect, entry, userId: confirmed ?? "", metadata };
+  const confirmed = answer?.clientId ?? (trustsClientIds ? asked.clientId : undefined);
+  return { connect, entry, userId: confirmed ?? "", metadata: answer?.metadata };
 }
 
-function withGranted(connect: Connect, granted: Granted): Connect {
-  const signaling = granted.dataChannelSignaling ?? connect.dataChannelSignaling;
-  const ignores = granted.ignoreDisconnectWebsocket ?? connect.ignoreDisconnectWebsocket;
+function withGranted(connect: Connect, granted: Granted | undefined): Connect {
+  const signaling = granted?.dataChannelSignaling ?? connect.dataChannelSignaling;
+  const ignores = granted?.ignoreDisconnectWebsocket ?? connect.ignoreDisconnectWebsocket;
   return {
     ...connect,
-    ...(granted.clientId === undefined ? {} : { clientId: granted.clientId }),
-    ...(granted.bundleId === undefined ? {} : { bundleId: granted.bundleId }),
+    clientId: granted?.clientId ?? connect.clientId,
+    bundleId: granted?.bundleId ?? connect.bundleId,
     dataChannelSignaling: signaling,
     ignoreDisconnectWebsocket: signaling && ignores,
     labels: signaling ? connect.labels : [],

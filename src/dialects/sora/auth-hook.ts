@@ -14,15 +14,16 @@ import { object } from "./member.ts";
 /** Bytes of the hook's answer. */
 export const HOOK_BYTES_MAX = 65_536;
 
+/** Undefined: it says nothing of it. */
 export interface Granted {
-  readonly clientId?: string;
-  readonly bundleId?: string;
-  readonly dataChannelSignaling?: boolean;
-  readonly ignoreDisconnectWebsocket?: boolean;
+  readonly clientId: string | undefined;
+  readonly bundleId: string | undefined;
+  readonly dataChannelSignaling: boolean | undefined;
+  readonly ignoreDisconnectWebsocket: boolean | undefined;
   /** These are JSON texts. */
-  readonly metadata?: string;
-  readonly authz?: string;
-  readonly event?: string;
+  readonly metadata: string | undefined;
+  readonly authz: string | undefined;
+  readonly event: string | undefined;
 }
 
 export interface HookQuestion {
@@ -77,26 +78,14 @@ export function createAuthHook({ url, settings, version, postJson }: AuthHookOpt
       throw new HubError("unavailable", "The hook's metadata is larger than a limit");
     }
     return {
-      ...(given.client_id === undefined ? {} : { clientId: given.client_id }),
-      ...(given.bundle_id === undefined ? {} : { bundleId: given.bundle_id }),
-      ...(given.data_channel_signaling === undefined
-        ? {}
-        : { dataChannelSignaling: given.data_channel_signaling }),
-      ...(given.ignore_disconnect_websocket === undefined
-        ? {}
-        : { ignoreDisconnectWebsocket: given.ignore_disconnect_websocket }),
-      ...withText("metadata", raw("metadata")),
-      ...withText("authz", authz),
-      ...withText("event", event),
+      clientId: given.client_id,
+      bundleId: given.bundle_id,
+      dataChannelSignaling: given.data_channel_signaling,
+      ignoreDisconnectWebsocket: given.ignore_disconnect_websocket,
+      metadata: raw("metadata"),
+      ...{ authz, event },
     };
   };
-}
-
-function withText<Name extends string>(
-  name: Name,
-  text: string | undefined,
-): Partial<Record<Name, string>> {
-  return text === undefined ? {} : ({ [name]: text } as Record<Name, string>);
 }
 
 function questionText(

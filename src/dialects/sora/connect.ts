@@ -34,8 +34,8 @@ export interface RequestedLabel {
   readonly compress: boolean;
   readonly ordered: boolean;
   readonly protocol: string;
-  readonly maxPacketLifeTimeMs?: number;
-  readonly maxRetransmits?: number;
+  readonly maxPacketLifeTimeMs: number | undefined;
+  readonly maxRetransmits: number | undefined;
   /** Each message begins with its sender's id. */
   readonly header: boolean;
 }
@@ -43,8 +43,8 @@ export interface RequestedLabel {
 export interface Connect {
   readonly role: Role;
   readonly channelId: string;
-  readonly clientId?: string;
-  readonly bundleId?: string;
+  readonly clientId: string | undefined;
+  readonly bundleId: string | undefined;
   readonly dataChannelSignaling: boolean;
   readonly ignoreDisconnectWebsocket: boolean;
   readonly labels: readonly RequestedLabel[];
@@ -53,8 +53,8 @@ export interface Connect {
   /** These are JSON texts. */
   readonly audio: string;
   readonly video: string;
-  readonly metadata?: string;
-  readonly notifyMetadata?: string;
+  readonly metadata: string | undefined;
+  readonly notifyMetadata: string | undefined;
 }
 
 const id = z.string().refine(isId, `must have 1 to ${ID_BYTES_MAX} bytes`);
@@ -110,21 +110,19 @@ export function readConnect(view: JsonView, settings: SoraSettings): Connect {
     if (text === undefined || Buffer.byteLength(text) <= bytesMax) return text;
     throw new InvalidMessage(`"${name}" has more than ${bytesMax} bytes`);
   };
-  const metadata = raw("metadata");
-  const notifyMetadata = raw("signaling_notify_metadata", limit);
   return {
     role: given.role,
     channelId: given.channel_id,
-    ...(given.client_id === undefined ? {} : { clientId: given.client_id }),
-    ...(given.bundle_id === undefined ? {} : { bundleId: given.bundle_id }),
+    clientId: given.client_id,
+    bundleId: given.bundle_id,
     dataChannelSignaling: signaling,
     ignoreDisconnectWebsocket: signaling && ignores,
     labels: signaling ? labelsOf(given.data_channels, settings.data_channel_limit) : [],
     redirected: given.redirect,
     audio: raw("audio", limit) ?? "true",
     video: raw("video", limit) ?? "true",
-    ...(metadata === undefined ? {} : { metadata }),
-    ...(notifyMetadata === undefined ? {} : { notifyMetadata }),
+    metadata: raw("metadata"),
+    notifyMetadata: raw("signaling_notify_metadata", limit),
   };
 }
 
@@ -141,12 +139,8 @@ function labelsOf(
     if (lifeTime !== undefined && retransmits !== undefined) {
       throw new InvalidMessage("A label has two bounds");
     }
-    return {
-      ...rest,
-      ...(lifeTime === undefined ? {} : { maxPacketLifeTimeMs: lifeTime }),
-      ...(retransmits === undefined ? {} : { maxRetransmits: retransmits }),
-      header: (rest.header?.length ?? 0) > 0,
-    };
+    const header = (rest.header?.length ?? 0) > 0;
+    return { ...rest, header, maxPacketLifeTimeMs: lifeTime, maxRetransmits: retransmits };
   });
 }
 
@@ -163,8 +157,10 @@ const candidateMessage = z.object({
   sdpMLineIndex: z.int().nullish(),
 });
 
+export type Candidate = z.output<typeof candidateMessage>;
+
 /** Throws InvalidMessage. */
-export function readCandidate(view: JsonView): z.output<typeof candidateMessage> {
+export function readCandidate(view: JsonView): Candidate {
   const read = candidateMessage.safeParse(view.value);
   if (!read.success) throw new InvalidMessage("The candidate is none");
   return read.data;

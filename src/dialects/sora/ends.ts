@@ -1,5 +1,6 @@
 /** How connections end (§2.9, §3.6): close codes of the WebSocket, which a `close` message on a DataChannel carries as well. */
 import type { DisconnectCode } from "../../core/errors.ts";
+import type { PeerEnd } from "../../transports/data-channels.ts";
 import type { Close } from "../session.ts";
 
 /** Every error but those that an application is to come back from at once. */
@@ -33,3 +34,12 @@ export const CLOSES = {
   ended: { code: 1000, reason: "DISCONNECTED-API" },
   sent_back: { code: 1012, reason: "RECONNECT" },
 } as const satisfies Record<DisconnectCode, Close>;
+
+/** By how its WebRTC peer ended. */
+export const PEER_CLOSES = {
+  timeout: TIMEOUT,
+  left: TYPE_DISCONNECT,
+  closed: CLOSES.shutdown,
+  failed: INTERNAL_ERROR,
+  bug: INTERNAL_ERROR,
+} as const satisfies Record<PeerEnd, Close>;

@@ -7,11 +7,19 @@ export type Role = (typeof ROLES)[number];
 export const ID_BYTES_MAX = 255;
 
 /** Under which a connection is a target, besides channel and user (DESIGN.md §3). */
-export const roleLabel = (role: Role) => `role:${role}`;
 export const channelRoleLabel = (channelId: string, role: Role) =>
   `role:${encodeURIComponent(channelId)}:${role}`;
 export const clientLabel = (channelId: string, clientId: string) =>
   `client:${encodeURIComponent(channelId)}:${clientId}`;
+
+export function labelsOf(member: {
+  readonly channelId: string;
+  readonly clientId: string;
+  readonly role: Role;
+}): readonly string[] {
+  const { channelId, clientId, role } = member;
+  return [`role:${role}`, channelRoleLabel(channelId, role), clientLabel(channelId, clientId)];
+}
 
 /** Whether it can name a channel or client: what is longer, or no Unicode, no connection has. */
 export function isId(text: string): boolean {

@@ -92,9 +92,7 @@ export class Labels {
   #messaging(requested: RequestedLabel): PeerChannelOptions {
     const { label, ordered, protocol, maxPacketLifeTimeMs, maxRetransmits } = requested;
     return {
-      ...{ label, ordered, protocol },
-      ...(maxPacketLifeTimeMs === undefined ? {} : { maxPacketLifeTimeMs }),
-      ...(maxRetransmits === undefined ? {} : { maxRetransmits }),
+      ...{ label, ordered, protocol, maxPacketLifeTimeMs, maxRetransmits },
       opening: this.#opening(label, (frame) => this.#onMessaging(requested, frame)),
     };
   }

@@ -14,10 +14,10 @@ export interface Member {
   readonly audio: string;
   readonly video: string;
   /** The client's `signaling_notify_metadata`. */
-  readonly authn?: string;
+  readonly authn?: string | undefined;
   /** The hook's. */
-  readonly authz?: string;
-  readonly event?: string;
+  readonly authz?: string | undefined;
+  readonly event?: string | undefined;
 }
 
 export type Counters = Readonly<Record<"connections" | Role, number>>;
@@ -29,7 +29,7 @@ export interface NoticeAbout {
   readonly epochMs: number;
   readonly counters: Counters;
   /** Of the copy for the new connection: those that were there before. */
-  readonly others?: readonly Member[];
+  readonly others?: readonly Member[] | undefined;
 }
 
 /** §2.8. */

@@ -13,7 +13,7 @@ export interface Offer {
   /** These are JSON texts; `metadata` is the hook's. */
   readonly dataChannels: string;
   readonly iceServers: SoraSettings["webrtc"]["ice_servers"];
-  readonly metadata?: string;
+  readonly metadata: string | undefined;
 }
 
 export function offerText(offer: Offer): string {

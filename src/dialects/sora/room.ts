@@ -150,9 +150,7 @@ export class Room implements Scheduled {
   #notice(type: NoticeType, member: Member, others?: readonly Member[]): Message {
     const epochMs = this.#host.runtime.clock.epochMs();
     const counters = this.#counters();
-    return new Message(
-      noticeText(member, { type, epochMs, counters, ...(others === undefined ? {} : { others }) }),
-    );
+    return new Message(noticeText(member, { type, epochMs, counters, others }));
   }
 
   #counters(): Counters {

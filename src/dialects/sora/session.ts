@@ -2,53 +2,49 @@
  * One client's connection (§4.2): signaling over its WebSocket and over DataChannels, the move between them, its timers and its end.
  * What the labels carry is in labels.ts, what is told of it to others in room.ts.
  */
-import { HubError, type Disconnect } from "../../core/errors.ts";
+import type { Disconnect } from "../../core/errors.ts";
 import type { Connection, Encoder, Subscriber } from "../../core/hub.ts";
 import { joinableOptions } from "../../core/namespaces.ts";
 import { CHANNELS, type Frame } from "../../core/types.ts";
 import type { Peer, PeerEnd } from "../../transports/data-channels.ts";
 import type { Socket } from "../../transports/socket.ts";
-import { ClientSession, type Close } from "../session.ts";
+import type { Close } from "../session.ts";
 import { admit, type Admitted } from "./admission.ts";
 import { base32OfUuid } from "./base32.ts";
-import { InvalidMessage, readCandidate, readConnect, readSignal, textIn } from "./connect.ts";
-import type { Connect, Signal } from "./connect.ts";
+import { Carriage } from "./carriage.ts";
+import { InvalidMessage, type Candidate, type Connect } from "./connect.ts";
 import type { SoraContext } from "./context.ts";
-import { channelRoleLabel, clientLabel, roleLabel } from "./ids.ts";
+import { labelsOf } from "./ids.ts";
 import * as ends from "./ends.ts";
 import { Labels, type LabelsOwner, type SystemLabel } from "./labels.ts";
 import type { Member } from "./member.ts";
-import { Message, textEncoder, textOf, zlibEncoder } from "./message.ts";
+import { Message, textEncoder } from "./message.ts";
 import { offerText } from "./offer.ts";
 import { Reoffers } from "./reoffers.ts";
 import type { Occupant } from "./room.ts";
 import type { Entered } from "./rooms.ts";
 import type { Carrier } from "./sessions.ts";
-import { Timetable } from "./timetable.ts";
+import { SignalingSession } from "./signaling.ts";
+import { type Due, Timetable } from "./timetable.ts";
 
-export class SoraSession
-  extends ClientSession<SoraContext>
-  implements Subscriber, Occupant, LabelsOwner
-{
-  readonly dialect = "sora";
+export class SoraSession extends SignalingSession implements Subscriber, Occupant, LabelsOwner {
   userId = "";
-  #phase: "connect" | "busy" | "answer" | "peer" | "announcing" | "announced" = "connect";
+  #phase: "connect" | "answer" | "peer" | "announced" = "connect";
   #connect: Connect | undefined;
   #entry: Member | undefined;
-  #labels: Labels | undefined;
   #peer: Peer | undefined;
   #peerAlive = false;
   #connection: Connection | undefined;
   #entered: Entered | undefined;
   #allOpen = false;
-  #switched = false;
-  #websocketOpen = true;
   #reoffers: Reoffers | undefined;
+  readonly #carriage: Carriage;
   readonly #timetable: Timetable;
 
   constructor(context: SoraContext, socket: Socket) {
     const { settings, runtime } = context;
     super(context, socket, settings.commands_per_second_max, base32OfUuid(runtime.random.uuid()));
+    this.#carriage = new Carriage(socket, settings);
     this.#timetable = new Timetable(settings, runtime.clock.monotonicMs());
     context.sessions.add(this);
     this.count("connections_opened");
@@ -56,13 +52,11 @@ export class SoraSession
   }
 
   get encoder(): Encoder {
-    return this.#switched && this.context.settings.compress ? zlibEncoder : textEncoder;
+    return this.#carriage.encoder;
   }
 
   get carrier(): Carrier {
-    if (this.#phase !== "announced") return "handshake";
-    if (!this.#switched) return "websocket";
-    return this.#websocketOpen ? "hybrid" : "datachannel";
+    return this.#phase === "announced" ? this.#carriage.carrier : "handshake";
   }
 
   get entry(): Member {
@@ -70,75 +64,11 @@ export class SoraSession
     return this.#entry;
   }
 
-  protected handle(frame: Frame): void | Promise<void> {
-    return this.#handle(() => {
-      if (typeof frame !== "string") throw new InvalidMessage("A binary frame");
-      const signal = readSignal(frame);
-      if (this.#phase === "connect" && signal.type !== "connect") {
-        throw new InvalidMessage('The first message is no "connect"');
-      }
-      return this.#onWebsocket(signal);
-    }, ends.INVALID_MESSAGE);
-  }
+  // What the client says.
 
-  /** `malformed`: how a message that is refused ends the connection. */
-  #handle(run: () => void | Promise<void>, malformed: Close): void | Promise<void> {
-    if (this.over) return;
-    if (this.takeCommand() !== "taken") return this.disconnect({ disconnect: "too_many_requests" });
-    const refuse = (error: unknown) => this.#refuse(error, malformed);
-    try {
-      return run()?.catch(refuse);
-    } catch (error) {
-      refuse(error);
-    }
-  }
-
-  #refuse(error: unknown, malformed: Close): void {
-    if (error instanceof InvalidMessage) {
-      this.tell("Frame refused", { detail: error.message });
-      this.end(malformed, error.message);
-    } else if (error instanceof HubError) {
-      this.report(error, "signaling");
-      this.disconnect({ disconnect: "internal_error" });
-    } else throw error;
-  }
-
-  #onWebsocket(signal: Signal): void | Promise<void> {
-    const { type, view } = signal;
-    this.count("commands", { method: SIGNAL_TYPES.has(type) ? type : "unknown" });
-    switch (type) {
-      case "connect":
-        if (this.#phase !== "connect") throw new InvalidMessage('A second "connect"');
-        return this.#onConnect(readConnect(view, this.context.settings));
-      case "answer":
-        return this.#onAnswer(textIn(view, "sdp"));
-      case "pong":
-        return this.#at((nowMs) => this.#timetable.ponged(nowMs));
-      default:
-        return this.#onShared(signal);
-    }
-  }
-
-  /** What the WebSocket and the label `signaling` carry alike. */
-  #onShared({ type, view }: Signal): void | Promise<void> {
-    switch (type) {
-      case "candidate":
-        if (this.#peer?.addCandidate(readCandidate(view)) === true) return;
-        throw new InvalidMessage("A candidate that is none, or too many");
-      case "re-answer":
-        if (this.#reoffers === undefined) throw new InvalidMessage("A re-answer to no offer");
-        return this.#reoffers.answer(textIn(view, "sdp"));
-      case "disconnect":
-        return this.end(ends.TYPE_DISCONNECT, "by the client");
-      default:
-        throw new InvalidMessage("An unknown type");
-    }
-  }
-
-  async #onConnect(connect: Connect): Promise<void> {
+  protected async onConnect(connect: Connect): Promise<void> {
     const { context, connectionId } = this;
     const { hub, settings } = context;
-    this.#phase = "busy";
     if (settings.redirect_url !== undefined && !connect.redirected) {
       // The client closes, or the deadline for its first message does.
       this.socket.send(JSON.stringify({ type: "redirect", location: settings.redirect_url }));
@@ -157,11 +87,46 @@ export class SoraSession
     await this.#offer(admitted);
   }
 
+  protected async onAnswer(sdp: string): Promise<void> {
+    if (this.#phase !== "answer") throw new InvalidMessage("An answer to no offer");
+    this.#phase = "peer";
+    this.#at(() => this.#timetable.answered());
+    if (!(await this.#peer?.answer(sdp))) throw new InvalidMessage("An answer that is none");
+  }
+
+  protected async onReanswer(sdp: string): Promise<void> {
+    if (this.#reoffers === undefined) throw new InvalidMessage("A re-answer to no offer");
+    await this.#reoffers.answer(sdp);
+  }
+
+  protected onCandidate(candidate: Candidate): void {
+    if (this.#peer?.addCandidate(candidate) !== true) {
+      throw new InvalidMessage("A candidate that is none, or too many");
+    }
+  }
+
+  protected onPong(): void {
+    this.#at((nowMs) => this.#timetable.ponged(nowMs));
+  }
+
+  protected onBytes(label: string, bytes: Uint8Array): void {
+    if (this.#phase !== "announced" || this.#carriage.labels?.mayMessage(label) !== true) {
+      return this.tell("Frame refused", { detail: "A message on a label to receive on" });
+    }
+    this.count("commands", { method: "message" });
+    const { connectionId, bundleId, channelId } = this.entry;
+    const base64 = bytes.toBase64();
+    const event = { do: "message", from: { connectionId, bundleId }, label, base64 } as const;
+    this.aside("a message to others", this.context.rooms.tell(channelId, event));
+  }
+
+  // From a member to a recipient.
+
   async #offer({ connect, entry, userId, metadata }: Admitted): Promise<void> {
     const { peers, settings } = this.context;
     const labels = new Labels(this, settings, connect.labels);
     this.#connect = connect;
-    this.#labels = labels;
+    this.#carriage.labels = labels;
     this.#entry = entry;
     this.userId = userId;
     this.#peerAlive = true;
@@ -187,8 +152,7 @@ export class SoraSession
     this.socket.send(
       offerText({
         ...{ sdp: peer.offer, member: entry, connect, dataChannels: labels.describe() },
-        iceServers: settings.webrtc.ice_servers,
-        ...(metadata === undefined ? {} : { metadata }),
+        ...{ iceServers: settings.webrtc.ice_servers, metadata },
       }),
     );
   }
@@ -210,29 +174,17 @@ export class SoraSession
     };
   }
 
-  async #onAnswer(sdp: string): Promise<void> {
-    if (this.#phase !== "answer") throw new InvalidMessage("An answer to no offer");
-    this.#phase = "peer";
-    this.#at(() => this.#timetable.answered());
-    if ((await this.#peer?.answer(sdp)) !== true)
-      throw new InvalidMessage("An answer that is none");
-  }
-
   /** §1.4: from here on it is a recipient. What comes before its own notice waits for it. */
   async #announce(): Promise<void> {
     if (this.over || this.#connection !== undefined) return;
-    this.#phase = "announcing";
     const { hub, rooms, runtime } = this.context;
     this.#entry = { ...this.entry, createdMs: runtime.clock.epochMs() };
-    const { channelId, clientId, role } = this.entry;
     const { member } = this.socket;
     const connection = (this.#connection = hub.connect(this));
-    connection.label(roleLabel(role));
-    connection.label(channelRoleLabel(channelId, role));
-    connection.label(clientLabel(channelId, clientId));
+    for (const label of labelsOf(this.entry)) connection.label(label);
     member.hold();
     try {
-      const channel = { space: CHANNELS, name: channelId };
+      const channel = { space: CHANNELS, name: this.entry.channelId };
       await connection.subscribe(channel, { encoder: textEncoder, member }, () => {});
       if (this.over) return;
       this.#entered = rooms.enter(this);
@@ -249,26 +201,22 @@ export class SoraSession
     this.#switchIfReady();
   }
 
-  /** §3.3: what was written before goes out on the WebSocket, everything behind it on the DataChannels. */
+  /** §3.3. */
   #switchIfReady(): void {
     const connect = this.#connect;
-    const push = this.#labels?.socket("push");
-    if (this.#phase !== "announced" || !this.#allOpen || this.over || this.#switched) return;
-    if (connect?.dataChannelSignaling !== true || push === undefined) return;
-    const { ignoreDisconnectWebsocket: ignore } = connect;
-    this.socket.send(`{"type":"switched","ignore_disconnect_websocket":${ignore}}`);
-    this.#switched = true;
+    if (this.#phase !== "announced" || !this.#allOpen || this.over) return;
+    if (connect?.dataChannelSignaling !== true) return;
+    const member = this.#carriage.switch(connect.ignoreDisconnectWebsocket);
+    if (member === undefined) return;
     const channel = { space: CHANNELS, name: this.entry.channelId };
-    this.#connection?.move(channel, { encoder: this.encoder, member: push.member });
+    this.#connection?.move(channel, { encoder: this.encoder, member });
     this.#at((nowMs) => this.#timetable.switched(nowMs));
   }
 
   // The hub calls these.
 
   send(frame: Frame): void {
-    if (this.over) return;
-    const route = this.#switched ? this.#labels?.socket("push") : this.socket;
-    route?.member.push(frame);
+    if (!this.over) this.#carriage.push(frame);
   }
 
   dropped(): void {
@@ -290,48 +238,18 @@ export class SoraSession
   }
 
   relayed(label: string, bytes: Uint8Array, sender: string): void {
-    this.#labels?.relay(label, bytes, sender);
+    this.#carriage.labels?.relay(label, bytes, sender);
   }
 
   #tellClient(label: SystemLabel, message: Message): void {
-    if (this.over) return;
-    if (this.#switched) this.#labels?.send(label, message);
-    else this.socket.send(message.text);
+    if (!this.over) this.#carriage.send(label, message);
   }
 
   // Its labels call these.
 
-  onSignal(label: SystemLabel, text: string | undefined): void | Promise<void> {
-    // §2.9: junk on a label is told so, and anything where nothing is to be said.
-    return this.#handle(() => {
-      if (text === undefined) throw new InvalidMessage(`No message for "${label}"`);
-      const signal = readSignal(text);
-      if (label === "stats" && signal.type === "stats") return;
-      if (label !== "signaling") throw new InvalidMessage(`No message for "${label}"`);
-      this.count("commands", { method: SIGNAL_TYPES.has(signal.type) ? signal.type : "unknown" });
-      return this.#onShared(signal);
-    }, ends.INTERNAL_ERROR);
-  }
-
-  onMessage(label: string, bytes: Uint8Array | undefined): void {
-    void this.#handle(() => {
-      if (bytes === undefined) throw new InvalidMessage("No zlib stream");
-      if (this.#phase !== "announced" || this.#labels?.mayMessage(label) !== true) {
-        return this.tell("Frame refused", { detail: "A message on a label to receive on" });
-      }
-      this.count("commands", { method: "message" });
-      const { connectionId, bundleId, channelId } = this.entry;
-      const base64 = bytes.toBase64();
-      const event = { do: "message", from: { connectionId, bundleId }, label, base64 } as const;
-      this.aside("a message to others", this.context.rooms.tell(channelId, event));
-    }, ends.INTERNAL_ERROR);
-  }
-
   onOversized(frame: Frame): void {
-    const compress = typeof frame !== "string";
-    const text = textOf(frame, { compress, bytesMax: PUSH_BYTES_MAX });
-    if (this.#websocketOpen && !this.over && text !== undefined) this.socket.send(text);
-    else this.tell("Push left out", { detail: "It is larger than the client takes" });
+    if (!this.over && this.#carriage.pushOversized(frame)) return;
+    this.tell("Push left out", { detail: "It is larger than the client takes" });
   }
 
   onLabelClosed(code: number): void {
@@ -344,10 +262,7 @@ export class SoraSession
   #peerEnded(end: PeerEnd): void {
     this.#peerAlive = false;
     this.#release();
-    if (end === "timeout") this.end(ends.TIMEOUT, "WebRTC did not connect in time");
-    else if (end === "left") this.end(ends.TYPE_DISCONNECT, "its WebRTC peer left");
-    else if (end === "closed") this.shutdown();
-    else this.end(ends.INTERNAL_ERROR, "its WebRTC peer failed");
+    this.end(ends.PEER_CLOSES[end], `its WebRTC peer ended: ${end}`);
   }
 
   protected nextDueMs(): number {
@@ -355,54 +270,51 @@ export class SoraSession
   }
 
   protected onDue(nowMs: number): void {
-    for (const what of this.#timetable.due(nowMs)) {
-      if (this.over) return;
-      if (what === "timeout") this.end(ends.TIMEOUT, this.#timetable.waitedFor);
-      else if (what === "lifetime") this.end(ends.LIFETIME_EXPIRED);
-      else if (what === "ping" && this.#websocketOpen) this.socket.send(this.#ping);
-      else if (what === "stats") this.#labels?.send("stats", REQUEST_STATS);
-      else if (what === "minute") {
-        const { rooms } = this.context;
-        const event = { do: "updated", member: this.entry } as const;
-        this.aside("telling of a minute", rooms.tell(this.entry.channelId, event));
-      }
-    }
+    for (const what of this.#timetable.due(nowMs)) if (!this.over) this.#due(what);
   }
 
-  get #ping(): string {
-    return `{"type":"ping","stats":${this.context.settings.ping_stats}}`;
+  #due(what: Due): void {
+    switch (what) {
+      case "lifetime":
+        return this.end(ends.LIFETIME_EXPIRED);
+      case "ping":
+        this.socket.send(`{"type":"ping","stats":${this.context.settings.ping_stats}}`);
+        return;
+      case "stats":
+        return this.#carriage.send("stats", REQUEST_STATS);
+      case "minute": {
+        const event = { do: "updated", member: this.entry } as const;
+        const told = this.context.rooms.tell(this.entry.channelId, event);
+        return this.aside("telling of a minute", told);
+      }
+      case "handshake":
+      case "webrtc":
+      case "pong":
+      case "reanswer":
+        return this.end(ends.TIMEOUT, this.#timetable.waitedFor);
+    }
   }
 
   protected closeOf({ disconnect }: Disconnect): Close {
     return ends.CLOSES[disconnect];
   }
 
-  /** §3.6: a client that does without its WebSocket is told by its label, unless it was the client who asked. */
+  /** §3.6: it is told of every end but its own. */
   protected override end(close: Close, detail?: string): void {
     if (this.over) return;
-    const told = this.#switched && close !== ends.TYPE_DISCONNECT;
-    // It may have closed its WebSocket this moment.
-    const tellsByLabel = told && (this.#outlivesWebsocket || !this.#websocketOpen);
+    const labelsOutlive = close !== ends.TYPE_DISCONNECT && this.#carriage.sayEnd(close);
     super.end(close, detail);
-    const { code, reason } = close;
-    const text = JSON.stringify({ type: "close", code, reason });
-    if (tellsByLabel) this.#labels?.send("signaling", new Message(text));
-    // A label that closes before the SDK has seen why would be reported in place of it.
-    if (told && !tellsByLabel) {
+    if (labelsOutlive) {
       this.context.runtime.timers.after(LABELS_OUTLIVE_MS, () => this.#peer?.close());
     } else this.#peer?.close();
   }
 
-  get #outlivesWebsocket(): boolean {
-    return this.#switched && this.#connect?.ignoreDisconnectWebsocket === true;
-  }
-
   /** Of the WebSocket. */
   override closed(code: number, reason: string): void {
-    this.#websocketOpen = false;
+    this.#carriage.websocketClosed();
     this.#timetable.websocketClosed();
     if (this.over) return;
-    if (this.#outlivesWebsocket) return this.reschedule();
+    if (this.#carriage.outlivesWebsocket) return this.reschedule();
     super.closed(code, reason);
     this.#peer?.close();
   }
@@ -418,12 +330,8 @@ export class SoraSession
   }
 }
 
-/** Labels of counters have few values. */
-const SIGNAL_TYPES = new Set(["connect", "answer", "candidate", "re-answer", "pong", "disconnect"]);
 const REQUEST_STATS = new Message('{"type":"req-stats"}');
 /** How long labels outlive a WebSocket that says the end: a client that sees it closes them itself. */
 const LABELS_OUTLIVE_MS = 1_000;
-/** What this server compressed itself. */
-const PUSH_BYTES_MAX = 67_108_864;
 /** What `closed` of a label's session says then. */
 const PEER_GONE = 1006;
