@@ -1,6 +1,7 @@
 /** What the OpenAPI document says of Sora's API is what it really answers. */
 import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { soraOpenApi } from "../../../src/dialects/sora/openapi.ts";
 import { OPERATIONS } from "../../../src/dialects/sora/operations.ts";
 import { readOpenApi } from "../../support/openapi.ts";
 import { bootSora, connectSora } from "../../support/sora.ts";
@@ -64,4 +65,8 @@ test("the schemas refuse a wrong answer", async () => {
   ]) {
     expect(ajv.validate(schema, answer)).toBe(false);
   }
+});
+
+test("its part says what it has to in 5,000 characters", () => {
+  expect(JSON.stringify(soraOpenApi()).length).toBeLessThan(5000);
 });
