@@ -1,6 +1,7 @@
 /** The subscriptions of one channel that share an encoder: one encode, one native publish per listener. */
 import type { Disconnect } from "./errors.ts";
 import type { Fanout, GroupAudience, GroupMember } from "./fanout.ts";
+import { countOf, eachOf, hasOne, withOne, withoutOne, type Few } from "./few.ts";
 import type { Encoder, SubscribeOptions, Subscriber, Subscription } from "./hub.ts";
 import type { Frame, Push } from "./types.ts";
 
@@ -16,9 +17,13 @@ export interface ActiveSubscription extends Subscription {
 export class Group implements GroupAudience {
   readonly encoder: Encoder;
   readonly #name: string;
-  readonly #subscriptions = new Set<ActiveSubscription>();
-  /** Listeners with members here, with their number. Mostly one. */
-  readonly #listeners: { readonly fanout: Fanout; members: number }[] = [];
+  /** Most channels of a large server have one. */
+  #subscriptions: Few<ActiveSubscription>;
+  /** A listener with members here, and their number. */
+  #fanout: Fanout | undefined;
+  #members = 0;
+  /** Further ones, which is seldom. */
+  #others: { readonly fanout: Fanout; members: number }[] | undefined;
 
   /** `name` is unique in the process and names the native topic. */
   constructor(name: string, encoder: Encoder) {
@@ -27,44 +32,67 @@ export class Group implements GroupAudience {
   }
 
   get size(): number {
-    return this.#subscriptions.size;
+    return countOf(this.#subscriptions);
   }
 
   /** Of each of them, since encoders are a dialect's own. */
   get dialect(): string | undefined {
-    for (const { subscriber } of this.#subscriptions) return subscriber.dialect;
+    for (const { subscriber } of this.subscriptions) return subscriber.dialect;
     return undefined;
   }
 
   get subscriptions(): Iterable<ActiveSubscription> {
-    return this.#subscriptions;
+    return eachOf(this.#subscriptions);
   }
 
   *members(): Iterable<GroupMember> {
-    for (const { options } of this.#subscriptions) {
+    for (const { options } of this.subscriptions) {
       if (options.member !== undefined) yield options.member;
     }
   }
 
   add(subscription: ActiveSubscription): void {
-    this.#subscriptions.add(subscription);
+    this.#subscriptions = withOne(this.#subscriptions, subscription);
     const { member } = subscription.options;
     if (member === undefined) return;
-    const listener = this.#listeners.find(({ fanout }) => fanout === member.fanout);
-    if (listener === undefined) this.#listeners.push({ fanout: member.fanout, members: 1 });
-    else listener.members++;
+    this.#countMember(member.fanout);
     member.join(this.#name);
   }
 
   /** `keepsHeld`: what its socket holds back of the group still goes out. */
   delete(subscription: ActiveSubscription, options: { readonly keepsHeld: boolean }): void {
-    if (!this.#subscriptions.delete(subscription)) return;
+    if (!hasOne(this.#subscriptions, subscription)) return;
+    this.#subscriptions = withoutOne(this.#subscriptions, subscription);
     const { member } = subscription.options;
     if (member === undefined) return;
     member.leave(this.#name, options);
-    const index = this.#listeners.findIndex(({ fanout }) => fanout === member.fanout);
-    const listener = this.#listeners[index];
-    if (listener !== undefined && --listener.members === 0) this.#listeners.splice(index, 1);
+    this.#uncountMember(member.fanout);
+  }
+
+  #countMember(fanout: Fanout): void {
+    if (this.#fanout === undefined || this.#fanout === fanout) {
+      this.#fanout = fanout;
+      this.#members++;
+      return;
+    }
+    this.#others ??= [];
+    const other = this.#others.find((listener) => listener.fanout === fanout);
+    if (other === undefined) this.#others.push({ fanout, members: 1 });
+    else other.members++;
+  }
+
+  #uncountMember(fanout: Fanout): void {
+    if (fanout === this.#fanout) {
+      if (--this.#members > 0) return;
+      const next = this.#others?.pop();
+      this.#fanout = next?.fanout;
+      this.#members = next?.members ?? 0;
+      return;
+    }
+    const others = this.#others ?? [];
+    const index = others.findIndex((listener) => listener.fanout === fanout);
+    const other = others[index];
+    if (other !== undefined && --other.members === 0) others.splice(index, 1);
   }
 
   /** The disconnect that the encoder asks for, if it cannot carry the push. */
@@ -77,12 +105,13 @@ export class Group implements GroupAudience {
       return undefined;
     }
     const exceptMember = except?.options.member;
-    let members = 0;
-    for (const { fanout, members: count } of this.#listeners) {
+    let members = this.#members;
+    this.#fanout?.publish(this.#name, frame, exceptMember, this);
+    for (const { fanout, members: count } of this.#others ?? NOBODY) {
       members += count;
       fanout.publish(this.#name, frame, exceptMember, this);
     }
-    if (members < this.#subscriptions.size) {
+    if (members < this.size) {
       this.#sendOneByOne(frame, push, { except, members: false });
     }
     return undefined;
@@ -94,14 +123,16 @@ export class Group implements GroupAudience {
     push: Push,
     { except, members }: { except: ActiveSubscription | undefined; members: boolean },
   ): void {
-    for (const subscription of [...this.#subscriptions]) {
+    for (const subscription of [...this.subscriptions]) {
       const { options, subscriber } = subscription;
       if (subscription === except || (!members && options.member !== undefined)) continue;
       // Another one's `send` may have ended it.
-      if (this.#subscriptions.has(subscription)) subscriber.send(frame, push, this.#name);
+      if (hasOne(this.#subscriptions, subscription)) subscriber.send(frame, push, this.#name);
     }
   }
 }
+
+const NOBODY: readonly { readonly fanout: Fanout; members: number }[] = [];
 
 export function isDisconnect(frame: Frame | Disconnect): frame is Disconnect {
   return typeof frame === "object" && "disconnect" in frame;

@@ -4,6 +4,8 @@
  */
 import type { Announcement, Broker, ChannelEvent, ChannelListener } from "./engine.ts";
 import type { Disconnect } from "./errors.ts";
+import { eachOf, withOne, withoutOne, type Few } from "./few.ts";
+import type { Encoder } from "./hub.ts";
 import { Group, type ActiveSubscription } from "./group.ts";
 import {
   BUS_LAG_MS,
@@ -26,6 +28,8 @@ export type FindSubscription = (
   channel: Channel,
 ) => ActiveSubscription | undefined;
 
+const LISTENING = Promise.resolve();
+
 /** What all live channels of an app share. */
 export interface LiveChannelHost {
   /** Names the app and with it the native groups. */
@@ -40,13 +44,14 @@ export interface LiveChannelHost {
 export class LiveChannel implements ChannelListener {
   readonly channel: Channel;
   /** Settles when the broker delivers; a failure fails the subscribes that wait for it. */
-  readonly listening: Promise<void>;
+  listening: Promise<void>;
   /** Subscriptions, active or in progress, that keep the channel alive. */
   uses = 0;
   readonly #host: LiveChannelHost;
   readonly #metaTtlMs: number;
-  readonly #groups: Group[] = [];
-  readonly #joins = new Set<JoinBuffer>();
+  #groups: Few<Group>;
+  /** In progress, which is seldom. */
+  #joins: Few<JoinBuffer>;
   /** Of the last publication handed to the groups; undefined until something told. */
   #top: StreamPosition | undefined;
   /** Events that wait while a gap is being filled. */
@@ -61,7 +66,11 @@ export class LiveChannel implements ChannelListener {
     this.channel = channel;
     this.#metaTtlMs = metaTtlMs ?? 0;
     this.listening = this.#listen(metaTtlMs !== undefined);
-    this.listening.catch(() => {});
+    // A promise for each of many channels that has settled long ago is memory for nothing.
+    this.listening.then(
+      () => (this.listening = LISTENING),
+      () => {},
+    );
   }
 
   async #listen(keepsHistory: boolean): Promise<void> {
@@ -81,54 +90,59 @@ export class LiveChannel implements ChannelListener {
   /** The number of active subscriptions. */
   get size(): number {
     let size = 0;
-    for (const group of this.#groups) size += group.size;
+    for (const group of eachOf(this.#groups)) size += group.size;
     return size;
   }
 
   /** Active subscriptions by dialect. */
   get occupancy(): Occupancy {
-    return sumOf(this.#groups.map((group) => ({ [group.dialect ?? ""]: group.size })));
+    const groups = [...eachOf(this.#groups)];
+    return sumOf(groups.map((group) => ({ [group.dialect ?? ""]: group.size })));
   }
 
   /** A copy. */
   subscriptions(): ActiveSubscription[] {
-    return this.#groups.flatMap((group) => [...group.subscriptions]);
+    return [...eachOf(this.#groups)].flatMap((group) => [...group.subscriptions]);
   }
 
   /** Not a copy: for walks in slices. */
   *active(): Iterable<ActiveSubscription> {
-    for (const group of [...this.#groups]) yield* group.subscriptions;
+    for (const group of [...eachOf(this.#groups)]) yield* group.subscriptions;
   }
 
   add(subscription: ActiveSubscription): void {
     const { encoder } = subscription.options;
-    let group = this.#groups.find((candidate) => candidate.encoder === encoder);
+    let group = this.#groupOf(encoder);
     if (group === undefined) {
       // The app comes first and has no NUL, so no channel name can reach another app's group.
       const { space, name } = this.channel;
       group = new Group(`${this.#host.app}\0${encoder.name}\0${space}\0${name}`, encoder);
-      this.#groups.push(group);
+      this.#groups = withOne(this.#groups, group);
     }
     group.add(subscription);
   }
 
   /** `keepsHeld`: what its socket holds back of the channel still goes out. */
   delete(subscription: ActiveSubscription, options = { keepsHeld: false }): void {
-    const index = this.#groups.findIndex(({ encoder }) => encoder === subscription.options.encoder);
-    const group = this.#groups[index];
+    const group = this.#groupOf(subscription.options.encoder);
     if (group === undefined) return;
     group.delete(subscription, options);
-    if (group.size === 0) this.#groups.splice(index, 1);
+    if (group.size === 0) this.#groups = withoutOne(this.#groups, group);
+  }
+
+  #groupOf(encoder: Encoder): Group | undefined {
+    for (const group of eachOf(this.#groups)) if (group.encoder === encoder) return group;
+    return undefined;
   }
 
   openJoin(): JoinBuffer {
     const join = { publications: [] };
-    this.#joins.add(join);
+    this.#joins = withOne<JoinBuffer>(this.#joins, join);
     return join;
   }
 
   closeJoin(join: JoinBuffer): void {
-    this.#joins.delete(join);
+    this.#joins = withoutOne(this.#joins, join);
   }
 
   /**
@@ -138,7 +152,7 @@ export class LiveChannel implements ChannelListener {
   reached(end: StreamPosition): "yes" | "ahead" | "behind" {
     if (this.#waiting !== undefined) return "ahead";
     const top = this.#top;
-    if (top === undefined || (this.#groups.length === 0 && this.#isBeyond(end, top))) {
+    if (top === undefined || (this.#groups === undefined && this.#isBeyond(end, top))) {
       this.#top = end;
       return "yes";
     }
@@ -224,7 +238,7 @@ export class LiveChannel implements ChannelListener {
       }
       this.#top = position;
       this.#advance?.settle();
-      for (const join of this.#joins) {
+      for (const join of eachOf(this.#joins)) {
         if (join.publications.length >= JOIN_BUFFER_PUBLICATIONS_MAX) join.publications = [];
         join.publications.push(publication);
       }
@@ -258,7 +272,7 @@ export class LiveChannel implements ChannelListener {
     const except =
       exceptId === undefined ? undefined : this.#host.findSubscription(exceptId, this.channel);
     let failed: { group: Group; reason: Disconnect }[] | undefined;
-    for (const group of this.#groups) {
+    for (const group of eachOf(this.#groups)) {
       const reason = group.send(push, except);
       if (reason !== undefined) (failed ??= []).push({ group, reason });
     }

@@ -1,6 +1,8 @@
+import { countOf, eachOf, withOne, withoutOne, type Few } from "./few.ts";
+
 /** A map from a key to one or many values that costs no set while there is one, which is the common case by far. */
 export class MultiMap<Value extends object> {
-  readonly #entries = new Map<string, Value | Set<Value>>();
+  readonly #entries = new Map<string, Few<Value>>();
 
   /** The number of keys. */
   get size(): number {
@@ -12,31 +14,19 @@ export class MultiMap<Value extends object> {
   }
 
   add(key: string, value: Value): void {
-    const kept = this.#entries.get(key);
-    if (kept === undefined) this.#entries.set(key, value);
-    else if (kept instanceof Set) kept.add(value);
-    else if (kept !== value) this.#entries.set(key, new Set([kept, value]));
+    this.#entries.set(key, withOne(this.#entries.get(key), value));
   }
 
   delete(key: string, value: Value): void {
-    const kept = this.#entries.get(key);
-    if (kept === value) this.#entries.delete(key);
-    else if (kept instanceof Set) {
-      kept.delete(value);
-      if (kept.size === 0) this.#entries.delete(key);
-    }
+    if (withoutOne(this.#entries.get(key), value) === undefined) this.#entries.delete(key);
   }
 
   count(key: string): number {
-    const kept = this.#entries.get(key);
-    if (kept === undefined) return 0;
-    return kept instanceof Set ? kept.size : 1;
+    return countOf(this.#entries.get(key));
   }
 
   /** A copy: callers may add and delete while they walk it. */
   get(key: string): readonly Value[] {
-    const kept = this.#entries.get(key);
-    if (kept === undefined) return [];
-    return kept instanceof Set ? [...kept] : [kept];
+    return [...eachOf(this.#entries.get(key))];
   }
 }
