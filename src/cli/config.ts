@@ -44,7 +44,7 @@ export function configurationCommand(): Command {
       if (options.dev) process.stdout.write(developmentToml());
       else if (options.production) process.stdout.write(production());
       else if (options.reference) process.stdout.write(referencePage());
-      else if (options.fromCentrifugo) process.stdout.write(fromCentrifugo(options.fromCentrifugo));
+      else if (options.fromCentrifugo) fromCentrifugo(options.fromCentrifugo, options);
       else {
         const config = readConfig(options);
         for (const note of config.api_keys.flatMap((key) => confinement(key) ?? [])) {
@@ -62,12 +62,12 @@ export function configurationCommand(): Command {
 }
 
 /** What has no counterpart, or differs, is told on the standard error. */
-function fromCentrifugo(paths: readonly string[]): string {
+function fromCentrifugo(paths: readonly string[], { json }: Options): void {
   const files = paths.map((path) => ({ path, text: readFileSync(path, "utf8") }));
   const secret = () => randomBytes(SECRET_BYTES).toString("hex");
-  const { toml, notes } = translate(MODEL, files, secret);
+  const { file, toml, notes } = translate(MODEL, files, secret);
   for (const note of notes) console.error(note);
-  return toml;
+  process.stdout.write(json ? `${JSON.stringify(file, null, 2)}\n` : toml);
 }
 
 /** The key itself is shown beside the file, which holds its hash alone. */

@@ -15,6 +15,7 @@ export function translateEngine(draft: Draft, newMasterKey: () => string): void 
     if (name === "redis") return useRedis(draft, `${part}.redis`, newMasterKey);
     draft.notes.none({ ...type, reason: "the engine is `embedded` or `redis`" });
   }
+  draft.notes.differs("histories outlive a restart: they are kept in `data_dir`, `./data`");
 }
 
 function useRedis(draft: Draft, table: string, newMasterKey: () => string): void {

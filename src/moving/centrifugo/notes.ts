@@ -35,6 +35,11 @@ export class Notes {
     this.#differs.push(sentence);
   }
 
+  /** What Carillon does not take as it is, and cannot do without. */
+  mend(key: string, message: string): void {
+    this.#wrong.push(`to be mended: "${key}" ${message}`);
+  }
+
   lines(): string[] {
     const none = [...this.#none].map(
       ([reason, written]) => `no counterpart: ${shortened([...written])}: ${reason}`,

@@ -69,7 +69,7 @@ class Reader implements Said {
     if (list !== undefined && Array.isArray(value)) {
       return this.#readList({ list, former: list !== path }, value, written);
     }
-    if (known === undefined && isTable(value) && hasOptionsBelow(path)) {
+    if (known === undefined && isTable(value) && TABLES.has(path)) {
       return this.readTable(path, value, written, into);
     }
     const target = known ?? renamed;
@@ -158,6 +158,14 @@ const OPTION_ENVS: ReadonlyMap<string, string> = new Map(
     .map((path) => [envOf(path), path]),
 );
 
+/** Paths that options lie below. */
+const TABLES: ReadonlySet<string> = new Set(
+  [...FORMER.keys(), ...OPTIONS.keys()].flatMap((path) => {
+    const parts = path.split(".");
+    return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("."));
+  }),
+);
+
 export function ruleOf({ path }: Setting): Rule {
   return OPTIONS.get(path) ?? {};
 }
@@ -168,11 +176,6 @@ function pathsOf(list: string): string[] {
   return [...OPTIONS.keys()].flatMap((path) =>
     path.startsWith(start) ? path.slice(start.length) : [],
   );
-}
-
-function hasOptionsBelow(path: string): boolean {
-  const isBelow = (known: string) => known.startsWith(`${path}.`);
-  return [...OPTIONS.keys()].some(isBelow) || [...FORMER.keys()].some(isBelow);
 }
 
 function envOf(path: string): string {

@@ -1,69 +1,11 @@
-/** What becomes of a Centrifugo's configuration: keys go on working, nothing opens more than it was, and whatever is lost is told. */
+/** One configuration of Centrifugo's in each form that it can have, and what is told beside it. */
 import { describe, expect, test } from "bun:test";
-import { parse } from "smol-toml";
 import { hashApiKey } from "../../auth/api-keys.ts";
-import { sectionsOf } from "../../config/fields.ts";
-import { MODEL, validate } from "../../dialects/configuration.ts";
-import { FORMER, LISTS, OPTIONS } from "./options.ts";
-import { translate } from "./translate.ts";
+import { FORMER } from "./options.ts";
+import { accepted, ofEnv, ofJson, translated } from "./test-support.ts";
 
-const MASTER_KEY = "0".repeat(64);
-
-interface Translated {
-  readonly file: Record<string, unknown>;
-  readonly notes: readonly string[];
-}
-
-function translated(...files: readonly (readonly [path: string, text: string])[]): Translated {
-  const { toml, notes } = translate(
-    MODEL,
-    files.map(([path, text]) => ({ path, text })),
-    () => MASTER_KEY,
-  );
-  return { file: parse(toml), notes };
-}
-
-const ofJson = (raw: object) => translated(["config.json", JSON.stringify(raw)]);
-const ofEnv = (text: string) => translated([".env", text]);
-
-/** Carillon takes it as it is. */
-function accepted({ file }: Translated): Record<string, unknown> {
-  expect(validate(file)).toHaveProperty("config");
-  return file;
-}
-
-describe("the table of options", () => {
-  test("leads to keys that there are", () => {
-    const keys = new Set(
-      sectionsOf(MODEL.schema).flatMap(({ fields }) => fields.map(({ path }) => path.join("."))),
-    );
-    const targets = [...OPTIONS.values()].flatMap(({ to }) => to ?? []);
-    expect(targets.length).toBeGreaterThan(20);
-    expect(targets.filter((target) => !keys.has(target))).toEqual([]);
-  });
-
-  test("says of each option what becomes of it, and of each former name which it is", () => {
-    const silent = [...OPTIONS].filter(
-      ([, { to, by, none, always }]) => (to ?? by ?? none ?? always) === undefined,
-    );
-    expect(silent).toEqual([]);
-    const lost = [...FORMER.values()].flatMap((former) =>
-      "path" in former && !OPTIONS.has(former.path) && !LISTS.has(former.path) ? former.path : [],
-    );
-    expect(lost).toEqual([]);
-    expect([OPTIONS.size > 1000, FORMER.size > 300]).toEqual([true, true]);
-  });
-
-  test("has no variable that means two options", () => {
-    const env = (path: string) => path.toUpperCase().replaceAll(".", "_");
-    const byEnv = new Map([...OPTIONS.keys()].map((path) => [env(path), path]));
-    for (const [name, former] of FORMER) {
-      const same = byEnv.get(env(name));
-      if (same === undefined || name.includes("[]")) continue;
-      expect([name, "path" in former ? former.path : undefined]).toEqual([name, same]);
-    }
-  });
-});
+/** Said of every server without Redis. */
+const KEPT = "differs: histories outlive a restart: they are kept in `data_dir`, `./data`";
 
 const V6 = {
   http_server: { port: 8001, address: "10.0.0.1", internal_port: "9001" },
@@ -127,7 +69,7 @@ describe("one configuration, in each form", () => {
   test("version 6 in JSON", () => {
     const done = ofJson(V6);
     expect(accepted(done)).toEqual(EXPECTED);
-    expect(done.notes).toEqual([]);
+    expect(done.notes).toEqual([KEPT]);
   });
 
   test("version 6 in YAML and TOML", async () => {
@@ -169,7 +111,7 @@ describe("one configuration, in each form", () => {
       CENTRIFUGO_CLIENT_CONCURRENCY=
       PATH=/bin`);
     expect(accepted(done)).toEqual(EXPECTED);
-    expect(done.notes).toEqual([]);
+    expect(done.notes).toEqual([KEPT]);
   });
 
   test("version 5", () => {
@@ -195,7 +137,7 @@ describe("one configuration, in each form", () => {
       shutdown_timeout: "10s",
     });
     expect(accepted(done)).toEqual(EXPECTED);
-    expect(done.notes).toEqual([]);
+    expect(done.notes).toEqual([KEPT]);
   });
 
   test("version 5 by variables", () => {
@@ -252,193 +194,6 @@ describe("one configuration, in each form", () => {
   });
 });
 
-describe("who may do what", () => {
-  const token = (token: object, more: object = {}) => ofJson({ client: { token, ...more } });
-
-  test("every kind of key, former ones and key sets", () => {
-    const done = token({
-      hmac_secret_key: "new",
-      hmac_previous_secret_key: "old",
-      hmac_previous_secret_key_valid_until: 1_800_000_000,
-      rsa_public_key: "-----BEGIN RSA",
-      ecdsa_public_key: "-----BEGIN EC",
-      jwks_public_endpoint: "https://id.example/keys",
-      issuer: "id",
-      audience: "push",
-    });
-    const named = { use: "streaming", issuer: "id", audience: "push" };
-    const hmac = ["HS256", "HS384", "HS512"];
-    const [rsa, ec] = [
-      ["RS256", "RS384", "RS512"],
-      ["ES256", "ES384", "ES512"],
-    ];
-    expect(accepted(done)["signing_keys"]).toEqual([
-      { ...named, hmac_secret: "new", algorithms: hmac },
-      { ...named, hmac_secret: "old", algorithms: hmac, until: "2027-01-15T08:00:01.000Z" },
-      { ...named, public_key: "-----BEGIN RSA", algorithms: rsa },
-      { ...named, public_key: "-----BEGIN EC", algorithms: ec },
-      { ...named, jwks_url: "https://id.example/keys", algorithms: [...rsa, ...ec, "EdDSA"] },
-    ]);
-  });
-
-  test("subscription tokens with keys of their own", () => {
-    const subscription_token = { enabled: true, hmac_secret_key: "b", user_id_claim: "u" };
-    const done = token({ hmac_secret_key: "a" }, { subscription_token });
-    expect(accepted(done)["signing_keys"]).toMatchObject([
-      { hmac_secret: "a", tokens: ["connection"] },
-      { hmac_secret: "b", tokens: ["subscription"] },
-    ]);
-    expect(done.notes).toContainEqual(
-      expect.stringContaining('"client.subscription_token.user_id_claim" is left out'),
-    );
-    const off = { enabled: false, hmac_secret_key: "b" };
-    const alone = token({ hmac_secret_key: "a" }, { subscription_token: off });
-    expect(alone.file["signing_keys"]).toEqual([
-      { use: "streaming", hmac_secret: "a", algorithms: ["HS256", "HS384", "HS512"] },
-    ]);
-  });
-
-  test("keys that would take tokens of others are left out", () => {
-    const done = token({ hmac_secret_key: "a", issuer_regex: "^https://.*" });
-    expect(done.file).not.toHaveProperty("signing_keys");
-    expect(done.notes).toContainEqual(
-      expect.stringMatching(/^"client.token.hmac_secret_key" is left out: .*issuer_regex/),
-    );
-    const templated = token({ jwks_public_endpoint: "https://{{iss}}/keys", issuer: "a" });
-    expect(templated.file).not.toHaveProperty("signing_keys");
-  });
-
-  test("what a backend decided is closed, in both versions", () => {
-    const open = {
-      allow_subscribe_for_client: true,
-      allow_subscribe_for_anonymous: true,
-      allow_publish_for_client: true,
-      allow_publish_for_subscriber: true,
-      allow_history_for_client: true,
-    };
-    const namespaces = [
-      { name: "six", subscribe_proxy_enabled: true, publish_proxy_enabled: true, ...open },
-      { name: "stream", subscribe_stream_proxy_enabled: true, ...open },
-      { name: "none", subscribe_proxy_enabled: false, subscribe_proxy_name: "x", ...open },
-    ];
-    const { file, notes } = ofJson({ channel: { namespaces } });
-    expect(file["channel"]).toEqual({
-      namespaces: [
-        { name: "six", allow_history_for_client: true },
-        { name: "stream", allow_history_for_client: true },
-        { name: "none", ...open },
-      ],
-    });
-    expect(notes).toContainEqual(
-      expect.stringContaining(
-        '"channel.namespaces[six].allow_subscribe_for_client" is left out: "channel.namespaces[six].subscribe_proxy_enabled" had',
-      ),
-    );
-    const former = ofJson({
-      namespaces: [
-        { name: "mode", proxy_subscribe: true, ...open },
-        { name: "named", subscribe_proxy_name: "x", ...open },
-      ],
-    });
-    expect(former.file["channel"]).toMatchObject({
-      namespaces: [
-        { name: "mode", allow_publish_for_client: true },
-        { name: "named", allow_publish_for_client: true },
-      ],
-    });
-    expect(JSON.stringify(former.file)).not.toContain("allow_subscribe_for_client");
-  });
-
-  test("a connect proxy keeps anonymous clients out", () => {
-    const key = "allow_anonymous_connect_without_token";
-    const proxied = { [key]: true, proxy: { connect: { enabled: true, endpoint: "http://b" } } };
-    expect(ofJson({ client: proxied }).file).not.toHaveProperty("streaming");
-    const former = { [key]: true, proxy_connect_endpoint: "http://b" };
-    expect(ofJson(former).file).not.toHaveProperty("streaming");
-    expect(ofJson({ client: { [key]: true } }).file).toHaveProperty(`streaming.${key}`, true);
-  });
-
-  test("the API: on the clients' port, apart, switched off, and without a key", () => {
-    const api = (raw: object) => ofJson(raw).file["api"];
-    expect(api({})).toEqual({ host: "127.0.0.1", port: 9000, on_clients: true });
-    expect(api({ http_server: { port: 9000 } })).toMatchObject({ port: 9001 });
-    const apart = { internal_port: "9002", internal_address: "10.0.0.3" };
-    expect(api({ http_server: apart })).toEqual({
-      ...{ host: "10.0.0.3", port: 9002, on_clients: false },
-    });
-    expect(api({ http_server: apart, http_api: { external: true } })).toMatchObject({
-      on_clients: true,
-    });
-    expect(api({ http_api: { disabled: true } })).toMatchObject({ on_clients: false });
-    expect(ofJson({ api_insecure: true }).file).toHaveProperty("streaming.http_auth", "none");
-  });
-
-  test("TLS by files, and by text that has to become one", () => {
-    const tls = { enabled: true, cert_pem: "cert.pem", key_pem: "-----BEGIN PRIVATE KEY-----" };
-    const { file, notes } = ofJson({ http_server: { tls, internal_port: "9001" } });
-    expect(file).toMatchObject({
-      clients: { tls: { cert: "cert.pem", key: "clients-key.pem" } },
-      api: { tls: { cert: "cert.pem", key: "api-key.pem" } },
-    });
-    expect(notes.join()).toContain('write it to the file "clients-key.pem"');
-    const external = { tls, tls_external: true, internal_port: "9001" };
-    expect(ofJson({ http_server: external }).file["api"]).not.toHaveProperty("tls");
-  });
-});
-
-describe("Redis", () => {
-  const url = (redis: object) => {
-    const done = ofJson({ engine: { type: "redis", redis } });
-    const file = accepted(done) as { redis: { url: unknown } };
-    expect(file).toMatchObject({ engine: "redis", master_key: MASTER_KEY });
-    return file.redis.url;
-  };
-
-  test.each([
-    [{}, "redis://127.0.0.1:6379"],
-    [{ address: "cache:6379", db: 2 }, "redis://cache:6379/2"],
-    [{ address: "redis://u:p@cache:6379/1" }, "redis://u:p@cache:6379/1"],
-    [
-      { address: ["a:1", "b:2"], user: "me", password: "p@ss" },
-      ["redis://me:p%40ss@a:1", "redis://me:p%40ss@b:2"],
-    ],
-    [{ address: "cache:6379", tls: { enabled: true } }, "rediss://cache:6379"],
-    [{ address: "unix:///run/redis.sock" }, "redis+unix:///run/redis.sock"],
-    [{ cluster_address: ["a:1,b:2"] }, "redis+cluster://a:1,b:2"],
-    [
-      { sentinel_address: ["a:1,b:2"], sentinel_master_name: "mine", password: "p" },
-      "redis+sentinel://:p@a:1,b:2/mine",
-    ],
-  ])("%j", (redis, expected) => {
-    expect(url(redis)).toEqual(expected as never);
-  });
-
-  test("as broker alone, and of version 5", () => {
-    const broker = { enabled: true, type: "redis", redis: { address: "a:1", prefix: "my" } };
-    expect(ofJson({ broker }).file["redis"]).toEqual({
-      ...{ url: "redis://a:1", prefix: "my-carillon" },
-    });
-    const former = ofEnv("CENTRIFUGO_ENGINE=redis\nCENTRIFUGO_REDIS_ADDRESS=a:1 b:2");
-    expect(former.file["redis"]).toEqual({ url: ["redis://a:1", "redis://b:2"] });
-    const off = { ...broker, enabled: false };
-    expect(ofJson({ broker: off }).file).not.toHaveProperty("engine");
-  });
-
-  test("is not what NATS, PostgreSQL and Tarantool were", () => {
-    for (const raw of [
-      { broker: { enabled: true, type: "nats", nats: { url: "nats://a" } } },
-      { broker: { enabled: true, type: "postgres", postgres: { dsn: "postgres://a" } } },
-      { engine: "tarantool", tarantool_address: "tcp://a" },
-    ]) {
-      const done = ofJson(raw);
-      expect(accepted(done)).not.toHaveProperty("redis");
-      expect(done.notes).toContainEqual(
-        expect.stringMatching(/^no counterpart: .*: the engine is `embedded` or `redis`$/),
-      );
-    }
-  });
-});
-
 describe("notes", () => {
   test("name an unknown option, and a near one only", () => {
     const { notes } = ofJson({
@@ -462,6 +217,7 @@ describe("notes", () => {
   test("are silent of what is not switched on, and say the same of several entries once", () => {
     expect(ofJson({ sse: { enabled: false, handler_prefix: "/x" }, admin: false }).notes).toEqual([
       expect.stringContaining("calls of the API"),
+      KEPT,
     ]);
     const namespaces = ["aa", "bb"].map((name) => ({ name, delta_publish: true }));
     expect(ofJson({ channel: { namespaces } }).notes).toContain(
@@ -482,52 +238,6 @@ describe("notes", () => {
       [...FORMER.keys()].filter((name) => !/\[\]|\./.test(name)).map((name) => [name, secret]),
     );
     expect(ofJson(all).notes.join("\n")).not.toContain(secret);
-  });
-});
-
-describe("no known option is refused or unknown", () => {
-  type Tree = { [key: string]: Tree | Tree[] | string };
-  const put = (tree: Tree, keys: readonly string[], value: string): void => {
-    const last = keys.at(-1) ?? "";
-    let table = tree;
-    for (const key of keys.slice(0, -1)) table = (table[key] ??= {}) as Tree;
-    if (typeof table[last] !== "object") table[last] = value;
-  };
-  const unknown = (raw: Tree) => ofJson(raw).notes.filter((note) => note.startsWith("unknown"));
-
-  /** All of them at once; a list has one entry with all that it may have. */
-  function treeOf(paths: Iterable<string>, listOf: (list: string) => string): Tree {
-    const tree: Tree = {};
-    const entries = new Map<string, Tree>();
-    for (const path of paths) {
-      const [, list, rest = path] = /^(.*)\[\]\.(.*)$/.exec(path) ?? [];
-      if (list === undefined) put(tree, path.split("."), "1");
-      else {
-        const entry = entries.get(list) ?? {};
-        entries.set(list, entry);
-        put(entry, rest.split("."), "1");
-      }
-    }
-    for (const [list, entry] of entries) {
-      const keys = listOf(list).split(".");
-      const last = keys.pop() ?? "";
-      let table = tree;
-      for (const key of keys) table = (table[key] ??= {}) as Tree;
-      table[last] = [entry];
-    }
-    return tree;
-  }
-
-  test("of version 6", () => {
-    expect(unknown(treeOf(OPTIONS.keys(), (list) => list))).toEqual([]);
-  });
-
-  test("of version 5", () => {
-    const lists: Readonly<Record<string, string>> = {
-      "channel.namespaces": "namespaces",
-      "rpc.namespaces": "rpc_namespaces",
-    };
-    expect(unknown(treeOf(FORMER.keys(), (list) => lists[list] ?? list))).toEqual([]);
   });
 });
 

@@ -16,7 +16,9 @@ import { readSource, type SourceFile } from "./sources.ts";
 import { isOn, listOf, textOf } from "./values.ts";
 
 export interface Translation {
-  /** A whole file, secrets included. */
+  /** A whole file's, secrets included. */
+  readonly file: object;
+  /** It as text. */
   readonly toml: string;
   /** Lines for whoever moves; they hold no value. */
   readonly notes: readonly string[];
@@ -48,7 +50,8 @@ export function translate(
   }
   noteOthers(said, notes);
   leaveOutRefused(model, draft);
-  return { toml: HEADER + stringify(draft.file).trimEnd() + "\n", notes: notes.lines() };
+  const toml = `${HEADER}${stringify(draft.file).trimEnd()}\n`;
+  return { file: draft.file, toml, notes: notes.lines() };
 }
 
 const HEADER = `# Made by "carillon config --from-centrifugo". "carillon config" checks it; docs/configuration.md has every key.
@@ -112,7 +115,7 @@ function leaveOutRefused(model: Model, draft: Draft): void {
   for (const { path, message } of checked.problems) {
     const key = formatPath(path);
     const origin = draft.origins.get(key);
-    if (origin === undefined) draft.notes.differs(`"${key}" ${message}`);
+    if (origin === undefined) draft.notes.mend(key, message);
     else {
       draft.notes.wrong(origin.written, `here it ${message}`);
       const table = path.slice(0, -1).reduce<Table>((at, part) => at[part] as Table, draft.file);
