@@ -18,6 +18,7 @@ import { createMetrics, type ServerMetrics } from "./operations/metrics.ts";
 import { mountApi, mountClients } from "./operations/mount.ts";
 import { createFront, createStarting } from "./operations/routes.ts";
 import { createTold } from "./operations/told.ts";
+import { createPage } from "./pages/page.ts";
 import { systemRuntime } from "./system-runtime.ts";
 import type { AnswerCall } from "./transports/api-call.ts";
 import type { ApiListener } from "./transports/api-listener.ts";
@@ -137,6 +138,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...mount,
     scrape: options.worker?.scrapeAll ?? (() => metrics.scrape()),
     accepting: () => accepting,
+    console: createPage(async () => (await import("./pages/bundle.ts")).bundlePage("admin")),
   });
   for (const dialect of served) await dialect.start?.();
   const api = early ?? (await listenToApi());

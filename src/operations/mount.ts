@@ -19,6 +19,7 @@ import {
   type ApiAnswer,
   type ApiCall,
 } from "../transports/api-call.ts";
+import type { Page } from "../pages/page.ts";
 import { createIcon, createOperations } from "./routes.ts";
 import type { Told } from "./told.ts";
 
@@ -34,6 +35,8 @@ export interface MountApiOptions extends MountOptions {
   readonly scrape: () => Promise<string>;
   /** False while the server drains. */
   readonly accepting: () => boolean;
+  /** The console's. */
+  readonly console: Page;
 }
 
 /** By a path's own calls first, then by those that look at it, then by the dialects' routers. */
@@ -41,11 +44,12 @@ export function mountApi(options: MountApiOptions): AnswerCall {
   const { lent, served, told, onBug } = options;
   const admin = createAdmin({
     ...{ lent, served, refusals: told.refusals, onEvent: told.onEvent("admin") },
+    page: options.console,
     onError: (error, doing) => told.failed(error, { doing }, "An admin call failed"),
   });
   const all: readonly ApiCalls[] = [
     { exact: operationsOf(options, admin.openapi) },
-    admin.calls,
+    ...admin.calls,
     ...served.flatMap(({ calls }) => calls ?? []),
   ];
   const exact = new Map<string, AnswerOwnCall>();

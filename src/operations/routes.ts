@@ -40,7 +40,7 @@ export function createOperations(
 ): Readonly<Record<string, AnswerOwnCall>> {
   const { engine, scrape, accepting, refuse, openapi, version, dialects } = options;
   const index = `Carillon ${version} on the ${engine.name} engine: ${dialects.join(", ")}
-Its API is described at /openapi.json; /health and /ready say how it is, /metrics what it does.
+Its API is described at /openapi.json; /health and /ready say how it is, /metrics what it does. /admin is its console.
 `;
   return {
     "/favicon.ico": page(() => ({ status: 200, headers: ICON_HEADERS, body: ICON })),

@@ -5,9 +5,11 @@
 import type { AdminOperation } from "../../dialects/admin-operation.ts";
 import type { AnswerOwnCall, ApiCalls, OpenApiPart } from "../../dialects/dialect.ts";
 import type { LentToAll, ServedDialect } from "../../dialects/lend.ts";
+import type { Page } from "../../pages/page.ts";
 import type { Refusals } from "../refusals.ts";
 import { channelOperations } from "./channels.ts";
 import { connectionOperations } from "./connections.ts";
+import { createConsole } from "./console.ts";
 import type { AdminContext } from "./context.ts";
 import { answerCalls, type AdminHttpOptions } from "./http.ts";
 import { nodeOperations } from "./nodes.ts";
@@ -21,12 +23,15 @@ export interface AdminOptions {
   readonly lent: LentToAll;
   readonly served: readonly ServedDialect[];
   readonly refusals: Refusals;
+  /** The console's. */
+  readonly page: Page;
   readonly onEvent: AdminHttpOptions["onEvent"];
   readonly onError: AdminHttpOptions["onError"];
 }
 
 export interface Admin {
-  readonly calls: ApiCalls;
+  /** The API's, and then the console's. */
+  readonly calls: readonly ApiCalls[];
   /** Of one tag: the API's own, and those of dialects, each with examples of its own. */
   readonly openapi: readonly OpenApiPart[];
 }
@@ -59,7 +64,10 @@ export function createAdmin(options: AdminOptions): Admin {
   }
   const unknown = answerCalls("unknown", new Map(), http);
   return {
-    calls: { exact, find: (path) => (path.startsWith(`${PATH}/`) ? unknown : undefined) },
+    calls: [
+      { exact, find: (path) => (path.startsWith(`${PATH}/`) ? unknown : undefined) },
+      createConsole({ page: options.page, callers, onError }),
+    ],
     openapi: [{ operations: own }, ...parts].map((part) =>
       adminOpenApi({ ...part, path: PATH, open: onLoopback }),
     ),
