@@ -36,6 +36,7 @@ describe("with api.on_clients", () => {
     ["GET", "/gusher/dev/channels", undefined],
     ["GET", "/metrics", undefined],
     ["GET", "/admin/api/channels", undefined],
+    ["POST", "/rpc", '{"id":1,"method":"get_envoy_token","params":{"Task":{}}}'],
   ] as const;
   test.each(CALLS)("%s %s needs its credential on both listeners", async (method, path, body) => {
     for (const url of [server.clientsUrl, server.apiUrl]) {

@@ -27,7 +27,7 @@ export function setUp(lent: Lent<TasksConfig>): Served {
     ...{ contexts, random, randomBytes, onError, onEvent },
     authenticate: createAuthentication({
       ...{ contexts, callers, clock },
-      openTo: config.development ? DEVELOPMENT_APP : undefined,
+      openTo: config.development && lent.onLoopback ? DEVELOPMENT_APP : undefined,
       secrets: new Map(lent.apps.map(({ config: { id }, keys }) => [id, keys.secrets("tasks")])),
     }),
     path: config.tasks.rpc_path,
