@@ -103,6 +103,23 @@ describe("in Chromium", () => {
       TIMEOUT_MS,
     );
 
+    test.skipIf(!SOAK)(
+      "an error of the server's is told once, with its code",
+      async () => {
+        const page = await connected("recvonly", transport);
+        const connection = await page.connectionId();
+        await server.hub.disconnect({ connection }, { disconnect: "too_many_requests" });
+        // Any `close` message is a normal end to the SDK.
+        const [type, title] =
+          transport === "datachannel" ? ["normal", "SHUTDOWN"] : ["abend", "WEBSOCKET-ONCLOSE"];
+        const end = ["disconnect", type, title, 4490, "TOO-MANY-MESSAGES"];
+        expect(await page.until("disconnect")).toEqual(end as never);
+        const ends = (await page.events()).filter(([name]) => name === "disconnect");
+        expect(ends).toHaveLength(1);
+      },
+      TIMEOUT_MS,
+    );
+
     test(
       "the API ends it",
       async () => {
