@@ -58,7 +58,7 @@ export function createPublishing({
     const taken = claim && (await claim(channel.name, publication, options));
     if (taken !== undefined) return taken.position;
     const rules = optionsOf(channel, publication, options);
-    return inTurn(audienceOf(channel), () => broker.publish(channel, publication, rules));
+    return await inTurn(audienceOf(channel), () => broker.publish(channel, publication, rules));
   }
 
   /** What holds for the publication. Throws `bad_request` for one that the channel does not take. */

@@ -4,6 +4,7 @@
  */
 import {
   IDEMPOTENCY_TTL_MS,
+  type Announcement,
   type Broker,
   type HistoryPage,
   type PublishOptions,
@@ -17,12 +18,16 @@ import {
   type Sequence,
 } from "./broker-messages.ts";
 import type { Bus } from "./broker-bus.ts";
-import type { Sequences } from "./broker-sequences.ts";
-import type { RedisContext } from "./context.ts";
-import { home } from "./keys.ts";
+import {
+  createLimitsText,
+  type Outlet,
+  type Outlets,
+  type Place,
+  type Space,
+} from "./broker-outlets.ts";
+import { wholeMs, type RedisContext } from "./context.ts";
 import { readScript } from "./script-file.ts";
-import type { RedisScript, RedisShard } from "./client/contract.ts";
-import { wholeMs } from "./context.ts";
+import type { RedisArgument, RedisScript } from "./client/contract.ts";
 
 const STREAM = readScript("time") + readScript("stream");
 const PUBLISH: RedisScript = { name: "publish", source: STREAM + readScript("publish") };
@@ -36,82 +41,83 @@ export interface BrokerOptions {
   readonly app: string;
   readonly context: RedisContext;
   readonly bus: Bus;
-  readonly sequences: Sequences;
+  readonly outlets: Outlets;
 }
 
-/** Where a channel lives. */
-interface Place {
-  readonly shard: RedisShard;
-  readonly base: string;
-  readonly topic: string;
+/** What the script of a publication replies. */
+type Published = readonly [epoch: string, offset: number, published: 0 | 1];
+
+function isPublished(reply: unknown): boolean {
+  return (reply as Published)[2] === 1;
 }
 
-export function createBroker({ app, context, bus, sequences }: BrokerOptions): Broker {
-  const { servers, prefix, runtime, requireOpen } = context;
+export function createBroker({ app, context, bus, outlets }: BrokerOptions): Broker {
+  const { runtime, requireOpen } = context;
+  const spaces = new Map<string, Space>();
+  const limitsText = createLimitsText();
 
-  function placeOf({ space, name }: Channel): Place {
-    const { tag, base } = home(prefix, [app, space], name);
-    return { shard: servers.shardOf(tag), base, topic: base };
+  function spaceOf({ space }: Channel): Space {
+    let found = spaces.get(space);
+    if (found === undefined) spaces.set(space, (found = outlets.space(app, space)));
+    return found;
   }
 
-  /** Sends what makes one message on the topic, and waits until it has come back here. `send` answers whether it was published. */
-  async function spread(
-    topic: string,
-    send: (sequence: Sequence) => Promise<boolean>,
-  ): Promise<void> {
-    const sequence = sequences.next(topic);
-    const echo = bus.echo(topic, sequence);
+  function placeOf(channel: Channel): Place {
+    return spaceOf(channel).place(channel.name);
+  }
+
+  /** Sends what makes one message on the topic, and waits until it has come back here, if it was published. */
+  async function spread<Reply>(
+    outlet: Outlet,
+    send: (sequence: Sequence) => Promise<Reply>,
+    isPublished: (reply: Reply) => boolean = () => true,
+  ): Promise<Reply> {
+    const sequence = outlet.next();
+    const echo = bus.echo(outlet.place.topic, sequence);
     let published = false;
     try {
-      published = await send(sequence);
+      const reply = await send(sequence);
+      published = isPublished(reply);
+      if (!published) return reply;
+      outlet.confirm(sequence);
+      if (echo !== undefined) await echo.heard;
+      return reply;
     } finally {
       if (!published) echo?.drop();
     }
-    if (!published) return;
-    sequences.confirm(topic, sequence);
-    await echo?.heard;
-  }
-
-  /** The arguments that both scripts begin with. */
-  function common(shard: RedisShard): readonly (string | number)[] {
-    return [context.now(), shard.generation, newEpoch()];
-  }
-
-  /** Twelve hexadecimal digits: chance enough that no stream gets one of its own again. */
-  function newEpoch(): string {
-    return runtime.random.uuid().replaceAll("-", "").slice(0, 12);
   }
 
   async function append(
-    { shard, base, topic }: Place,
+    outlet: Outlet,
     publication: NewPublication,
     options: PublishOptions,
   ): Promise<StreamPosition | undefined> {
+    const { shard, topic, metaKey, listKey } = outlet.place;
     const { history, idempotencyKey: key, versionEpoch = "" } = options;
-    const keys = [`${base}:m`, `${base}:s`, ...(key === undefined ? [] : [`${base}:i:${key}`])];
+    const { version } = publication;
+    const keys = key === undefined ? [metaKey, listKey] : [metaKey, listKey, `${topic}:i:${key}`];
     const body = publicationBody(publication, runtime.clock.epochMs());
-    const limits =
-      history === undefined
-        ? ["", "", ""]
-        : [history.size, wholeMs(history.ttlMs), wholeMs(history.metaTtlMs)];
-    let position: StreamPosition | undefined;
-    await spread(topic, async (sequence) => {
-      const message = [shard.publishCommand, topic, headOf("publication", sequence), body];
-      const once = [publication.version ?? "", versionEpoch, IDEMPOTENCY_TTL_MS];
-      const args = [...common(shard), ...message, ...limits, ...once];
-      const reply = (await shard.run(PUBLISH, keys, args)) as [string, number, 0 | 1];
-      const [epoch, offset, published] = reply;
-      if (epoch !== "") position = { epoch, offset };
-      return published === 1;
-    });
-    return position;
+    const how = `${context.now()} ${shard.generation} ${shard.publishCommand} ${limitsText(history)}`;
+    const send = (sequence: Sequence): Promise<unknown> => {
+      const args: RedisArgument[] = [headOf("publication", sequence), body, how];
+      const once = key !== undefined || version !== undefined;
+      if (once) args.push(version ?? "", versionEpoch, IDEMPOTENCY_TTL_MS);
+      return shard.run(PUBLISH, keys, args);
+    };
+    const reply = await spread(outlet, send, isPublished);
+    const [epoch, offset] = reply as Published;
+    return epoch === "" ? undefined : { epoch, offset };
   }
 
-  function send({ shard, topic }: Place, text: (sequence: Sequence) => string): Promise<void> {
-    return spread(topic, async (sequence) => {
-      await shard.call(shard.publishCommand, topic, text(sequence));
-      return true;
-    });
+  async function send(
+    outlet: Outlet,
+    type: "publication" | Announcement["type"],
+    body: string,
+  ): Promise<void> {
+    const { shard, topic } = outlet.place;
+    await spread(outlet, (sequence) =>
+      shard.call(shard.publishCommand, topic, `${headOf(type, sequence)}\n${body}`),
+    );
   }
 
   return {
@@ -119,26 +125,28 @@ export function createBroker({ app, context, bus, sequences }: BrokerOptions): B
 
     async publish(channel, publication, options = {}) {
       requireOpen();
-      const place = placeOf(channel);
+      const outlet = spaceOf(channel).outlet(channel.name);
       if (options.history !== undefined || options.idempotencyKey !== undefined) {
-        return append(place, publication, options);
+        return await append(outlet, publication, options);
       }
-      const body = publicationBody(publication, runtime.clock.epochMs());
-      await send(place, (sequence) => `${headOf("publication", sequence)}\n${body}`);
+      await send(outlet, "publication", publicationBody(publication, runtime.clock.epochMs()));
       return undefined;
     },
 
     async announce(channel, announcement, { positioned = false } = {}) {
       requireOpen();
-      const place = placeOf(channel);
+      const outlet = spaceOf(channel).outlet(channel.name);
       const { type } = announcement;
       const body = announcementBody(announcement);
-      if (!positioned) return send(place, (sequence) => `${headOf(type, sequence)}\n${body}`);
-      const { shard, base, topic } = place;
-      await spread(topic, async (sequence) => {
+      if (!positioned) {
+        await send(outlet, type, body);
+        return;
+      }
+      const { shard, topic, metaKey } = outlet.place;
+      await spread(outlet, (sequence) => {
         const message = [shard.publishCommand, topic, headOf(type, sequence), body];
-        await shard.run(ANNOUNCE, [`${base}:m`], [context.now(), shard.generation, ...message]);
-        return true;
+        const args = [context.now(), shard.generation, ...message];
+        return shard.run(ANNOUNCE, [metaKey], args);
       });
     },
 
@@ -155,17 +163,18 @@ export function createBroker({ app, context, bus, sequences }: BrokerOptions): B
 
     async history(channel, query, metaTtlMs) {
       requireOpen();
-      const { shard, base } = placeOf(channel);
+      const { shard, metaKey, listKey } = placeOf(channel);
       const { limit, sinceOffset, reverse = false } = query;
       const page = [limit, sinceOffset ?? "", reverse ? 1 : 0];
-      const args = [...common(shard), wholeMs(metaTtlMs), ...page];
-      return pageOf((await shard.run(HISTORY, [`${base}:m`, `${base}:s`], args)) as Page);
+      const stream = [context.now(), shard.generation, runtime.random.uuid()];
+      const args = [...stream, wholeMs(metaTtlMs), ...page];
+      return pageOf((await shard.run(HISTORY, [metaKey, listKey], args)) as Page);
     },
 
     async removeHistory(channel) {
       requireOpen();
-      const { shard, base } = placeOf(channel);
-      await shard.call("UNLINK", `${base}:s`);
+      const { shard, listKey } = placeOf(channel);
+      await shard.call("UNLINK", listKey);
     },
   };
 }

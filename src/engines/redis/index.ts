@@ -4,7 +4,7 @@ import { HubError } from "../../core/errors.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { createBroker } from "./broker.ts";
 import { Bus } from "./broker-bus.ts";
-import { Sequences } from "./broker-sequences.ts";
+import { Outlets } from "./broker-outlets.ts";
 import type { RedisContext } from "./context.ts";
 import { Control } from "./control.ts";
 import { Nodes } from "./nodes.ts";
@@ -62,7 +62,7 @@ export function createRedisEngine(options: RedisEngineOptions): Engine {
   };
   const nodeId = runtime.random.uuid();
   const bus = new Bus(context);
-  const sequences = new Sequences(runtime.random);
+  const outlets = new Outlets(context);
   const presence: Presence = new Presence(context, () => nodes);
   const nodes: Nodes = new Nodes({
     ...{ context, nodeId },
@@ -100,7 +100,7 @@ export function createRedisEngine(options: RedisEngineOptions): Engine {
       const known = apps.get(id);
       if (known !== undefined) return known;
       const app: AppEngine = {
-        broker: createBroker({ app: id, context, bus, sequences }),
+        broker: createBroker({ app: id, context, bus, outlets }),
         presence: presence.store(id),
         control: control.bus(id),
         records: createRedisRecords({ app: id, prefix, servers, clock: runtime.clock }),

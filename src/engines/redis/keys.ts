@@ -12,17 +12,26 @@ export interface Home {
 
 /** `prefix` without braces. Words and the name may be any text; only the name may be long. */
 export function home(prefix: string, words: readonly string[], name: string): Home {
-  const tag = `${words.map(escapeWord).join(":")}:${escapeName(name)}`;
-  return { tag, base: `${prefix}:{${tag}}` };
+  return homes(prefix, words)(name);
+}
+
+/** The homes of many names under the same words. */
+export function homes(prefix: string, words: readonly string[]): (name: string) => Home {
+  const before = words.map((word) => `${escapeWord(word)}:`).join("");
+  const open = `${prefix}:{${before}`;
+  return (name) => {
+    const escaped = escapeName(name);
+    return { tag: before + escaped, base: `${open}${escaped}}` };
+  };
 }
 
 /** A colon ends a word, a brace the tag; the percent sign is escaped so that no two names become one. */
 function escapeWord(word: string): string {
-  return SPECIAL.test(word) ? word.replaceAll(/[%:{}]/g, encodeURIComponent) : word;
+  return word.replaceAll(/[%:{}]/g, encodeURIComponent);
 }
 
 function escapeName(name: string): string {
   return SPECIAL.test(name) ? name.replaceAll(/[%{}]/g, encodeURIComponent) : name;
 }
 
-const SPECIAL = /[%:{}]/;
+const SPECIAL = /[%{}]/;

@@ -9,7 +9,7 @@ function create() {
   let silences = 0;
   let progress = 0;
   const calls = new Calls(
-    runtime.timers,
+    runtime,
     () => (silences += 1),
     () => progress,
   );
@@ -67,6 +67,49 @@ test("a connection is given up when nothing is answered for the whole time, and 
   expect(silences()).toBe(1);
 });
 
+test("the whole time begins anew with each call on an idle connection", async () => {
+  const { runtime, ask, silences } = create();
+  const first = ask();
+  first.resolve(1);
+  await first.call;
+  await runtime.advance(SILENCE_MS / 4);
+  ask().call.catch(() => {});
+  await runtime.advance(SILENCE_MS - 1);
+  expect(silences()).toBe(0);
+  await runtime.advance(1);
+  expect(silences()).toBe(1);
+});
+
+test("a call that is alone is sent at once, others in their order at the end of the turn, together", async () => {
+  const { runtime, calls } = create();
+  const sent: string[] = [];
+  const send = (name: string) =>
+    calls.track(1, () => {
+      sent.push(name);
+      return Promise.resolve(name);
+    });
+  const answers = ["a", "b", "c"].map(send);
+  expect(sent).toEqual(["a"]);
+  answers.push(Promise.resolve().then(() => send("d")));
+  expect(await Promise.all(answers)).toEqual(["a", "b", "c", "d"]);
+  expect(sent).toEqual(["a", "b", "c", "d"]);
+  await runtime.settle();
+  await send("alone");
+  expect(sent).toHaveLength(5);
+});
+
+test("a call that was not sent yet when the connection was lost never is", async () => {
+  const { runtime, calls, ask } = create();
+  const sent = ask().call.catch(() => {});
+  let late = false;
+  const waiting = calls.track(1, async () => (late = true));
+  calls.fail();
+  expect(await code(waiting)).toBe("unavailable");
+  await sent;
+  await runtime.settle();
+  expect(late).toBe(false);
+});
+
 test("answers, other messages and what others read count as life", async () => {
   const { runtime, calls, ask, silences, progress } = create();
   const second = ask();
@@ -107,7 +150,7 @@ test("nothing is watched while nothing is in flight", async () => {
   expect(await code(call)).toBeInstanceOf(Error);
   await runtime.settle();
   expect(idle).toBe(true);
-  expect(runtime.pendingTimers).toBe(0);
   await runtime.advance(10 * SILENCE_MS);
   expect(silences()).toBe(0);
+  expect(runtime.pendingTimers).toBe(0);
 });

@@ -1,9 +1,10 @@
 /**
- * What is asked of one connection and not answered yet: bounded in number and bytes, and never waited for when the
- * server has gone silent. No client on this runtime notices a server that stopped without closing its connections.
+ * What is asked of one connection and not answered yet: bounded in number and bytes, sent together where it was asked for in one turn,
+ * and never waited for when the server has gone silent. No client on this runtime notices a server that stopped without closing its
+ * connections.
  */
 import { HubError } from "../../../core/errors.ts";
-import type { Timer, Timers } from "../../../core/runtime.ts";
+import type { Runtime, Timer } from "../../../core/runtime.ts";
 
 /** Calls in flight on one connection; beyond it they are refused. At the speed of one server this is a second or two of work. */
 export const CALLS_IN_FLIGHT_MAX = 200_000;
@@ -16,17 +17,28 @@ export const SILENCE_MS = 1_500;
 
 /** Looks in that time. All must find silence: in a process that was itself too busy to listen, one does, and the next hears. */
 const LOOKS = 3;
+const LOOK_MS = SILENCE_MS / LOOKS;
+
+interface Call {
+  readonly bytes: number;
+  readonly send: () => Promise<unknown>;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 export class Calls {
-  readonly #timers: Timers;
+  readonly #runtime: Pick<Runtime, "clock" | "timers">;
   readonly #onSilence: () => void;
   readonly #progressOf: () => number;
-  #progress = 0;
-  readonly #failing = new Set<(reason: HubError) => void>();
-  #inFlight = 0;
+  readonly #open = new Set<Call>();
+  /** Asked for in this turn and not sent yet. */
+  #turn: Call[] = [];
   #bytes = 0;
+  #progress = 0;
   #heard = false;
   #silentLooks = 0;
+  /** Monotonic: since then there was always something in flight. */
+  #busySinceMs = 0;
   #watch: Timer | undefined;
   #idle: (() => void)[] = [];
 
@@ -34,43 +46,50 @@ export class Calls {
    * `onSilence` closes the connection, which rejects what is in flight. `progressOf` changes with what the server sends, where
    * others than the calls tracked here use the connection as well.
    */
-  constructor(timers: Timers, onSilence: () => void, progressOf: () => number = () => 0) {
-    this.#timers = timers;
+  constructor(
+    runtime: Pick<Runtime, "clock" | "timers">,
+    onSilence: () => void,
+    progressOf: () => number = () => 0,
+  ) {
+    this.#runtime = runtime;
     this.#onSilence = onSilence;
     this.#progressOf = progressOf;
   }
 
-  /** Throws HubError `unavailable` beyond the bounds; then nothing was sent. */
-  async track<Reply>(bytes: number, send: () => Promise<Reply>): Promise<Reply> {
+  /**
+   * Rejects with HubError `unavailable` beyond the bounds; then nothing is sent. A call that is alone goes out at once, others with
+   * those of their turn: clients write at the end of each callback, so what many requests ask for would be as many writes.
+   */
+  track<Reply>(bytes: number, send: () => Promise<Reply>): Promise<Reply> {
+    const inFlight = this.#open.size;
     const full =
-      this.#inFlight >= CALLS_IN_FLIGHT_MAX ||
-      (this.#inFlight > 0 && this.#bytes + bytes > CALL_BYTES_IN_FLIGHT_MAX);
-    if (full) throw new HubError("unavailable", "Too many calls are waiting for Redis");
-    this.#inFlight += 1;
-    this.#bytes += bytes;
-    if (this.#watch === undefined) {
-      this.#progress = this.#progressOf();
-      this.#watchOn();
+      inFlight >= CALLS_IN_FLIGHT_MAX ||
+      (inFlight > 0 && this.#bytes + bytes > CALL_BYTES_IN_FLIGHT_MAX);
+    if (full) {
+      return Promise.reject(new HubError("unavailable", "Too many calls are waiting for Redis"));
     }
-    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    this.#failing.add(reject);
-    try {
-      send().then(resolve, reject);
-      return await promise;
-    } finally {
-      this.#failing.delete(reject);
-      this.#heard = true;
-      this.#inFlight -= 1;
-      this.#bytes -= bytes;
-      if (this.#inFlight === 0) this.#rest();
-    }
+    return new Promise<Reply>((resolve, reject) => {
+      const call = { bytes, send, resolve: resolve as Call["resolve"], reject };
+      this.#open.add(call);
+      this.#bytes += bytes;
+      if (inFlight === 0) {
+        this.#watchOn();
+        this.#send(call);
+      } else if (this.#turn.push(call) === 1) {
+        this.#runtime.timers.soon(() => this.#sendTurn());
+      }
+    });
   }
 
   /** The connection is gone: rejects with HubError `unavailable` what its client may have forgotten to. */
   fail(): void {
-    for (const reject of [...this.#failing]) {
-      reject(new HubError("unavailable", "The connection to Redis was lost"));
+    this.#turn = [];
+    for (const call of [...this.#open]) {
+      this.#settle(call);
+      call.reject(new HubError("unavailable", "The connection to Redis was lost"));
     }
+    this.#watch?.cancel();
+    this.#watch = undefined;
   }
 
   /** The server has sent something else than an answer. */
@@ -80,30 +99,73 @@ export class Calls {
 
   /** Resolves once nothing is in flight. */
   idle(): Promise<void> {
-    if (this.#inFlight === 0) return Promise.resolve();
+    if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  #sendTurn(): void {
+    const calls = this.#turn;
+    this.#turn = [];
+    for (const call of calls) this.#send(call);
+  }
+
+  #send(call: Call): void {
+    try {
+      call.send().then(
+        (reply) => {
+          this.#settle(call);
+          call.resolve(reply);
+        },
+        (error: unknown) => this.#failed(call, error),
+      );
+    } catch (error) {
+      this.#failed(call, error);
+    }
+  }
+
+  #failed(call: Call, error: unknown): void {
+    this.#settle(call);
+    call.reject(error);
+  }
+
+  /** Before whoever asked is told. */
+  #settle(call: Call): void {
+    if (!this.#open.delete(call)) return;
+    this.#heard = true;
+    this.#bytes -= call.bytes;
+    if (this.#open.size > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Something is in flight again. A watch from before goes on: to end and begin one with every call would cost as much as the call. */
   #watchOn(): void {
     this.#heard = false;
-    this.#watch = this.#timers.after(SILENCE_MS / LOOKS, () => {
-      this.#silentLooks = this.#heard || this.#progressed() ? 0 : this.#silentLooks + 1;
-      if (this.#silentLooks < LOOKS) return this.#watchOn();
+    this.#silentLooks = 0;
+    this.#progress = this.#progressOf();
+    this.#busySinceMs = this.#runtime.clock.monotonicMs();
+    this.#watch ??= this.#lookIn(LOOK_MS);
+  }
+
+  #lookIn(delayMs: number): Timer {
+    return this.#runtime.timers.after(delayMs, () => {
       this.#watch = undefined;
-      this.#onSilence();
+      if (this.#open.size === 0) return;
+      const busyMs = this.#runtime.clock.monotonicMs() - this.#busySinceMs;
+      if (busyMs < LOOK_MS) this.#watch = this.#lookIn(LOOK_MS - busyMs);
+      else this.#look();
     });
+  }
+
+  #look(): void {
+    this.#silentLooks = this.#heard || this.#progressed() ? 0 : this.#silentLooks + 1;
+    this.#heard = false;
+    if (this.#silentLooks < LOOKS) this.#watch = this.#lookIn(LOOK_MS);
+    else this.#onSilence();
   }
 
   #progressed(): boolean {
     const before = this.#progress;
     this.#progress = this.#progressOf();
     return this.#progress !== before;
-  }
-
-  #rest(): void {
-    this.#watch?.cancel();
-    this.#watch = undefined;
-    this.#silentLooks = 0;
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

@@ -60,7 +60,7 @@ export function createClusterShard(options: ClusterShardOptions): OwnedShard {
     let known = calls.get(node);
     if (known === undefined) {
       const bytesRead = () => node.stream?.bytesRead ?? 0;
-      calls.set(node, (known = new Calls(runtime.timers, () => node.disconnect(), bytesRead)));
+      calls.set(node, (known = new Calls(runtime, () => node.disconnect(), bytesRead)));
     }
     return known;
   }

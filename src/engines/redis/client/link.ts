@@ -7,7 +7,7 @@ import type { Runtime, Timer } from "../../../core/runtime.ts";
 import { Calls } from "./calls.ts";
 import { RedisFailure } from "./diagnosis.ts";
 import type { LinkClient, RedisArgument } from "./contract.ts";
-import { replyError } from "./replies.ts";
+import { replyCode, replyError } from "./replies.ts";
 
 /** Time a server has to accept a connection and greet, milliseconds. */
 export const CONNECT_TIMEOUT_MS = 1_000;
@@ -39,7 +39,7 @@ export class Connection<Client extends LinkClient = LinkClient> {
 
   constructor(client: Client, runtime: Runtime) {
     this.client = client;
-    this.calls = new Calls(runtime.timers, () => client.silent());
+    this.calls = new Calls(runtime, () => client.silent());
   }
 
   async send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
@@ -48,6 +48,8 @@ export class Connection<Client extends LinkClient = LinkClient> {
     try {
       return await this.calls.track(bytes, () => this.client.send(command, args as string[]));
     } catch (error) {
+      // Not the master any more: another connection looks for it.
+      if (replyCode(error) === "READONLY") this.client.close();
       throw replyError(error);
     }
   }

@@ -74,9 +74,10 @@ export function createRedisServers(options: RedisServersOptions): RedisServers {
     /** Rendezvous hashing: a server more or less moves only the names that are, or were, its own. */
     shardOf(name) {
       let [best] = shards;
+      if (best !== undefined && shards.length === 1) return best;
       let most = -1;
       for (const [index, shard] of shards.entries()) {
-        const weight = shards.length === 1 ? 0 : Bun.hash.xxHash32(name, seeds[index]);
+        const weight = Bun.hash.xxHash32(name, seeds[index]);
         if (weight > most) [best, most] = [shard, weight];
       }
       if (best === undefined) throw new Error("No Redis server is known");

@@ -67,15 +67,9 @@ export function createShard<Client extends CommandClient>(
     if (closing !== undefined) throw new HubError("unavailable", "The engine is closed");
   }
 
-  async function send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+  function send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
     requireOpen();
-    try {
-      return await commands.connection.send(command, args);
-    } catch (error) {
-      // Not the master any more: look for it.
-      if (error instanceof HubError && replyCode(error.cause) === "READONLY") commands.reconnect();
-      throw error;
-    }
+    return commands.connection.send(command, args);
   }
 
   function digestOf(script: RedisScript): string {
@@ -108,18 +102,19 @@ export function createShard<Client extends CommandClient>(
       return options.generation();
     },
 
-    call: (command, key, ...args) => send(command, [key, ...args]),
+    async call(command, key, ...args) {
+      return await send(command, [key, ...args]);
+    },
 
     async run(script, keys, args) {
       requireOpen();
       load(script);
-      const rest = [keys.length, ...keys, ...args];
       try {
-        return await send("EVALSHA", [digestOf(script), ...rest]);
+        return await send("EVALSHA", [digestOf(script), `${keys.length}`, ...keys, ...args]);
       } catch (error) {
         // Somebody flushed the server's scripts; nothing was done.
         if (replyCode(error) !== "NOSCRIPT") throw error;
-        return send("EVAL", [script.source, ...rest]);
+        return send("EVAL", [script.source, `${keys.length}`, ...keys, ...args]);
       }
     },
 

@@ -5,7 +5,7 @@ KEYS[1] the stream's hash
 KEYS[2] the stream's list
 ARGV[1] now, epoch milliseconds, or "" for the server's clock
 ARGV[2] generation of the server, a number
-ARGV[3] epoch for a stream that needs a new one
+ARGV[3] what no other call has, for the epoch of a stream that needs a new one
 ARGV[4] TTL of a stream that is made, milliseconds
 ARGV[5] publications at the most
 ARGV[6] offset to start beyond, or ""

@@ -2,21 +2,27 @@
 -- The stream's hash: e epoch, o top offset, x when it expires, g generation of the server that it was last used in,
 -- v and w the last version and its epoch.
 
+local function epochFrom(unique)
+  return string.sub(redis.sha1hex(unique), 1, 12)
+end
+
 -- The stream's epoch, top offset, last version and its epoch, and whether it was made, since it was missing or had expired. It gets
 -- another epoch when the server may have lost what it had confirmed since: then offsets may be given out twice. A
--- caller with an older generation knows less than the stream.
-local function open(metaKey, listKey, at, generation, newEpoch)
+-- caller with an older generation knows less than the stream. `unique`: what no other call has, so that no stream gets an
+-- epoch of its own again; most streams are there and need none.
+local function open(metaKey, listKey, at, generation, unique)
   local meta = redis.call('HMGET', metaKey, 'e', 'o', 'x', 'g', 'v', 'w')
   local epoch = meta[1]
   if not epoch or tonumber(meta[3]) <= at then
     -- Nothing is deleted needlessly: behind any write a script is not refused for want of memory any more.
     if redis.call('EXISTS', metaKey, listKey) > 0 then redis.call('DEL', metaKey, listKey) end
-    redis.call('HSET', metaKey, 'e', newEpoch, 'o', 0, 'g', generation)
-    return newEpoch, 0, nil, nil, true
+    epoch = epochFrom(unique)
+    redis.call('HSET', metaKey, 'e', epoch, 'o', 0, 'g', generation)
+    return epoch, 0, nil, nil, true
   end
   if tonumber(generation) > tonumber(meta[4]) then
-    epoch = newEpoch
-    redis.call('HSET', metaKey, 'e', newEpoch, 'g', generation)
+    epoch = epochFrom(unique)
+    redis.call('HSET', metaKey, 'e', epoch, 'g', generation)
   end
   return epoch, tonumber(meta[2]), meta[5], meta[6], false
 end
