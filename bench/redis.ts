@@ -1,5 +1,5 @@
 /**
- * Two processes on one Redis: `npx bun bench/redis.ts`, about five minutes; needs `redis-server`.
+ * Two processes on one Redis: `npx bun bench/redis.ts`, about ten minutes; needs `redis-server`.
  * Publishes on one node, 1,000 subscribers on the other, beside one node with the embedded engine: deliveries/s, latency,
  * and what Redis spends. Then storms: 10,000 channels joined at once, 1,000 clients that recover 100 publications each.
  */
@@ -44,18 +44,29 @@ export async function benchRedis(options: BenchOptions): Promise<BenchResult> {
   };
 }
 
-/** Processor time of the server alone: what Redis spends stands in a row of its own. */
+const KEPT = { history_size: 100, history_ttl: "300s" };
+const PUBLISHES = [
+  { what: "64 in flight", lanes: 64, batch: 1, channel: {} },
+  { what: "64 in flight, history", lanes: 64, batch: 1, channel: KEPT },
+  { what: "1 in flight", lanes: 1, batch: 1, channel: {} },
+  { what: "1 in flight, history", lanes: 1, batch: 1, channel: KEPT },
+  { what: "batch of 10", lanes: 8, batch: 10, channel: {} },
+  { what: "batch of 100", lanes: 8, batch: 100, channel: {} },
+];
+
+/** Processor time of the server alone, to a channel that nobody is in: what Redis spends is not counted, for nobody. */
 async function publishes(redis: BenchRedis, { runs, quick }: BenchOptions): Promise<Measurement[]> {
-  const contenders: Contender[] = [
-    { name: "Carillon on Redis", start: () => startCarillon({ redisUrl: redis.url }) },
-    ...peer({ redisUrl: redis.url }).peers,
-  ];
   const measurements: Measurement[] = [];
-  for (const lanes of [64, 1]) {
+  for (const { what, lanes, batch, channel } of PUBLISHES) {
+    const given = { redisUrl: redis.url, channel };
+    const contenders: Contender[] = [
+      { name: "Carillon on Redis", start: () => startCarillon(given) },
+      ...peer(given).peers,
+    ];
     const pace = { lanes, seconds: quick ? 2 : 5 };
-    const results = await inTurn(runs, contenders, (target) => publish(target, pace));
+    const results = await inTurn(runs, contenders, (target) => publish(target, pace, batch));
     measurements.push(
-      ...compare(`${lanes} in flight`, "publishes/s", contenders, results, ({ ofPeer }) =>
+      ...compare(what, "publishes/s", contenders, results, ({ ofPeer }) =>
         ofPeer === undefined ? undefined : atMost("1.0 × Centrifugo", ofPeer, 1),
       ),
     );

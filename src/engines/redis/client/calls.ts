@@ -24,7 +24,15 @@ interface Call {
   readonly send: () => Promise<unknown>;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: unknown) => void;
+  readonly recover: Recover;
 }
+
+/** Makes of a failed call's error the reply after all, or throws what the asker is to see. */
+export type Recover = (error: unknown) => unknown;
+
+const rethrow: Recover = (error) => {
+  throw error;
+};
 
 export class Calls {
   readonly #runtime: Pick<Runtime, "clock" | "timers">;
@@ -60,7 +68,11 @@ export class Calls {
    * Rejects with HubError `unavailable` beyond the bounds; then nothing is sent. A call that is alone goes out at once, others with
    * those of their turn: clients write at the end of each callback, so what many requests ask for would be as many writes.
    */
-  track<Reply>(bytes: number, send: () => Promise<Reply>): Promise<Reply> {
+  track<Reply>(
+    bytes: number,
+    send: () => Promise<Reply>,
+    recover: Recover = rethrow,
+  ): Promise<Reply> {
     const inFlight = this.#open.size;
     const full =
       inFlight >= CALLS_IN_FLIGHT_MAX ||
@@ -69,7 +81,7 @@ export class Calls {
       return Promise.reject(new HubError("unavailable", "Too many calls are waiting for Redis"));
     }
     return new Promise<Reply>((resolve, reject) => {
-      const call = { bytes, send, resolve: resolve as Call["resolve"], reject };
+      const call = { bytes, send, resolve: resolve as Call["resolve"], reject, recover };
       this.#open.add(call);
       this.#bytes += bytes;
       if (inFlight === 0) {
@@ -125,7 +137,11 @@ export class Calls {
 
   #failed(call: Call, error: unknown): void {
     this.#settle(call);
-    call.reject(error);
+    try {
+      call.resolve(call.recover(error));
+    } catch (shown) {
+      call.reject(shown);
+    }
   }
 
   /** Before whoever asked is told. */

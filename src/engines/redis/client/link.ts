@@ -4,7 +4,7 @@
  */
 import { HubError } from "../../../core/errors.ts";
 import type { Runtime, Timer } from "../../../core/runtime.ts";
-import { Calls } from "./calls.ts";
+import { Calls, type Recover } from "./calls.ts";
 import { RedisFailure } from "./diagnosis.ts";
 import type { LinkClient, RedisArgument } from "./contract.ts";
 import { replyCode, replyError } from "./replies.ts";
@@ -42,16 +42,22 @@ export class Connection<Client extends LinkClient = LinkClient> {
     this.calls = new Calls(runtime, () => client.silent());
   }
 
-  async send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+  /** Rejects with what `replyError` makes of a failure, unless `recover` makes more of it. */
+  send(
+    command: string,
+    args: readonly RedisArgument[],
+    recover: Recover = (error) => this.failed(error),
+  ): Promise<unknown> {
     let bytes = command.length;
     for (const arg of args) bytes += typeof arg === "number" ? 8 : arg.length;
-    try {
-      return await this.calls.track(bytes, () => this.client.send(command, args as string[]));
-    } catch (error) {
-      // Not the master any more: another connection looks for it.
-      if (replyCode(error) === "READONLY") this.client.close();
-      throw replyError(error);
-    }
+    return this.calls.track(bytes, () => this.client.send(command, args as string[]), recover);
+  }
+
+  /** Throws what the asker is to see of it. */
+  failed(error: unknown): never {
+    // Not the master any more: another connection looks for it.
+    if (replyCode(error) === "READONLY") this.client.close();
+    throw replyError(error);
   }
 }
 

@@ -7,7 +7,6 @@ import { replyCode } from "./replies.ts";
 import type {
   CommandClient,
   OwnedShard,
-  RedisArgument,
   RedisScript,
   ShardBus,
   ShardEvents,
@@ -67,11 +66,6 @@ export function createShard<Client extends CommandClient>(
     if (closing !== undefined) throw new HubError("unavailable", "The engine is closed");
   }
 
-  function send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
-    requireOpen();
-    return commands.connection.send(command, args);
-  }
-
   function digestOf(script: RedisScript): string {
     let digest = digests.get(script);
     if (digest === undefined) {
@@ -82,8 +76,7 @@ export function createShard<Client extends CommandClient>(
   }
 
   /** Ahead of the script's first call on each connection, so that no call has to be repeated behind later ones. */
-  function load(script: RedisScript): void {
-    const { connection } = commands;
+  function load(connection: Connection<Client>, script: RedisScript): void {
     let known = loaded.get(connection);
     if (known === undefined) loaded.set(connection, (known = new Set()));
     if (known.has(script)) return;
@@ -102,19 +95,29 @@ export function createShard<Client extends CommandClient>(
       return options.generation();
     },
 
-    async call(command, key, ...args) {
-      return await send(command, [key, ...args]);
+    call(command, key, ...args) {
+      try {
+        requireOpen();
+        return commands.connection.send(command, [key, ...args]);
+      } catch (error) {
+        return Promise.reject(error as HubError);
+      }
     },
 
-    async run(script, keys, args) {
-      requireOpen();
-      load(script);
+    run(script, keys, args) {
       try {
-        return await send("EVALSHA", [digestOf(script), `${keys.length}`, ...keys, ...args]);
+        requireOpen();
+        const { connection } = commands;
+        load(connection, script);
+        const rest = [`${keys.length}`, ...keys, ...args];
+        return connection.send("EVALSHA", [digestOf(script), ...rest], (error) => {
+          // Somebody flushed the server's scripts; nothing was done.
+          if (replyCode(error) === "NOSCRIPT")
+            return connection.send("EVAL", [script.source, ...rest]);
+          return connection.failed(error);
+        });
       } catch (error) {
-        // Somebody flushed the server's scripts; nothing was done.
-        if (replyCode(error) !== "NOSCRIPT") throw error;
-        return send("EVAL", [script.source, `${keys.length}`, ...keys, ...args]);
+        return Promise.reject(error as HubError);
       }
     },
 
