@@ -75,6 +75,15 @@ export const PUBLICATIONS_PER_WRITE = 32;
 /** Milliseconds without a publication after which an app counts as quiet, and another's need not be cut into turns for it. */
 export const QUIET_APP_MS = 1_000;
 
+/**
+ * Publications of one app on this node that the engine has yet to confirm and deliver; beyond it they are refused as `unavailable`.
+ * Room for several calls of as many commands or channels as one may have: who waits for answers is slowed long before.
+ */
+export const PUBLICATIONS_WAITING_MAX = 50_000;
+
+/** Characters, or bytes where it is bytes, of their data, likewise; one that is alone may be larger. */
+export const PUBLICATIONS_WAITING_CHARACTERS_MAX = 67_108_864;
+
 /** Milliseconds between comparisons of a channel's position with the engine's, on engines that may lose events. */
 export const POSITION_CHECK_INTERVAL_MS = 40_000;
 

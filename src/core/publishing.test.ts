@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
-import { PUBLISH_SLICE_CHARACTERS, PUBLISH_SLICE_PUBLICATIONS } from "./limits.ts";
-import { publishInOrder } from "./publishing.ts";
+import type { Broker } from "./engine.ts";
+import { jsonOf } from "./json-text.ts";
+import {
+  PUBLICATIONS_WAITING_CHARACTERS_MAX,
+  PUBLICATIONS_WAITING_MAX,
+  PUBLISH_SLICE_CHARACTERS,
+  PUBLISH_SLICE_PUBLICATIONS,
+} from "./limits.ts";
+import { createPublishing, publishInOrder } from "./publishing.ts";
 
 /** How many of these are handed on at a time. */
 async function slicesOf(sizes: readonly number[]): Promise<readonly number[]> {
@@ -27,4 +34,58 @@ test("publishInOrder() hands on so many at a time, and so many characters", asyn
   expect(await slicesOf([PUBLISH_SLICE_CHARACTERS, 1, 1])).toEqual([1, 2]);
   expect(await slicesOf([1, 1, PUBLISH_SLICE_CHARACTERS * 2, 1])).toEqual([3, 1]);
   expect(await slicesOf([])).toEqual([]);
+});
+
+/** On an engine that answers when it is told to, in order. */
+function slow() {
+  const answers: (() => void)[] = [];
+  const published = () =>
+    new Promise<undefined>((resolve) => answers.push(() => resolve(undefined)));
+  const { publish } = createPublishing({
+    broker: { publish: published } as unknown as Broker,
+    optionsFor: () => undefined,
+    channels: async () => new Map(),
+    audienceOf: () => undefined,
+    inTurn: (_audience, start) => start(),
+  });
+  return {
+    answer: () => answers.shift()?.(),
+    handed: () => answers.length,
+    /** The error's code, or "published". `characters`: of the data, its quotes included. */
+    publish: (characters = 2) =>
+      publish(
+        { space: "s", name: "c" },
+        { data: { json: jsonOf("x".repeat(characters - 2)) } },
+      ).then(
+        () => "published",
+        (error: { readonly code?: string }) => error.code,
+      ),
+  };
+}
+
+test("as many publications may wait for the engine as the bound says; one beyond is refused for now", async () => {
+  const { publish, answer, handed } = slow();
+  const first = publish();
+  for (let number = 2; number <= PUBLICATIONS_WAITING_MAX; number += 1) void publish();
+  expect(await publish()).toBe("unavailable");
+  expect(handed()).toBe(PUBLICATIONS_WAITING_MAX);
+  answer();
+  expect(await first).toBe("published");
+  void publish();
+  expect(handed()).toBe(PUBLICATIONS_WAITING_MAX);
+});
+
+test("as many characters may wait, and one publication of any size", async () => {
+  const { publish, answer, handed } = slow();
+  const half = PUBLICATIONS_WAITING_CHARACTERS_MAX / 2;
+  const waiting = [publish(half), publish(half)];
+  expect(await publish()).toBe("unavailable");
+  answer();
+  answer();
+  expect(await Promise.all(waiting)).toEqual(["published", "published"]);
+  const large = publish(PUBLICATIONS_WAITING_CHARACTERS_MAX + 1);
+  expect(handed()).toBe(1);
+  expect(await publish()).toBe("unavailable");
+  answer();
+  expect(await large).toBe("published");
 });

@@ -4,6 +4,8 @@ import { HubError } from "./errors.ts";
 import type { ChannelFilter, Claim, Hub, HubPublishOptions } from "./hub.ts";
 import {
   LOSSY_HISTORY_SIZE_MIN,
+  PUBLICATIONS_WAITING_CHARACTERS_MAX,
+  PUBLICATIONS_WAITING_MAX,
   PUBLISH_SLICE_CHARACTERS,
   PUBLISH_SLICE_PUBLICATIONS,
 } from "./limits.ts";
@@ -45,6 +47,7 @@ export function createPublishing({
   inTurn,
 }: PublishingOptions): Pick<Hub, "publish" | "publishMatching" | "claim"> {
   const claims = new Map<string, Claim>();
+  const waiting = new Waiting();
 
   async function publish(
     channel: Channel,
@@ -57,8 +60,10 @@ export function createPublishing({
     const claim = pastClaims === true ? undefined : claimOn(channel);
     const taken = claim && (await claim(channel.name, publication, options));
     if (taken !== undefined) return taken.position;
-    const rules = optionsOf(channel, publication, options);
-    return await inTurn(audienceOf(channel), () => broker.publish(channel, publication, rules));
+    const kept = optionsOf(channel, publication, options);
+    return await waiting.during(publication.data, () =>
+      inTurn(audienceOf(channel), () => broker.publish(channel, publication, kept)),
+    );
   }
 
   /** What holds for the publication. Throws `bad_request` for one that the channel does not take. */
@@ -104,6 +109,30 @@ export function createPublishing({
   }
 
   return { publish, publishMatching, claim: (prefix, claim) => void claims.set(prefix, claim) };
+}
+
+/** Publications that are handed to the engine and not answered. */
+class Waiting {
+  #publications = 0;
+  #characters = 0;
+
+  /** Throws HubError `unavailable` beyond the bounds; then nothing is published. */
+  async during<Result>(data: Payload, publish: () => Promise<Result>): Promise<Result> {
+    const characters = "json" in data ? data.json.length : data.bytes.length;
+    const full =
+      this.#publications >= PUBLICATIONS_WAITING_MAX ||
+      (this.#publications > 0 &&
+        this.#characters + characters > PUBLICATIONS_WAITING_CHARACTERS_MAX);
+    if (full) throw new HubError("unavailable", "Too many publications wait to be delivered");
+    this.#publications += 1;
+    this.#characters += characters;
+    try {
+      return await publish();
+    } finally {
+      this.#publications -= 1;
+      this.#characters -= characters;
+    }
+  }
 }
 
 /**

@@ -8,8 +8,11 @@ import { parseMessage, type Sequence } from "./broker-messages.ts";
 import type { RedisContext } from "./context.ts";
 import type { RedisShard } from "./client/contract.ts";
 
-/** How long a publish waits to come back to its own node, milliseconds; at the most twice as long. Only a bus that is going away takes it. */
+/** How long a publish waits to come back to its own node while the bus brings nothing at all, milliseconds; at the most twice as long. Only a bus that is going away takes it. */
 export const ECHO_WAIT_MS = 500;
+
+/** How long it waits, milliseconds, while the bus brings what was published before: a publisher that outruns delivery is slowed. */
+export const ECHO_BEHIND_MS = 10_000;
 
 /** Senders remembered per topic: those that are gone never say so, hence the ones first heard longest ago are forgotten. */
 export const SENDERS_MAX = 256;
@@ -22,7 +25,8 @@ interface Listening {
   subscribed: boolean;
   /** The last number of each sender. */
   readonly seen: Map<string, number>;
-  readonly echoes: Map<string, PendingEcho>;
+  /** By their numbers. */
+  readonly echoes: Map<number, PendingEcho>;
 }
 
 /** A message of this node's own, on its way back. */
@@ -34,8 +38,9 @@ export interface Echo {
 }
 
 interface PendingEcho extends Echo {
-  /** A sweep has met it already. */
-  old: boolean;
+  readonly sender: string;
+  /** Sweeps that have met it. */
+  sweeps: number;
 }
 
 export class Bus {
@@ -43,6 +48,8 @@ export class Bus {
   readonly #topics = new Map<string, Listening>();
   readonly #echoes = new Set<PendingEcho>();
   #sweep: Timer | undefined;
+  /** Something came since the last sweep. */
+  #heard = false;
 
   constructor(context: RedisContext) {
     this.#context = context;
@@ -77,17 +84,18 @@ export class Bus {
     // One that is about to listen may or may not get it: waiting for that would be for the whole `ECHO_WAIT_MS`.
     if (listening?.subscribed !== true) return undefined;
     const { promise: heard, resolve } = Promise.withResolvers<void>();
-    const key = keyOf(sequence);
+    const { sender, number } = sequence;
     const echo: PendingEcho = {
       heard,
-      old: false,
+      sender,
+      sweeps: 0,
       drop: () => {
-        listening.echoes.delete(key);
+        if (listening.echoes.get(number) === echo) listening.echoes.delete(number);
         this.#echoes.delete(echo);
         resolve();
       },
     };
-    listening.echoes.set(key, echo);
+    listening.echoes.set(number, echo);
     this.#echoes.add(echo);
     this.#sweep ??= this.#sweepLater();
     return echo;
@@ -100,6 +108,7 @@ export class Bus {
 
   #receive(listening: Listening, text: string): void {
     const { sequence, event } = parseMessage(text);
+    this.#heard = true;
     const { listener, seen, echoes } = listening;
     const { sender, number, confirmed } = sequence;
     const last = seen.get(sender);
@@ -113,7 +122,8 @@ export class Bus {
       if (last !== undefined && confirmed > last) listener.onEvent({ type: "gap" });
       if (this.#listens(listening)) listener.onEvent(event);
     } finally {
-      echoes.get(keyOf(sequence))?.drop();
+      const echo = echoes.get(number);
+      if (echo?.sender === sender) echo.drop();
     }
   }
 
@@ -121,6 +131,8 @@ export class Bus {
     for (const listening of [...this.#topics.values()]) {
       if (listening.shard !== shard || !this.#listens(listening)) continue;
       listening.seen.clear();
+      // What has not come by now will not.
+      for (const echo of [...listening.echoes.values()]) echo.drop();
       try {
         listening.listener.onEvent({ type: "gap" });
       } catch (error) {
@@ -141,15 +153,13 @@ export class Bus {
 
   #sweepLater(): Timer {
     return this.#context.runtime.timers.after(ECHO_WAIT_MS, () => {
+      const sweepsMax = this.#heard ? ECHO_BEHIND_MS / ECHO_WAIT_MS : 1;
+      this.#heard = false;
       for (const echo of this.#echoes) {
-        if (echo.old) echo.drop();
-        else echo.old = true;
+        if (echo.sweeps >= sweepsMax) echo.drop();
+        else echo.sweeps += 1;
       }
       this.#sweep = this.#echoes.size > 0 ? this.#sweepLater() : undefined;
     });
   }
-}
-
-function keyOf({ sender, number }: Sequence): string {
-  return `${sender} ${number}`;
 }

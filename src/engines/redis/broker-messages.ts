@@ -30,8 +30,10 @@ export interface BusMessage {
 
 const KINDS = { publication: "p", join: "j", leave: "l", note: "n" } as const;
 
+export type MessageType = keyof typeof KINDS;
+
 /** Where a publication took an offset, or an announcement has to say where the stream stood, the script adds it. */
-export function headOf(type: keyof typeof KINDS, sequence: Sequence): string {
+export function headOf(type: MessageType, sequence: Sequence): string {
   const { sender, number, confirmed } = sequence;
   return `${KINDS[type]} ${sender} ${number} ${confirmed}`;
 }

@@ -46,8 +46,8 @@ export class Outlet {
 
 /** The channels of one app and space, by name. */
 export interface Space {
-  place(name: string): Place;
-  outlet(name: string): Outlet;
+  readonly place: (name: string) => Place;
+  readonly outlet: (name: string) => Outlet;
 }
 
 /** Those used since the last time there were half of all: to keep all in the order of their use would cost every message. */

@@ -4,20 +4,21 @@
  */
 import {
   IDEMPOTENCY_TTL_MS,
-  type Announcement,
   type Broker,
   type HistoryPage,
   type PublishOptions,
 } from "../../core/engine.ts";
-import type { Channel, NewPublication, Publication, StreamPosition } from "../../core/types.ts";
+import type { Channel, NewPublication, Publication } from "../../core/types.ts";
 import {
   announcementBody,
   headOf,
   publicationBody,
   publicationFrom,
+  type MessageType,
   type Sequence,
 } from "./broker-messages.ts";
 import type { Bus } from "./broker-bus.ts";
+import { Flow } from "./broker-flow.ts";
 import {
   createLimitsText,
   type Outlet,
@@ -42,19 +43,23 @@ export interface BrokerOptions {
   readonly context: RedisContext;
   readonly bus: Bus;
   readonly outlets: Outlets;
+  /** Resolves once all nodes have what was sent before, or do not say so in time. */
+  readonly caughtUp: () => Promise<void>;
 }
 
 /** What the script of a publication replies. */
-type Published = readonly [epoch: string, offset: number, published: 0 | 1];
+type Appended = readonly [epoch: string, offset: number, hearing: number];
 
-function isPublished(reply: unknown): boolean {
-  return (reply as Published)[2] === 1;
-}
+/** How many heard what was published; negative when it was not. */
+type HearingOf = (reply: unknown) => number;
 
-export function createBroker({ app, context, bus, outlets }: BrokerOptions): Broker {
+const hearingOfAppended: HearingOf = (reply) => (reply as Appended)[2];
+
+export function createBroker({ app, context, bus, outlets, caughtUp }: BrokerOptions): Broker {
   const { runtime, requireOpen } = context;
   const spaces = new Map<string, Space>();
   const limitsText = createLimitsText();
+  const flow = new Flow(caughtUp);
 
   function spaceOf({ space }: Channel): Space {
     let found = spaces.get(space);
@@ -66,58 +71,55 @@ export function createBroker({ app, context, bus, outlets }: BrokerOptions): Bro
     return spaceOf(channel).place(channel.name);
   }
 
-  /** Sends what makes one message on the topic, and waits until it has come back here, if it was published. */
-  async function spread<Reply>(
+  /**
+   * Sends what makes one message on the topic, and waits until it has come back here, if it was published. `hearingOf`: of a
+   * publication, which waits for the other nodes as well where they are behind.
+   */
+  async function spread(
     outlet: Outlet,
-    send: (sequence: Sequence) => Promise<Reply>,
-    isPublished: (reply: Reply) => boolean = () => true,
-  ): Promise<Reply> {
+    send: (sequence: Sequence) => Promise<unknown>,
+    publication?: { readonly hearingOf: HearingOf; readonly characters: number },
+  ): Promise<unknown> {
     const sequence = outlet.next();
     const echo = bus.echo(outlet.place.topic, sequence);
     let published = false;
     try {
       const reply = await send(sequence);
-      published = isPublished(reply);
+      const hearing = publication?.hearingOf(reply) ?? 0;
+      published = hearing >= 0;
       if (!published) return reply;
       outlet.confirm(sequence);
       if (echo !== undefined) await echo.heard;
+      const others = hearing > (echo === undefined ? 0 : 1);
+      const behind = others ? flow.sent(publication?.characters ?? 0) : undefined;
+      if (behind !== undefined) await behind;
       return reply;
     } finally {
       if (!published) echo?.drop();
     }
   }
 
-  async function append(
-    outlet: Outlet,
-    publication: NewPublication,
-    options: PublishOptions,
-  ): Promise<StreamPosition | undefined> {
-    const { shard, topic, metaKey, listKey } = outlet.place;
-    const { history, idempotencyKey: key, versionEpoch = "" } = options;
-    const { version } = publication;
+  /** What appends to the stream and publishes, as one step. */
+  function appending(
+    { shard, topic, metaKey, listKey }: Place,
+    body: string,
+    options: PublishOptions & Pick<NewPublication, "version">,
+  ): (sequence: Sequence) => Promise<unknown> {
+    const { history, idempotencyKey: key, version, versionEpoch = "" } = options;
     const keys = key === undefined ? [metaKey, listKey] : [metaKey, listKey, `${topic}:i:${key}`];
-    const body = publicationBody(publication, runtime.clock.epochMs());
     const how = `${context.now()} ${shard.generation} ${shard.publishCommand} ${limitsText(history)}`;
-    const send = (sequence: Sequence): Promise<unknown> => {
-      const args: RedisArgument[] = [headOf("publication", sequence), body, how];
+    return (sequence) => {
+      const args: RedisArgument[] = [`${how}\n${headOf("publication", sequence)}\n${body}`];
       const once = key !== undefined || version !== undefined;
       if (once) args.push(version ?? "", versionEpoch, IDEMPOTENCY_TTL_MS);
       return shard.run(PUBLISH, keys, args);
     };
-    const reply = await spread(outlet, send, isPublished);
-    const [epoch, offset] = reply as Published;
-    return epoch === "" ? undefined : { epoch, offset };
   }
 
-  async function send(
-    outlet: Outlet,
-    type: "publication" | Announcement["type"],
-    body: string,
-  ): Promise<void> {
-    const { shard, topic } = outlet.place;
-    await spread(outlet, (sequence) =>
-      shard.call(shard.publishCommand, topic, `${headOf(type, sequence)}\n${body}`),
-    );
+  /** What publishes, and keeps nothing. */
+  function sending({ shard, topic }: Place, type: MessageType, body: string) {
+    return (sequence: Sequence): Promise<unknown> =>
+      shard.call(shard.publishCommand, topic, `${headOf(type, sequence)}\n${body}`);
   }
 
   return {
@@ -126,11 +128,25 @@ export function createBroker({ app, context, bus, outlets }: BrokerOptions): Bro
     async publish(channel, publication, options = {}) {
       requireOpen();
       const outlet = spaceOf(channel).outlet(channel.name);
-      if (options.history !== undefined || options.idempotencyKey !== undefined) {
-        return await append(outlet, publication, options);
+      const { place } = outlet;
+      const body = publicationBody(publication, runtime.clock.epochMs());
+      const characters = body.length;
+      if (options.history === undefined && options.idempotencyKey === undefined) {
+        await spread(outlet, sending(place, "publication", body), {
+          hearingOf: Number,
+          characters,
+        });
+        return undefined;
       }
-      await send(outlet, "publication", publicationBody(publication, runtime.clock.epochMs()));
-      return undefined;
+      const { version } = publication;
+      const send = appending(
+        place,
+        body,
+        version === undefined ? options : { ...options, version },
+      );
+      const reply = await spread(outlet, send, { hearingOf: hearingOfAppended, characters });
+      const [epoch, offset] = reply as Appended;
+      return epoch === "" ? undefined : { epoch, offset };
     },
 
     async announce(channel, announcement, { positioned = false } = {}) {
@@ -139,7 +155,7 @@ export function createBroker({ app, context, bus, outlets }: BrokerOptions): Bro
       const { type } = announcement;
       const body = announcementBody(announcement);
       if (!positioned) {
-        await send(outlet, type, body);
+        await spread(outlet, sending(outlet.place, type, body));
         return;
       }
       const { shard, topic, metaKey } = outlet.place;

@@ -67,6 +67,28 @@ export class Control {
     };
   }
 
+  /**
+   * Resolves once every node that hears has heard what this node published before, on whichever topic of this shard, since a
+   * connection brings all in order; at the latest after `deadlineMs`. Throws HubError `unavailable`.
+   */
+  async caughtUp(deadlineMs: number): Promise<void> {
+    const asking = this.#begin(deadlineMs);
+    try {
+      asking.waitForAnswers(Number.POSITIVE_INFINITY);
+      // Every node answers, also where it has no handler.
+      const heard = await this.#publish(this.#home.base, {
+        ...asking.head,
+        app: "",
+        request: null,
+      });
+      // Itself not counted.
+      asking.waitForAnswers(Number(heard) - 1);
+      await asking.answers;
+    } finally {
+      asking.end();
+    }
+  }
+
   async #askAll(app: string, request: unknown, deadlineMs: number): Promise<ControlAnswers> {
     const asking = this.#begin(deadlineMs);
     try {
@@ -113,10 +135,13 @@ export class Control {
     const deadline = runtime.timers.after(deadlineMs, finish);
     const gathered: unknown[] = [];
     let waitingFor = new Set<string>();
+    let answered = 0;
+    let expected = 0;
     const gather = (answer: Answer): void => {
       gathered.push(...answer.answers);
       waitingFor.delete(answer.from);
-      if (waitingFor.size === 0) finish();
+      answered += 1;
+      if (waitingFor.size === 0 && answered >= expected) finish();
     };
     this.#asking.set(id, gather);
     return {
@@ -124,6 +149,11 @@ export class Control {
       answers: done.then(() => [...gathered]),
       waitFor(nodes: ReadonlySet<string>): void {
         waitingFor = new Set(nodes);
+      },
+      /** How many, from whichever nodes. Some may have come before it was known. */
+      waitForAnswers(count: number): void {
+        expected = count;
+        if (answered >= expected) finish();
       },
       ownAnswer: (answers: readonly unknown[]) => gather({ from, to: id, answers }),
       end: (): void => {

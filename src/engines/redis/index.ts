@@ -4,6 +4,7 @@ import { HubError } from "../../core/errors.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { createBroker } from "./broker.ts";
 import { Bus } from "./broker-bus.ts";
+import { FLOW_WAIT_MS } from "./broker-flow.ts";
 import { Outlets } from "./broker-outlets.ts";
 import type { RedisContext } from "./context.ts";
 import { Control } from "./control.ts";
@@ -100,7 +101,10 @@ export function createRedisEngine(options: RedisEngineOptions): Engine {
       const known = apps.get(id);
       if (known !== undefined) return known;
       const app: AppEngine = {
-        broker: createBroker({ app: id, context, bus, outlets }),
+        broker: createBroker({
+          ...{ app: id, context, bus, outlets },
+          caughtUp: () => control.caughtUp(FLOW_WAIT_MS),
+        }),
         presence: presence.store(id),
         control: control.bus(id),
         records: createRedisRecords({ app: id, prefix, servers, clock: runtime.clock }),
