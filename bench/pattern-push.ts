@@ -9,6 +9,7 @@ import { main } from "./harness/main.ts";
 import type { BenchOptions } from "./harness/options.ts";
 import { atMost, median, type BenchResult, type Measurement } from "./harness/report.ts";
 import { payload, type Target } from "./harness/targets.ts";
+import { longestWait } from "./harness/waits.ts";
 
 const CHANNELS = 100_000;
 const CONNECTIONS = 10;
@@ -127,22 +128,6 @@ async function measure(target: Target): Promise<Run> {
   await holders.drained(delivered);
   const { messages } = await holders.report();
   return { firstMs, pushMs, waitsMs, restMs, missing: delivered - messages };
-}
-
-/** Asks for `/health`, again and again, until `done`. */
-async function longestWait(url: string, done: Promise<unknown>): Promise<number> {
-  let over = false;
-  void done.finally(() => {
-    over = true;
-  });
-  let longestMs = 0;
-  while (!over) {
-    const startMs = performance.now();
-    await (await fetch(`${url}/health`)).text();
-    longestMs = Math.max(longestMs, performance.now() - startMs);
-  }
-  await done;
-  return longestMs;
 }
 
 if (import.meta.main) await main(benchPatternPush);

@@ -1,6 +1,7 @@
 /** All benchmarks, one after the other, and the budgets in one table: `npm run bench`. A look: `npm run bench -- --quick`. */
 import { benchChannels } from "./channels.ts";
 import { benchConnects } from "./connects.ts";
+import { benchConsole } from "./console.ts";
 import { benchCpu } from "./cpu.ts";
 import { benchEventsTokens } from "./events-tokens.ts";
 import { benchFanOut } from "./fanout.ts";
@@ -36,6 +37,7 @@ await main(
   benchPatternPush,
   benchTasks,
   benchMessaging,
+  benchConsole,
   benchHostilePatterns,
   benchWebrtc,
 );
