@@ -39,13 +39,26 @@ export class Turns {
     if (waiting !== undefined) waiting.add(piece);
     else if (!this.#passedOver && this.#fits(piece)) this.#run(piece);
     else this.#waiting.set(piece.party, new Set([piece]));
-    if (this.#turning) return;
-    this.#turning = true;
-    this.#timers.soon(() => this.#renew());
+    this.#renewSoon();
+  }
+
+  /** Whether the turn has room for a piece: it is then taken, to be run at once. */
+  take(party: string, cost: number): boolean {
+    if (this.#passedOver || this.#waiting.has(party)) return false;
+    if (this.#cost > 0 && this.#cost + cost > this.#costMax) return false;
+    this.#cost += cost;
+    this.#renewSoon();
+    return true;
   }
 
   isWaiting(party: string): boolean {
     return this.#waiting.has(party);
+  }
+
+  #renewSoon(): void {
+    if (this.#turning) return;
+    this.#turning = true;
+    this.#timers.soon(() => this.#renew());
   }
 
   /** What was run is being committed and fanned out in this turn; what comes in until the next one has it to itself. */

@@ -3,27 +3,10 @@ import { connect as connectTcp } from "node:net";
 import { describe, expect, test } from "bun:test";
 import { until } from "../../test/support/hostile.ts";
 import { handshake } from "../../test/support/raw-websocket.ts";
-import { createTestRuntime } from "../../test/support/runtime.ts";
+import { createHeldRuntime } from "../../test/support/held-runtime.ts";
 import { useWebSocketListener } from "../../test/support/websocket-listener.ts";
 import { HANDSHAKES_PER_TURN } from "./handshakes.ts";
 import { createMounts, type FindMount } from "./mounts.ts";
-
-/** A runtime whose turns of the event loop wait until the test lets them go on. */
-function createHeldRuntime() {
-  const runtime = createTestRuntime();
-  let held: (() => void)[] | undefined = [];
-  const soon = (callback: () => void): void => {
-    if (held === undefined) runtime.timers.soon(callback);
-    else held.push(callback);
-  };
-  /** From here on the loop turns as ever. */
-  const release = (): void => {
-    const callbacks = held ?? [];
-    held = undefined;
-    for (const callback of callbacks) callback();
-  };
-  return { runtime: { ...runtime, timers: { ...runtime.timers, soon } }, release };
-}
 
 /** Tells when so many requests have come that it was asked whose they are. */
 function counting(apps: readonly string[]) {

@@ -6,6 +6,7 @@ import type { Server } from "bun";
 import { shuttingDown, text, upgradeRequired } from "./clients-answers.ts";
 import { ClientsBodies } from "./clients-bodies.ts";
 import type { ClientsListener, ClientsListenerOptions } from "./clients-listener.ts";
+import { createFrameTurns } from "./frame-turns.ts";
 import { Groups } from "./groups.ts";
 import { Handshakes, protocolHeader, wantsWebSocket } from "./handshakes.ts";
 import { streamTo } from "./http-stream.ts";
@@ -56,7 +57,10 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
   const stats = { opened: 0, received: 0, sent: 0, lagging: 0, slow: 0, failed: 0 };
   const shared = { clock: runtime.clock, stats, onBug };
   const bufferedBytesMax = Math.floor(backpressureLimitBytes / 2);
+  const framesOf = createFrameTurns(runtime.timers);
+  // SockJS' frames hold messages, which are handled as one.
   const context: SocketContext = { ...shared, groups, bufferedBytesMax };
+  const contexts = new Map<string | undefined, SocketContext>();
   const carried = new LocalGroups();
   const queued: QueuedContext = { ...shared, groups: carried, timers: runtime.timers };
   const sockJs = listenToSockJs({
@@ -207,6 +211,16 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     } satisfies Partial<ClientsRequest>;
   }
 
+  /** One for all sockets of an app. */
+  function contextOf(app: string | undefined): SocketContext {
+    let own = contexts.get(app);
+    if (own === undefined) {
+      own = { ...context, frames: framesOf(app ?? "") };
+      contexts.set(app, own);
+    }
+    return own;
+  }
+
   /** Undefined once the socket is open. */
   async function upgrade(
     route: SocketRoute,
@@ -222,7 +236,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     if (route.badHandshake !== undefined && request.headers.get("sec-websocket-version") !== "13")
       return route.badHandshake();
     const upgraded = server.upgrade(request, {
-      data: new WebSocketConnection(context, accepted),
+      data: new WebSocketConnection(contextOf(socketRequest.mount.app), accepted),
       headers: protocolHeader(accepted),
     });
     if (upgraded) return undefined;

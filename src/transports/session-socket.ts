@@ -27,6 +27,14 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly stats: SocketStats;
   readonly onBug: (error: unknown, context: string) => void;
+  /** When a frame may be handled. Absent: as it comes. */
+  readonly frames?: FrameTurns;
+}
+
+/** Of one app's sockets. */
+export interface FrameTurns {
+  /** Undefined: at once. */
+  turn(): Promise<void> | undefined;
 }
 
 export abstract class SessionSocket<Context extends SessionContext> implements Receiver {
@@ -111,6 +119,11 @@ export abstract class SessionSocket<Context extends SessionContext> implements R
   }
 
   handle(frame: Frame): Promise<void> | undefined {
+    const turn = this.context.frames?.turn();
+    return turn === undefined ? this.#handle(frame) : turn.then(() => this.#handle(frame));
+  }
+
+  #handle(frame: Frame): Promise<void> | undefined {
     try {
       const pending = this.#session?.receive(frame);
       return pending instanceof Promise ? pending.catch((error) => this.#fail(error)) : undefined;
