@@ -63,7 +63,8 @@ describe("the npm package", () => {
     });
     const published = await server.api("publish", { channel: "public:a", data: 1 });
     expect(published).toMatchObject({ result: { offset: 1 } });
-    await showsItsPage(server.clientsUrl);
+    await showsPage(server.clientsUrl);
+    await showsPage(`${server.apiUrl}/admin`);
     await opensPeers(server);
     server.kill("SIGTERM");
     expect(await server.exited).toBe(0);
@@ -121,13 +122,13 @@ async function servesWithWorkers(command: readonly string[]): Promise<void> {
   const published = await server.api("publish", { channel: "public:a", data: 1 });
   expect(published).toMatchObject({ result: { offset: 1 } });
   expect(await server.metric("carillon_workers")).toBe(2);
-  await showsItsPage(server.clientsUrl);
+  await showsPage(server.clientsUrl);
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
 }
 
 /** It was bundled beforehand: there are no sources of it. */
-async function showsItsPage(url: string): Promise<void> {
+async function showsPage(url: string): Promise<void> {
   const page = await fetch(url);
   expect(page.status).toBe(200);
   const [, script = ""] = /src="([^"]+)"/.exec(await page.text()) ?? [];

@@ -20,6 +20,9 @@ export interface ListProps<Row> {
   readonly none: string;
 }
 
+/** Between two letters of somebody who types: a list is asked for once they are done. */
+const TYPING_MS = 200;
+
 interface Loaded<Row> {
   readonly rows: readonly Row[];
   readonly next: string | undefined;
@@ -48,8 +51,12 @@ function useList<Row>({ api, path, query }: Pick<ListProps<Row>, "api" | "path" 
   }
 
   useEffect(() => {
+    const waitMs = asked.current === 0 ? 0 : TYPING_MS;
+    // What is still under way is for another question.
+    asked.current += 1;
     setLoaded(undefined);
-    void load([], undefined);
+    const timer = setTimeout(() => void load([], undefined), waitMs);
+    return () => clearTimeout(timer);
   }, [question]);
   return {
     loaded,
