@@ -25,7 +25,12 @@ export function Sparkline({ title, now, values }: SparklineProps) {
       <figcaption>
         <span class="quiet">{title}</span> <b>{now}</b>
       </figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title}: ${now}`}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${title}: ${now}`}
+      >
         <polyline points={points.join(" ")} />
       </svg>
     </figure>
