@@ -4,6 +4,7 @@ import cluster from "node:cluster";
 import { Command } from "commander";
 import { configurationCommand } from "./config.ts";
 import { connectionsCommand, whoCommand } from "./connections.ts";
+import { doctorCommand } from "./doctor.ts";
 import { failureLines } from "./failure.ts";
 import { keyCommand } from "./key.ts";
 import { kickCommand } from "./kick.ts";
@@ -23,6 +24,7 @@ for (const command of [
   whoCommand(),
   connectionsCommand(),
   kickCommand(),
+  doctorCommand(),
   tokenCommand(),
   keyCommand(),
   configurationCommand(),

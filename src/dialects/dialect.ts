@@ -21,6 +21,7 @@ import type { ClientsRequest, SocketRoute } from "../transports/socket.ts";
 import type { AdminPart } from "./admin-operation.ts";
 import type { Paths } from "./openapi-components.ts";
 import type { Examples } from "./openapi-examples.ts";
+import type { Probe } from "./probe.ts";
 import type { PublishLimit } from "./publish-limit.ts";
 import type { TokenCommand } from "./token-command.ts";
 
@@ -201,6 +202,8 @@ export interface Dialect<Own extends BaseConfig = BaseConfig> extends ConfigPart
   readonly readsGetBodies?: boolean;
   /** Sub-commands of `carillon token`, for dialects whose clients bring tokens. */
   readonly tokenCommands?: readonly TokenCommand<Own>[];
+  /** Loads how its client is played against a running server. */
+  loadProbe?(): Promise<Probe<Own>>;
   /** Loads what it needs. Undefined: no app has what it takes. */
   setUp(lent: Lent<Own>): Promise<Served | undefined>;
 }

@@ -57,7 +57,7 @@ export function lifetimeOf({ expires }: Pick<UserOptions, "expires">): number {
 
 /** A key of the app's with a secret. `tokens` are named where there is no such key. */
 export function secretKeyOf(
-  { config, app, epochMs }: AskedToken,
+  { config, app, epochMs }: Omit<AskedToken, "options">,
   tokens: string,
   suits: (key: SigningKey) => boolean,
 ): SigningKey & { readonly hmac_secret: string } {

@@ -41,5 +41,6 @@ export const events = defineDialect<EventsConfig>()({
   development: EVENTS_DEVELOPMENT,
   developmentKeys: EVENTS_DEVELOPMENT_KEYS,
   tokenCommands: [accessToken],
+  loadProbe: async () => (await import("./probe.ts")).probe,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

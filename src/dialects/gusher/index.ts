@@ -26,5 +26,6 @@ export const gusher = defineDialect<GusherConfig>()({
   problems: gusherProblems,
   warnings: gusherWarnings,
   tokenCommands: [gusherToken],
+  loadProbe: async () => (await import("./probe.ts")).probe,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

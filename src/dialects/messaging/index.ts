@@ -22,5 +22,6 @@ export const messaging = defineDialect<MessagingConfig>()({
   problems: messagingProblems,
   warnings: messagingWarnings,
   tokenCommands: [messagingToken],
+  loadProbe: async () => (await import("./probe.ts")).probe,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

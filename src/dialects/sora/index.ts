@@ -17,5 +17,6 @@ export const sora = defineDialect<SoraConfig>()({
   problems: soraProblems,
   warnings: soraWarnings,
   development: { sora: { port: PUBLISHED_PORT } },
+  loadProbe: async () => (await import("./probe.ts")).probe,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

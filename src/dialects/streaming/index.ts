@@ -22,5 +22,6 @@ export const streaming = defineDialect<StreamingConfig>()({
   warnings: streamingWarnings,
   development: { streaming: { allow_anonymous_connect_without_token: true } },
   tokenCommands: [streamingToken],
+  loadProbe: async () => (await import("./probe.ts")).probe,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

@@ -22,5 +22,6 @@ export const tasks = defineDialect<TasksConfig>()({
   // A backend's secret, as its API key is.
   developmentKeys: [{ use: "tasks", hmac_secret: DEVELOPMENT_API_KEY }],
   tokenCommands: [tasksToken],
+  loadProbe: async () => (await import("./probe.ts")).probe,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

@@ -49,16 +49,27 @@ export const tasksToken: TokenCommand<TasksConfig, Options> = {
   mint,
 };
 
-/** task-tokens.md §4.2, §4.5. Answers the call's result as one line of JSON. */
+/** task-tokens.md §4.5. Answers the call's result as one line of JSON. */
 async function mint(asked: Asked): Promise<string> {
-  const { config, app, options, epochMs, post } = asked;
-  const params = paramsOf(options);
-  const body = JSON.stringify({ jsonrpc: "2.0", id: "1", method: "get_envoy_token", params });
+  const params = paramsOf(asked.options);
+  const call = { id: "1", method: "get_envoy_token", params };
+  const { status, body } = await callTasks(asked, call, serverUrlOf(asked));
+  return resultOf(status, body);
+}
+
+/** One call, signed as a backend signs (task-tokens.md §4.2). */
+export async function callTasks(
+  asked: Omit<AskedToken<TasksConfig>, "options">,
+  call: { readonly id: string; readonly method: string; readonly params: object },
+  serverUrl: string,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const { config, app, epochMs, post } = asked;
+  const body = JSON.stringify({ jsonrpc: "2.0", ...call });
   const timestamp = `${Math.floor(epochMs / 1000)}`;
   const key = secretKeyOf(asked, "tasks' calls", ({ use }) => use === "tasks");
   const mac = createHmac("sha512", key.hmac_secret).update(`${timestamp}.${body}`);
   // The app is in a header, never in the path.
-  const { status, body: text } = await post(new URL(config.tasks.rpc_path, serverUrlOf(asked)), {
+  return post(new URL(config.tasks.rpc_path, serverUrl), {
     headers: {
       "content-type": "application/json",
       "public-id": app.id,
@@ -68,7 +79,6 @@ async function mint(asked: Asked): Promise<string> {
     },
     body,
   });
-  return resultOf(status, text);
 }
 
 function paramsOf(options: Options): object {
@@ -89,7 +99,8 @@ function minutesOf(name: string, text: string): number {
   throw new Error(`${name} must be a number of minutes`);
 }
 
-function resultOf(status: number, body: string): string {
+/** Throws what was refused. */
+export function resultOf(status: number, body: string): string {
   const parsed = answer.safeParse(answerOf(body));
   if (!parsed.success)
     throw new Error(

@@ -5,6 +5,7 @@ import type { AppEngine } from "../../core/engine.ts";
 import { HubError } from "../../core/errors.ts";
 import type { Clock } from "../../core/runtime.ts";
 import { adminOperation, type AdminOperation } from "../../dialects/admin-operation.ts";
+import { readOpenFilesMax } from "../open-files.ts";
 import type { ProcessFacts } from "../process-facts.ts";
 import { appOf, type AdminApp, type AdminContext } from "./context.ts";
 
@@ -18,6 +19,8 @@ interface NodeFacts {
   readonly pid: number;
   /** Absent: the engine is away. */
   readonly engineMs?: number;
+  /** Absent: not known, or the node is of an earlier version. */
+  readonly openFilesMax?: number;
   readonly process: ProcessFacts;
 }
 
@@ -40,6 +43,9 @@ const nodeAnswer = z
         engine_ms: number
           .optional()
           .describe("How long the engine took for one read. Absent: it is away."),
+        open_files_max: count
+          .optional()
+          .describe("Files and sockets that it may have open. Absent: its system does not say."),
         over_ms: count.describe(
           "Since the look before, at least a second ago: what `cpu`, `loop_delay_ms` and `per_second` are of. 0 at the first look, when they are 0 as well.",
         ),
@@ -102,11 +108,13 @@ export function nodeOperations(context: AdminContext): readonly AdminOperation[]
   ];
 }
 
-function processView({ version, host, pid, engineMs, process: facts }: NodeFacts) {
+function processView({ engineMs, openFilesMax, process: facts, ...node }: NodeFacts) {
+  const { version, host, pid } = node;
   return {
     ...{ version, host, pid, memory_bytes: facts.memoryBytes, cpu: facts.cpu },
     loop_delay_ms: facts.loopDelayMs,
     ...(engineMs === undefined ? {} : { engine_ms: engineMs }),
+    ...(openFilesMax === undefined ? {} : { open_files_max: openFilesMax }),
     ...{ over_ms: facts.overMs, per_second: facts.perSecond },
   };
 }
@@ -116,7 +124,9 @@ async function factsOf(
   { hub, engine }: AdminApp,
 ): Promise<NodeFacts> {
   const engineMs = await readMs(engine, clock);
+  const openFilesMax = readOpenFilesMax();
   return {
+    ...(openFilesMax === undefined ? {} : { openFilesMax }),
     ...{ id: hub.nodeId, version, host: hostname(), pid: process.pid },
     ...(engineMs === undefined ? {} : { engineMs }),
     process: metrics.look(clock.monotonicMs()),

@@ -1,0 +1,53 @@
+/** `carillon doctor` on the command line: exit codes, what is printed, and a server with few files. What it finds: test/conformance/doctor.test.ts. */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { spawnServer } from "../../test/support/child-server.ts";
+import { carillon } from "./test-support.ts";
+
+const MAIN = join(import.meta.dir, "main.ts");
+
+/** The limit is a hard one, which the runtime cannot raise. */
+function withFiles(count: number): readonly string[] {
+  return ["sh", "-c", `ulimit -n ${count}; exec "$0" "$@"`, process.execPath, MAIN];
+}
+
+test("a server with 1024 files is found: exit code 1, and what to change", async () => {
+  await using server = await spawnServer({ command: withFiles(1024) });
+  const doctor = ["doctor", server.clientsUrl, "--api", server.apiUrl, "--quick"];
+  const [{ code, out }, json] = await Promise.all([
+    carillon(doctor),
+    carillon([...doctor, "--json"]),
+  ]);
+  expect(out).toContain("The server may open 1024 files");
+  expect(out).toContain("LimitNOFILE=1048576");
+  expect(out).toContain("0 to mend, 1 to look at.");
+  expect(out).toMatch(/^streaming +\d+ +13\/13 /m);
+  expect(code).toBe(1);
+  expect(JSON.parse(json.out)).toMatchObject({
+    severity: "warning",
+    findings: [{ id: "open-files", severity: "warning", remedy: expect.any(String) }],
+  });
+  expect(json.code).toBe(1);
+});
+
+test("a server with enough files is healthy: exit code 0", async () => {
+  await using server = await spawnServer({ command: withFiles(4096) });
+  const ran = await carillon(["doctor", server.clientsUrl, "--api", server.apiUrl, "--quick"]);
+  expect(ran.out).toEndWith("\nNothing is wrong.\n");
+  expect(ran.code).toBe(0);
+});
+
+test("no server at all: exit code 2", async () => {
+  const nowhere = "http://127.0.0.1:9";
+  const { code, out } = await carillon(["doctor", nowhere, "--api", nowhere]);
+  expect(out).toContain("[clients-unreachable]");
+  expect(out).toContain("[api-unreachable]");
+  expect(out).toEndWith("2 to mend, 0 to look at.\n");
+  expect(code).toBe(2);
+});
+
+test("an address that is none is told as such", async () => {
+  const { code, err } = await carillon(["doctor", "push.example"]);
+  expect(err).toBe("carillon: An address must be an http, https, ws or wss one\n");
+  expect(code).toBe(2);
+});

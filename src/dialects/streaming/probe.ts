@@ -1,0 +1,109 @@
+/** A streaming client in JSON (centrifugo-protocol.md §1, §3 to §7) for checks of a running server. */
+import { z } from "zod";
+import {
+  callApi,
+  probeChannel,
+  ProbeRefused,
+  type AskedProbe,
+  type Heard,
+  type Probe,
+  type ProbeClient,
+} from "../probe.ts";
+import { answerOf } from "../token-command.ts";
+import type { StreamingConfig } from "./config.ts";
+import { streamingToken } from "./token-command.ts";
+
+const publication = z.object({ data: z.unknown().optional(), offset: z.number().optional() });
+const message = z.object({
+  error: z.object({ code: z.number(), message: z.string() }).optional(),
+  connect: z.object({ ping: z.number().optional() }).optional(),
+  subscribe: z
+    .object({
+      recoverable: z.boolean().optional(),
+      epoch: z.string().optional(),
+      offset: z.number().optional(),
+      publications: z.array(publication).optional(),
+    })
+    .optional(),
+  push: z.object({ pub: publication.optional() }).optional(),
+});
+const published = z.object({ error: z.object({ code: z.number(), message: z.string() }) });
+
+export const probe: Probe<StreamingConfig> = { prepare };
+
+async function prepare(asked: AskedProbe<StreamingConfig>): Promise<ProbeClient> {
+  const { streaming } = asked.config;
+  const channel = probeChannel(asked, "streaming");
+  const tokens = await tokensOf(asked, channel);
+  const state = { epoch: "", offset: 0, pingMs: undefined as number | undefined };
+  return {
+    path: streaming.websocket_path,
+    recovers: historyOf(asked, channel),
+    hello(again) {
+      const { epoch, offset } = state;
+      const position = again ? { recover: true, epoch, offset } : {};
+      const subscribe = { channel, token: tokens.subscription, recoverable: true, ...position };
+      return [
+        { id: 1, connect: { name: "carillon doctor", token: tokens.connection } },
+        { id: 2, subscribe },
+      ].map((command) => JSON.stringify(command));
+    },
+    *read(frame): Iterable<Heard> {
+      for (const line of frame.split("\n").filter((each) => each !== "")) {
+        if (line === "{}") yield { kind: "answer", frame: line };
+        else yield* heard(message.parse(JSON.parse(line)), state);
+      }
+    },
+    async publish(text) {
+      const body = JSON.stringify({ channel, data: { text } });
+      const answer = await callApi(asked, `${streaming.api_path}/publish`, { body });
+      const refused = published.safeParse(answerOf(answer));
+      if (!refused.success) return;
+      const { code, message: why } = refused.data.error;
+      throw new ProbeRefused(code === 103 ? 403 : 500, `error ${code}, ${why}`);
+    },
+  };
+}
+
+function* heard(
+  { error, connect, subscribe, push }: z.output<typeof message>,
+  state: { epoch: string; offset: number; pingMs: number | undefined },
+): Iterable<Heard> {
+  if (error !== undefined) {
+    yield { kind: "refused", reason: `error ${error.code}, ${error.message}` };
+    return;
+  }
+  if (connect?.ping !== undefined) state.pingMs = connect.ping * 1000;
+  if (subscribe !== undefined) {
+    if (subscribe.epoch !== undefined) state.epoch = subscribe.epoch;
+    if (subscribe.publications === undefined) state.offset = subscribe.offset ?? 0;
+    yield { kind: "ready", ...(state.pingMs === undefined ? {} : { silenceMs: state.pingMs }) };
+  }
+  const pushed = push?.pub === undefined ? [] : [push.pub];
+  for (const { data, offset } of [...(subscribe?.publications ?? []), ...pushed]) {
+    if (offset !== undefined) state.offset = offset;
+    yield { kind: "published", text: JSON.stringify(data) };
+  }
+}
+
+/** Made where a secret is there: a subscription token opens the channel whatever its namespace says. */
+async function tokensOf(asked: AskedProbe<StreamingConfig>, channel: string) {
+  const mint = async (more: object): Promise<string | undefined> => {
+    try {
+      const options = { user: `carillon-doctor-${asked.mark}`, expires: "5m", ...more };
+      return await streamingToken.mint({ ...asked, options });
+    } catch {
+      // No secret is here to sign with: the server says whether it asks for a token.
+      return undefined;
+    }
+  };
+  if (asked.token !== undefined) return { connection: asked.token, subscription: undefined };
+  return { connection: await mint({}), subscription: await mint({ channel }) };
+}
+
+function historyOf({ config }: AskedProbe, channel: string): boolean {
+  const [name] = channel.split(":", 1);
+  const named = config.channel.namespaces.find((each) => `${each.name}:` === `${name}:`);
+  const settings = channel.includes(":") ? named : config.channel.without_namespace;
+  return (settings?.history_size ?? 0) > 0;
+}
