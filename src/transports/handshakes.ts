@@ -16,10 +16,11 @@ export class Handshakes {
     this.#turns = new Turns(timers, HANDSHAKES_PER_TURN);
   }
 
-  /** Resolves when the handshake's turn is. Apps take turns: one's storm does not keep another's clients out. */
-  turn(app: string | undefined): Promise<void> {
+  /** Resolves when the handshake's turn is; undefined: at once. Apps take turns: one's storm does not keep another's clients out. */
+  turn(app = ""): Promise<void> | undefined {
+    if (this.#turns.take(app, 1)) return undefined;
     return new Promise((resolve) => {
-      this.#turns.enter({ party: app ?? "", cost: 1, run: resolve });
+      this.#turns.enter({ party: app, cost: 1, run: resolve });
     });
   }
 }

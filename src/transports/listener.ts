@@ -116,7 +116,9 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     server: Server<WebSocketConnection>,
   ): Promise<Response | undefined> {
     if (!wantsWebSocket(request)) return answer(request, server, false);
-    return handshakes.turn(appOf(request)).then(() => answer(request, server, true));
+    const turn = handshakes.turn(appOf(request));
+    if (turn === undefined) return answer(request, server, true);
+    return turn.then(() => answer(request, server, true));
   }
 
   /** Whose turn it is. */
