@@ -72,7 +72,17 @@ function fromCentrifugo(paths: readonly string[], { json }: Options): void {
 
 /** The key itself is shown beside the file, which holds its hash alone. */
 function production(): string {
-  const { key, ...apiKey } = generateApiKey(randomBytes);
+  const { key, toml } = freshProduction({});
   console.error(`The API key of the file, shown only now: ${key}`);
-  return productionToml({ apiKey, hmacSecret: randomBytes(SECRET_BYTES).toString("hex") });
+  return toml;
+}
+
+/** With secrets that are nobody else's. */
+export function freshProduction(options: { readonly origin?: string }): {
+  readonly key: string;
+  readonly toml: string;
+} {
+  const { key, ...apiKey } = generateApiKey(randomBytes);
+  const hmacSecret = randomBytes(SECRET_BYTES).toString("hex");
+  return { key, toml: productionToml({ ...options, apiKey, hmacSecret }) };
 }

@@ -6,6 +6,7 @@ import { configurationCommand } from "./config.ts";
 import { connectionsCommand, whoCommand } from "./connections.ts";
 import { doctorCommand } from "./doctor.ts";
 import { failureLines } from "./failure.ts";
+import { initCommand } from "./init.ts";
 import { keyCommand } from "./key.ts";
 import { kickCommand } from "./kick.ts";
 import { publishCommand } from "./publish.ts";
@@ -18,6 +19,7 @@ const program = new Command("carillon")
   .description("A realtime push server")
   .version(versionText());
 for (const command of [
+  initCommand(),
   serveCommand(),
   publishCommand(),
   subscribeCommand(),

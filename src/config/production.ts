@@ -5,12 +5,14 @@ export interface ProductionSecrets {
   readonly apiKey: { readonly id: string; readonly hash: string };
   /** 32 random bytes or more, as text. */
   readonly hmacSecret: string;
+  /** The pages that may connect. Default: one to be replaced. */
+  readonly origin?: string;
 }
 
 /** As text for a `carillon.toml`, in which the dialects are served that always are. */
 export function productionToml(
   { parts }: Model,
-  { apiKey, hmacSecret }: ProductionSecrets,
+  { apiKey, hmacSecret, origin = "https://your.site" }: ProductionSecrets,
 ): string {
   const served = parts.filter(({ always }) => always === true);
   const names = JSON.stringify(served.map(({ name }) => name));
@@ -39,7 +41,7 @@ port = 9000
 [[apps]]
 id = "main"
 # The pages that may connect.
-allowed_origins = ["https://your.site"]
+allowed_origins = [${JSON.stringify(origin)}]
 
 # "carillon key" makes more.
 [[api_keys]]

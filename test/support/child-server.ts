@@ -10,6 +10,8 @@ export interface ChildOptions {
   readonly command?: readonly string[];
   /** Over the development configuration, member by member at the top level. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** In place of the development configuration, likewise; `config` is over it. */
+  readonly base?: Readonly<Record<string, unknown>>;
   /** Kept after the server: for restarts. Default: a directory of its own, removed with it. */
   readonly dataDir?: string;
 }
@@ -59,7 +61,7 @@ export async function spawnServer(options: ChildOptions = {}): Promise<ChildServ
   const dataDir = options.dataDir ?? join(directory, "data");
   const config = join(directory, "carillon.json");
   const file = {
-    ...developmentFile(),
+    ...(options.base ?? developmentFile()),
     clients: { port: 0 },
     api: { port: 0 },
     data_dir: dataDir,
