@@ -1,7 +1,7 @@
 /** `carillon config`: checks the configuration, warns, and prints what is in effect; or prints one to start from. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { stringify } from "smol-toml";
+import { parse, stringify } from "smol-toml";
 import type { Command } from "commander";
 import { generateApiKey } from "../auth/api-keys.ts";
 import { confinement } from "../config/apps.ts";
@@ -41,8 +41,8 @@ export function configurationCommand(): Command {
     )
     .option("--json", "print JSON, not TOML")
     .action((options: Options) => {
-      if (options.dev) process.stdout.write(developmentToml());
-      else if (options.production) process.stdout.write(production());
+      if (options.dev) process.stdout.write(written(developmentToml(), options));
+      else if (options.production) process.stdout.write(written(production(), options));
       else if (options.reference) process.stdout.write(referencePage());
       else if (options.fromCentrifugo) fromCentrifugo(options.fromCentrifugo, options);
       else {
@@ -68,6 +68,10 @@ function fromCentrifugo(paths: readonly string[], { json }: Options): void {
   const { file, toml, notes } = translate(MODEL, files, secret);
   for (const note of notes) console.error(note);
   process.stdout.write(json ? `${JSON.stringify(file, null, 2)}\n` : toml);
+}
+
+function written(toml: string, { json }: Options): string {
+  return json ? `${JSON.stringify(parse(toml), null, 2)}\n` : toml;
 }
 
 /** The key itself is shown beside the file, which holds its hash alone. */

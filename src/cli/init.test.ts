@@ -33,10 +33,8 @@ async function judge(command: readonly string[], cwd: string): Promise<void> {
     new Response(run.stdout).text(),
     new Response(run.stderr).text(),
   ]);
-  expect([command.join(" "), await run.exited, out, err].slice(0, 2)).toEqual([
-    command.join(" "),
-    0,
-  ]);
+  const said = `${command.join(" ")}\n${out}${err}`;
+  expect({ said, code: await run.exited }).toEqual({ said, code: 0 });
 }
 
 test("the configuration serves, and the doctor finds it healthy with the key that was shown", async () => {

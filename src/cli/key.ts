@@ -13,6 +13,7 @@ interface Options {
   readonly scope?: string[];
   readonly organisation?: string;
   readonly app?: string;
+  readonly json?: true;
 }
 
 export function keyCommand(): Command {
@@ -22,6 +23,7 @@ export function keyCommand(): Command {
     .option("--scope <scopes...>", 'what the key may do; default: "*", everything')
     .option("--organisation <id>", "the organisation it acts for; default: every one")
     .option("--app <id>", "the app it belongs to; needed with several")
+    .option("--json", "print JSON: the key, and its entry")
     .action((options: Options) => {
       const id = options.id ?? randomBytes(ID_BYTES).toString("hex");
       const key = `evk_${id}_${randomBytes(SECRET_BYTES).toString("hex")}`;
@@ -37,6 +39,7 @@ export function keyCommand(): Command {
         const [issue] = checked.error.issues;
         throw new CommandError(`The key's ${issue?.path.join(".")} ${issue?.message}`);
       }
+      if (options.json) return console.log(JSON.stringify({ key, entry }, null, 2));
       const note = confinement(entry);
       if (note !== undefined) console.log(`# ${note}.`);
       console.log(

@@ -30,6 +30,7 @@ export function publishCommand(): Command {
     .option("--url <url>", "the server's api listener; default: the configuration's")
     .option("--key <key>", "an API key; default in development mode: dev-api-key")
     .option("--app <id>", "the app; default: the first one")
+    .option("--json", "print JSON, as it does anyway")
     .action(async (channel: string, data: string, options: Options) => {
       const { target, key } = targetOf(options);
       const { status, body } = await ask(target, {

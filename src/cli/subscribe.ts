@@ -19,6 +19,7 @@ export function subscribeCommand(): Command {
     .option("--subscription-token <token>", "a token for this channel")
     .option("--count <n>", "end after this many publications", parseCount)
     .option("--app <id>", "the app; default: the first one")
+    .option("--json", "print JSON, as it does anyway")
     .action(async (channel: string, options: Options) => {
       const { token, subscriptionToken, count = Number.POSITIVE_INFINITY } = options;
       let printed = 0;

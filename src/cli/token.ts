@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { Dialect } from "../dialects/dialect.ts";
 import type { TokenCommand } from "../dialects/token-command.ts";
 import { DIALECTS } from "../dialects/list.ts";
+import { isJson } from "../core/json-text.ts";
 import { ask } from "./http.ts";
 import {
   configCommand,
@@ -26,7 +27,8 @@ function subCommand(kind: TokenCommand): Command {
   const command = configCommand(kind.name, kind.description);
   for (const [flags, about] of kind.required ?? []) command.requiredOption(flags, about);
   for (const [flags, about, fallback] of kind.options) command.option(flags, about, fallback);
-  return command.action(async (options: AppOption) => {
+  command.option("--json", "print JSON");
+  return command.action(async (options: AppOption & { readonly json?: true }) => {
     const config = readConfig(options);
     const app = findApp(config, options.app);
     const asked = {
@@ -40,6 +42,8 @@ function subCommand(kind: TokenCommand): Command {
       },
       developmentKey: developmentKey(config, app),
     };
-    console.log(await kind.mint(asked));
+    const minted = await kind.mint(asked);
+    // What has more to say than a token is JSON anyway.
+    console.log(options.json && !isJson(minted) ? JSON.stringify({ token: minted }) : minted);
   });
 }

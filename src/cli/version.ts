@@ -10,5 +10,9 @@ export function versionText(): string {
 export function versionCommand(): Command {
   return new Command("version")
     .description("print the version of Carillon and of its runtime")
-    .action(() => console.log(versionText()));
+    .option("--json", "print JSON")
+    .action(({ json }: { readonly json?: true }) => {
+      const { bun } = process.versions;
+      console.log(json ? JSON.stringify({ carillon: manifest.version, bun }) : versionText());
+    });
 }

@@ -103,8 +103,8 @@ ${domain} {
 	reverse_proxy 127.0.0.1:8000 {
 		# What the server streams is handed over at once.
 		flush_interval -1
-		# When Caddy loads a changed file, sockets live on.
-		stream_close_delay 5m
+		# From Caddy 2.7 on: when it loads a changed file, sockets live on.
+		# stream_close_delay 5m
 		# A server that stops gets no new connections.
 		health_uri /ready
 		health_port 9000
