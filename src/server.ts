@@ -13,6 +13,7 @@ import { lend, setUpEach, type LentToAll, type ServedDialect } from "./dialects/
 import { DIALECTS } from "./dialects/list.ts";
 import { createEngine } from "./engines/choose.ts";
 import { drain, type StopOptions } from "./operations/drain.ts";
+import { endpointsOf, type Endpoint } from "./operations/endpoints.ts";
 import type { Logger } from "./operations/log.ts";
 import { createMetrics, type ServerMetrics } from "./operations/metrics.ts";
 import { mountApi, mountClients } from "./operations/mount.ts";
@@ -58,6 +59,7 @@ export interface WorkerPart {
 export interface RunningServer {
   readonly clientsUrl: string;
   readonly apiUrl: string;
+  readonly endpoints: readonly Endpoint[];
   /** By app id. */
   readonly hubs: ReadonlyMap<string, OwnedHub>;
   /** Open sockets of clients. */
@@ -204,6 +206,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     clientsUrl: clients.url,
     apiUrl: api.url,
+    endpoints: endpointsOf(served),
     hubs,
     sockets: () => clients.sockets(),
     stop: (how = {}) => (stopped ??= stop(how)),

@@ -124,7 +124,10 @@ test("each program takes its file", async () => {
     .replace(/\/etc\/letsencrypt.*fullchain/, `${fixtures}/cert`)
     .replace(/\/etc\/letsencrypt.*privkey/, `${fixtures}/key`);
   writeFileSync(join(at, "site.conf"), site);
-  const main = `pid ${at}/pid; error_log stderr; events {} http { include ${at}/site.conf; }`;
+  const temporaries = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((kind) => `${kind}_temp_path ${at}/${kind};`)
+    .join(" ");
+  const main = `pid ${at}/pid; error_log stderr; events {} http { access_log off; ${temporaries} include ${at}/site.conf; }`;
   writeFileSync(join(at, "main.conf"), main);
   await judge(["nginx", "-t", "-c", join(at, "main.conf")], at);
   expect(site).toContain("server_name push.example.org;");

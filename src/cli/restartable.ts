@@ -1,8 +1,10 @@
 /** A server that can be put in the place of itself, as development mode's page has it done to show what a restart does to clients. */
+import type { Endpoint } from "../operations/endpoints.ts";
 
 export interface Running {
   readonly clientsUrl: string;
   readonly apiUrl: string;
+  readonly endpoints: readonly Endpoint[];
   stop(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export async function startRestartable({ start, onFailure }: RestartableOptions)
   return {
     clientsUrl: server.clientsUrl,
     apiUrl: server.apiUrl,
+    endpoints: server.endpoints,
     async stop() {
       stopping = true;
       await restarting;

@@ -1,6 +1,7 @@
 /** `carillon serve`: runs the server until a signal stops it. */
+import { totalmem } from "node:os";
 import type { Command } from "commander";
-import { DEVELOPMENT_API_KEY } from "../config/development.ts";
+import packageJson from "../../package.json" with { type: "json" };
 import type { Flag } from "../config/load.ts";
 import type { Config } from "../dialects/configuration.ts";
 import { createLogger, type Logger } from "../operations/log.ts";
@@ -8,6 +9,8 @@ import { systemRuntime } from "../system-runtime.ts";
 import { failureLines } from "./failure.ts";
 import { configCommand, readConfig, type ConfigOption } from "./options.ts";
 import { startRestartable, type Ports, type Running } from "./restartable.ts";
+
+const { version } = packageJson;
 
 interface Options extends ConfigOption {
   readonly workers?: string;
@@ -24,7 +27,7 @@ async function serve(options: Options): Promise<void> {
   const config = readConfig(options, flagsOf(options));
   const log = createLogger(config.log);
   const server = await start(config, log);
-  if (config.development && process.stdout.isTTY) console.log(welcome(config, server));
+  if (process.stdout.isTTY) await welcome(config, server);
 
   const signal = await nextSignal();
   log.info({ signal }, "Stopping");
@@ -76,17 +79,14 @@ function nextSignal(): Promise<string> {
   });
 }
 
-function welcome(config: Config, urls: { clientsUrl: string; apiUrl: string }): string {
-  const body = `'{"channel":"public:news","data":{"text":"Hello"}}'`;
-  return `
-Carillon runs in development mode, for this machine only.
-  clients  ${urls.clientsUrl}   open it in a browser to watch each protocol's client
-  api      ${urls.apiUrl}
-
-Try, each in a terminal of its own:
-  npx carillon subscribe public:news --url ${urls.clientsUrl}
-  npx carillon publish public:news '{"text":"Hello"}' --url ${urls.apiUrl}
-  curl ${urls.apiUrl}${config.streaming.api_path}/publish -H 'X-API-Key: ${DEVELOPMENT_API_KEY}' -d ${body}
-  curl ${urls.apiUrl}/events/connection_token -H "Authorization: Bearer $(npx carillon token access)"
-`;
+/** Loaded for people alone: a service starts sooner without. */
+async function welcome(config: Config, server: Running): Promise<void> {
+  const { bootText } = await import("./boot-text.ts");
+  const { readOpenFilesMax } = await import("../operations/open-files.ts");
+  const { clientsUrl, apiUrl, endpoints } = server;
+  const machine = {
+    openFilesMax: readOpenFilesMax(),
+    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
+  };
+  console.log(bootText({ config, version, clientsUrl, apiUrl, endpoints, machine }));
 }

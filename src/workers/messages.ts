@@ -1,5 +1,6 @@
 /** What the supervisor and its workers say to each other, as plain data. */
 import type { BaseConfig } from "../config/schema.ts";
+import type { Endpoint } from "../operations/endpoints.ts";
 
 export type ToWorker =
   /** What to run, answering `hello`. The ports are those that all workers share; `alone`: no other worker answers on them. */
@@ -21,7 +22,12 @@ export type ToWorker =
 export type FromWorker =
   /** It listens to messages. */
   | { readonly type: "hello" }
-  | { readonly type: "ready"; readonly clientsUrl: string; readonly apiUrl: string }
+  | {
+      readonly type: "ready";
+      readonly clientsUrl: string;
+      readonly apiUrl: string;
+      readonly endpoints: readonly Endpoint[];
+    }
   /** It could not start, in one clear sentence, and ends. */
   | { readonly type: "failed"; readonly message: string }
   | { readonly type: "measured"; readonly request: number; readonly text: string }

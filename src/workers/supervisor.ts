@@ -79,10 +79,10 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const [first, ...others] = slots;
   if (first === undefined) throw new Error("No worker is left to start");
   try {
-    const { clientsUrl, apiUrl } = await first.start();
+    const { clientsUrl, apiUrl, endpoints } = await first.start();
     await Promise.all(others.map((slot) => slot.start()));
     log.info({ workers: slots.length, clients: clientsUrl, api: apiUrl }, "Ready");
-    return { clientsUrl, apiUrl, stop };
+    return { clientsUrl, apiUrl, endpoints, stop };
   } catch (error) {
     for (const slot of slots) slot.kill();
     await Promise.all(slots.map((slot) => slot.stop()));

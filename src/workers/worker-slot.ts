@@ -1,4 +1,5 @@
 /** One of the workers: a process, and another one in its place whenever it ends by itself. */
+import type { Endpoint } from "../operations/endpoints.ts";
 import cluster, { type Worker } from "node:cluster";
 import type { BaseConfig } from "../config/schema.ts";
 import type { Runtime, Timer } from "../core/runtime.ts";
@@ -9,6 +10,7 @@ import { createRestartDelay } from "./restart-delay.ts";
 export interface WorkerUrls {
   readonly clientsUrl: string;
   readonly apiUrl: string;
+  readonly endpoints: readonly Endpoint[];
 }
 
 export interface WorkerSlotOptions {

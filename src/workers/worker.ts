@@ -47,8 +47,8 @@ function runWorker(): void {
     });
     const peers = { number: worker, count: config.workers, directory };
     server = await startServer({ config, log, worker: { metrics, scrapeAll, alone, peers } });
-    const { clientsUrl, apiUrl } = server;
-    tell({ type: "ready", clientsUrl, apiUrl });
+    const { clientsUrl, apiUrl, endpoints } = server;
+    tell({ type: "ready", clientsUrl, apiUrl, endpoints });
   }
 
   function stop(options: StopOptions): void {
