@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { spawnServer } from "../../test/support/child-server.ts";
+import type { Report } from "../doctor/index.ts";
 import { carillon } from "./test-support.ts";
 
 const MAIN = join(import.meta.dir, "main.ts");
@@ -35,6 +36,17 @@ test("a server with enough files is healthy: exit code 0", async () => {
   const ran = await carillon(["doctor", server.clientsUrl, "--api", server.apiUrl, "--quick"]);
   expect(ran.out).toEndWith("\nNothing is wrong.\n");
   expect(ran.code).toBe(0);
+});
+
+test("a server with TLS whose authority is known is healthy, and so are its sockets", async () => {
+  const fixtures = join(import.meta.dir, "../../test/fixtures/tls");
+  const tls = { cert: join(fixtures, "cert.pem"), key: join(fixtures, "key.pem") };
+  await using server = await spawnServer({ config: { clients: { port: 0, tls } } });
+  const doctor = ["doctor", server.clientsUrl, "--api", server.apiUrl, "--quick", "--json"];
+  const { out } = await carillon(doctor, { NODE_EXTRA_CA_CERTS: tls.cert });
+  const { findings, measured } = JSON.parse(out) as Report;
+  expect(findings.filter(({ id }) => id !== "open-files")).toEqual([]);
+  expect(measured).toHaveLength(6);
 });
 
 test("no server at all: exit code 2", async () => {

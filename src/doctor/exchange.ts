@@ -61,19 +61,28 @@ export function exchange(url: URL, options: ExchangeOptions): Promise<Exchanged>
   const { until = "end", timers, timeoutMs } = options;
   return new Promise((resolve, reject) => {
     let received = "";
-    const socket = open(url, () => socket.write(requestText(url, options.headers ?? {})));
+    let certificateUntilMs: number | undefined;
+    let over = false;
+    const socket = open(url, () => {
+      // Once the connection has ended there is none.
+      certificateUntilMs = certificateEnd(socket);
+      socket.write(requestText(url, options.headers ?? {}));
+    });
     const hasHead = () => received.includes(HEAD_END);
     const timer = timers.after(timeoutMs, () => fail(timedOut(timeoutMs, hasHead())));
 
     function end(settle: () => void): void {
+      if (over) return;
+      over = true;
       timer.cancel();
       socket.destroy();
       settle();
     }
     const fail = (error: Unreachable) => end(() => reject(error));
     const finish = () => {
-      const answer = parsed(received, socket);
-      if (answer !== undefined) return end(() => resolve(answer));
+      const answer = parsed(received);
+      const until = certificateUntilMs === undefined ? {} : { certificateUntilMs };
+      if (answer !== undefined) return end(() => resolve({ ...answer, ...until }));
       fail(new Unreachable("closed", "The connection ended without an answer"));
     };
 
@@ -111,7 +120,7 @@ function isWhole(text: string, until: Until): boolean {
   return length !== undefined && bodyBytes >= Number(length);
 }
 
-function parsed(text: string, socket: Socket): Exchanged | undefined {
+function parsed(text: string): Exchanged | undefined {
   const at = text.indexOf(HEAD_END);
   const [first = "", ...lines] = text.slice(0, at).split("\r\n");
   const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1]);
@@ -120,12 +129,13 @@ function parsed(text: string, socket: Socket): Exchanged | undefined {
     const colon = line.indexOf(":");
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
   });
-  const validTo =
-    "getPeerCertificate" in socket && (socket as TLSSocket).getPeerCertificate().valid_to;
-  return {
-    ...{ status, headers: new Map(headers), body: text.slice(at + HEAD_END.length) },
-    ...(validTo ? { certificateUntilMs: Date.parse(validTo) } : {}),
-  };
+  return { status, headers: new Map(headers), body: text.slice(at + HEAD_END.length) };
+}
+
+function certificateEnd(socket: Socket): number | undefined {
+  if (!("getPeerCertificate" in socket)) return undefined;
+  const { valid_to: validTo } = (socket as TLSSocket).getPeerCertificate();
+  return validTo ? Date.parse(validTo) : undefined;
 }
 
 function timedOut(timeoutMs: number, began: boolean): Unreachable {

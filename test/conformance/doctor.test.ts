@@ -61,6 +61,20 @@ describe("a healthy server", () => {
   });
 });
 
+test("a run ends after 60 seconds, whatever does not answer", async () => {
+  const asked = Promise.withResolvers<void>();
+  const never = new Promise<never>(() => {});
+  const looking = look({
+    post() {
+      asked.resolve();
+      return never;
+    },
+  });
+  await asked.promise;
+  await runtime.advance(60_000);
+  expect(idsOf(await looking)).toEqual(["time"]);
+});
+
 describe("a proxy", () => {
   test("that keeps answers until their end is found", async () => {
     await using proxy = await plantProxy(server.clientsUrl, { kind: "buffers" });
