@@ -45,7 +45,7 @@ export interface ProbeClient {
   read(frame: string): Iterable<Heard>;
   /** Has this text reach the client. Absent: nothing can be published. Throws ProbeSkipped or ProbeRefused. */
   publish?(text: string): Promise<void>;
-  /** What was published while it was cut off arrives once it is back. */
+  /** What was published while it was cut off arrives once it is back. Known once it is ready. */
   readonly recovers: boolean;
   /** Below `clientsUrl`: an answer to GET whose first bytes come at once and whose end does not. */
   readonly streamPath?: string;

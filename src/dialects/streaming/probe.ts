@@ -29,16 +29,25 @@ const message = z.object({
 });
 const published = z.object({ error: z.object({ code: z.number(), message: z.string() }) });
 
+interface State {
+  epoch: string;
+  offset: number;
+  recoverable: boolean;
+  pingMs: number | undefined;
+}
+
 export const probe: Probe<StreamingConfig> = { prepare };
 
 async function prepare(asked: AskedProbe<StreamingConfig>): Promise<ProbeClient> {
   const { streaming } = asked.config;
   const channel = probeChannel(asked, "streaming");
   const tokens = await tokensOf(asked, channel);
-  const state = { epoch: "", offset: 0, pingMs: undefined as number | undefined };
+  const state: State = { epoch: "", offset: 0, recoverable: false, pingMs: undefined };
   return {
     path: streaming.websocket_path,
-    recovers: historyOf(asked, channel),
+    get recovers() {
+      return state.recoverable;
+    },
     hello(again) {
       const { epoch, offset } = state;
       const position = again ? { recover: true, epoch, offset } : {};
@@ -67,7 +76,7 @@ async function prepare(asked: AskedProbe<StreamingConfig>): Promise<ProbeClient>
 
 function* heard(
   { error, connect, subscribe, push }: z.output<typeof message>,
-  state: { epoch: string; offset: number; pingMs: number | undefined },
+  state: State,
 ): Iterable<Heard> {
   if (error !== undefined) {
     yield { kind: "refused", reason: `error ${error.code}, ${error.message}` };
@@ -76,6 +85,7 @@ function* heard(
   if (connect?.ping !== undefined) state.pingMs = connect.ping * 1000;
   if (subscribe !== undefined) {
     if (subscribe.epoch !== undefined) state.epoch = subscribe.epoch;
+    state.recoverable = subscribe.recoverable ?? false;
     if (subscribe.publications === undefined) state.offset = subscribe.offset ?? 0;
     yield { kind: "ready", ...(state.pingMs === undefined ? {} : { silenceMs: state.pingMs }) };
   }
@@ -99,11 +109,4 @@ async function tokensOf(asked: AskedProbe<StreamingConfig>, channel: string) {
   };
   if (asked.token !== undefined) return { connection: asked.token, subscription: undefined };
   return { connection: await mint({}), subscription: await mint({ channel }) };
-}
-
-function historyOf({ config }: AskedProbe, channel: string): boolean {
-  const [name] = channel.split(":", 1);
-  const named = config.channel.namespaces.find((each) => `${each.name}:` === `${name}:`);
-  const settings = channel.includes(":") ? named : config.channel.without_namespace;
-  return (settings?.history_size ?? 0) > 0;
 }
