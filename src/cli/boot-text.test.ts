@@ -89,10 +89,9 @@ test.each([
 /** The text on a terminal up to where a person would read on, of a server with these arguments. */
 async function onTerminal(...args: string[]): Promise<string> {
   const cwd = temporaryDir();
-  using _directory = { [Symbol.dispose]: () => rmSync(cwd, { recursive: true }) };
   const shown = Promise.withResolvers<string>();
   let printed = "";
-  await using child = Bun.spawn([process.execPath, MAIN, "serve", ...args], {
+  const child = Bun.spawn([process.execPath, MAIN, "serve", ...args], {
     cwd,
     env: {
       ...{ PATH: process.env["PATH"], CARILLON_CLIENTS_PORT: "0", CARILLON_API_PORT: "0" },
@@ -106,9 +105,16 @@ async function onTerminal(...args: string[]): Promise<string> {
       },
     },
   });
-  const ended = child.exited.then(() => Promise.reject(new Error(printed)));
+  const ended = child.exited.then(() => Promise.reject(new Error(`It ended: ${printed}`)));
   ended.catch(() => {});
-  return await Promise.race([shown.promise, ended]);
+  try {
+    return await Promise.race([shown.promise, ended]);
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+    // Only now, since a server that still writes puts files back.
+    rmSync(cwd, { recursive: true });
+  }
 }
 
 test("a server on a terminal says where every dialect is", async () => {
