@@ -64,21 +64,22 @@ export interface Done {
 }
 
 /**
- * The order of operations that explains what came of them, as the state that it leads to; undefined: there is none. `shown`: as much of
- * an answer as outcomes say.
+ * The order of operations that explains what came of them, as the state that it leads to; undefined: there is none. `agrees`: whether an
+ * operation's outcome may stand for the model's answer.
  */
 export function explain(
   state: ModelState,
   done: readonly Done[],
   limits: ModelLimits,
   isFinal: (state: ModelState) => boolean,
-  shown: (answer: string) => string = (answer) => answer,
+  agrees: (done: Done, answer: string) => boolean = ({ outcome }, answer) =>
+    answer === outcome.answer,
 ): ModelState | undefined {
   if (done.length === 0) return isFinal(state) ? state : undefined;
-  for (const [index, { operation, outcome }] of done.entries()) {
-    const [answer, next] = step(state, operation, outcome, limits);
-    if (shown(answer) !== outcome.answer) continue;
-    const found = explain(next, done.toSpliced(index, 1), limits, isFinal, shown);
+  for (const [index, one] of done.entries()) {
+    const [answer, next] = step(state, one.operation, one.outcome, limits);
+    if (!agrees(one, answer)) continue;
+    const found = explain(next, done.toSpliced(index, 1), limits, isFinal, agrees);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -230,7 +231,7 @@ function channelsOf(state: ModelState, subscriber: string): number {
   return Object.values(state).filter(isIn).length;
 }
 
-function withToken(state: ModelState, token: string | undefined): string | undefined {
+export function withToken(state: ModelState, token: string | undefined): string | undefined {
   return Object.keys(state).find((id) => state[id]?.token === token);
 }
 
