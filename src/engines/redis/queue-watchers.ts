@@ -166,7 +166,9 @@ export class QueueWatchers {
     const delayMs = Math.min(dueMs - nowMs, delayMsMax);
     watched.timerMs = nowMs + delayMs;
     watched.timer?.cancel();
-    watched.timer = timers.after(delayMs, () => void this.#look(watched));
+    // Its time may have come before the wake-up that tells of it.
+    if (delayMs <= 0) void this.#look(watched);
+    else watched.timer = timers.after(delayMs, () => void this.#look(watched));
   }
 
   /** Once for all that one turn brought. */
