@@ -110,3 +110,31 @@ test("reachOf() is the dialect, and what the key's scopes add", () => {
     ...["gusher", "streaming", "events", "tasks:get_envoy_token"],
   ]);
 });
+
+describe("on a loopback address", () => {
+  const here = createApiCallers({
+    keys: createApiKeys([key("every", { scopes: ["*"] }), key("known", { scopes: ["*"] })]),
+    apps: [{ id: "shop", allowed_origins: [], hosts: ["api.shop.example"] }],
+    publicHash: hashApiKey("known"),
+    onLoopback: true,
+  });
+
+  test.each([
+    ["127.0.0.1:9000", undefined],
+    ["localhost:9000", undefined],
+    ["[::1]:9000", undefined],
+    ["api.shop.example", undefined],
+    // Anyone's page, whose name was made to lead here: what it reads is asked for without an origin.
+    ["evil.example:9000", 403],
+    ["127.0.0.1.evil.example", 403],
+    ["localhost@evil.example", 403],
+  ])("a call to %s without a key, or with one that everybody knows: %p", (Host, expected) => {
+    expect(resultOf(here.admitOpen(request({ Host }), "shop"))).toBe(expected);
+    expect(resultOf(here.admit(by("known", { Host }), {}))).toBe(expected ?? "known");
+    expect(resultOf(here.admit(by("every", { Host }), {}))).toBe("every");
+  });
+
+  test("elsewhere any name will do, since a network has its own", () => {
+    expect(resultOf(callers.admitOpen(request({ Host: "carillon:9000" }), "shop"))).toBeUndefined();
+  });
+});

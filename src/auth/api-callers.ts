@@ -29,6 +29,11 @@ const FOREIGN_PAGE = new ApiRefusal(
   "Pages of other sites may not call this: list the page's origin in the app's allowed_origins",
 );
 
+const MISLED_PAGE = new ApiRefusal(
+  403,
+  "This name may be any page's that was made to lead here: call the listener's address, or list the name in the app's hosts",
+);
+
 /** What a caller is judged by: a `Request` is one. */
 export interface CallHead {
   readonly url: string;
@@ -54,7 +59,16 @@ export interface ApiCallers {
 
 export interface ApiCallersOptions {
   readonly keys: ApiKeys;
-  readonly apps: readonly { readonly id: string; readonly allowed_origins: readonly string[] }[];
+  readonly apps: readonly {
+    readonly id: string;
+    readonly allowed_origins: readonly string[];
+    readonly hosts?: readonly string[];
+  }[];
+  /**
+   * The listener is on a loopback address, so that a browser of this machine reaches it by whatever name leads there, and says nothing
+   * of its page when it reads.
+   */
+  readonly onLoopback?: boolean;
   /** Of a key that everybody knows: it keeps no page of another site out. */
   readonly publicHash?: string;
   /** Told of each page that was refused; `app` undefined: by the origins of any. */
@@ -65,7 +79,8 @@ export interface ApiCallersOptions {
 }
 
 export function createApiCallers(options: ApiCallersOptions): ApiCallers {
-  const { keys, apps, publicHash, onForeignPage } = options;
+  const { keys, apps, publicHash, onForeignPage, onLoopback = false } = options;
+  const hosts = new Set(apps.flatMap(({ hosts: own = [] }) => own));
   const origins = new Map(
     // A lone `*` says that any page may connect, not that every page is the app's.
     apps.map(({ id, allowed_origins: patterns }) => [
@@ -91,7 +106,14 @@ export function createApiCallers(options: ApiCallersOptions): ApiCallers {
       !isOriginOf(headers.get("host"), origin) &&
       !checks.some((isListed) => isListed?.(origin));
     if (foreign) onForeignPage?.({ app, origin });
-    return foreign || headers.get("sec-fetch-site") === "cross-site" ? FOREIGN_PAGE : undefined;
+    if (foreign || headers.get("sec-fetch-site") === "cross-site") return FOREIGN_PAGE;
+    const misled = onLoopback && origin === null && !isOwnHost(headers.get("host"));
+    return misled ? MISLED_PAGE : undefined;
+  }
+
+  function isOwnHost(host: string | null): boolean {
+    const name = host === null ? undefined : URL.parse(`http://${host}`)?.hostname;
+    return host === null || (name !== undefined && (isLoopback(name) || hosts.has(name)));
   }
 
   return {

@@ -57,6 +57,7 @@ export function lend(options: LendOptions): LentToAll {
   const { config, version, engine, runtime, schedule, metrics, clientsUrl } = options;
   const { createPeers } = options;
   const apiKeys = createApiKeys(config.api_keys);
+  const onLoopback = isLoopback(config.api.host) && !config.api.on_clients;
   let masterKeys: MasterKeys | undefined;
   return {
     ...{ config, version, runtime, schedule, metrics, clientsUrl, createPeers },
@@ -67,10 +68,11 @@ export function lend(options: LendOptions): LentToAll {
     callers: createApiCallers({
       ...{ keys: apiKeys, apps: config.apps, publicHash: DEVELOPMENT_API_KEY_HASH },
       onForeignPage: options.told.originRefused,
+      onLoopback,
     }),
     reservedSegments: reservedSegments(options.dialects),
     findApiKey: (key) => apiKeys.find(key),
-    onLoopback: isLoopback(config.api.host) && !config.api.on_clients,
+    onLoopback,
   };
 }
 

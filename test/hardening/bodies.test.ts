@@ -58,7 +58,7 @@ describe("a wrong method is 405, and Allow says which are right", () => {
 
 /** The first line of the answer to a head whose body never comes. */
 async function judged(url: string, path: string, ...headers: string[]): Promise<string> {
-  const head = [`POST ${path} HTTP/1.1`, "Host: x", ...headers, "", ""].join("\r\n");
+  const head = [`POST ${path} HTTP/1.1`, "Host: localhost", ...headers, "", ""].join("\r\n");
   const answer = await exchange(url, head, { until: "\r\n\r\n" });
   return answer.split("\r\n")[0] ?? "";
 }
@@ -171,7 +171,7 @@ test("a message whose end does not come is bounded by what a message may have", 
 
 test("a refusal reaches a caller that is still sending", async () => {
   const socket = connect(Number(new URL(server().apiUrl).port), "127.0.0.1");
-  const head = "POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: dev-api-key\r\n";
+  const head = "POST /api/publish HTTP/1.1\r\nHost: localhost\r\nX-API-Key: dev-api-key\r\n";
   socket.write(`${head}Content-Length: 30000000\r\n\r\n`);
   socket.write(Buffer.alloc(30_000_000, 32));
   let answer = "";

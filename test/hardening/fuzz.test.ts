@@ -119,7 +119,7 @@ test(
     const request = (random: Random) => {
       const body = JSON.stringify(randomBody(random, random.pick(METHODS)));
       return Buffer.from(
-        `POST /api/${random.pick(METHODS)} HTTP/1.1\r\nHost: x\r\nX-API-Key: dev-api-key\r\n` +
+        `POST /api/${random.pick(METHODS)} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: dev-api-key\r\n` +
           `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       );
     };

@@ -99,7 +99,7 @@ describe("bodies", () => {
 
   test("without a length are bounded as well", async () => {
     const chunk = `10000\r\n${"x".repeat(0x10000)}\r\n`;
-    const head = `POST /gusher/push/TEST/AA/e HTTP/1.1\r\nHost: a\r\nContent-Type: ${FORM}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const head = `POST /gusher/push/TEST/AA/e HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${FORM}\r\nTransfer-Encoding: chunked\r\n\r\n`;
     const answer = await exchange(server.apiUrl, head + "5\r\ndata=\r\n" + chunk.repeat(200), {
       until: "body_size_limit",
     });

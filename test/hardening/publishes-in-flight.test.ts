@@ -20,7 +20,7 @@ async function beginPublish(server: BootedServer, key = "dev-api-key") {
   socket.setEncoding("utf8");
   const answers = socket[Symbol.asyncIterator]() as AsyncIterator<string>;
   const statusLine = async () => String((await answers.next()).value).split("\r\n")[0];
-  const head = ["POST /api/publish HTTP/1.1", "Host: x", `X-API-Key: ${key}`];
+  const head = ["POST /api/publish HTTP/1.1", "Host: localhost", `X-API-Key: ${key}`];
   head.push("Expect: 100-continue", `Content-Length: ${body.length}`, "", "");
   socket.write(head.join("\r\n"));
   expect(await statusLine()).toBe("HTTP/1.1 100 Continue");

@@ -158,7 +158,12 @@ describe("credentials", () => {
 
   test("a header that comes twice is not the one that was signed", async () => {
     const lines = [
-      ...["POST /rpc HTTP/1.1", "Host: x", "Connection: close", `Content-Length: ${body.length}`],
+      ...[
+        "POST /rpc HTTP/1.1",
+        "Host: localhost",
+        "Connection: close",
+        `Content-Length: ${body.length}`,
+      ],
       ...["public-id: dev", "public-id: dev", `sign: ${sign(body)}`, "", body],
     ];
     const answer = await exchange(server.apiUrl, lines.join("\r\n"));
@@ -174,7 +179,9 @@ describe("credentials", () => {
   });
 
   test("a body that is not whole has no answer, and costs nobody anything", async () => {
-    const head = ["POST /rpc HTTP/1.1", "Host: x", "Content-Length: 100", "", "{"].join("\r\n");
+    const head = ["POST /rpc HTTP/1.1", "Host: localhost", "Content-Length: 100", "", "{"].join(
+      "\r\n",
+    );
     const answer = await exchange(server.apiUrl, head, { end: true });
     expect(answer).not.toContain("200");
   });
