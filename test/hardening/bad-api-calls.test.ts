@@ -19,7 +19,7 @@ describe("the server API", () => {
     ["a chunk without a length", "transfer-encoding: chunked\r\n\r\nzz\r\n\r\n"],
     ["a chunk that is cut off", "transfer-encoding: chunked\r\n\r\nff\r\n{"],
   ])("%s is refused", async (_, rest) => {
-    const head = "POST /api/info HTTP/1.1\r\nhost: x\r\nx-api-key: dev-api-key\r\n";
+    const head = "POST /api/info HTTP/1.1\r\nhost: localhost\r\nx-api-key: dev-api-key\r\n";
     const answer = await exchange(server().apiUrl, head + rest, { end: true });
     expect(answer).toStartWith("HTTP/1.1 400 ");
   });
@@ -28,7 +28,7 @@ describe("the server API", () => {
     const body = '{"channel":"public:slow","data":1}';
     const chunks = Array.from(body, (letter) => `1\r\n${letter}\r\n`).join("");
     const head =
-      "POST /api/publish HTTP/1.1\r\nhost: x\r\nx-api-key: dev-api-key\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+      "POST /api/publish HTTP/1.1\r\nhost: localhost\r\nx-api-key: dev-api-key\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     expect(await exchange(server().apiUrl, `${head}${chunks}0\r\n\r\n`)).toContain('"result"');
   });
 
@@ -49,7 +49,7 @@ describe("the server API", () => {
     });
     expect(answered.status).toBe(413);
     const claimed =
-      "POST /api/info HTTP/1.1\r\nhost: x\r\nx-api-key: dev-api-key\r\ncontent-length: 99999999999\r\n\r\n{}";
+      "POST /api/info HTTP/1.1\r\nhost: localhost\r\nx-api-key: dev-api-key\r\ncontent-length: 99999999999\r\n\r\n{}";
     expect(await exchange(server().apiUrl, claimed, { until: "\r\n\r\n" })).toContain(" 413 ");
   });
 

@@ -102,7 +102,7 @@ test(
       const format = random.pick<Format>(["json", "protobuf"]);
       const url = new URL(formatUrl(server, format));
       const head =
-        `GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n` +
+        `GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n` +
         `sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
       const frames = random.chance(0.5)
         ? random.bytes(random.integer(400))
