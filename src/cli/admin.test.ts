@@ -30,7 +30,7 @@ test("who prints a plain table", async () => {
   expect([code, err]).toEqual([0, ""]);
   const lines = out.trimEnd().split("\n");
   expect(lines[0]).toBe("public:news: 3 connected (streaming 3)");
-  expect(lines[1]).toMatch(/^CONNECTION +USER +DIALECT +CHANNELS +SINCE +NODE$/);
+  expect(lines[1]).toMatch(/^CONNECTION +USER +DIALECT +CHANNELS +UNSENT +SINCE +NODE$/);
   expect(lines).toHaveLength(5);
   for (const { id } of clients) expect(out).toContain(id);
   expect(out).toContain("<b>\\u001b[31m\\u202e__proto__ ");
@@ -53,6 +53,7 @@ test("connections prints JSON as the server says it, up to a limit", async () =>
     {
       ...{ connection: clients[2]?.id, user: hostile, dialect: "streaming", subscriptions: 1 },
       ...{ node: server.hub.nodeId, connected_at: expect.stringMatching(/Z$/) },
+      unsent_bytes: 0,
       channels: [{ channel: "public:news" }],
     },
   ]);

@@ -57,6 +57,7 @@ export const connectionRow = z.object({
   dialect: z.string(),
   user: z.string(),
   connected_at: z.string(),
+  unsent_bytes: z.number(),
   subscriptions: z.number(),
 });
 export type ConnectionRow = z.output<typeof connectionRow>;

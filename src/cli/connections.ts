@@ -65,7 +65,7 @@ function countsOf({ connections, by_dialect }: z.output<typeof occupancy>["data"
   return `${connections} connected (${each.join(", ")})`;
 }
 
-const TITLES = ["CONNECTION", "USER", "DIALECT", "CHANNELS", "SINCE", "NODE"];
+const TITLES = ["CONNECTION", "USER", "DIALECT", "CHANNELS", "UNSENT", "SINCE", "NODE"];
 
 function print(
   rows: readonly ConnectionRow[],
@@ -78,6 +78,14 @@ function print(
 }
 
 function cellsOf(row: ConnectionRow): readonly string[] {
-  const { connection, user, dialect, subscriptions, connected_at: since, node } = row;
-  return [connection, user, dialect, `${subscriptions}`, since, node];
+  const {
+    connection,
+    user,
+    dialect,
+    subscriptions,
+    unsent_bytes: unsent,
+    connected_at,
+    node,
+  } = row;
+  return [connection, user, dialect, `${subscriptions}`, `${unsent}`, connected_at, node];
 }

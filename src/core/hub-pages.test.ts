@@ -108,7 +108,7 @@ describe("connectionPage()", () => {
     const [first, second] = await found({});
     expect(first).toEqual({
       ...{ id: "1", node: hub.nodeId, dialect: "one", user: "__proto__", subscriptions: 1 },
-      ...{ connectedMs: runtime.clock.epochMs() - 1000, channels: [channel("a")] },
+      ...{ connectedMs: runtime.clock.epochMs() - 1000, unsentBytes: 0, channels: [channel("a")] },
     });
     expect(second).toMatchObject({
       connectedMs: runtime.clock.epochMs(),

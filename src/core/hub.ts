@@ -236,6 +236,8 @@ export interface Connection {
 /** All the core knows of a dialect's session. Protocol state stays in the session. */
 export interface Subscriber extends ClientInfo {
   readonly dialect: string;
+  /** What was sent and the peer has not taken. */
+  readonly unsentBytes: number;
   /** For pushes outside channels. */
   readonly encoder: Encoder;
   /** Pushes outside channels, those of subscriptions without a member, and those that the encoder `completes`. `push`: what the frame encodes, for those who complete it with what is their own. `group`: its, for the member. */

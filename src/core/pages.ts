@@ -41,6 +41,8 @@ export interface ConnectionRow {
   readonly user: string;
   /** Epoch milliseconds. */
   readonly connectedMs: number;
+  /** What waits for its peer on the server, beyond what the system has taken for it. */
+  readonly unsentBytes: number;
   readonly subscriptions: number;
   /** Of its subscriptions the first `ROW_CHANNELS_MAX`, of whichever space. */
   readonly channels: readonly Channel[];

@@ -114,6 +114,11 @@ function rowOf(connection: HubConnection, node: string): ConnectionRow {
   }
   return {
     ...{ id: subscriber.connectionId, node, dialect: subscriber.dialect, user: subscriber.userId },
-    ...{ connectedMs, subscriptions: subscriptionCount, channels: shown },
+    ...{
+      connectedMs,
+      unsentBytes: subscriber.unsentBytes,
+      subscriptions: subscriptionCount,
+      channels: shown,
+    },
   };
 }

@@ -64,6 +64,10 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
     return this.socket.member;
   }
 
+  get unsentBytes(): number {
+    return this.socket.bufferedBytes;
+  }
+
   receive(frame: Frame): void | Promise<void> {
     return this.#over ? undefined : this.handle(frame);
   }

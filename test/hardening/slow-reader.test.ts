@@ -10,6 +10,8 @@ const NEIGHBOURS = 1_000;
 /** More than twice what the kernel and the server hold for one connection. */
 const PUBLICATIONS_MAX = 1_000;
 const LARGE_BYTES = 32_768;
+/** What may wait for it: streaming's default. */
+const QUEUE_BYTES_MAX = 1_048_576;
 /** Publications between two looks at whether the slow reader is still there. */
 const LOOK_EVERY = 5;
 const MORE_PUBLICATIONS = 50;
@@ -28,17 +30,28 @@ async function openSlowReader(server: ChildServer): Promise<RawWebSocket> {
 
 /**
  * Publishes numbers one behind the other, small ones to all and large ones to the slow reader, until the server has
- * ended that one. Answers the last small number.
+ * ended that one. Answers the last small number; `onLook` is called on the way.
  */
-async function publishUntilEnded(server: ChildServer): Promise<number> {
+async function publishUntilEnded(
+  server: ChildServer,
+  onLook: () => Promise<void> = async () => {},
+): Promise<number> {
   const padding = "x".repeat(LARGE_BYTES);
   for (let number = 1; number <= PUBLICATIONS_MAX; number += 1) {
     await server.api("publish", { channel: "all", data: { number } });
     await server.api("publish", { channel: "large", data: { number, padding } });
-    const look = number % LOOK_EVERY === 0;
-    if (look && (await server.metric("carillon_connections")) === NEIGHBOURS) return number;
+    if (number % LOOK_EVERY !== 0) continue;
+    if ((await server.metric("carillon_connections")) === NEIGHBOURS) return number;
+    await onLook();
   }
   throw new Error("The slow reader was never ended");
+}
+
+/** As the admin API tells it, of the one in the channel. */
+async function unsentTo(server: ChildServer, channel: string): Promise<number> {
+  const response = await fetch(`${server.apiUrl}/admin/api/connections?channel=${channel}`);
+  const { data } = (await response.json()) as { data: { unsent_bytes: number }[] };
+  return data[0]?.unsent_bytes ?? 0;
 }
 
 /** To all, behind those. Answers the last number. */
@@ -87,13 +100,17 @@ test("a reader that reads again in time finds 3008 behind all that it was sent, 
   const slow = await openSlowReader(server);
   slow.pause();
 
-  const last = await publishUntilEnded(server);
+  let unsentBytes = 0;
+  const last = await publishUntilEnded(server, async () => {
+    unsentBytes = Math.max(unsentBytes, await unsentTo(server, "large"));
+  });
   slow.resume();
   const frames = await slow.rest();
   slow.destroy();
   const total = await publishMore(server, last);
   await neighbours.received(total);
 
+  expect(unsentBytes).toBeWithin(LARGE_BYTES, QUEUE_BYTES_MAX + 1);
   expect(frames.at(-1)).toMatchObject({ opcode: 8, code: 3008, text: "slow" });
   for (const channel of ["all", "large"]) {
     const numbers = numbersOf(frames, channel);

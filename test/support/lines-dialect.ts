@@ -99,6 +99,10 @@ class LinesSession implements Session, Subscriber {
     this.#connection = hub.connect(this);
   }
 
+  get unsentBytes(): number {
+    return this.#socket.bufferedBytes;
+  }
+
   async receive(frame: Frame): Promise<void> {
     const [verb = "", name = "", ...rest] = String(frame).split(" ");
     try {

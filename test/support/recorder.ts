@@ -81,6 +81,7 @@ export class Recorder implements Subscriber {
   readonly member: GroupMember | undefined;
   readonly encoder = recordingEncoder;
   readonly dialect: string;
+  readonly unsentBytes = 0;
   readonly recorded: Recorded[] = [];
   readonly signals: unknown[] = [];
 

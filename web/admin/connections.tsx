@@ -46,6 +46,7 @@ export function ConnectionList({ api, query, none }: ConnectionListProps) {
         { title: "User", of: (row) => <User api={api} row={row} /> },
         { title: "Dialect", of: ({ dialect }) => dialect },
         { title: "Channels", of: (row) => <ChannelsOf row={row} /> },
+        { title: "Unsent bytes", of: ({ unsent_bytes }) => unsent_bytes },
         { title: "Since", of: ({ connected_at }) => <Time at={connected_at} /> },
         {
           title: "End it",

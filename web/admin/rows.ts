@@ -47,6 +47,8 @@ export interface ConnectionRow {
   readonly user: string;
   readonly connected_at: string;
   readonly subscriptions: number;
+  /** More than none: its client reads slowly. */
+  readonly unsent_bytes: number;
   readonly channels: readonly { readonly channel: string; readonly space?: string }[];
 }
 

@@ -34,6 +34,10 @@ export class Carriage {
     return this.#websocketOpen ? "hybrid" : "datachannel";
   }
 
+  get unsentBytes(): number {
+    return this.#socket.bufferedBytes + (this.labels?.socket("push")?.bufferedBytes ?? 0);
+  }
+
   get outlivesWebsocket(): boolean {
     return this.#switched?.outlivesWebsocket === true;
   }

@@ -51,6 +51,10 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
     this.reschedule();
   }
 
+  override get unsentBytes(): number {
+    return this.#carriage.unsentBytes;
+  }
+
   get encoder(): Encoder {
     return this.#carriage.encoder;
   }

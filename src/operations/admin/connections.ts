@@ -24,6 +24,9 @@ const connectionAnswer = z
     user: text.describe("Empty: anonymous."),
     connected_at: z.iso.datetime(),
     subscriptions: count,
+    unsent_bytes: count.describe(
+      "What waits on the server because the client reads slowly; what its system has taken is not in it.",
+    ),
     channels: z
       .array(z.strictObject({ channel: text, space: text.optional() }))
       .describe("The first ten of its subscriptions; `space` where it is not `channels`."),
@@ -89,9 +92,10 @@ export function connectionOperations(context: AdminContext): readonly AdminOpera
 }
 
 function connectionView(row: ConnectionRow) {
-  const { id, node, dialect, user, connectedMs, subscriptions, channels } = row;
+  const { id, node, dialect, user, connectedMs, subscriptions, unsentBytes, channels } = row;
   return {
     ...{ connection: id, node, dialect, user, connected_at: isoTime(connectedMs), subscriptions },
+    unsent_bytes: unsentBytes,
     channels: channels.map(({ space, name }) =>
       space === CHANNELS ? { channel: name } : { channel: name, space },
     ),

@@ -68,6 +68,7 @@ describe("hostile names", () => {
       const expected = {
         ...{ connection, node: server.hub.nodeId, dialect: "gusher", user: name },
         ...{ connected_at: expect.stringMatching(/Z$/), subscriptions: 1 },
+        unsent_bytes: 0,
         channels: [{ channel: name }],
       };
       for (const query of [{ user: name }, { channel: name }, { user_prefix: name }]) {
