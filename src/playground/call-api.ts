@@ -4,6 +4,7 @@ import { createTargets } from "../transports/call-target.ts";
 import type { FindMount } from "../transports/mounts.ts";
 
 export interface AskedCall {
+  readonly method?: "GET" | "POST" | undefined;
   /** With its query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -18,7 +19,7 @@ export interface CallAnswer {
 /** Undefined: `host` is not one, or what is asked can be no request. */
 export type CallApi = (host: string, call: AskedCall) => Promise<CallAnswer | undefined>;
 
-/** Every call is a POST: none else pushes. */
+/** Whoever does not say it means a POST, which all pushes are. */
 export function createCallApi(answerCalls: AnswerCall, findMount: FindMount): CallApi {
   const findTarget = createTargets(findMount);
   return async (host, call) => {
@@ -26,13 +27,14 @@ export function createCallApi(answerCalls: AnswerCall, findMount: FindMount): Ca
     const headers = headersOf(call.headers);
     if (target === undefined || headers === undefined) return undefined;
     const { mount, path, search } = target;
+    const { method = "POST" } = call;
     const url = `http://localhost${path}${search}`;
     const body = new TextEncoder().encode(call.body);
     const answer = await answerCalls({
-      ...{ method: "POST", url, path, mount, headers },
+      ...{ method, url, path, mount, headers },
       readBody: async (bytesMax) => (body.length > bytesMax ? "too_large" : body),
       onLeave: () => {},
-      toRequest: () => new Request(url, { method: "POST", headers }),
+      toRequest: () => new Request(url, { method, headers }),
     });
     const text =
       typeof answer.body === "string" ? answer.body : new TextDecoder().decode(answer.body);

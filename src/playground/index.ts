@@ -43,6 +43,7 @@ export interface PlaygroundOptions {
 
 const asking = {
   call: z.object({
+    method: z.enum(["GET", "POST"]).optional(),
     path: z.string().startsWith("/"),
     headers: z.record(z.string(), z.string()),
     body: z.string(),

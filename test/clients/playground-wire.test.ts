@@ -6,16 +6,18 @@ import { HELD_MAX, Wire } from "../../web/playground/wire.ts";
 function setUp() {
   const told: string[] = [];
   let held = 0;
+  let stoppable = true;
   const wire = new Wire({
     onFrame: ({ direction, label = "", data }) => told.push(`${direction} ${label}${String(data)}`),
     onHeld: (count) => (held = count),
+    onStoppable: (is) => (stoppable = is),
     onEnd: ({ code }) => told.push(`end ${code}`),
   });
-  function watch(label?: string) {
+  function watch(label = "", read?: (reading: boolean) => void) {
     const socket = new EventTarget();
     const heard: string[] = [];
     let closes = 0;
-    wire.watch(socket, () => (closes += 1), label);
+    wire.watch(socket, { close: () => (closes += 1), label, read });
     socket.addEventListener("message", (event) => heard.push((event as MessageEvent<string>).data));
     socket.addEventListener("close", (event) => heard.push(`${(event as CloseEvent).code}`));
     return {
@@ -25,7 +27,7 @@ function setUp() {
       end: (code: number) => socket.dispatchEvent(new CloseEvent("close", { code })),
     };
   }
-  return { wire, watch, told, held: () => held };
+  return { wire, watch, told, held: () => held, stoppable: () => stoppable };
 }
 
 test("frames are told and go to the client, which is told of its end", () => {
@@ -52,6 +54,32 @@ test("what is kept back comes in its order, the end behind it", () => {
   expect([one.heard, other.heard, held()]).toEqual([["a", "c", "1001"], ["b"], 0]);
   other.arrive("d");
   expect(other.heard).toEqual(["b", "d"]);
+});
+
+test("what can stop reading is told to, also when it opens later, and nothing of it is kept back", () => {
+  const { wire, watch, told, held, stoppable } = setUp();
+  const reads: (readonly [string, boolean])[] = [];
+  const one = watch("1:", (reading) => reads.push(["1", reading]));
+  wire.hold();
+  watch("2:", (reading) => reads.push(["2", reading]));
+  expect([reads, stoppable()]).toEqual([
+    [
+      ["1", false],
+      ["2", false],
+    ],
+    true,
+  ]);
+  one.arrive("a");
+  expect([told, one.heard, held()]).toEqual([["in 1:a"], ["a"], 0]);
+  wire.release();
+  expect(reads.slice(2)).toEqual([
+    ["1", true],
+    ["2", true],
+  ]);
+  const other = watch("3:");
+  expect(stoppable()).toBe(false);
+  other.end(1000);
+  expect(stoppable()).toBe(true);
 });
 
 test("a cut ends what is open, and nothing comes of it any more", () => {

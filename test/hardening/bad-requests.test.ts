@@ -33,10 +33,18 @@ describe.each(["clientsUrl", "apiUrl"] as const)("bytes that are no request at %
   test.each<[string, string | Buffer, number]>([
     ["garbage", garbage, 400],
     ["a TLS handshake", bytes("16 03 01 00 a1 01 00 00"), 400],
-    ["a header of 100 KB", `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${"a".repeat(100_000)}\r\n\r\n`, 431],
+    [
+      "a header of 100 KB",
+      `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${"a".repeat(100_000)}\r\n\r\n`,
+      431,
+    ],
     ["300 headers", `GET / HTTP/1.1\r\nhost: localhost\r\n${"x: 1\r\n".repeat(300)}\r\n`, 431],
     ["no host", "GET / HTTP/1.1\r\n\r\n", 400],
-    ["a negative length", "POST /api/info HTTP/1.1\r\nhost: localhost\r\ncontent-length: -5\r\n\r\n", 400],
+    [
+      "a negative length",
+      "POST /api/info HTTP/1.1\r\nhost: localhost\r\ncontent-length: -5\r\n\r\n",
+      400,
+    ],
     [
       "two lengths of the body",
       "POST /api/info HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",

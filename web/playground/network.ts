@@ -1,4 +1,5 @@
 /** Puts wires between the browser's sockets and whoever makes them: the clients find the globals that they expect. */
+import { canStopReading, StreamSocket } from "./stream-socket.ts";
 import type { Wire } from "./wire.ts";
 
 export interface NetworkOptions {
@@ -10,7 +11,8 @@ export interface NetworkOptions {
 
 /** Once, before any client is loaded. */
 export function tapNetwork({ wireAt, peerWire }: NetworkOptions): void {
-  globalThis.WebSocket = class extends WebSocket {
+  const Base = canStopReading ? (StreamSocket as unknown as typeof WebSocket) : WebSocket;
+  globalThis.WebSocket = class extends Base {
     readonly #wire: Wire | undefined;
 
     constructor(address: string | URL, protocols?: string | string[]) {
@@ -18,7 +20,10 @@ export function tapNetwork({ wireAt, peerWire }: NetworkOptions): void {
       this.#wire = wireAt(new URL(address, document.baseURI));
       // Closed before it opened: the browser tells the client that it failed.
       if (this.#wire?.isCut === true) super.close();
-      else this.#wire?.watch(this, () => super.close());
+      else {
+        const read = this instanceof StreamSocket ? (on: boolean) => this.read(on) : undefined;
+        this.#wire?.watch(this, { close: () => super.close(), read });
+      }
     }
 
     override send(data: Parameters<WebSocket["send"]>[0]): void {
@@ -37,7 +42,7 @@ export function tapNetwork({ wireAt, peerWire }: NetworkOptions): void {
       super(configuration);
       this.addEventListener("datachannel", ({ channel }) => {
         const wire = peerWire();
-        wire?.watch(channel, () => this.close(), channel.label);
+        wire?.watch(channel, { close: () => this.close(), label: channel.label });
         const send = channel.send.bind(channel) as (data: unknown) => void;
         channel.send = (data: unknown) => {
           wire?.sent(data, channel.label);

@@ -1,4 +1,4 @@
-import type { Frame, Line, Pane } from "./pane.ts";
+import type { Line, Pane } from "./pane.ts";
 import { useEnd } from "./use-end.ts";
 
 const STATES = { open: "connected", connecting: "connecting", closed: "closed" };
@@ -37,7 +37,7 @@ export function PaneView({ pane, onReconnect, onClose }: PaneProps) {
       <Lines lines={pane.lines.value} title={title} />
       <Say pane={pane} title={title} />
       <Buttons pane={pane} onReconnect={onReconnect} />
-      <Frames frames={pane.frames.value} held={pane.heldFrames.value} title={title} />
+      <Frames pane={pane} title={title} />
     </section>
   );
 }
@@ -92,9 +92,12 @@ function Buttons({ pane, onReconnect }: { pane: Pane; onReconnect: () => void })
       <button disabled={cut > 0} onClick={() => pane.cutNetwork()}>
         {cut > 0 ? `Network back in ${cut} s` : "Cut the network for 5 s"}
       </button>
-      <button onClick={() => pane.toggleReading()}>
-        {pane.isHolding.value ? "Read on" : "Stop reading"}
-      </button>
+      <button onClick={() => pane.toggleReading()}>{readingLabel(pane)}</button>
+      {pane.isHolding.value && pane.canFillUp && (
+        <button disabled={pane.backlog.isFilling.value} onClick={() => void pane.fillUp()}>
+          Fill it up
+        </button>
+      )}
       <button disabled={cut > 0} onClick={onReconnect}>
         Reconnect
       </button>
@@ -102,14 +105,27 @@ function Buttons({ pane, onReconnect }: { pane: Pane; onReconnect: () => void })
   );
 }
 
-function Frames(props: { frames: readonly Frame[]; held: number; title: string }) {
-  const { frames, held, title } = props;
+/** Frames that the browser has read can only be kept from the client: the server notices nothing. */
+function readingLabel({ isHolding, isStoppable }: Pane): string {
+  if (isHolding.value) return "Read on";
+  return isStoppable.value ? "Stop reading" : "Keep frames back";
+}
+
+function unreadText({ isHolding, isStoppable, heldFrames, backlog }: Pane): string {
+  const held = heldFrames.value > 0 ? `; ${heldFrames.value} kept back in this page` : "";
+  if (!isHolding.value || !isStoppable.value) return held;
+  return `${held}; not read: ${backlog.unsentBytes.value.toLocaleString()} bytes wait on the server`;
+}
+
+function Frames({ pane, title }: { pane: Pane; title: string }) {
+  const frames = pane.frames.value;
+  const unread = unreadText(pane);
   const end = useEnd<HTMLDivElement>(frames);
   return (
     <div class="wire">
       <p class="quiet small">
         Frames, with positions where the protocol has them
-        {held > 0 && <b class="held">{`; ${held} not read`}</b>}
+        {unread !== "" && <b class="held">{unread}</b>}
       </p>
       <div class="frames" ref={end} role="log" tabIndex={0} aria-label={`Frames of ${title}`}>
         <ol>

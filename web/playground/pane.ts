@@ -1,8 +1,10 @@
 /** One pane: what it shows of its client, and what can be done to it. */
 import { signal } from "@preact/signals";
+import { Backlog } from "./backlog.ts";
 import { shorten, textOfFrame } from "./frame-text.ts";
 import { heardOf, type Heard } from "./heard.ts";
 import { positionsOf } from "./positions.ts";
+import { canStopReading } from "./stream-socket.ts";
 import { Wire, type WireFrame } from "./wire.ts";
 
 export interface Frame {
@@ -55,13 +57,17 @@ export class Pane {
   readonly lines = signal<readonly Line[]>([]);
   readonly isHolding = signal(false);
   readonly heldFrames = signal(0);
+  /** Else the browser reads on, and frames are kept back in the page. */
+  readonly isStoppable = signal(canStopReading);
   /** 0: the network is there. */
   readonly cutSeconds = signal(0);
   readonly wire = new Wire({
     onFrame: (frame) => this.#keep(frame),
     onHeld: (count) => (this.heldFrames.value = count),
+    onStoppable: (stoppable) => (this.isStoppable.value = stoppable),
     onEnd: (end) => this.onEnd(end),
   });
+  readonly backlog: Backlog;
   client: Client | undefined;
   /** For a client that does not tell when a connection ends. */
   onEnd: (end: CloseEvent) => void = () => {};
@@ -69,8 +75,9 @@ export class Pane {
   /** Frames are shown in their order, also where one has to be unpacked. */
   #shown: Promise<void> = Promise.resolve();
 
-  constructor(about: PaneAbout) {
+  constructor(app: string, about: PaneAbout) {
     this.about = about;
+    this.backlog = new Backlog({ app, dialect: about.dialect, user: about.user });
   }
 
   became(state: State, detail = ""): void {
@@ -112,8 +119,28 @@ export class Pane {
 
   toggleReading(): void {
     this.isHolding.value = !this.isHolding.value;
-    if (this.isHolding.value) this.wire.hold();
-    else this.wire.release();
+    if (this.isHolding.value) {
+      this.wire.hold();
+      this.backlog.watch();
+    } else {
+      this.backlog.leave();
+      this.wire.release();
+    }
+  }
+
+  /** What a task is sent is limited to fewer messages than would fill a connection. */
+  get canFillUp(): boolean {
+    return this.isStoppable.value && this.about.dialect !== "tasks";
+  }
+
+  /** Sends to its client, which does not read, until the server gives it up. */
+  async fillUp(): Promise<void> {
+    try {
+      if (await this.backlog.fill(this.connectionId.value))
+        this.note("The server has given the connection up: read on to see how");
+    } catch (error) {
+      this.note(`Not sent: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   reconnect(): void {

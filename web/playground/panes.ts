@@ -64,7 +64,7 @@ export class Panes {
     this.settings = settings;
     const served = settings.sockets.map(({ dialect }) => dialect);
     this.all = ABOUT.filter(({ dialect }) => served.includes(dialect)).map(
-      (about) => new Pane(about),
+      (about) => new Pane(settings.app, about),
     );
     this.#surroundings = { settings, channel: createSharedChannel(settings) };
     tapNetwork({
@@ -117,6 +117,7 @@ export class Panes {
   close(pane: Pane): void {
     pane.client?.close();
     pane.client = undefined;
+    if (pane.isHolding.value) pane.toggleReading();
     pane.became("closed");
     this.opened.value = this.opened.value.filter((other) => other !== pane);
   }

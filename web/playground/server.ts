@@ -12,8 +12,9 @@ export interface Settings {
   readonly tryIt: readonly string[];
 }
 
-/** A POST. */
 export interface ApiCall {
+  /** Absent: a POST. */
+  readonly method?: "GET";
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

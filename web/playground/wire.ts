@@ -1,6 +1,6 @@
 /**
  * Stands between one pane's client and the browser's sockets, without the client's knowing: tells each frame, and can break the
- * connection or keep back what arrives.
+ * connection or stop reading from it. Of a socket that cannot stop, it keeps back what arrives.
  */
 
 export interface WireFrame {
@@ -14,8 +14,19 @@ export interface WireOptions {
   readonly onFrame: (frame: WireFrame) => void;
   /** How many frames are kept back. */
   readonly onHeld: (count: number) => void;
+  /** Whether all that is open can stop reading. */
+  readonly onStoppable: (stoppable: boolean) => void;
   /** A connection has ended, as the client is told; not one that the client itself left. */
   readonly onEnd: (end: CloseEvent) => void;
+}
+
+export interface Watched {
+  /** As the network would end it. */
+  readonly close: () => void;
+  /** Absent: the browser reads, whatever is done about it. */
+  readonly read?: ((reading: boolean) => void) | undefined;
+  /** Of a DataChannel. */
+  readonly label?: string;
 }
 
 interface Held {
@@ -29,7 +40,7 @@ export const HELD_MAX = 10_000;
 
 export class Wire {
   readonly #options: WireOptions;
-  readonly #open = new Map<EventTarget, () => void>();
+  readonly #open = new Map<EventTarget, Watched>();
   /** Broken: what still comes of it is nobody's. */
   readonly #dead = new WeakSet<EventTarget>();
   readonly #left = new WeakSet<EventTarget>();
@@ -48,12 +59,14 @@ export class Wire {
     return this.#isCut;
   }
 
-  /** To be called before the client listens. `close`: as the network would end it. */
-  watch(target: EventTarget, close: () => void, label?: string): void {
-    this.#open.set(target, close);
+  /** To be called before the client listens. */
+  watch(target: EventTarget, watched: Watched): void {
+    this.#open.set(target, watched);
     for (const type of ["message", "close"]) {
-      target.addEventListener(type, (event) => this.#arrived(target, event, label));
+      target.addEventListener(type, (event) => this.#arrived(target, event, watched));
     }
+    if (this.#holding) watched.read?.(false);
+    this.#tellStoppable();
   }
 
   sent(data: unknown, label?: string): void {
@@ -69,7 +82,7 @@ export class Wire {
   cut(): void {
     this.#isCut = true;
     this.#setHeld([]);
-    for (const [target, close] of [...this.#open]) {
+    for (const [target, { close }] of [...this.#open]) {
       this.#open.delete(target);
       this.#dead.add(target);
       close();
@@ -83,10 +96,12 @@ export class Wire {
 
   hold(): void {
     this.#holding = true;
+    for (const { read } of this.#open.values()) read?.(false);
   }
 
   release(): void {
     this.#holding = false;
+    for (const { read } of this.#open.values()) read?.(true);
     const held = this.#held;
     this.#setHeld([]);
     for (const { target, event, label } of held) {
@@ -97,11 +112,14 @@ export class Wire {
     }
   }
 
-  #arrived(target: EventTarget, event: Event, label: string | undefined): void {
+  #arrived(target: EventTarget, event: Event, { read, label }: Watched): void {
     if (this.#given.has(event)) return;
-    if (event.type === "close") this.#open.delete(target);
+    if (event.type === "close") {
+      this.#open.delete(target);
+      if (this.#open.size > 0) this.#tellStoppable();
+    }
     if (this.#dead.has(target)) event.stopImmediatePropagation();
-    else if (this.#holding) {
+    else if (this.#holding && read === undefined) {
       event.stopImmediatePropagation();
       this.#held.push({ target, event, label });
       this.#options.onHeld(this.#held.length);
@@ -130,6 +148,10 @@ export class Wire {
   #give(target: EventTarget, event: Event): void {
     this.#given.add(event);
     target.dispatchEvent(event);
+  }
+
+  #tellStoppable(): void {
+    this.#options.onStoppable([...this.#open.values()].every(({ read }) => read !== undefined));
   }
 
   #setHeld(held: Held[]): void {

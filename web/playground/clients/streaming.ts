@@ -5,7 +5,11 @@ import { NEWS, socketUrl, type OpenClient } from "../surroundings.ts";
 export const open: OpenClient = async (pane, { settings, channel }) => {
   const token = await askToken("streaming", { user: pane.about.user, expires: "0" });
   const client = new Centrifuge(socketUrl(settings, "streaming"), { token });
-  client.on("connecting", ({ code, reason }) => pane.became("connecting", `${code} ${reason}`));
+  client.on("connecting", ({ code, reason }) => {
+    pane.became("connecting", `${code} ${reason}`);
+    // 0: it was told to connect.
+    if (code !== 0) pane.note(`Connection lost: ${code} ${reason}`);
+  });
   client.on("connected", ({ client: id }) => {
     pane.connectionId.value = id;
     pane.became("open");
