@@ -128,9 +128,14 @@ export interface Hub {
   channels(filter?: ChannelFilter): Promise<ReadonlyMap<string, number>>;
   /**
    * Publishes to each channel that `channels` finds; the answer is their number. One that does not take the payload is
-   * counted and left out. Order is kept per channel, not between channels.
+   * counted and left out. Order is kept per channel, not between channels. `hearsIn`: spaces of their own in which dialects hear
+   * what is published to a channel of the same name; those found there count as found, each name once.
    */
-  publishMatching(filter: ChannelFilter, publication: NewPublication): Promise<number>;
+  publishMatching(
+    filter: ChannelFilter,
+    publication: NewPublication,
+    hearsIn?: readonly string[],
+  ): Promise<number>;
   /** Users with a connection, each once, in the order of their UTF-8 bytes, over all nodes. Throws `unavailable` likewise. */
   users(filter?: UserFilter): Promise<readonly string[]>;
   /** A part of what `channels` finds, in the order of the names, however many there are. Throws likewise. */

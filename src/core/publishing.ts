@@ -101,9 +101,15 @@ export function createPublishing({
   async function publishMatching(
     filter: ChannelFilter,
     publication: NewPublication,
+    hearsIn: readonly string[] = [],
   ): Promise<number> {
     const { space = CHANNELS } = filter;
-    const names = [...(await channels(filter)).keys()];
+    const spaces = [space, ...hearsIn];
+    const found = await Promise.all(spaces.map((each) => channels({ ...filter, space: each })));
+    const names = found.flatMap((counts, at) => {
+      const before = found.slice(0, at);
+      return [...counts.keys()].filter((name) => !before.some((earlier) => earlier.has(name)));
+    });
     await publishInOrder(names, (name) => publish({ space, name }, publication));
     return names.length;
   }

@@ -74,12 +74,13 @@ async function push(
     data,
     ...(event === undefined ? {} : { tags: { event } }),
   };
+  const spaces = [CHANNELS, ...hearsIn];
   if (pattern !== undefined) {
-    const occupancy = await hub.occupancy({ pattern });
-    return { occupancy, channels: await hub.publishMatching({ pattern }, publication) };
+    const counted = spaces.map((space) => hub.occupancy({ space, pattern }));
+    const occupancy = sumOf(await Promise.all(counted));
+    return { occupancy, channels: await hub.publishMatching({ pattern }, publication, hearsIn) };
   }
   if (channel !== undefined) {
-    const spaces = [CHANNELS, ...hearsIn];
     const counted = spaces.map((space) => hub.occupancy({ space, name: channel }));
     const occupancy = sumOf(await Promise.all(counted));
     const position = await hub.publish({ space: CHANNELS, name: channel }, publication);

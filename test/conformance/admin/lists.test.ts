@@ -149,10 +149,24 @@ describe("one channel with clients of many dialects", () => {
 
   test("of messaging counts who hears its messages", async () => {
     using owner = await connectSubscriber(server, "12025550101");
-    const { "channel-id": channel } = await owner.ask({ type: "create-channel", name: "c" });
+    const { "channel-id": channel } = await owner.ask({
+      ...{ type: "create-channel", name: "c", access: "open" },
+    });
     const pushed = await admin("push", { body: { channel, data: "hi" } });
     expect(pushed.body).toMatchObject({ matched: 1, by_dialect: { messaging: 1 } });
     expect(await owner.nextOf("channel-message")).toMatchObject({ content: "hi" });
+    const pattern = { pattern: `^${String(channel)}$` };
+    const alone = await admin("push", { body: { ...pattern, data: "alone" } });
+    expect(alone.body).toEqual({ matched: 1, channels: 1, by_dialect: { messaging: 1 } });
+    expect(await owner.nextOf("channel-message")).toMatchObject({ content: "alone" });
+    using gusher = await gusherIn("beside", [String(channel)]);
+    const both = await admin("push", { body: { ...pattern, data: "both" } });
+    expect(both.body).toEqual({
+      ...{ matched: 2, channels: 1 },
+      by_dialect: { gusher: 1, messaging: 1 },
+    });
+    expect(await owner.nextOf("channel-message")).toMatchObject({ content: "both", sequence: 3 });
+    expect(await gusher.next()).toMatchObject({ channel, data: { content: "both" } });
     const space = { space: "messaging" };
     expect(await admin.all("channels", space)).toMatchObject([{ channel, connections: 1 }]);
     const [found] = await admin.all("connections", { channel: String(channel), ...space });
