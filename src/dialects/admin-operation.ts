@@ -30,6 +30,17 @@ export interface AdminCall<Request = unknown> {
   readonly request: Request;
 }
 
+/** Of the call's app, which is one that is served. `missing`: what is thrown where a dialect serves some of them alone. */
+export function ofApp<Context>(
+  contexts: ReadonlyMap<string, Context>,
+  { app }: Pick<AdminCall, "app">,
+  missing = () => new Error(`No app "${app}"`),
+): Context {
+  const context = contexts.get(app);
+  if (context === undefined) throw missing();
+  return context;
+}
+
 /** An answer that is JSON text already, since it holds payloads as they were published. */
 export class JsonText {
   readonly json: string;

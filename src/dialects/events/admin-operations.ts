@@ -13,10 +13,12 @@ import {
   AdminError,
   adminOperation,
   isoTime,
+  ofApp,
   pageAnswer,
   pageQueryOf,
   pageRequest,
   pageViewOf,
+  type AdminCall,
   type AdminErrorCode,
   type AdminPart,
 } from "../admin-operation.ts";
@@ -50,11 +52,7 @@ const organisationAnswer = z
 
 /** `contexts`: by app id. */
 export function eventsAdmin(contexts: ReadonlyMap<string, EventsContext>): AdminPart {
-  const of = ({ app }: { readonly app: string }): EventsContext => {
-    const context = contexts.get(app);
-    if (context !== undefined) return context;
-    throw new AdminError("not_found", "The app has no signing key for events: it serves none");
-  };
+  const of = (call: Pick<AdminCall, "app">) => ofApp(contexts, call, unserved);
   const operations = [
     adminOperation({
       method: "GET",
@@ -181,6 +179,10 @@ const EXAMPLES = {
   endpoint: "ep_2ZzGfnFk3TgYb7pQwR9sXc1VdNe",
   task: "task_2ZzGfnFk3TgYb7pQwR9sXc1VdNe",
 };
+
+function unserved(): AdminError {
+  return new AdminError("not_found", "The app has no signing key for events: it serves none");
+}
 
 function organisationView(found: Organisation) {
   const { deprovisionedAtMs } = found;

@@ -4,10 +4,12 @@ import {
   AdminError,
   adminOperation,
   isoTime,
+  ofApp,
   pageAnswer,
   pageQueryOf,
   pageRequest,
   pageViewOf,
+  type AdminCall,
   type AdminPart,
 } from "../admin-operation.ts";
 import { SUBSCRIBER_ID } from "./auth/contract.ts";
@@ -38,11 +40,7 @@ const tokenAnswer = z
 
 /** `contexts`: by app id. */
 export function messagingAdmin(contexts: ReadonlyMap<string, MessagingContext>): AdminPart {
-  const of = ({ app }: { readonly app: string }): MessagingContext => {
-    const context = contexts.get(app);
-    if (context === undefined) throw new Error(`No app "${app}"`);
-    return context;
-  };
+  const of = (call: Pick<AdminCall, "app">) => ofApp(contexts, call);
   const operations = [
     adminOperation({
       method: "GET",

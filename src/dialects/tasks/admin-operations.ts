@@ -5,10 +5,12 @@ import {
   AdminError,
   adminOperation,
   isoTime,
+  ofApp,
   pageAnswer,
   pageQueryOf,
   pageRequest,
   pageViewOf,
+  type AdminCall,
   type AdminPart,
 } from "../admin-operation.ts";
 import type { TasksContext } from "./context.ts";
@@ -28,11 +30,7 @@ const taskAnswer = z
 
 /** `contexts`: by app id. */
 export function tasksAdmin(contexts: ReadonlyMap<string, TasksContext>): AdminPart {
-  const of = ({ app }: { readonly app: string }): TasksContext => {
-    const context = contexts.get(app);
-    if (context === undefined) throw new Error(`No app "${app}"`);
-    return context;
-  };
+  const of = (call: Pick<AdminCall, "app">) => ofApp(contexts, call);
   const operations = [
     adminOperation({
       method: "GET",

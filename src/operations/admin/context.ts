@@ -2,6 +2,7 @@
 import type { AppEngine } from "../../core/engine.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import { ofApp, type AdminCall } from "../../dialects/admin-operation.ts";
 import type { Refusals } from "../refusals.ts";
 import type { ServerMetrics } from "../metrics.ts";
 
@@ -26,8 +27,6 @@ export interface AdminContext {
 }
 
 /** Of a call, which names one that is served. */
-export function appOf({ apps }: AdminContext, { app }: { readonly app: string }): AdminApp {
-  const found = apps.get(app);
-  if (found === undefined) throw new Error(`No app "${app}"`);
-  return found;
+export function appOf({ apps }: AdminContext, call: Pick<AdminCall, "app">): AdminApp {
+  return ofApp(apps, call);
 }
