@@ -9,8 +9,20 @@ import { Counter, Gauge, type Registry } from "prom-client";
 const DELAY_RESOLUTION_MS = 100;
 const DELAY_QUANTILES = [0.5, 0.99, 1];
 
+/** How late the event loop was, nanoseconds: what of Node's histogram is looked at. */
+export interface LoopDelay {
+  readonly count: number;
+  percentile(percentile: number): number;
+  reset(): void;
+  enable(): unknown;
+  disable(): unknown;
+}
+
 /** The answer ends the watching. */
-export function watchProcess(registry: Registry): () => void {
+export function watchProcess(
+  registry: Registry,
+  delay: LoopDelay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS }),
+): () => void {
   const registers = [registry];
   const seconds = { user: "process_cpu_user", system: "process_cpu_system" } as const;
   for (const kind of ["user", "system"] as const) {
@@ -34,7 +46,6 @@ export function watchProcess(registry: Registry): () => void {
     help: "Start of the process, seconds since the Unix epoch",
   }).set(Math.round(Date.now() / 1000 - process.uptime()));
 
-  const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   new Gauge({
     ...{ name: "carillon_event_loop_delay_seconds", registers },
     help: "How late the event loop was since the last scrape, seconds; 0 at the first one",

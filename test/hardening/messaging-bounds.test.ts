@@ -148,24 +148,6 @@ async function expectOneEach(
   expect(after - before).toBe(MESSAGES);
 }
 
-// The rate is measured in real seconds, of which ten have to go by.
-test.if(SOAK)(
-  "a flood that does not stop is closed with 4429",
-  async () => {
-    await using server = await spawnServer();
-    const flood = await connectRaw(`${messagingUrl(server)}?access_token=${tokenOf("flood")}`);
-    let ended = false;
-    void flood.gone.then(() => (ended = true));
-    const read = flood.rest();
-    while (!ended) {
-      for (let at = 0; at < 100; at++) flood.send('{"type":"ping"}');
-      await Bun.sleep(50);
-    }
-    expect((await read).at(-1)).toMatchObject({ code: 4429, text: "Rate limit exceeded" });
-  },
-  60_000,
-);
-
 // Each of them takes the five seconds after which a session whose client does not come again has ended.
 test.if(SOAK)(
   `${HALF_MADE} SockJS sessions that are polled once and never again are bounded, and end`,
