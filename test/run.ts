@@ -19,7 +19,14 @@ export const ROWS: readonly (readonly Part[])[] = [
     { engine: "redis", paths: ["test/conformance", "test/interop", "test/published"] },
     {
       engine: "embedded",
-      paths: ["test/browser", "test/deployment", "test/faults", "test/hardening", "test/support"],
+      paths: [
+        "test/browser",
+        "test/deployment",
+        "test/docs",
+        "test/faults",
+        "test/hardening",
+        "test/support",
+      ],
     },
   ],
 ];

@@ -1,0 +1,45 @@
+/**
+ * The printed blocks that are not simply run: by whom they are, or why nobody can. A page's shell blocks run on a development server,
+ * its TOML goes through the loader, its JSON is parsed and its HTML runs in `test/browser/snippets.test.ts`; whatever does not fit that,
+ * or is of another language, stands here.
+ */
+export type Known =
+  /** A test that runs it, or holds it against what the server does. It names the page. */
+  | { readonly by: string }
+  /** Why none does. */
+  | { readonly not: string };
+
+export interface Page {
+  /** By the block's name, `sh 2`. A language alone stands for all of it on the page. */
+  readonly known?: Readonly<Record<string, Known>>;
+  /** For the shell blocks that are run here: printed text, and what runs in its place. */
+  readonly replace?: readonly (readonly [printed: string, run: string])[];
+}
+
+const MOVING = { by: "test/deployment/moving.test.ts" };
+const LATER = { not: "not yet" };
+
+export const PAGES: Readonly<Record<string, Page>> = {
+  "README.md": { known: { sh: LATER } },
+  "clients/messaging/README.md": { known: { sh: LATER, js: LATER } },
+  "clients/tasks/README.md": { known: { sh: { by: "test/browser/snippets.test.ts" } } },
+  "docs/ARCHITECTURE.md": { known: { plain: { not: "a picture" } } },
+  "docs/admin.md": { known: { sh: LATER } },
+  "docs/doctor.md": { known: { sh: LATER } },
+  "docs/events.md": { known: { sh: LATER, toml: LATER } },
+  "docs/gusher.md": { known: { sh: LATER } },
+  "docs/messaging.md": {
+    known: { sh: LATER, text: { by: "test/conformance/messaging/documented.test.ts" } },
+  },
+  "docs/moving-from-centrifugo.md": { known: { sh: MOVING, json: MOVING, text: MOVING } },
+  "docs/operations.md": { known: { sh: LATER, nginx: LATER } },
+  "docs/sora.md": { known: { sh: LATER, json: LATER } },
+  "docs/tasks.md": { known: { sh: LATER } },
+  "docs/webhooks.md": {
+    known: {
+      ...{ sh: LATER, js: LATER, plain: LATER, json: LATER },
+      python: { by: "test/hardening/webhooks-delivery.test.ts" },
+      go: { by: "test/hardening/webhooks-delivery.test.ts" },
+    },
+  },
+};
