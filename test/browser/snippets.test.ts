@@ -1,7 +1,7 @@
 /** Each page that README and docs print runs in a browser as printed: only the server's address, which is another here, is put in. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Glob } from "bun";
 import { systemRuntime } from "../../src/system-runtime.ts";
 import { useBrowser } from "../support/browser.ts";
@@ -51,18 +51,20 @@ let page = "";
 const backend = new Map<string, string>();
 
 async function startSite(): Promise<Site> {
-  const directory = temporaryDir();
-  const client = join(directory, "task-client.js");
-  const build = ["build", "clients/tasks/task-client.ts", "--outfile", client];
-  const { exitCode } = Bun.spawnSync([process.execPath, ...build], { cwd: ROOT });
-  expect(exitCode).toBe(0);
+  const built = temporaryDir();
+  for (const client of ["tasks/task-client", "messaging/messaging-client"]) {
+    const file = join(built, `${basename(client)}.js`);
+    const build = ["build", `clients/${client}.ts`, "--outfile", file];
+    const { exitCode } = Bun.spawnSync([process.execPath, ...build], { cwd: ROOT });
+    expect(exitCode).toBe(0);
+  }
   const listening = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     fetch(request) {
       const { pathname } = new URL(request.url);
       if (pathname === "/") return new Response(page, { headers: { "Content-Type": "text/html" } });
-      if (pathname === "/task-client.js") return new Response(Bun.file(client));
+      if (pathname.endsWith("-client.js")) return new Response(Bun.file(join(built, pathname)));
       if (pathname.startsWith("/node_modules/")) {
         return new Response(Bun.file(join(ROOT, pathname)));
       }
@@ -74,7 +76,7 @@ async function startSite(): Promise<Site> {
     url: listening.url.href,
     async close() {
       await listening.stop(true);
-      rmSync(directory, { recursive: true });
+      rmSync(built, { recursive: true });
     },
   };
 }
@@ -111,6 +113,13 @@ async function completeTask(task_id: string, text: string): Promise<void> {
   await resultOf(server, "invoke_envoy", { task_id, message: btoa(text) });
 }
 
+/** Ends the connections that are in a channel, and has their clients come back. */
+async function sendBack(channel: string): Promise<void> {
+  const body = JSON.stringify({ channel, reconnect: true });
+  const kick = await fetch(`${server.apiUrl}/admin/api/kick`, { method: "POST", body });
+  expect(await kick.json()).toMatchObject({ matched: 1 });
+}
+
 test(
   "README: the client, from a file that is opened without a server",
   async () => {
@@ -141,13 +150,16 @@ test(
 );
 
 test(
-  "docs/streaming.md",
+  "docs/connect-a-browser.md: streaming, which recovers",
   async () => {
     backend.set("/token", hs256({ sub: "u1" }));
-    const { nextLine } = await openPage("docs/streaming.md 1");
-    expect(await nextLine()).toBe("all that was missed is here: false");
+    const { nextLine } = await openPage("docs/connect-a-browser.md 1");
+    await subscribed("public:news");
     await server.api("publish", { channel: "public:news", data: { text: "Hello" } });
     expect(await nextLine()).toBe("{text: Hello}");
+    await sendBack("public:news");
+    await server.api("publish", { channel: "public:news", data: { text: "Again" } });
+    expect(await nextLine()).toBe("{text: Again}");
   },
   TIMEOUT_MS,
 );
@@ -171,16 +183,19 @@ test(
 );
 
 test(
-  "docs/gusher.md",
+  "docs/connect-a-browser.md: gusher, which comes back",
   async () => {
     const grant = { channels: ["news"], user_id: "42", app_key: "dev", remotes: {} };
     backend.set("/jwt", hs256({ gusher: grant }));
-    const { nextLine } = await openPage("docs/gusher.md 1");
-    await subscribed("news");
-    const body = new URLSearchParams({ data: '{"n":1}' });
-    const url = `${server.apiUrl}/gusher/push/dev/news/notify`;
-    expect((await fetch(url, { method: "POST", body })).status).toBe(200);
-    expect(await nextLine()).toBe("{n: 1}");
+    const { nextLine } = await openPage("docs/connect-a-browser.md 2");
+    for (const n of [1, 2]) {
+      await subscribed("news");
+      const body = new URLSearchParams({ data: `{"n":${n}}` });
+      const url = `${server.apiUrl}/gusher/push/dev/news/notify`;
+      expect((await fetch(url, { method: "POST", body })).status).toBe(200);
+      expect(await nextLine()).toBe(`{n: ${n}}`);
+      if (n === 1) await sendBack("news");
+    }
   },
   TIMEOUT_MS,
 );
@@ -202,10 +217,42 @@ test(
 );
 
 test(
-  "docs/sora.md",
+  "docs/connect-a-browser.md: tasks",
   async () => {
-    const { nextLine } = await openPage("docs/sora.md 1");
-    expect(await nextLine()).toBe("connection.created");
+    const id = await issueTask();
+    const { nextLine, page: opened } = await openPage("docs/connect-a-browser.md 3");
+    await completeTask(id, "paid");
+    expect(await nextLine()).toBe("paid");
+    expect(await nextLine()).toBe("done");
+    expect(await opened.title()).toMatch(/^\d+:\d\d$/);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "docs/connect-a-browser.md: messaging",
+  async () => {
+    using friend = await connect(server, "12025550102");
+    await friend.ask({ type: "ping" });
+    backend.set("/messaging-token", tokenOf("12025550103"));
+    const { nextLine } = await openPage("docs/connect-a-browser.md 4");
+    const hello = { from: "12025550103", content: "Hello" };
+    expect(await friend.nextOf("direct-message")).toMatchObject(hello);
+    await friend.ask({ type: "direct-message", to: "12025550103", content: "Hi" });
+    expect(await nextLine()).toBe("12025550102 Hi");
+    await send(server, "revoke", { token: tokenOf("12025550103") });
+    expect(await nextLine()).toBe("closed 4401");
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "docs/connect-a-browser.md: sora, which connects anew",
+  async () => {
+    const { nextLine } = await openPage("docs/connect-a-browser.md 5");
+    expect(await nextLine()).toBe("switched");
+    await sendBack("sora");
+    expect(await nextLine()).toBe("abend 1012 RECONNECT");
     expect(await nextLine()).toBe("switched");
     const headers = { "x-sora-target": "Sora_20160711.PushChannel" };
     const body = '{"channel_id":"sora","data":{"spam":"egg"}}';
