@@ -17,6 +17,11 @@ export interface Page {
 }
 
 const MOVING = { by: "test/deployment/moving.test.ts" };
+const LANGUAGES = { by: "test/docs/languages.test.ts" };
+const IN_SIX_LANGUAGES = {
+  ...{ js: LANGUAGES, python: LANGUAGES, go: LANGUAGES },
+  ...{ ruby: LANGUAGES, java: LANGUAGES, php: LANGUAGES },
+};
 const LATER = { not: "not yet" };
 
 export const PAGES: Readonly<Record<string, Page>> = {
@@ -33,6 +38,8 @@ export const PAGES: Readonly<Record<string, Page>> = {
   },
   "docs/moving-from-centrifugo.md": { known: { sh: MOVING, json: MOVING, text: MOVING } },
   "docs/operations.md": { known: { sh: LATER, nginx: LATER } },
+  "docs/push-from-a-backend.md": { known: { ...IN_SIX_LANGUAGES, sh: LANGUAGES } },
+  "docs/sign-a-token.md": { known: IN_SIX_LANGUAGES },
   "docs/sora.md": { known: { sh: LATER, json: LATER } },
   "docs/tasks.md": { known: { sh: LATER } },
   "docs/webhooks.md": {
