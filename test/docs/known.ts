@@ -44,9 +44,9 @@ export const PAGES: Readonly<Record<string, Page>> = {
   "docs/tasks.md": { known: { sh: LATER } },
   "docs/webhooks.md": {
     known: {
-      ...{ sh: LATER, js: LATER, plain: LATER, json: LATER },
-      python: { by: "test/hardening/webhooks-delivery.test.ts" },
-      go: { by: "test/hardening/webhooks-delivery.test.ts" },
+      "js 1": { by: "test/docs/webhooks.test.ts" },
+      "http 1": { by: "test/docs/webhooks.test.ts" },
+      "js 2": { by: "test/hardening/webhooks-delivery.test.ts" },
     },
   },
 };
