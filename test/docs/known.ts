@@ -34,7 +34,7 @@ export const PAGES: Readonly<Record<string, Page>> = {
   "docs/events.md": { known: { sh: LATER, toml: LATER } },
   "docs/gusher.md": { known: { sh: LATER } },
   "docs/messaging.md": {
-    known: { sh: LATER, text: { by: "test/conformance/messaging/documented.test.ts" } },
+    known: { text: { by: "test/conformance/messaging/documented.test.ts" } },
   },
   "docs/moving-from-centrifugo.md": { known: { sh: MOVING, json: MOVING, text: MOVING } },
   "docs/operations.md": { known: { sh: LATER, nginx: LATER } },
