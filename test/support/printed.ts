@@ -88,7 +88,7 @@ export async function runBlocks(
       child.exited,
     ]);
     const outputs = out.split(MARK).slice(1);
-    const failed = outputs.findIndex((text) => /^\{"error":\{/m.test(text));
+    const failed = outputs.findIndex((text) => /"error":\{/.test(text));
     const at = blocks[failed >= 0 ? failed : outputs.length - 1];
     if (code !== 0 || failed >= 0) {
       throw new Error(`${at?.page}, ${at?.name}: exit code ${code}\n${outputs.at(-1)}${err}`);
