@@ -2,7 +2,7 @@
 import type { GroupMember } from "../../core/fanout.ts";
 import type { Timers } from "../../core/runtime.ts";
 
-/** Messages that are answered in one hold, since a hold takes the socket out of all its groups: what is held back goes out behind the last. */
+/** Messages that are answered in one hold, since a hold takes the socket out of all its groups: held-back frames go out behind the last. */
 const MESSAGES_PER_HOLD_MAX = 64;
 
 export class AnswerHold {

@@ -19,7 +19,7 @@ export interface Entered {
   readonly missed: boolean;
 }
 
-/** Undefined: it is no member any more. One after the other, since two may ask for one channel at once. */
+/** Undefined: it is not a member any more. One after the other, since two may ask for one channel at once. */
 export function enterChannel(
   session: MessagingClient,
   membership: Membership,

@@ -1,5 +1,5 @@
 /**
- * Every client message (messaging.md §7), and what is one (§6.1). A message of another shape is passed over in silence; one of the
+ * Every client message (messaging.md §7), and its form (§6.1). A message of another shape is passed over in silence; one of the
  * right shape with a value that cannot be is answered with an error. Both come from one schema for each type.
  */
 import { z } from "zod";
@@ -11,7 +11,7 @@ import { Refusal, type ErrorCode } from "./errors.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What an installation may set of them, in bytes. */
+/** Configurable bounds, in bytes. */
 export interface MessageLimits {
   readonly message_size_limit: number;
   readonly content_size_limit: number;
@@ -215,7 +215,7 @@ export interface ClientMessage<Type extends MessageType = MessageType> {
   readonly type: Type;
   readonly id: string | undefined;
   readonly fields: Fields<Type>;
-  /** Its attributes as compact text, numbers as they came; undefined: it has none. */
+  /** Its attributes as compact text, numbers as they came; undefined: the message has no attributes. */
   readonly attributes: CompactJson | undefined;
   /** The value that cannot be. */
   readonly refusal: Refusal | undefined;
@@ -230,7 +230,7 @@ export function requireAttributes(attributes: JsonObject, bytesMax: number): voi
   });
 }
 
-/** Undefined: it is none, and nothing is said (§6.1). */
+/** Undefined: the text is not a client message, and is ignored (§6.1). */
 export type ReadMessage = (frame: Frame) => ClientMessage | undefined;
 
 export function createReadMessage(limits: MessageLimits): ReadMessage {

@@ -38,9 +38,9 @@ export interface MessagingClient {
   owe(add: (owed: Owed) => void): void;
   /** One after the other. */
   inTurn<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Follows the sending of a channel message: a removal waits for it, since what was sent before is before. */
+  /** Follows the sending of a channel message: a removal waits for it, so that earlier messages come before it. */
   sending<Result>(send: Promise<Result>): Promise<Result>;
-  /** Settles, never with a rejection, when what is being sent to channels is. */
+  /** Settles, never with a rejection, when messages under way to channels are sent. */
   readonly sent: Promise<unknown> | undefined;
   /** The last sequence of a channel that this connection has. */
   positionIn(channelId: string): number;

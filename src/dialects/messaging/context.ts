@@ -1,4 +1,4 @@
-/** What the dialect's parts share, of one app. */
+/** State and services that the dialect's parts share, for one app. */
 import type { Hub } from "../../core/hub.ts";
 import type { AppEngine } from "../../core/engine.ts";
 import type { SessionServices } from "../dialect.ts";

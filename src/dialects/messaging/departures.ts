@@ -1,4 +1,4 @@
-/** Connections that have closed, and what they still owe the engine: their end is waited for when the server stops. */
+/** Closed connections that still owe the engine writes: a stop of the server waits for them. */
 import type { Connection } from "../../core/hub.ts";
 import type { Chat } from "./chat/contract.ts";
 import type { OpenConnection, Presence } from "./presence.ts";

@@ -1,6 +1,6 @@
 /**
  * What happens in a channel besides its messages, as it travels through the channel itself: so it has one order with the messages on
- * every node (messaging.md §11.3). Each session completes it with what is its own (`events.ts`).
+ * every node (messaging.md §11.3). Each session adds its own members (`events.ts`).
  */
 import type { Encoder } from "../../core/hub.ts";
 import type { Runtime } from "../../core/runtime.ts";
@@ -21,12 +21,12 @@ export const watchChannel = (subscriber: string): Channel => ({
 /** As much of a channel as a note about a former member tells. */
 export type FormerChannel = Pick<ChannelView, "channelId" | "name" | "revision">;
 
-/** What a channel's sessions are told. `message`: the server message for all but the subject's connections. */
+/** News for a channel's sessions. `message`: the server message for all but the subject's connections. */
 export type ChannelNote =
   | { readonly kind: "others"; readonly subject: string; readonly message: string }
   /** For all but one connection. */
   | { readonly kind: "all"; readonly exceptConnection: string; readonly message: string }
-  /** The subject is no member any more. With `by` it was removed; otherwise it left by `exceptConnection`, which has its answer. */
+  /** The subject is not a member any more. With `by` it was removed; otherwise it left by `exceptConnection`, which has its answer. */
   | {
       readonly kind: "left";
       readonly subject: string;
@@ -51,7 +51,7 @@ export type ChannelNote =
       readonly by: string;
       readonly exceptConnection: string;
     }
-  /** What others see of a subscriber who is watched. */
+  /** A watched subscriber as others see it. */
   | { readonly kind: "watched"; readonly subject: string; readonly message: string };
 
 export interface MessagingEncoder extends Encoder {

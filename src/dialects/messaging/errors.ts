@@ -1,4 +1,4 @@
-/** What the dialect says when something cannot be done (messaging.md §10), and how it closes (§4.4). */
+/** Refusals of messages (messaging.md §10) and close codes (§4.4). */
 import type { DisconnectCode, HubErrorCode } from "../../core/errors.ts";
 import type { Close } from "../session.ts";
 
@@ -46,7 +46,7 @@ export const HUB_ERRORS = {
   unavailable: "unavailable",
 } as const satisfies Record<HubErrorCode, ErrorCode>;
 
-/** §4.4. What it does not name either sends the client elsewhere, where the backlog repairs what was missed, or ends it. */
+/** §4.4. Other reasons send the client elsewhere, where the backlog repairs the gap, or end it. */
 export const CLOSES = {
   shutdown: { code: 1001, reason: "Going away" },
   internal_error: { code: 1011, reason: "Internal error" },

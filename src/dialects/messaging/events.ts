@@ -1,4 +1,4 @@
-/** What a session makes of what others did: notes of its channels, and signals to its subscriber (messaging.md §8, §11). */
+/** News from others that reach a session: notes of its channels, and signals to its subscriber (messaging.md §8, §11). */
 import type { Push } from "../../core/types.ts";
 import type { ChannelView, CurrentMessage, Membership, Message } from "./chat/contract.ts";
 import { enterChannel, leaveChannel } from "./channel-entry.ts";
@@ -14,7 +14,7 @@ import type { MessagingClient } from "./client.ts";
 import type { MessagingSignal, Removed } from "./signals.ts";
 import { availabilityMessage } from "./telling.ts";
 
-/** Whether the connection has it now: what it was sent is written, or it has seen it before. */
+/** Whether the connection has it now: the frame is written, or it has seen it before. */
 export function applySignal(
   session: MessagingClient,
   signal: MessagingSignal,
@@ -54,7 +54,7 @@ async function enterAsOther(session: MessagingClient, channelId: string): Promis
   return entered !== undefined;
 }
 
-/** The changer waits for it: what is being sent in this connection's name is sent before. */
+/** The changer waits for it: messages under way in this connection's name are sent before. */
 async function settleLeft(
   session: MessagingClient,
   signal: Extract<MessagingSignal, { kind: "left" }>,
@@ -85,7 +85,7 @@ function told(
 }
 
 interface ReceivedNote {
-  /** What others than the subject are told. */
+  /** The news for others than the subject. */
   readonly frame: string;
   readonly push: Extract<Push, { type: "note" }>;
   readonly group: string | undefined;
@@ -127,7 +127,7 @@ function showUpdated(
   { show, administrator }: { show: (text: string) => void; administrator?: boolean },
 ): void {
   const own = session.state.channels.get(channel.channelId);
-  // What it was told when it joined, or since, is newer.
+  // Its news from joining, or since, is newer.
   if (own === undefined || channel.revision <= own.revision) return;
   own.administrator = administrator ?? own.administrator;
   own.revision = channel.revision;
@@ -136,12 +136,12 @@ function showUpdated(
   show(serverMessage("membership", { change: "updated", channel: model }));
 }
 
-/** Messages read at a time to fill a hole; at the first sight of a conversation, and how many at the most: the backlog had what was before. */
+/** Messages read at a time to fill a hole; at the first sight of a conversation, and how many at the most: the backlog had the earlier ones. */
 const PAGE = 200;
 const FIRST_PAGE = 20;
 const FIRST_HOLE_MAX = 200;
 
-/** Ascending and each once; what is missing before it is read first (§11.3). */
+/** Ascending and each once; missing ones before it are read first (§11.3). */
 function receiveDirect(
   session: MessagingClient,
   signal: Extract<MessagingSignal, { kind: "direct" }>,
@@ -194,7 +194,7 @@ async function between(
   return found;
 }
 
-/** Behind what was delivered before this connection was: the cursor may be ahead by what others of the subscriber were given since. */
+/** Behind the deliveries from before this connection: the cursor may be ahead by later ones to the subscriber's other connections. */
 async function missedSinceOpening(
   { context, openedMs, userId }: MessagingClient,
   other: string,
@@ -240,7 +240,7 @@ async function showBlocked(
   return session.write(availabilityMessage([shown]));
 }
 
-/** §7.5: how one who is blocked sees the blocker. */
+/** §7.5: how a blocked subscriber sees the blocker. */
 export function hidden(id: string) {
   return { id, status: "", availability: "invisible", attributes: {} } as const;
 }

@@ -1,4 +1,4 @@
-/** The dialect's own bounds (messaging.md); what can be configured is in `config.ts`. */
+/** The dialect's own bounds (messaging.md); configurable ones are in `config.ts`. */
 
 /** §12: of a subscriber's profile, serialised, and its members. */
 export const PROFILE_BYTES_MAX = 4096;

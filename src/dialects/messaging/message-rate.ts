@@ -1,4 +1,4 @@
-/** How fast a connection may send (messaging.md §12): what is beyond the rate is refused, and what does not stop is ended. */
+/** How fast a connection may send (messaging.md §12): messages beyond the rate are refused, a connection that does not stop is ended. */
 import { perSecond, TokenBucket } from "../../core/rates.ts";
 
 /** Times the rate that may come at once. */

@@ -6,7 +6,7 @@ import type { MessagingClient } from "./client.ts";
 /** How long a reader that is behind with its backlog is waited for until it is looked at again, milliseconds. */
 const PACE_MS = 20;
 
-/** The session's socket is held meanwhile: what is live waits behind the backlog. */
+/** The session's socket is held meanwhile: live messages wait behind the backlog. */
 export async function begin(session: MessagingClient): Promise<void> {
   const { context } = session;
   // Under its label first: a token that ends from here on reaches it.
@@ -20,7 +20,7 @@ export async function begin(session: MessagingClient): Promise<void> {
   if (first) await sendBacklog(session, tops);
 }
 
-/** Where each channel stood: what is above comes live. */
+/** Each channel's position then: later messages come live. */
 async function enterAll(session: MessagingClient): Promise<ReadonlyMap<string, number>> {
   const { connection, context, encoder, member, state, userId } = session;
   const tops = new Map<string, number>();
@@ -33,7 +33,7 @@ async function enterAll(session: MessagingClient): Promise<ReadonlyMap<string, n
       }),
     ),
   );
-  // Read behind it: of what changed before it was in nobody tells it, and of what changes from here on it is told.
+  // Read after it: no note tells it of earlier changes, and notes tell it of all later ones.
   for (const { channelId, revision, member: own } of await context.chat.channels.list(userId)) {
     const { administrator, readSequence } = own;
     if (tops.has(channelId)) {

@@ -1,10 +1,10 @@
-/** What becomes true once all that a connection was sent is written: until then its backlog may come again (messaging.md §11.2, §11.4). */
+/** Changes that take effect once all frames to a connection are written: until then its backlog may come again (messaging.md §11.2, §11.4). */
 import type { Timer } from "../../core/runtime.ts";
 import type { Invitation, Report } from "./chat/contract.ts";
 import type { Socket } from "../../transports/socket.ts";
 import type { MessagingContext } from "./context.ts";
 
-/** How often a peer that is behind is looked at for what it has taken, milliseconds. */
+/** How often a slow peer's progress is checked, milliseconds. */
 const WRITTEN_CHECK_MS = 1000;
 
 /** The session that owes it. */
@@ -42,7 +42,7 @@ export class OwedWhenWritten {
     if (over || this.#owed.isEmpty) return;
     if (socket.writable) {
       const settled = this.#owed.settle(context, userId);
-      return this.#session.aside("keeping what was delivered", settled);
+      return this.#session.aside("keeping deliveries", settled);
     }
     this.#timer = context.runtime.timers.after(WRITTEN_CHECK_MS, () => this.#settle());
   }

@@ -1,5 +1,5 @@
 /**
- * Who is available, over all nodes (messaging.md §5.1). Each connection has an entry in the engine's presence store; what others see
+ * Availability of subscribers, over all nodes (messaging.md §5.1). Each connection has an entry in the engine's presence store; what others see
  * of a subscriber is made of its entries. Presence is live state: it ends with its connections and their nodes.
  */
 import type { AppEngine } from "../../core/engine.ts";
@@ -8,7 +8,7 @@ import type { Runtime, Timer } from "../../core/runtime.ts";
 import type { Channel } from "../../core/types.ts";
 import type { Availability, JsonObject } from "./client-messages.ts";
 
-/** What one connection announced. */
+/** One connection's announcement. */
 export interface Announcement {
   readonly availability: Availability;
   readonly status: string;
@@ -20,7 +20,7 @@ export interface PublicState extends Announcement {
   readonly id: string;
 }
 
-/** What a connection's entry says. */
+/** The content of a connection's entry. */
 interface Entry {
   readonly openedMs: number;
   /** Absent: it has announced nothing, or has taken it back. */
@@ -34,7 +34,7 @@ export interface PresenceOptions {
   readonly runtime: Runtime;
   /** How long a closed connection still counts as present, milliseconds. */
   readonly lingerMs: number;
-  /** What others see of a subscriber is another now; the next change of it waits for the answer. */
+  /** A subscriber looks different to others now; its next change waits for the answer. */
   readonly onChange: (state: PublicState) => Promise<void>;
   /** Of work that nothing waits for. */
   readonly onError: (error: unknown) => void;
@@ -47,12 +47,12 @@ export interface Presence {
     /** None was opened before it. */
     readonly first: boolean;
   }>;
-  /** Undefined: takes back what the connection announced. */
+  /** Undefined: takes the connection's announcement back. */
   announce(connection: OpenConnection, announcement: Announcement | undefined): Promise<void>;
-  /** `linger: false`: what it announced ends at once. */
+  /** `linger: false`: its announcement ends at once. */
   leave(connection: OpenConnection, options?: { readonly linger?: boolean }): Promise<void>;
   stateOf(subscriber: string): Promise<PublicState>;
-  /** Withdraws what lingers, and waits for what is under way. */
+  /** Withdraws lingering announcements, and waits for changes under way. */
   close(): Promise<void>;
 }
 
@@ -106,7 +106,7 @@ export function createPresence(options: PresenceOptions): Presence {
     return { id, status: "", availability: "invisible", attributes: kept };
   }
 
-  /** One change of a subscriber after the other; what others see is compared before and behind it. */
+  /** One change of a subscriber after the other; its look to others is compared before and after. */
   function change(subscriber: string, make: () => Promise<void>): Promise<void> {
     const before = changing.get(subscriber) ?? Promise.resolve();
     const made = before.then(async () => {

@@ -25,7 +25,7 @@ async function prepare(asked: AskedProbe<MessagingConfig>): Promise<ProbeClient>
   return {
     path: `${path}/websocket${query}`,
     streamPath: `${path}${session}/eventsource${query}`,
-    // What the API pushes to a user is kept nowhere.
+    // The API's pushes to a user are kept nowhere.
     recovers: false,
     hello: () => [JSON.stringify({ type: "whoami", id: "1" })],
     *read(frame): Iterable<Heard> {

@@ -69,7 +69,7 @@ export function subscriberModel(state: PublicState, administrator = false): Memb
   return { id, status, availability, administrator, attributes: raw(jsonOf(attributes)) };
 }
 
-/** What the Channel Membership model is made of: a `Membership`, or what a note and the session know together. */
+/** Input of the Channel Membership model: a `Membership`, or the knowledge of a note and the session together. */
 export type MembershipParts = Pick<
   Membership,
   "channelId" | "name" | "attributes" | "subscribers" | "lastSequence" | "inviteToken"
@@ -149,7 +149,7 @@ function stored(message: CurrentMessage): Members {
     "content-type": message.contentType,
     content: message.content,
     attributes: raw(message.attributes),
-    // Beyond §8.8: what a history of edited and deleted messages is to be told apart by.
+    // Beyond §8.8: tells edited and deleted messages of a history apart.
     edited: message.editedMs === undefined ? undefined : timestamp(message.editedMs),
     "deleted-by": message.deletedBy,
   };

@@ -1,4 +1,4 @@
-/** What an installation may set of connections (messaging.md §4.5, §5.1, §12). */
+/** Settings of connections (messaging.md §4.5, §5.1, §12). */
 import { z } from "zod";
 import { duration, TIMER_MS_MAX } from "../../config/durations.ts";
 import { count, positive, timer } from "../../config/kinds.ts";

@@ -1,4 +1,4 @@
-/** What a session knows of its subscriber: channels, conversations, what it announced, whom it watches. */
+/** A session's knowledge of its subscriber: channels, conversations, its announcement, the subscribers it watches. */
 import { isHigher } from "./chat/overlays.ts";
 import type { DeliveryStatus, Report } from "./chat/contract.ts";
 import type { Announcement } from "./presence.ts";
@@ -39,7 +39,7 @@ export class SessionState {
   }
 }
 
-/** Forgets what was set longest ago. */
+/** Forgets the entry that was set longest ago. */
 export class RecentMap<Value> {
   readonly #max: number;
   readonly #values = new Map<string, Value>();

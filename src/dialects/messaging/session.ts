@@ -1,6 +1,6 @@
 /**
  * One subscriber's connection: the order of its messages and acks (messaging.md §6.2), its rate, its liveness and its ends (§4).
- * What single messages do is in `handlers/`; what others tell it is in `events.ts`, and how it begins in `opening.ts`.
+ * `handlers/` has the effect of each message, `events.ts` the news from others, `opening.ts` the beginning.
  */
 import { HubError, type Disconnect } from "../../core/errors.ts";
 import type { Connection, Subscriber } from "../../core/hub.ts";
@@ -36,7 +36,7 @@ export class MessagingSession
   readonly bearer: Bearer;
   readonly openedMs: number;
   readonly connection: Connection;
-  /** What it knows of its subscriber's conversations and of what it announced. */
+  /** Its knowledge of its subscriber's conversations and announcement. */
   readonly state = new SessionState();
   readonly #rate: MessageRate | undefined;
   /** Settles when the backlog is sent; messages and signals wait for it. */
@@ -146,7 +146,7 @@ export class MessagingSession
       }
       this.#acknowledge(message);
     }
-    // What was done is told whether or not the connection is still there.
+    // Others are told of a finished change whether or not the connection is still there.
     if (afterwards !== undefined) this.aside(`telling of ${message.type}`, afterwards());
   }
 
@@ -206,7 +206,7 @@ export class MessagingSession
     return new Map(ids.map((id) => [id, this.positionIn(id)]));
   }
 
-  /** What groups hand on one by one: notes, and messages where the socket is no member. */
+  /** Pushes that come one by one: notes, and messages where the socket is not in a group. */
   send(frame: Frame, push: Push, group?: string): void {
     if (this.over) return;
     if (push.type === "note") receiveNote(this, { frame: String(frame), push, group });
@@ -233,7 +233,7 @@ export class MessagingSession
   async #follow(applying: Promise<boolean>): Promise<boolean> {
     const applied = applying.catch((error: unknown) => {
       this.report(error, "being told of an event");
-      // What it was not told of comes with the backlog.
+      // The backlog has the rest.
       this.disconnect({ disconnect: "missed" });
       return false;
     });
@@ -285,7 +285,7 @@ export class MessagingSession
 
   protected leave(): Promise<void> {
     this.#owed.close();
-    // What was held back, or waited for a reader that did not come, is not written.
+    // Frames that were held back, or waited for a slow reader, are not written.
     if (this.#hold.held || this.#opening !== undefined) this.#lossy = true;
     const raw = this.#liveness !== undefined;
     const positions = this.#lossy ? new Map() : raw ? this.#positions() : this.#written;

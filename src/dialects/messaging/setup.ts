@@ -134,7 +134,7 @@ function contextOf(
   };
 }
 
-/** One for all apps: what it answers is kept by each. */
+/** One for all apps; each app keeps the answers. */
 function introspectOf({ config, runtime }: Lent<MessagingConfig>): Introspect | undefined {
   const { introspection_url: url, ...settings } = config.messaging;
   if (url === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Where clients connect (messaging.md §4.1), and who is let in before there is a session (§4.2, §4.3). */
+/** Routes where clients connect (messaging.md §4.1), and admission before a session (§4.2, §4.3). */
 import type { OpenSession, SocketRequest, SocketRoute } from "../../transports/socket.ts";
 import type { MessagingConfig } from "./config.ts";
 import type { MessagingContext } from "./context.ts";

@@ -1,6 +1,6 @@
 /**
  * Telling subscribers' connections on every node what happened: members of a channel by notes of the channel, one subscriber's
- * connections by signals (messaging.md §7, §8, §11). What is awaited before an ack has taken effect on every node that answered.
+ * connections by signals (messaging.md §7, §8, §11). Before its ack, a change has taken effect on every node that answered.
  */
 import type { Hub } from "../../core/hub.ts";
 import { jsonOf } from "../../core/json-text.ts";
@@ -177,7 +177,7 @@ export class Telling {
     await this.reports(await this.#chat.receipts.delivered(recipient, other, sequence));
   }
 
-  /** §8.3: to all connections of the senders; kept for those that have none. */
+  /** §8.3: to all connections of the senders; kept for a sender without connections. */
   async reports(reports: readonly Report[]): Promise<void> {
     const told: Report[] = [];
     // One after the other: a message's statuses come in the order in which it reached them.
@@ -207,7 +207,7 @@ export class Telling {
     await Promise.all([...notes, toWatchers]);
   }
 
-  /** `message-updated` or `message-deleted` to whoever else has it. */
+  /** `message-updated` or `message-deleted` to every other subscriber who has it. */
   async edited(edited: Edited, exceptConnection: string): Promise<void> {
     const { message, channelId, subscribers = [] } = edited;
     const text = editMessage(message);

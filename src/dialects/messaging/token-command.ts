@@ -30,7 +30,7 @@ export const messagingToken: TokenCommand<MessagingConfig, Options> = {
   required: [["--user <msisdn>", "the subscriber; in development mode it is made if need be"]],
   options: [
     ["--expires <duration>", 'how long it is valid, such as "15m"; 0: for ever'],
-    ["--name <text>", "what its key is called", "carillon token"],
+    ["--name <text>", "name of its key", "carillon token"],
     ["--url <url>", "the server's api listener; default: the configuration's"],
     ["--key <key>", "an API key; default in development mode: dev-api-key"],
     APP_OPTION,

@@ -1,4 +1,4 @@
-/** What becomes of a `connect`: refused by the hook, or a member with what the client, the hook and the settings say together (§2.2, §2.3). */
+/** Admission of a `connect`: refused by the hook, or a member by the client's, the hook's and the settings' values together (§2.2, §2.3). */
 import type { Granted } from "./auth-hook.ts";
 import type { Connect } from "./connect.ts";
 import type { SoraContext } from "./context.ts";

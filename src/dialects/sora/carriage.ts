@@ -46,7 +46,7 @@ export class Carriage {
     this.#websocketOpen = false;
   }
 
-  /** What was written before goes out on the WebSocket, everything behind it on the DataChannels. Undefined: it has moved, or has none. */
+  /** Earlier frames go out on the WebSocket, later ones on the DataChannels. Undefined: it has moved, or has no DataChannels. */
   switch(outlivesWebsocket: boolean): GroupMember | undefined {
     const push = this.labels?.socket("push");
     if (this.#switched !== undefined || push === undefined) return undefined;

@@ -30,7 +30,7 @@ export const soraSection = z.strictObject({
     .max(PORT_MAX)
     .default(0)
     .describe(
-      "Port of the API's own listener, beside `POST /` on `api`; 0: there is none. In development mode 3000. A port that is taken is a warning.",
+      "Port of the API's own listener, beside `POST /` on `api`; 0: off. In development mode 3000. A port that is taken is a warning.",
     ),
   http_auth: z
     .enum(["key", "none"])
@@ -49,7 +49,7 @@ export const soraSection = z.strictObject({
     .enum(["ok", "error"])
     .default("ok")
     .describe(
-      "What a push or disconnect answers that finds nobody. `ok`: as if it had. `error`: 400 with `CHANNEL-NOT-FOUND`, `CLIENT-NOT-FOUND` or `CONNECTION-NOT-FOUND`, for which a call waits until every node has answered.",
+      "Answer of a push or disconnect that finds nobody. `ok`: as if it had. `error`: 400 with `CHANNEL-NOT-FOUND`, `CLIENT-NOT-FOUND` or `CONNECTION-NOT-FOUND`, for which a call waits until every node has answered.",
     ),
   body_size_limit: bodySizeLimit(
     8_000_000,

@@ -1,4 +1,4 @@
-/** What clients send (§2.3, §2.6): read as far as it counts here; what is opaque stays the JSON text that it was. */
+/** Messages of clients (§2.3, §2.6): read as far as they count here; opaque members stay JSON text. */
 import { z } from "zod";
 import { HubError } from "../../core/errors.ts";
 import { jsonView, type JsonView } from "../../core/json-text.ts";
@@ -13,14 +13,14 @@ export interface Signal {
   readonly view: JsonView;
 }
 
-/** Throws InvalidMessage for what is no JSON object with a `type`. */
+/** Throws InvalidMessage unless it is a JSON object with a `type`. */
 export function readSignal(text: string): Signal {
   let view: JsonView;
   try {
     view = jsonView(text);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    throw new InvalidMessage("The message is no JSON");
+    throw new InvalidMessage("The message is not JSON");
   }
   const type = view.member("type");
   if (type?.kind !== "string") throw new InvalidMessage('The message has no "type"');
@@ -147,7 +147,7 @@ function labelsOf(
 /** The named member, a string. Throws InvalidMessage. */
 export function textIn(view: JsonView, name: string): string {
   const member = view.member(name);
-  if (member?.kind !== "string") throw new InvalidMessage(`"${name}" is no string`);
+  if (member?.kind !== "string") throw new InvalidMessage(`"${name}" is not a string`);
   return String(member.value);
 }
 
@@ -162,6 +162,6 @@ export type Candidate = z.output<typeof candidateMessage>;
 /** Throws InvalidMessage. */
 export function readCandidate(view: JsonView): Candidate {
   const read = candidateMessage.safeParse(view.value);
-  if (!read.success) throw new InvalidMessage("The candidate is none");
+  if (!read.success) throw new InvalidMessage("The ICE candidate is malformed");
   return read.data;
 }

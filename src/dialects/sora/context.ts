@@ -1,4 +1,4 @@
-/** What the dialect can be told, and what its sessions and routes share. § numbers are sora-push.md's. */
+/** The dialect's options, and the state that its sessions and routes share. § numbers are sora-push.md's. */
 import type { PresenceStore, Records } from "../../core/engine.ts";
 import type { OwnedHub } from "../../core/create-hub.ts";
 import type { Peers } from "../../transports/data-channels.ts";

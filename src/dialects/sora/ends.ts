@@ -10,7 +10,7 @@ const ERROR = 4490;
 export const TYPE_DISCONNECT: Close = { code: 1000, reason: "TYPE-DISCONNECT" };
 export const LIFETIME_EXPIRED: Close = { code: 1000, reason: "LIFETIME-EXPIRED" };
 export const TIMEOUT: Close = { code: ERROR, reason: "TIMEOUT" };
-/** A message that is refused, malformed or out of place; what is wrong with it is in the log. */
+/** A refused message, malformed or out of place; the log has the reason. */
 export const INVALID_MESSAGE: Close = { code: ERROR, reason: "INVALID-MESSAGE" };
 /** Also junk on a DataChannel (§2.9). */
 export const INTERNAL_ERROR: Close = { code: ERROR, reason: "INTERNAL-ERROR" };

@@ -141,7 +141,7 @@ export function errorText(type: string, reason?: string): string {
   return `{"error_type":"${type}"${end}`;
 }
 
-/** Row 7 is also what a body cut short is told, if its sender still hears. */
+/** Row 7 also answers a body that was cut short, if its sender still reads. */
 const BODY_ERRORS = {
   too_large: "PayloadTooLarge",
   compressed: "UnsupportedMediaType",

@@ -21,7 +21,7 @@ export function labelsOf(member: {
   return [`role:${role}`, channelRoleLabel(channelId, role), clientLabel(channelId, clientId)];
 }
 
-/** Whether it can name a channel or client: what is longer, or no Unicode, no connection has. */
+/** Whether it can name a channel or client: no connection has a longer name, or one that is not Unicode. */
 export function isId(text: string): boolean {
   return text !== "" && text.isWellFormed() && Buffer.byteLength(text) <= ID_BYTES_MAX;
 }

@@ -17,11 +17,11 @@ const DIRECTIONS = {
   stats: "sendrecv",
 } as const satisfies Record<SystemLabel, string>;
 
-/** What a connection is told by its labels. */
+/** Events of a connection's labels. */
 export interface LabelsOwner {
-  /** A message on a label for signaling. Undefined: it is none. */
+  /** A message on a label for signaling. Undefined: the bytes are not one. */
   onSignal(label: SystemLabel, text: string | undefined): void | Promise<void>;
-  /** Bytes on a label for messaging, inflated; undefined: they are no zlib stream. */
+  /** Bytes on a label for messaging, inflated; undefined: they are not a zlib stream. */
   onMessage(label: string, bytes: Uint8Array | undefined): void;
   /** A push is larger than the client takes on a DataChannel. */
   onOversized(frame: Frame): void;

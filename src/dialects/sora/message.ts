@@ -1,4 +1,4 @@
-/** What one connection or many are sent: JSON text on a WebSocket, and on a label that compresses a zlib stream (§3.2). */
+/** Messages to one connection or many: JSON text on a WebSocket, and on a label that compresses a zlib stream (§3.2). */
 import { deflateSync, inflateSync } from "node:zlib";
 import type { Encoder } from "../../core/hub.ts";
 import { jsonOfPayload } from "../../core/payload.ts";
@@ -24,7 +24,7 @@ export function deflated(bytes: Uint8Array): Uint8Array {
   return deflateSync(bytes);
 }
 
-/** The inflated bytes; undefined for what is no zlib stream, or longer than `bytesMax` when inflated. */
+/** The inflated bytes; undefined: not a zlib stream, or longer than `bytesMax` when inflated. */
 export function inflated(bytes: Uint8Array, bytesMax: number): Uint8Array | undefined {
   try {
     return inflateSync(bytes, { maxOutputLength: bytesMax });
@@ -35,7 +35,7 @@ export function inflated(bytes: Uint8Array, bytesMax: number): Uint8Array | unde
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The text of a message on a label for signaling; undefined for what is none. */
+/** The text of a message on a label for signaling; undefined: the bytes are not one. */
 export function textOf(
   frame: Frame,
   { compress, bytesMax }: { readonly compress: boolean; readonly bytesMax: number },
@@ -49,7 +49,7 @@ export function textOf(
   }
 }
 
-/** §1.4; data that is no object arrives as `{"value":…}` (DESIGN.md §3). Undefined for bytes that are no JSON. */
+/** §1.4; data that is not an object arrives as `{"value":…}` (DESIGN.md §3). Undefined: bytes that are not JSON. */
 function pushText(data: Payload): string | undefined {
   const json = jsonOfPayload(data);
   if (json === undefined) return undefined;
@@ -65,7 +65,7 @@ function encoderOf(name: string, frameOf: (text: string) => Frame): Encoder {
         return text === undefined ? { disconnect: "uncarriable" } : frameOf(text);
       }
       if (push.type !== "direct") return undefined;
-      // No position promises it, so that what this wire cannot carry costs nobody the connection.
+      // No position promises it, so a message that this wire cannot carry costs nobody the connection.
       const text = pushText(push.data);
       return text === undefined ? undefined : frameOf(text);
     },

@@ -1,4 +1,4 @@
-/** What can be called (§1.4, §1.5): the keys that each operation requires, and what it does. */
+/** Operations of the API (§1.4, §1.5): the keys that each requires, and its effect. */
 import type { CompactJson, JsonView } from "../../core/json-text.ts";
 import { isReachable } from "../../core/namespaces.ts";
 import { CHANNELS, type Reach, type Target } from "../../core/types.ts";
@@ -142,7 +142,7 @@ async function pushTo(call: Call): Promise<string> {
   return echo(data);
 }
 
-/** §1.5: the request's `reason` is for webhooks alone, of which there are none. */
+/** §1.5: the request's `reason` is for webhooks, which do not exist here. */
 async function disconnect(call: Call): Promise<string> {
   const { context, texts } = call;
   const target = targetOf(call);
@@ -167,7 +167,7 @@ async function listChannels({ context }: Call): Promise<string> {
   return JSON.stringify(channels);
 }
 
-/** Whom the keys name; undefined: nobody that the call could reach. */
+/** The target that the keys name; undefined: nobody within the call's reach. */
 function targetOf(call: Call): Target | undefined {
   const { texts, reach } = call;
   const { channel_id: name = "", client_id: clientId, connection_id: connection } = texts;
@@ -201,7 +201,7 @@ async function requireFound(call: Call): Promise<void> {
   if (texts["client_id"] !== undefined) throw notFound("client");
 }
 
-/** A channel is there while somebody is in it, by whichever dialect. */
+/** A channel exists while a connection of any dialect is in it. */
 async function requireChannel({ context: { hub }, reach }: Call, name: string): Promise<void> {
   if (!isId(name)) throw notFound("channel");
   const pattern = `^\\Q${name.replaceAll("\\E", "\\E\\\\E\\Q")}\\E$`;

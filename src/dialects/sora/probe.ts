@@ -24,7 +24,7 @@ async function prepare(asked: AskedProbe<SoraConfig>): Promise<ProbeClient> {
   const { sora } = asked.config;
   if (sora.auth_url !== undefined) {
     throw new ProbeSkipped(
-      "Your hook (sora.auth_url) decides who connects, and knows no such client",
+      "Your hook (sora.auth_url) decides who connects, and does not know this client",
     );
   }
   const channel = probeChannel(asked, "sora");

@@ -1,5 +1,5 @@
 /**
- * One channel as this node's connections see it: who is in it on any node, and what each is told of it (§2.8). Every node is told of
+ * One channel as this node's connections see it: its members on any node, and the notices to each (§2.8). Every node is told of
  * each coming and going by the node where it happens, in that node's order; so the counters of a notice always fit the notices before it.
  * The engine's presence says who was there before, and whose node is gone.
  */
@@ -99,7 +99,7 @@ export class Room implements Scheduled {
     }
   }
 
-  /** Once for each, whoever tells it first. */
+  /** Once for each member, by the first node that tells it. */
   #created(member: Member): void {
     const { connectionId, bundleId } = member;
     if (this.#members.has(connectionId)) return;
@@ -175,7 +175,7 @@ export class Room implements Scheduled {
     schedule.set(this, runtime.clock.monotonicMs() + RENEW_MS);
   }
 
-  /** Brings the members to what presence says, save for what is told meanwhile. */
+  /** Makes the members those of presence, save for changes that arrive meanwhile. */
   async #reconcile(): Promise<void> {
     if (this.#gone !== undefined) return;
     const before = new Map(this.#members);
@@ -199,6 +199,6 @@ export class Room implements Scheduled {
 }
 
 function memberOf({ info }: ClientInfo): Member {
-  if (info === undefined || !("json" in info)) throw new Error("A member's presence is no JSON");
+  if (info === undefined || !("json" in info)) throw new Error("A member's presence is not JSON");
   return JSON.parse(info.json) as Member;
 }

@@ -26,7 +26,7 @@ export async function findSessionId(
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const found = await records.get(key);
     if (found !== undefined) {
-      // Whoever changed it meanwhile has renewed it.
+      // Another connect may have renewed it meanwhile.
       await records.put(key, found.value, { ...HOW, ifVersion: found.version });
       return found.value;
     }

@@ -1,6 +1,6 @@
 /**
  * One client's connection (§4.2): signaling over its WebSocket and over DataChannels, the move between them, its timers and its end.
- * What the labels carry is in labels.ts, what is told of it to others in room.ts.
+ * labels.ts has the messages on labels, room.ts the notices to others.
  */
 import type { Disconnect } from "../../core/errors.ts";
 import type { Connection, Encoder, Subscriber } from "../../core/hub.ts";
@@ -64,11 +64,11 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
   }
 
   get entry(): Member {
-    if (this.#entry === undefined) throw new Error("The connection is no member yet");
+    if (this.#entry === undefined) throw new Error("The connection is not a member yet");
     return this.#entry;
   }
 
-  // What the client says.
+  // Messages of the client.
 
   protected async onConnect(connect: Connect): Promise<void> {
     const { context, connectionId } = this;
@@ -95,7 +95,8 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
     if (this.#phase !== "answer") throw new InvalidMessage("An answer to no offer");
     this.#phase = "peer";
     this.#at(() => this.#timetable.answered());
-    if (!(await this.#peer?.answer(sdp))) throw new InvalidMessage("An answer that is none");
+    const isTaken = await this.#peer?.answer(sdp);
+    if (isTaken !== true) throw new InvalidMessage("The SDP does not answer the offer");
   }
 
   protected async onReanswer(sdp: string): Promise<void> {
@@ -105,7 +106,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
 
   protected onCandidate(candidate: Candidate): void {
     if (this.#peer?.addCandidate(candidate) !== true) {
-      throw new InvalidMessage("A candidate that is none, or too many");
+      throw new InvalidMessage("The ICE candidate is malformed, or one too many");
     }
   }
 
@@ -178,7 +179,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
     };
   }
 
-  /** §1.4: from here on it is a recipient. What comes before its own notice waits for it. */
+  /** §1.4: from here on it is a recipient. Pushes wait for its own notice. */
   async #announce(): Promise<void> {
     if (this.over || this.#connection !== undefined) return;
     const { hub, rooms, runtime } = this.context;

@@ -31,7 +31,7 @@ export class Sessions {
     return count;
   }
 
-  /** Resolves once there is none. */
+  /** Resolves once there is no session. */
   emptied(): Promise<void> {
     if (this.size === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#emptied = resolve));

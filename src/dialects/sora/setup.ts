@@ -39,7 +39,7 @@ export async function setUp(lent: Lent<SoraConfig>): Promise<Served> {
   };
 }
 
-/** What is told at each scrape. */
+/** Metrics, read at each scrape. */
 function watch(
   { metrics }: Lent<SoraConfig>,
   peers: SoraContext["peers"],

@@ -1,4 +1,4 @@
-/** What a client says (§2.1), by its WebSocket and by its labels: read, counted, and refused where it is malformed or out of place. */
+/** A client's messages (§2.1), by WebSocket and by labels: read, counted, and refused where malformed or out of place. */
 import { HubError } from "../../core/errors.ts";
 import type { Frame } from "../../core/types.ts";
 import { ClientSession, type Close } from "../session.ts";
@@ -15,7 +15,7 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
   readonly dialect = "sora";
   #asked = false;
 
-  /** Once, before all others. These throw InvalidMessage for what is out of place. */
+  /** Once, before all others. These throw InvalidMessage for a message out of place. */
   protected abstract onConnect(connect: Connect): Promise<void>;
   protected abstract onAnswer(sdp: string): Promise<void>;
   protected abstract onReanswer(sdp: string): Promise<void>;
@@ -31,7 +31,7 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
     }, ends.INVALID_MESSAGE);
   }
 
-  /** A message on a label for signaling. Undefined: it is none. §2.9: junk is told so, and anything where nothing is to be said. */
+  /** A message on a label for signaling. Undefined: the bytes are not one. §2.9: junk, and messages on a label that takes none, are refused. */
   onSignal(label: SystemLabel, text: string | undefined): void | Promise<void> {
     return this.#handle(() => {
       if (text === undefined) throw new InvalidMessage(`No message for "${label}"`);
@@ -43,7 +43,7 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
     }, ends.INTERNAL_ERROR);
   }
 
-  /** Bytes on a label for messaging, inflated; undefined: they are no zlib stream. */
+  /** Bytes on a label for messaging, inflated; undefined: they are not a zlib stream. */
   onMessage(label: string, bytes: Uint8Array | undefined): void {
     void this.#handle(() => {
       if (bytes === undefined) throw new InvalidMessage("No zlib stream");
@@ -76,7 +76,7 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
   #onWebsocket(signal: Signal): void | Promise<void> {
     const { type, view } = signal;
     if (this.#asked === (type === "connect")) {
-      throw new InvalidMessage('The first message is no "connect", or a later one is');
+      throw new InvalidMessage('The first message is not a "connect", or a later one is');
     }
     this.#asked = true;
     this.#count(signal);
@@ -92,7 +92,7 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
     }
   }
 
-  /** What the WebSocket and the label `signaling` carry alike. */
+  /** Messages that the WebSocket and the label `signaling` carry alike. */
   #onShared({ type, view }: Signal): void | Promise<void> {
     switch (type) {
       case "candidate":

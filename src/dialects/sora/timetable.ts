@@ -72,7 +72,7 @@ export class Timetable {
     return Math.min(Infinity, ...this.#dueMs.values());
   }
 
-  /** What is due by now; what comes again is put off to its next time, once after a standstill. */
+  /** Timers that are due; a repeating one moves to its next time, once after a standstill. */
   due(nowMs: number): readonly Due[] {
     const due = [...this.#dueMs].filter(([, dueMs]) => nowMs >= dueMs);
     for (const [what, dueMs] of due) {

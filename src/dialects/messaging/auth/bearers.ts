@@ -76,7 +76,7 @@ export function createBearers(options: BearersOptions): Bearers {
     }
   }
 
-  /** Undefined: nobody else is asked. */
+  /** Undefined: no other server is asked. */
   async function othersBearer(token: string): Promise<Bearer | BearerFault | undefined> {
     if (askAbout === undefined) return undefined;
     const hash = hashOf(token);
@@ -88,7 +88,7 @@ export function createBearers(options: BearersOptions): Bearers {
     return bearer;
   }
 
-  /** Of a token that others made: no end of it is known here, and its subscriber may connect. Makes who is not known. */
+  /** Of a token that others made: it has not ended here, and its subscriber may connect. Makes an unknown subscriber. */
   async function mayConnect({ subscriber: id, token, issuedMs = 0 }: Bearer): Promise<boolean> {
     const [denied, found] = await Promise.all([records.get(deniedAt(token)), subscribers.read(id)]);
     if (denied !== undefined) return false;
@@ -134,7 +134,7 @@ export function createBearers(options: BearersOptions): Bearers {
       try {
         return (await askAbout(bearer.token, text)) !== undefined;
       } catch (error) {
-        // Who is connected stays so while the other server is away.
+        // Open connections stay open while the other server is away.
         if (error instanceof HubError && error.code === "unavailable") return true;
         throw error;
       }

@@ -7,13 +7,13 @@ import type { Disconnect } from "../../../core/errors.ts";
 /** A subscriber's id, which is its msisdn or a token's `sub`: it stands in keys of records and in paths. */
 export const SUBSCRIBER_ID = /^[-A-Za-z0-9_.+@:|~=]{1,128}$/;
 
-/** Whoever is told of it closes with 4401 (§4.3, §4.4). */
+/** A connection that is told of it closes with 4401 (§4.3, §4.4). */
 export const TOKEN_ENDED: Disconnect = {
   disconnect: "ended",
   wire: { code: 4401, reason: "Unauthorized" },
 };
 
-/** What a connection was opened with. */
+/** The credential that a connection was opened with. */
 export interface Bearer {
   readonly subscriber: string;
   /** SHA-256 in hexadecimal of the token, or of a JWT's signed part. */
@@ -22,7 +22,7 @@ export interface Bearer {
   readonly expiresMs: number;
   /** Of a token that another server looks after: `holds` is to be asked again each time that this has passed. Milliseconds. */
   readonly recheckMs?: number;
-  /** When a JWT says that it was issued, epoch milliseconds; 0: it does not say. Absent: the token is no JWT. */
+  /** When a JWT says that it was issued, epoch milliseconds; 0: it does not say. Absent: the token is not a JWT. */
   readonly issuedMs?: number;
 }
 

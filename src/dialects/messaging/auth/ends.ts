@@ -15,7 +15,7 @@ export interface Ends {
 
 export interface EndsOptions {
   readonly hub: Pick<Hub, "disconnect">;
-  /** Once its connections were told. What it throws is the caller's answer. */
+  /** Once its connections were told. Its error is the caller's answer. */
   readonly onDeactivated?: (subscriber: string) => Promise<void>;
 }
 

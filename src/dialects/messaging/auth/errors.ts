@@ -1,4 +1,4 @@
-/** What goes wrong in the HTTP API, and how it is answered: RFC 6749 §5.2 and RFC 6750 §3 where they have a word for it. */
+/** Errors of the HTTP API, and their answers: RFC 6749 §5.2 and RFC 6750 §3 where they have a word for it. */
 import { HubError, type HubErrorCode } from "../../../core/errors.ts";
 
 export const AUTH_ERRORS = {
@@ -54,7 +54,7 @@ const HUB_ERRORS = {
   unavailable: "unavailable",
 } as const satisfies Readonly<Record<HubErrorCode, AuthErrorCode>>;
 
-/** Undefined for what is a bug. */
+/** Undefined for a bug. */
 export function authErrorOf(error: unknown): AuthError | undefined {
   if (error instanceof AuthError) return error;
   if (!(error instanceof HubError)) return undefined;
@@ -65,7 +65,7 @@ export function authErrorOf(error: unknown): AuthError | undefined {
   );
 }
 
-/** Every answer of the API (§13): what it says is nobody else's. */
+/** Every answer of the API (§13): caches must not keep it. */
 const HEADERS = {
   "Cache-Control": "no-store",
   "Content-Type": "application/json; charset=UTF-8",

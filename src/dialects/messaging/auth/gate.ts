@@ -55,7 +55,7 @@ export function createGate(options: GateOptions): Gate {
     return bearer;
   }
 
-  /** What `decide` answers, or the answer to what it throws. */
+  /** The answer of `decide`, or the answer to its error. */
   async function decided<Result>(
     request: Presented,
     decide: () => Promise<Result>,

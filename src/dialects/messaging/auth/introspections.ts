@@ -1,4 +1,4 @@
-/** What another server said of tokens, for as long as that counts (messaging.md §13.5). One question at a time for each token. */
+/** Another server's answers about tokens, for as long as they count (messaging.md §13.5). One question at a time for each token. */
 import { z } from "zod";
 import type { Introspect } from "../../../auth/introspection.ts";
 import type { Clock } from "../../../core/runtime.ts";
@@ -6,7 +6,7 @@ import { INTROSPECTED_INACTIVE_MS, INTROSPECTED_MS, INTROSPECTIONS_MAX } from ".
 import { momentOf } from "./token.ts";
 
 export interface Introspected {
-  /** `""`: the token is nobody's. */
+  /** `""`: the token belongs to nobody. */
   readonly subscriber: string;
   /** Epoch milliseconds; Infinity: it does not say. */
   readonly expiresMs: number;

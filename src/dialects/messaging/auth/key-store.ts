@@ -41,7 +41,7 @@ export interface KeyStore {
     subscriber: string,
     key: NewKey,
   ): Promise<{ readonly token: string; readonly key: KeyRecord }>;
-  /** Undefined: there is none, or its time is over. Whether it is active is the caller's to look at. */
+  /** Undefined: the key does not exist, or its time is over. Callers check whether it is active. */
   byToken(hash: string): Promise<KeyRecord | undefined>;
   /** Throws AuthError `not_found`. */
   find(subscriber: string, keyId: string): Promise<FoundKey>;
@@ -53,7 +53,7 @@ export interface KeyStore {
   delete(found: FoundKey): Promise<void>;
   /** In byte order of their ids; a page may be short. */
   list(subscriber: string, query: PageQuery): Promise<Page<KeyRecord>>;
-  /** Removes what is left of keys that ended with all others of their subscriber. */
+  /** Removes the records of keys that ended with all others of their subscriber. */
   sweep(subscriber: string): Promise<void>;
 }
 

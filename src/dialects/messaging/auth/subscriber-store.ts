@@ -1,4 +1,4 @@
-/** The subscribers of one app in its records (messaging.md §13.4). What a change of theirs ends is the callers' to tell. */
+/** The subscribers of one app in its records (messaging.md §13.4). Callers end the connections that a change concerns. */
 import type { Records } from "../../../core/engine.ts";
 import type { Clock } from "../../../core/runtime.ts";
 import { updateRecord } from "../../../core/update-record.ts";
@@ -27,7 +27,7 @@ export interface FoundSubscriber {
 
 export interface Page<Item> {
   readonly items: readonly Item[];
-  /** What the next page is asked for with. Absent: it was the last one. */
+  /** Cursor of the next page. Absent: this was the last one. */
   readonly next?: string;
 }
 
@@ -69,7 +69,7 @@ export function createSubscriberStore({
       deleted: false,
       profile,
       ...(passwordHash === undefined ? {} : { passwordHash }),
-      // What has ended stays so.
+      // Ended tokens stay ended.
       generation: former?.generation ?? 0,
       endedMs: former?.endedMs ?? 0,
       createdMs: nowMs,

@@ -1,4 +1,4 @@
-/** Tokens as texts: what is made, what is kept of one, and what is looked at before anything is looked for (messaging.md §13.2). */
+/** Tokens as texts: their form, their kept hash, and the checks before a search (messaging.md §13.2). */
 import { createHash, randomBytes } from "node:crypto";
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -19,13 +19,13 @@ export const newKeyId = (): string => `KY${randomText(KEY_ID_CHARACTERS)}`;
 
 export const isJwt = (token: string): boolean => JWT.test(token);
 
-/** What is kept of a token, by which it is found: the time of a search tells nothing of the token's text. */
+/** The hash by which a token is kept and found: the time of a search tells nothing of the token's text. */
 export const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 /** Of a JWT its signed part alone: a signature can have several spellings, and each would be a token of its own. */
 export const hashOfJwt = (token: string): string => hashOf(token.slice(0, token.lastIndexOf(".")));
 
-/** What a date can hold; beyond it a claim of a time says for ever. */
+/** The latest time that a date can hold; a claim beyond it means for ever. */
 const DATE_MS_MAX = 8.64e15;
 
 /** Epoch milliseconds of a claim's seconds (RFC 7519 §2, with fractions). */

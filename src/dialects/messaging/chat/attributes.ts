@@ -18,7 +18,7 @@ export function mergeAttributes(present: CompactJson, changes: CompactJson): Com
 
 /** Throws `Refusal` `too-large`. */
 export function requireSmall(attributes: CompactJson, settings: ChatSettings): void {
-  // Most messages have none, and looking into them costs as much as all else that is looked at.
+  // Most messages have no attributes, and checking them costs as much as all other checks.
   if (attributes === NO_ATTRIBUTES) return;
   const { attributes_size_limit: bytes } = settings;
   if (Buffer.byteLength(attributes) > bytes) {

@@ -1,5 +1,5 @@
 /**
- * What a subscriber has missed (messaging.md §11.4), read while it is taken. Of each conversation a few messages are in memory at a time,
+ * A subscriber's missed messages (messaging.md §11.4), read while they are taken. Of each conversation a few messages are in memory at a time,
  * and they come oldest first over all of them.
  */
 import type { Channel } from "../../../core/types.ts";
@@ -53,7 +53,7 @@ export function createBacklog({ records }: ChatContext, parts: BacklogParts): Ba
     }
   }
 
-  /** Those that are still `stored`. An inbox that has none is emptied, or it would be looked at each time. */
+  /** Those that are still `stored`. An inbox without any is emptied, or it would be read each time. */
   async function* undelivered(subscriber: string, other: string): AsyncGenerator<CurrentMessage> {
     const channel = directChannel(subscriber, other);
     const { value } = await direct.cursor(subscriber, channel);
@@ -141,7 +141,7 @@ export function createBacklog({ records }: ChatContext, parts: BacklogParts): Ba
   };
 }
 
-/** Merges what is ascending by itself. */
+/** Merges lists that are ascending. */
 async function* oldestFirst(
   sources: readonly AsyncGenerator<CurrentMessage>[],
 ): AsyncGenerator<CurrentMessage> {
@@ -160,7 +160,7 @@ async function* oldestFirst(
       else oldest.message = value;
     }
   } finally {
-    // Whoever takes them may stop in the middle.
+    // The reader may stop in the middle.
     await Promise.all(sources.map((source) => source.return(undefined)));
   }
 }

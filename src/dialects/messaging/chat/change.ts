@@ -1,4 +1,4 @@
-/** Changes of several records in one step, made again on what others left when theirs came first. */
+/** Changes of several records in one step, made again when another change came first. */
 import { HubError } from "../../../core/errors.ts";
 import type { RecordChange, Records } from "../../../core/engine.ts";
 import { RECORD_ATTEMPTS_MAX } from "../../../core/update-record.ts";
@@ -11,7 +11,7 @@ export interface Planned<Result> {
 }
 
 /**
- * Makes what `plan` says, which reads what it decides by itself, each time anew; what it throws is thrown. Changes that wait for the
+ * Makes the change that `plan` returns; `plan` reads its records anew each time, and its errors are thrown on. Changes that wait for the
  * same `subject` take turns on this node, so that only nodes race: otherwise a thousand that join one channel at once
  * would each read for every one before it. Throws HubError `unavailable` when others always come first.
  */

@@ -1,6 +1,6 @@
 /**
- * Channels and members as they are kept. Every change of a channel, of who is in it and of what they may do, puts the channel's record
- * at the version that it was read at, so that of two such changes the second is made of what the first left.
+ * Channels and members as they are kept. Every change of a channel, its members or their rights puts the channel's record
+ * at the version that it was read at, so that the second of two changes builds on the first.
  */
 import type { RecordChange, Records, StoredRecord } from "../../../core/engine.ts";
 import type { Hub } from "../../../core/hub.ts";

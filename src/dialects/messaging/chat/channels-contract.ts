@@ -1,9 +1,9 @@
-/** What is asked of channels, their members and invitations (messaging.md §7.2, §7.3). What holds of every operation is in `contract.ts`. */
+/** Operations on channels, their members and invitations (messaging.md §7.2, §7.3). Rules of every operation are in `contract.ts`. */
 import type { CompactJson } from "../../../core/json-text.ts";
 
 export type Access = "invite" | "open";
 
-/** What a channel is to everyone who may know of it. */
+/** A channel as everyone may see it who may know of it. */
 export interface ChannelView {
   readonly channelId: string;
   readonly name: string;
@@ -107,7 +107,7 @@ export interface Channels {
   ids(caller: string): Promise<readonly string[]>;
   /** The caller's memberships, by channel-id: `channel_limit` of them at the most. */
   list(caller: string): Promise<readonly Membership[]>;
-  /** One of them; undefined: the caller is no member. */
+  /** One of them; undefined: the caller is not a member. */
   find(caller: string, channelId: string): Promise<Membership | undefined>;
   /** Open channels by channel-id; `member` where the caller is one. */
   discover(

@@ -1,4 +1,4 @@
-/** What the parts of the chat are made of. */
+/** State and services that the parts of the chat share. */
 import type { Records } from "../../../core/engine.ts";
 import type { Hub } from "../../../core/hub.ts";
 import type { Runtime } from "../../../core/runtime.ts";

@@ -32,7 +32,7 @@ export function createConversations(
     }
   }
 
-  /** Who sends has read what came before: what is unread is behind both. */
+  /** A sender has read all earlier messages: unread ones are behind both positions. */
   async function shown(caller: string, stored: StoredConversation): Promise<Conversation> {
     const { with: other, timeMs } = stored;
     const channel = directChannel(caller, other);

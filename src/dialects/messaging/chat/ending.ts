@@ -1,6 +1,6 @@
 /**
  * The end of a channel (messaging.md §7.2). In one step it is gone for everybody: its record, which every right is read from, and its
- * token. What a thousand members and their invitations leave behind is removed after it, and a note of its own says that
+ * token. The records of a thousand members and their invitations are removed after it, and a note of its own says that
  * this is to be done, so that a kill in between leaves it to the next start.
  */
 import type { RecordChange } from "../../../core/engine.ts";
@@ -24,11 +24,11 @@ import {
 } from "./keys.ts";
 
 export interface Ending {
-  /** To be made in one step with what goes with them. */
+  /** To be made in one step with the changes that belong to them. */
   changes(channel: LoadedChannel): readonly RecordChange[];
   /** What fails is told to `onError` and done at the next start: the channel is gone already. */
   finish(channelId: string): Promise<void>;
-  /** What was interrupted. */
+  /** Goes on with ends that were interrupted. */
   finishAll(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export function createEnding(context: ChatContext): Ending {
     await empty(bansKey(channelId));
     await empty(overlaysKey(channel));
     await hub.removeHistory(channel);
-    // What an open one showed to the other dialects.
+    // The history that an open channel showed to the other dialects.
     const { history } = optionsOf(hub.namespaces, channelId) ?? {};
     if (history !== undefined) await hub.removeHistory({ space: CHANNELS, name: channelId });
     await records.delete(endingKey(channelId));

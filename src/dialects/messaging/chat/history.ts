@@ -29,7 +29,7 @@ export interface History extends Pick<Messages, "channelHistory" | "directHistor
   ): Promise<readonly Message[]>;
   /** With edits, deletions and, of direct ones, the status. */
   current(channel: Channel, messages: readonly Message[]): Promise<readonly CurrentMessage[]>;
-  /** The message that the caller may refer to by its id; undefined: there is none. `unkept`: it is one that is not kept. */
+  /** The message that the caller may refer to by its id; undefined: there is no such message. `unkept`: the message is never kept. */
   find(caller: string, messageId: string): Promise<FoundMessage | "unkept" | undefined>;
 }
 

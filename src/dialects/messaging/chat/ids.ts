@@ -62,7 +62,7 @@ export function unkeptMessageId({ clock, random }: Pick<Runtime, "clock" | "rand
   return `${digits(clock.epochMs(), TIME_DIGITS)}${digits(0, SEQUENCE_DIGITS)}p${letters(random.uuid())}`;
 }
 
-/** Undefined: it is no message's id. `unkept`: it is one of `unkeptMessageId`'s. */
+/** Undefined: the text is not a message id. `unkept`: it is from `unkeptMessageId`. */
 export function readMessageId(id: string): MessagePlace | "unkept" | undefined {
   const [, , sequence = "", kind, conversation = ""] = MESSAGE_ID.exec(id) ?? [];
   if (kind === undefined) return undefined;

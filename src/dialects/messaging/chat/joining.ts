@@ -113,7 +113,7 @@ export function createJoining(context: ChatContext): Pick<Channels, "create" | "
         if (channel.value.members >= limit) {
           throw new Refusal("limit-reached", `A channel may have ${limit} members`);
         }
-        // Read before the change: what is sent meanwhile the member sees as well, and nothing in between is missing.
+        // Read before the change: the member also sees messages that are sent meanwhile, so none is missing.
         const [own, top] = await Promise.all([roomFor(caller), channelRecords.lastSequence(id)]);
         const { members, joins } = channel.value;
         const next = changed(channel, { members: members + 1, joins: joins + 1 });

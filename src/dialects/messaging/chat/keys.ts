@@ -43,7 +43,7 @@ export const conversationsKey = (subscriber: string) => `${ROOT}/conversation/${
 export const ownNewestKey = (subscriber: string, conversation: string) =>
   `${ROOT}/own-newest/${subscriber}/${conversation}`;
 
-/** What became of messages: edits, deletion, status. */
+/** Overlays of messages: edits, deletion, status. */
 export const overlaysKey = ({ name }: Channel) => `${ROOT}/overlay/${name}/`;
 export const overlayKey = (channel: Channel, sequence: number) =>
   overlaysKey(channel) + padded(sequence);
@@ -52,7 +52,7 @@ export const reportsKey = (sender: string) => `${ROOT}/report/${sender}/`;
 export const reportKey = (sender: string, messageId: string) => reportsKey(sender) + messageId;
 export const dedupeKey = (id: string) => `${ROOT}/dedupe/${id}`;
 
-/** Of the sender, the conversation and what the client chose. */
+/** Of the sender, the conversation and the client's key. */
 export const dedupeId = (sender: string, { name }: Channel, key: string) =>
   hash(JSON.stringify([sender, name, key]));
 

@@ -25,7 +25,7 @@ export function createLeaving(
 ): Pick<Channels, "leave" | "leaveAll"> & Pick<Members, "remove"> {
   const { records, settings, change, channelRecords } = context;
 
-  /** What a member's leaving changes beside the channel's record. */
+  /** Changes of a member's leaving beside the channel's record. */
   async function withoutMember(id: string, member: LoadedMember): Promise<RecordChange[]> {
     const { subscriber, version } = member;
     const own = await channelRecords.ownChannels(subscriber);
@@ -50,7 +50,7 @@ export function createLeaving(
     return first && { ...first, value: { ...first.value, administrator: true } };
   }
 
-  /** Fails by the channel's version, so that what was planned of it is planned again. */
+  /** Fails by the channel's version, so that the change is planned again. */
   function again({ id, version }: LoadedChannel): Planned<never> {
     return {
       changes: [{ key: channelKey(id), ifVersion: version }],

@@ -35,7 +35,7 @@ export function payloadOf(
   return { json: jsonOf(data) };
 }
 
-/** Undefined: it is no message. */
+/** Undefined: the publication is not a message. */
 export function readMessage(channel: Channel, publication: Publication): Message | undefined {
   const sequence = publication.position?.offset;
   const data = dataOf(publication);

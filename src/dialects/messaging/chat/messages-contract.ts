@@ -1,4 +1,4 @@
-/** What is asked of messages, their history and what becomes of them (messaging.md §7.4, §11). What holds of every operation is in `contract.ts`. */
+/** Operations on messages, their history and overlays (messaging.md §7.4, §11). Rules of every operation are in `contract.ts`. */
 import type { CompactJson } from "../../../core/json-text.ts";
 import type { Channel, Publication } from "../../../core/types.ts";
 import type { Page } from "./channels-contract.ts";
@@ -48,7 +48,7 @@ export interface NewMessage {
 }
 
 export interface Sent {
-  /** Of a repetition: id, sequence and time of the first one, and else what was sent now. */
+  /** Of a repetition: id, sequence and time of the first one; the rest as it was sent now. */
   readonly message: Message;
   /** A repetition by its `dedupeKey`: nothing new is to be delivered. */
   readonly repeated: boolean;
@@ -143,11 +143,11 @@ export interface Receipts {
   deliveredInChannels(subscriber: string, sequences: ReadonlyMap<string, number>): Promise<void>;
 }
 
-/** Where a channel's messages are published: what its members' connections subscribe to, `unbroken`. */
+/** The hub channel of a channel's messages: its members' connections subscribe to it, `unbroken`. */
 export const messageChannel = (channelId: string): Channel => ({
   space: "messaging",
   name: channelId,
 });
 
-/** What was published in `messageChannel` or `directChannel`, for encoders and for what the history recovers (`message-data.ts`). */
+/** A publication of `messageChannel` or `directChannel`, for encoders and for recovery from the history (`message-data.ts`). */
 export type ReadMessage = (channel: Channel, publication: Publication) => Message | undefined;

@@ -39,7 +39,7 @@ export interface SentBy {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** Whoever it is from may. */
+/** Its sender may. */
 export type Post = (
   channel: LoadedChannel,
   message: NewMessage,
@@ -106,7 +106,7 @@ export function createMessages(
     throw noMessage();
   }
 
-  /** Puts what `change` makes of what became of it. Of a deleted one nothing more becomes. */
+  /** Puts the overlay that `change` makes of the present one. A deleted message does not change any more. */
   async function overlay(
     { channel, message }: FoundMessage,
     change: (overlay: Overlay) => Overlay,
@@ -164,7 +164,7 @@ export function createMessages(
       const found = await require(caller, messageId);
       const may = found.message.from === caller || found.administrator;
       if (!may) throw notTheirs(found, "delete");
-      // What it said goes with it, as far as it lies here; the conversation keeps its own until it ends by age.
+      // Its edited text in the overlay goes with it; the conversation keeps the original until it ends by age.
       return overlay(found, ({ status }) => ({
         deletedBy: caller,
         ...(status === undefined ? {} : { status }),

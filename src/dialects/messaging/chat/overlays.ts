@@ -1,4 +1,4 @@
-/** What became of messages after they were published: a record for each that was edited, deleted, displayed or read. */
+/** Overlays: a record for each message that was edited, deleted, displayed or read after it was published. */
 import type { Records, StoredRecord } from "../../../core/engine.ts";
 import { storedJson } from "../../../core/json-text.ts";
 import type { Channel } from "../../../core/types.ts";
@@ -76,7 +76,7 @@ export function isHigher(status: DeliveryStatus, than: DeliveryStatus): boolean 
   return DELIVERY_STATUSES.indexOf(status) > DELIVERY_STATUSES.indexOf(than);
 }
 
-/** How long what is said of a message is kept, milliseconds from now: as long as the message. */
+/** How long a message's overlay is kept, milliseconds from now: as long as the message. */
 export function overlayTtlMs(
   { timeMs }: Pick<Message, "timeMs">,
   { history_ttl: ttlMs }: ChatSettings,

@@ -1,4 +1,4 @@
-/** What other dialects push to a channel of this one (DESIGN.md §3): a message from nobody, stored like any other. */
+/** Pushes of other dialects to a channel of this one (DESIGN.md §3): messages without a sender, stored like any other. */
 import { HubError } from "../../../core/errors.ts";
 import type { Claim } from "../../../core/hub.ts";
 import { jsonOf } from "../../../core/json-text.ts";
@@ -10,7 +10,7 @@ import type { NewMessage } from "./contract.ts";
 import { NO_ATTRIBUTES } from "./attributes.ts";
 import type { Post } from "./messages.ts";
 
-/** A string is its text, all else its JSON. Undefined: bytes that are no JSON, which no message can have. */
+/** The text of a string, or JSON. Undefined: bytes that are not JSON, which no message can have. */
 export function messageOfPush(data: Payload, tags: Tags = {}): NewMessage | undefined {
   const json = jsonOfPayload(data);
   if (json === undefined) return undefined;
@@ -24,7 +24,7 @@ export function createPushes(channelRecords: ChannelRecords, post: Post): Claim 
   return async (name, { data, tags, publisher }, { idempotencyKey }) => {
     const channel = await channelRecords.channel(name);
     if (channel === undefined) return undefined;
-    // A server's call has its own rules. Another dialect's client is nobody here: what is not open is its members' alone.
+    // A server's call has its own rules. Another dialect's client is not a subscriber: only members write to a channel that is not open.
     if (publisher !== undefined && channel.value.access !== "open") {
       throw new HubError("not_available", "The channel is open to its members alone");
     }

@@ -96,7 +96,7 @@ export function createReceipts(
     });
   }
 
-  /** Undefined: the subscriber is no member, or was there already. */
+  /** Undefined: the subscriber is not a member, or was there already. */
   async function move(
     channelId: string,
     subscriber: string,
@@ -117,7 +117,7 @@ export function createReceipts(
     return moved === undefined ? [] : [{ channelId, sequence }];
   }
 
-  /** The next page of what is delivered; `done`: there is none behind it. */
+  /** The next page of deliveries; `done`: it is the last. */
   function deliver(subscriber: string, other: string, upTo: number) {
     const channel = directChannel(subscriber, other);
     return change(`receipts/${subscriber}`, async () => {

@@ -1,4 +1,4 @@
-/** Bounds of conversations: what an installation may set of them (messaging.md §11, §12), and what holds everywhere. */
+/** Bounds of conversations: configurable ones (messaging.md §11, §12), and fixed ones. */
 import { z } from "zod";
 import { duration } from "../../../config/durations.ts";
 import { positive } from "../../../config/kinds.ts";
@@ -40,7 +40,7 @@ export const BLOCKS_MAX = 1000;
 export const DEDUPE_TTL_MS = 86_400_000;
 /** How long a conversation's sequence outlives its last message, milliseconds: ten years, as long as the longest `history_ttl`. */
 export const SEQUENCE_TTL_MS = 315_360_000_000;
-/** How much longer than a message what is said of it is kept, milliseconds: more than the clocks of nodes differ. */
+/** How much longer than a message its overlay is kept, milliseconds: more than the clocks of nodes differ. */
 export const OVERLAY_MARGIN_MS = 3_600_000;
 /** Messages of one channel, and of all, that a backlog has (§11.4). */
 export const BACKLOG_CHANNEL_MESSAGES_MAX = 100;

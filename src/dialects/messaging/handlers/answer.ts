@@ -1,4 +1,4 @@
-/** What handling a client message comes to (messaging.md §6.2). What it throws is its refusal. */
+/** The outcome of a client message (messaging.md §6.2). A handler refuses by throwing. */
 import type { ClientMessage, MessageType } from "../client-messages.ts";
 import type { Members } from "../server-messages.ts";
 import type { MessagingClient } from "../client.ts";
@@ -6,7 +6,7 @@ import type { MessagingClient } from "../client.ts";
 export interface Answer {
   /** The required response; it precedes the ack. */
   readonly response?: { readonly type: string; readonly members: Members };
-  /** What others are told behind the ack. */
+  /** Tells others, behind the ack. */
   readonly afterwards?: () => Promise<unknown>;
 }
 

@@ -97,7 +97,7 @@ export const contactHandlers: Handlers<
 
   ping: ({ context }) => respond("pong", { timestamp: timestamp(context.runtime.clock.epochMs()) }),
 
-  /** Of this connection: also what nobody else sees. */
+  /** Of this connection, also when others do not see it. */
   whoami({ bearer, connectionId, context, state, userId: id }) {
     const { announced, announcement } = state;
     const own = announced ? announcement : { ...announcement, availability: "invisible" as const };

@@ -58,7 +58,7 @@ export const messageHandlers: Handlers<
     };
   },
 
-  /** Never stored. What is too early, or from one who is not to be seen, is swallowed. */
+  /** Never stored. One that comes too early, or from a subscriber who is not to be seen, is dropped. */
   async typing(session, { fields }) {
     const { context, state, userId: from } = session;
     const { to, "channel-id": channelId, active = true } = fields;
@@ -141,7 +141,7 @@ function stored({ message: { messageId, sequence, timeMs } }: Sent): Answer {
   });
 }
 
-/** A member of the channel, or somebody who is there. */
+/** A member of the channel, or a subscriber who exists. */
 async function requireTarget(
   { context, state, connection }: MessagingClient,
   { to, channelId }: { readonly to: string | undefined; readonly channelId: string | undefined },

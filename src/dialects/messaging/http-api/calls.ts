@@ -78,7 +78,7 @@ export const CALLS = {
     DELETE: async (call) => {
       const { subscribers, keys, ends } = call.context;
       const id = idOf(call);
-      // It is out of its channels before it is gone: what is cut short in between can be asked for again.
+      // It leaves its channels before it is deleted: a call that is cut short in between can be repeated.
       await subscribers.endTokens(id, () => ({ active: false }));
       await ends.deactivated(id);
       const gone = { active: false, deleted: true, profile: "{}", passwordHash: undefined };
@@ -152,7 +152,7 @@ function viewOf(call: Call, subscriber: SubscriberRecord): object {
   return subscriberView(call.context.domain, { id: idOf(call), subscriber });
 }
 
-/** What is not a subscriber's id is nobody's. */
+/** A text that is not a subscriber's id belongs to nobody. */
 function idOf({ param }: Call): string {
   const id = param("msisdn");
   if (!SUBSCRIBER_ID.test(id)) throw unknownSubscriber();

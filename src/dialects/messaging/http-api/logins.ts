@@ -60,7 +60,7 @@ export function createLogins(options: LoginsOptions): CheckLogin {
     const known = await find();
     const hash = known?.active === true && !known.deleted ? known.passwordHash : undefined;
     const asked = password.slice(0, PASSWORD_CHARACTERS_MAX + 1);
-    // A hash is computed in every case: the time does not tell who is known.
+    // A hash is computed in every case: the time does not tell which users exist.
     if (await passwords.verify(asked, hash)) return;
     failed?.charge(nowMs);
     throw new AuthError("invalid_grant", "The username or password is wrong");

@@ -71,7 +71,7 @@ async function logIn(c: Asked, options: OAuthOptions): Promise<Response> {
   const id = at < 0 ? "" : username.slice(0, at);
   const context = domainAt(c, username.slice(at + 1), options);
   const login = {
-    // What is nobody's counts as one: its text is as long as the sender likes.
+    // Unknown texts count as one: they are as long as the sender likes.
     domain: context?.domain ?? "",
     subscriber: SUBSCRIBER_ID.test(id) ? id : "",
     ...{ password, address: c.env.address },
@@ -115,7 +115,7 @@ function domainAt(c: Asked, domain: string, { contexts }: OAuthOptions) {
   return here.get(domain === "self" ? (c.env.mount.app ?? "") : domain);
 }
 
-/** Knowing a token is the right to end it (§13.3); with a domain key also one that nobody vouches for any more. */
+/** Knowing a token is the right to end it (§13.3); a domain key may also end one that no server vouches for any more. */
 async function revoke(c: Asked, options: OAuthOptions): Promise<Response> {
   const token = requireToken(await formOf(c));
   const key = options.callers.admit(c.req.raw, { scope: "messaging" });

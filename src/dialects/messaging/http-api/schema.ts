@@ -1,4 +1,4 @@
-/** What the HTTP API takes and answers (messaging.md §13): read here, and said by the OpenAPI document. */
+/** Bodies of the HTTP API's calls and answers (messaging.md §13): validated here, and shown in the OpenAPI document. */
 import { z } from "zod";
 import { PASSWORD_CHARACTERS_MAX } from "../../../auth/passwords.ts";
 import { HubError } from "../../../core/errors.ts";
@@ -219,7 +219,7 @@ function checked<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const field = issue?.path.join(".") ?? "";
-  // Names of members that nobody knows are the sender's text.
+  // Names of unknown members are the sender's text.
   const why = issue?.code === "unrecognized_keys" ? "A member is not known" : issue?.message;
   throw new AuthError(
     "invalid_request",

@@ -1,4 +1,4 @@
-/** Where the calls about subscribers and keys lie on the `api` listener, who may make them, and what is answered (messaging.md §13). */
+/** Routes of the calls about subscribers and keys on the `api` listener, their authorization and their answers (messaging.md §13). */
 import { Hono, type Context } from "hono";
 import { ApiRefusal, type ApiCallers } from "../../../auth/api-callers.ts";
 import type { Passwords } from "../../../auth/passwords.ts";
@@ -49,7 +49,7 @@ export function createSubscriberRoutes(options: SubscriberRoutesOptions): Hono<A
       );
     }
   }
-  // Whoever has no key does not learn which paths there are.
+  // Callers without a key do not learn which paths exist.
   api.all(`${options.path}/*`, (c) =>
     answered(options, "unknown", async () => {
       admitted(c, options);
@@ -65,7 +65,7 @@ async function answer(
   options: SubscriberRoutesOptions,
 ): Promise<Response> {
   const context = domainOf(c, admitted(c, options));
-  // A HEAD is its GET; whoever sends the answer leaves the body out.
+  // A HEAD is its GET; the sender of the answer leaves the body out.
   const method = c.req.method === "HEAD" ? "GET" : c.req.method;
   const handle = methods[method];
   if (handle === undefined) {
@@ -125,7 +125,7 @@ const BODY_ERRORS = {
   cut: "invalid_request",
 } as const satisfies Readonly<Record<BodyRefusal, AuthErrorCode>>;
 
-/** Throws AuthError for a body that is not had. */
+/** Throws AuthError when the body cannot be read. */
 export async function bodyOf(readBody: ReadBody, bytesMax: number): Promise<Uint8Array> {
   const body = await readBody(bytesMax);
   if (typeof body !== "string") return body;
@@ -134,7 +134,7 @@ export async function bodyOf(readBody: ReadBody, bytesMax: number): Promise<Uint
 
 export type AnswerServices = Pick<SubscriberRoutesOptions, "metrics" | "onEvent" | "onError">;
 
-/** Every answer of the API in one place: what is thrown is told, counted and answered in its form; a bug goes on. */
+/** Every answer of the API in one place: a thrown AuthError is logged, counted and answered in its form; a bug is thrown on. */
 export async function answered(
   { metrics, onEvent, onError }: AnswerServices,
   method: string,
