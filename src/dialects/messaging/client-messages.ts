@@ -32,7 +32,7 @@ const DEDUPE_KEY_CHARACTERS_MAX = 64;
 const CONTENT_TYPE_CHARACTERS_MAX = 255;
 
 function createSchemas({ content_size_limit, attributes_size_limit }: MessageLimits) {
-  /** Its issues have `params`: whatever else a schema finds makes it another shape. */
+  /** Its issues have `params`: any other issue means another shape. */
   const where = <Schema extends z.ZodType>(
     schema: Schema,
     holds: (value: z.output<Schema>) => boolean,

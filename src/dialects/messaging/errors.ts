@@ -34,7 +34,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Where the hub refuses what this dialect asked of it. */
+/** The hub's refusals in this dialect's words. */
 export const HUB_ERRORS = {
   already_subscribed: "unavailable",
   limit_exceeded: "limit-reached",

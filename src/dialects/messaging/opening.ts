@@ -1,4 +1,4 @@
-/** How a connection begins (messaging.md §4.3, §11.4): its token, its place, its channels, and what waited for its subscriber. */
+/** How a connection begins (messaging.md §4.3, §11.4): its token, its place, its channels, and its subscriber's backlog. */
 import { messageChannel, type BacklogItem, type CurrentMessage } from "./chat/contract.ts";
 import { invitationMessage, messageFrame, reportMessage } from "./server-messages.ts";
 import type { MessagingClient } from "./client.ts";
@@ -86,7 +86,7 @@ function sendMessage(
   }
 }
 
-/** A backlog may be many times what may wait for a reader. */
+/** A backlog may be many times larger than a reader's queue. */
 async function pace(session: MessagingClient): Promise<void> {
   const { context, socket } = session;
   const { runtime, settings } = context;

@@ -1,6 +1,6 @@
 /**
- * Availability of subscribers, over all nodes (messaging.md §5.1). Each connection has an entry in the engine's presence store; what others see
- * of a subscriber is made of its entries. Presence is live state: it ends with its connections and their nodes.
+ * Availability of subscribers, over all nodes (messaging.md §5.1). Each connection has an entry in the engine's presence store; others
+ * see a subscriber by its entries. Presence is live state: it ends with its connections and their nodes.
  */
 import type { AppEngine } from "../../core/engine.ts";
 import { jsonOf } from "../../core/json-text.ts";

@@ -13,7 +13,7 @@ export interface OwnMembership {
 
 /** Direct conversations of which is known how far they were written; beyond it those idle longest are forgotten, and looked up anew. */
 const CONVERSATIONS_MAX = 1000;
-/** Messages of which is known what was reported, likewise: of two reports on their way, one is not told behind the other twice or backwards. */
+/** Messages whose last report is known, likewise: of two reports on their way none is told twice or backwards. */
 const REPORTED_MAX = 100;
 /** Targets whose typing was forwarded lately, likewise. */
 const TYPING_TARGETS_MAX = 1000;

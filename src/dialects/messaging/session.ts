@@ -46,7 +46,7 @@ export class MessagingSession
   readonly #hold: AnswerHold;
   /** §4.5: other transports have heartbeats of their own, and may leave frames waiting. */
   readonly #liveness: Liveness | undefined;
-  /** Monotonic milliseconds: the next look at its token, and at what is written. */
+  /** Monotonic milliseconds: the next check of its token, and of the written frames. */
   readonly #at: { recheck: number; check: number };
   /** Settles when the last of those that must not overlap is done. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -215,7 +215,7 @@ export class MessagingSession
   }
 
   dropped(): void {
-    // Its backlog has what passed it by.
+    // Its backlog has the lost ones.
     this.disconnect({ disconnect: "missed" });
   }
 

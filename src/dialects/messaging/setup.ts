@@ -1,4 +1,4 @@
-/** From the configuration to what the messaging dialect serves. */
+/** Makes the messaging dialect's routes and services from the configuration. */
 import { Hono } from "hono";
 import { createIntrospection, type Introspect } from "../../auth/introspection.ts";
 import { createOriginCheck } from "../../auth/origins.ts";
@@ -102,7 +102,7 @@ function contextOf(
   });
   const gate = createGate({
     ...{ app: domain, bearers, onEvent, onError },
-    // Its credential is in the URL, never in a cookie, so that no list means any page.
+    // Its credential is in the URL, never in a cookie, so without a list any page may.
     allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
     onRefused: () => metrics.count("connections_refused", { dialect: "messaging" }),
   });

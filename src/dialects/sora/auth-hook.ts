@@ -66,8 +66,7 @@ export function createAuthHook({ url, settings, version, postJson }: AuthHookOpt
     });
     const view = jsonView(text);
     const read = hookAnswer.safeParse(view.value);
-    if (!read.success)
-      throw new HubError("unavailable", "The hook's answer is not as it should be");
+    if (!read.success) throw new HubError("unavailable", "The hook's answer is malformed");
     const { allowed, reason, ...given } = read.data;
     if (!allowed) return { refused: reason ?? NO_REASON };
     const raw = (name: string) => view.member(name)?.raw;

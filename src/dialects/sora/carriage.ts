@@ -75,8 +75,8 @@ export class Carriage {
   }
 
   /**
-   * Says by its label what ends a client that does without its WebSocket, which it may have closed this moment. True: its WebSocket is
-   * what says so, and labels that close before would be taken for the reason.
+   * Sends the reason by its label to a client that does without its WebSocket, which it may have closed this moment. True: its WebSocket
+   * gives the reason, and labels that close before would be taken for the reason.
    */
   sayEnd({ code, reason }: Close): boolean {
     if (this.#switched === undefined) return false;

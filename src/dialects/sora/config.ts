@@ -1,4 +1,4 @@
-/** The Sora dialect's settings: the values of sora-push.md §2.7 and §2.9 as defaults, and what it leaves to a server (OURS). */
+/** The Sora dialect's settings: the values of sora-push.md §2.7 and §2.9 as defaults, and settings that it leaves to a server (OURS). */
 import { z } from "zod";
 import { duration, formatDuration, TIMER_MS_MAX } from "../../config/durations.ts";
 import { bodySizeLimit, count, flag, path, positive, timer } from "../../config/kinds.ts";

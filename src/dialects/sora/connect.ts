@@ -132,7 +132,7 @@ function labelsOf(
 ): readonly RequestedLabel[] {
   if (given.length > countMax) throw new InvalidMessage(`More than ${countMax} labels`);
   if (new Set(given.map(({ label }) => label)).size < given.length) {
-    throw new InvalidMessage("A label stands there twice");
+    throw new InvalidMessage("A label is given twice");
   }
   return given.map(({ max_packet_life_time: lifeTime, max_retransmits: retransmits, ...rest }) => {
     // RFC 8832 §5.1: a channel is bounded by one of them.

@@ -21,7 +21,7 @@ export interface SoraContext extends SessionServices {
   readonly peers: Peers;
   /** Absent: everybody may connect. */
   readonly askHook?: AskHook;
-  /** §2.2: without a hook, whether a `client_id` is a user nonetheless. */
+  /** §2.2: whether a `client_id` is a user without a hook. */
   readonly trustsClientIds: boolean;
   readonly allowsOrigin: (origin: string | null) => boolean;
 }

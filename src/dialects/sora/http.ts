@@ -162,7 +162,7 @@ function refusalText({ status, detail }: ApiRefusal): string {
   return errorText(type, JSON.stringify({ detail }));
 }
 
-/** §1.1, §1.2: the type without a charset, and the CORS headers on whatever is answered. */
+/** §1.1, §1.2: the type without a charset, and the CORS headers on every answer. */
 function answer({ corsOrigin }: SoraHttpOptions, status: number, text?: string): ApiAnswer {
   const headers: Record<string, string> = {};
   if (text !== undefined) headers["content-type"] = "application/json";

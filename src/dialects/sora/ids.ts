@@ -1,4 +1,4 @@
-/** Roles, what may be an id, and the labels that make connections targets by them. */
+/** Roles, the form of ids, and the labels that make connections targets by them. */
 
 export const ROLES = ["sendrecv", "sendonly", "recvonly"] as const;
 export type Role = (typeof ROLES)[number];

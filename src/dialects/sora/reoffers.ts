@@ -28,8 +28,9 @@ export class Reoffers {
 
   /** Throws InvalidMessage. */
   async answer(sdp: string): Promise<void> {
-    if (this.#state === "none") throw new InvalidMessage("A re-answer to no re-offer");
-    if (!(await this.#options.peer.answer(sdp))) throw new InvalidMessage("No re-answer");
+    if (this.#state === "none") throw new InvalidMessage("A re-answer without a re-offer");
+    if (!(await this.#options.peer.answer(sdp)))
+      throw new InvalidMessage("The SDP does not answer the re-offer");
     const again = this.#state === "another";
     this.#state = "none";
     this.#options.answered();

@@ -1,4 +1,4 @@
-/** The channels that this node has Sora connections in, and what nodes tell and ask each other of them. */
+/** The channels that this node has Sora connections in, and the nodes' messages about them. */
 import { Room, type Occupant, type RoomEvent, type RoomHost } from "./room.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Member } from "./member.ts";

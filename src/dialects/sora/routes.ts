@@ -31,7 +31,7 @@ export function createRoutes(options: SoraOptions): Served {
   };
 }
 
-/** §2.1: any query, no subprotocol. Who connects is known with the first message only, so that its page is all that is looked at here. */
+/** §2.1: any query, no subprotocol. The client is known with its first message only, so only its page is checked here. */
 function socketRoute({ contexts, settings, onEvent }: SoraOptions): SocketRoute {
   const { message_size_limit: messageBytesMax, queue_max_size: bufferedBytesMax } = settings;
   return {

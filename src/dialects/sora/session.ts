@@ -92,7 +92,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
   }
 
   protected async onAnswer(sdp: string): Promise<void> {
-    if (this.#phase !== "answer") throw new InvalidMessage("An answer to no offer");
+    if (this.#phase !== "answer") throw new InvalidMessage("An answer without an offer");
     this.#phase = "peer";
     this.#at(() => this.#timetable.answered());
     const isTaken = await this.#peer?.answer(sdp);
@@ -100,7 +100,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
   }
 
   protected async onReanswer(sdp: string): Promise<void> {
-    if (this.#reoffers === undefined) throw new InvalidMessage("A re-answer to no offer");
+    if (this.#reoffers === undefined) throw new InvalidMessage("A re-answer without a re-offer");
     await this.#reoffers.answer(sdp);
   }
 
@@ -162,7 +162,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
     );
   }
 
-  /** Tells the timetable of what happens now. */
+  /** Tells the timetable of an event. */
   #at(happens: (nowMs: number) => void): void {
     happens(this.context.runtime.clock.monotonicMs());
     this.reschedule();

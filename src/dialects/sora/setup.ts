@@ -1,4 +1,4 @@
-/** From the configuration to what the Sora dialect serves. */
+/** Makes the Sora dialect's routes and services from the configuration. */
 import { ApiRefusal, reachOf } from "../../auth/api-callers.ts";
 import { createOriginCheck } from "../../auth/origins.ts";
 import { isLoopback } from "../../core/networks.ts";
@@ -91,7 +91,7 @@ function contextsOf(
             ? {}
             : { askHook: createAuthHook({ url, settings, version, postJson }) }),
           trustsClientIds: development && url === undefined,
-          // §2.1: no list means any origin.
+          // §2.1: without a list any origin may.
           allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
         };
         return [id, context];

@@ -46,7 +46,7 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
   /** Bytes on a label for messaging, inflated; undefined: they are not a zlib stream. */
   onMessage(label: string, bytes: Uint8Array | undefined): void {
     void this.#handle(() => {
-      if (bytes === undefined) throw new InvalidMessage("No zlib stream");
+      if (bytes === undefined) throw new InvalidMessage("The bytes are not a zlib stream");
       this.onBytes(label, bytes);
     }, ends.INTERNAL_ERROR);
   }

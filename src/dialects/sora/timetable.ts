@@ -8,7 +8,7 @@ export type Due = Deadline | Repeated;
 const MINUTE_MS = 60_000;
 
 export class Timetable {
-  /** For the log: what did not come. */
+  /** For the log: the message that did not come. */
   waitedFor = 'no "connect" in time';
   readonly #settings: SoraSettings;
   readonly #dueMs = new Map<Due, number>();
@@ -18,7 +18,7 @@ export class Timetable {
     this.#dueMs.set("handshake", nowMs + settings.connect_timeout);
   }
 
-  /** The hook and the offer have bounds of their own, and these are what remains. */
+  /** The hook and the offer have bounds of their own, and these are the others. */
   connected(nowMs: number): void {
     const { auth_timeout, webrtc_timeout } = this.#settings;
     this.waitedFor = "the offer was not made in time";

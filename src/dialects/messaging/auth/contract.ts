@@ -50,7 +50,7 @@ export interface Gate {
    * do. Throws HubError `unavailable` when the engine is away.
    */
   holds(bearer: Bearer): Promise<boolean>;
-  /** A page of the app's, of any origin where the app has no list, or of no browser. */
+  /** The request is from a page of the app, from any page where the app has no list, or not from a browser. */
   allowsOrigin(origin: string): boolean;
   /** For an answer that is not a refusal: the headers by which a page of another origin sees it (§4.2). */
   corsHeaders(request: Pick<Presented, "headers">): Readonly<Record<string, string>>;

@@ -104,7 +104,7 @@ const FAULTS = {
 const BEARER = /^bearer(?![-\w])/i;
 const AUTHORIZATION = /^bearer +(\S+) *$/i;
 
-/** Undefined: none was sent. Throws AuthError `invalid_request` for two, and for a header that holds none. */
+/** Undefined: no token was sent. Throws AuthError `invalid_request` for two, and for a header without one. */
 function tokenOf({ headers, url }: Presented): string | undefined {
   const header = headers.get("authorization") ?? "";
   const inHeader = BEARER.test(header);

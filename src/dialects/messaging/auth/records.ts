@@ -63,5 +63,5 @@ export async function repeated<Result>(
     const result = await attempt();
     if (result !== undefined) return result;
   }
-  throw new HubError("unavailable", "Records are changed by others all the time");
+  throw new HubError("unavailable", "Other callers change these records too often: try again");
 }

@@ -47,7 +47,7 @@ export interface SubscriberStore extends Subscribers {
   create(all: readonly NewSubscriber[]): Promise<readonly FoundSubscriber[]>;
   /** Makes the one that a signed token names for the first time. */
   ensure(id: string): Promise<void>;
-  /** Throws AuthError `not_found`, and what `change` throws, which may be asked again. */
+  /** Throws AuthError `not_found`, and errors of `change`, which may be called again. */
   update(id: string, change: Change): Promise<SubscriberRecord>;
   /** Ends every token that it has, in the same step as `change`. */
   endTokens(id: string, change?: Change): Promise<SubscriberRecord>;

@@ -33,7 +33,7 @@ export function createChange(records: Pick<Records, "change">): Change {
         ? (result as (versions: readonly number[]) => Result)(versions)
         : result;
     }
-    throw new HubError("unavailable", "The records are changed by others all the time");
+    throw new HubError("unavailable", "Other callers change these records too often: try again");
   }
 
   return (subject, plan) => {

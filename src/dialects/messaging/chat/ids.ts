@@ -1,5 +1,5 @@
 /**
- * Identifiers of conversations and messages (messaging.md §5). A message's id says where the message is, so that what refers to it finds
+ * Identifiers of conversations and messages (messaging.md §5). A message's id says where the message is, so that a reference to it finds
  * it without an index: the time and sequence number in front, so that the ids of a conversation sort as its messages do, then
  * the conversation. Knowing or making one gives no right: it counts once the message that it names has the same one.
  */

@@ -97,7 +97,7 @@ export interface Conversation {
 export interface Messages {
   /**
    * Publishes it to the channel `messageChannel(channelId)`, once it is durable; the answer comes then. `not-found` for those that
-   * are no members; `too-large`.
+   * are not members; `too-large`.
    */
   sendToChannel(caller: string, channelId: string, message: NewMessage): Promise<Sent>;
   /**

@@ -12,7 +12,7 @@ import { DEDUPE_TTL_MS, SEQUENCE_TTL_MS } from "./settings.ts";
 export interface Published extends Sent {
   /** Of the stream, for pushes. */
   readonly epoch?: string;
-  /** To be made behind what else is kept of the message: from then on a repetition does nothing at all. */
+  /** To be written after the message's other records: from then on a repetition does nothing at all. */
   readonly settle: readonly RecordChange[];
 }
 
@@ -103,7 +103,7 @@ export function createPublish({ hub, records, runtime, settings }: ChatContext):
       const put = await records.put(key, JSON.stringify(attempt), options);
       if (put !== undefined) return { attempt };
     }
-    throw new HubError("unavailable", "The message is sent by others all the time");
+    throw new HubError("unavailable", "Other callers send this message too often: try again");
   }
 
   return async (draft, { dedupeKey: chosen, idempotencyKey }) => {

@@ -1,4 +1,4 @@
-/** Every client message and what does it (messaging.md §7). */
+/** The handler of every client message (messaging.md §7). */
 import type { ClientMessage, MessageType } from "../client-messages.ts";
 import type { MessagingClient } from "../client.ts";
 import type { Answer, Handler, Handlers } from "./answer.ts";

@@ -52,7 +52,7 @@ export const CALLS = {
       const { context, body } = call;
       const { many, items } = readOneOrMany(newSubscriber, newSubscribers, body);
       if (new Set(items.map(({ msisdn }) => msisdn)).size < items.length) {
-        throw new AuthError("invalid_request", "A subscriber is there twice", { field: "msisdn" });
+        throw new AuthError("invalid_request", "A subscriber is listed twice", { field: "msisdn" });
       }
       const made: NewSubscriber[] = [];
       // One after the other, for a call is not to take all places of the hashing.

@@ -30,7 +30,7 @@ interface FormEnv {
 
 type Asked = Context<FormEnv>;
 
-/** §13: no cookie counts here, so that any page may call. */
+/** §13: cookies do not count here, so any page may call. */
 const CORS = { "Access-Control-Allow-Origin": "*" };
 const PREFLIGHT = {
   ...CORS,
@@ -148,7 +148,7 @@ function requireToken(form: ReadonlyMap<string, string>): string {
   return token;
 }
 
-/** RFC 6749 §3.2: no parameter may stand there twice. Throws AuthError. */
+/** RFC 6749 §3.2: a parameter may not be given twice. Throws AuthError. */
 async function formOf({ req, env }: Asked): Promise<ReadonlyMap<string, string>> {
   const type = req.header("content-type") ?? "";
   if (!/^application\/x-www-form-urlencoded *(?:;|$)/i.test(type)) {
@@ -158,7 +158,7 @@ async function formOf({ req, env }: Asked): Promise<ReadonlyMap<string, string>>
   const text = Buffer.from(await bodyOf(env.readBody, FORM_BYTES_MAX)).toString();
   const form = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(text)) {
-    if (form.has(name)) throw new AuthError("invalid_request", "A parameter stands there twice");
+    if (form.has(name)) throw new AuthError("invalid_request", "A parameter is given twice");
     form.set(name, value);
   }
   return form;

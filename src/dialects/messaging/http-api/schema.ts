@@ -178,7 +178,7 @@ export function readOneOrMany<Item>(
     : { many: false, items: [checked(one, value, "body")] };
 }
 
-/** Of a name that stands there twice the last one counts. */
+/** The last one of a repeated name counts. */
 export function readQuery<Schema extends z.ZodType>(
   schema: Schema,
   { searchParams }: URL,
