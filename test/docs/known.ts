@@ -44,7 +44,11 @@ export const PAGES: Readonly<Record<string, Page>> = {
     ],
   },
   "docs/gusher.md": {
-    known: { "sh 4": { not: "it needs Redis; test/conformance/gusher/remote-lists.test.ts pops such a list" } },
+    known: {
+      "sh 4": {
+        not: "it needs Redis; test/conformance/gusher/remote-lists.test.ts pops such a list",
+      },
+    },
     replace: [["$socket_id", "none"]],
   },
   "docs/messaging.md": {
