@@ -1,4 +1,4 @@
-/** What a client and Carillon's messaging say to each other (`docs/messaging.md`): types alone, in the protocol's own names. */
+/** What a client and Carillon's messaging say to each other (`docs/messaging-messages.md`): types alone, in the protocol's own names. */
 
 export type Availability = "invisible" | "available" | "dnd" | "busy";
 export type Attributes = Readonly<Record<string, unknown>>;

@@ -51,7 +51,7 @@ export const PAGES: Readonly<Record<string, Page>> = {
     },
     replace: [["$socket_id", "none"]],
   },
-  "docs/messaging.md": {
+  "docs/messaging-messages.md": {
     known: { text: { by: "test/conformance/messaging/documented.test.ts" } },
   },
   "docs/moving-from-centrifugo.md": { known: { sh: MOVING, json: MOVING, text: MOVING } },
@@ -62,7 +62,7 @@ export const PAGES: Readonly<Record<string, Page>> = {
     // It may warn.
     replace: [["doctor --quick ", "doctor --quick || test $? = 1 "]],
   },
-  "docs/webhooks.md": {
+  "docs/receive-a-webhook.md": {
     known: {
       "js 1": { by: "test/docs/webhooks.test.ts" },
       "http 1": { by: "test/docs/webhooks.test.ts" },

@@ -1,4 +1,4 @@
-/** The receiver that docs/webhooks.md prints takes a real delivery, and refuses one that another secret signed. */
+/** The receiver that docs/receive-a-webhook.md prints takes a real delivery, and refuses one that another secret signed. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { blocksOf, ROOT } from "../support/printed.ts";
 import { bootServer, temporaryDir, type BootedServer } from "../support/server.ts";
 import { startReceiver } from "../support/webhook-receiver.ts";
 
-const PAGE = "docs/webhooks.md";
+const PAGE = "docs/receive-a-webhook.md";
 const ORGANISATION = "org_26ZZVNs2QURl4yY6owPARekUbMa";
 const SECRET = `whsec_${Buffer.alloc(32, "a").toString("base64")}`;
 const OTHER_SECRET = `whsec_${Buffer.alloc(32, "b").toString("base64")}`;

@@ -100,8 +100,8 @@ describe("a request", () => {
     expect(verify(null, Buffer.from(text), key, Buffer.from(signature, "base64"))).toBe(true);
   });
 
-  test("of an ed25519 endpoint is verified by the code that docs/webhooks.md prints", async () => {
-    const page = await Bun.file(new URL("../../docs/webhooks.md", import.meta.url)).text();
+  test("of an ed25519 endpoint is verified by the code that docs/receive-a-webhook.md prints", async () => {
+    const page = await Bun.file(new URL("../../docs/receive-a-webhook.md", import.meta.url)).text();
     const [code = ""] = /(?<=### Without a shared secret[^]*?```js\n)[^]*?(?=```)/.exec(page) ?? [];
     await using receiver = await startReceiver();
     await using under = await bootWebhooks();

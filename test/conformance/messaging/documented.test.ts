@@ -1,4 +1,4 @@
-/** The messages that `docs/messaging.md` prints, replayed in their order, and its tables, held against what the code knows. */
+/** The messages that `docs/messaging-messages.md` prints, replayed in their order, and its tables, held against what the code knows. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { createReadMessage } from "../../../src/dialects/messaging/client-messages.ts";
@@ -8,7 +8,7 @@ import { HANDLERS } from "../../../src/dialects/messaging/handlers/index.ts";
 import { connect, type Message, type MessagingClient } from "../../support/messaging.ts";
 import { bootServer, type BootedServer } from "../../support/server.ts";
 
-const page = await Bun.file(join(import.meta.dir, "../../../docs/messaging.md")).text();
+const page = await Bun.file(join(import.meta.dir, "../../../docs/messaging-messages.md")).text();
 
 interface Line {
   readonly name: string;
