@@ -85,9 +85,12 @@ function printed(name: string): string {
   const snippet = snippets.get(name);
   if (snippet === undefined) throw new Error(`There is no page "${name}"`);
   ran.add(name);
-  const { host } = new URL(server.clientsUrl);
+  return withAddress(snippet);
+}
+
+function withAddress(snippet: string): string {
   expect(snippet).toContain("127.0.0.1:8000");
-  return snippet.replaceAll("127.0.0.1:8000", host);
+  return snippet.replaceAll("127.0.0.1:8000", new URL(server.clientsUrl).host);
 }
 
 function openPage(name: string) {
@@ -285,6 +288,24 @@ test(
     await completeTask(id, '{"state":"paid"}');
     expect(await nextLine()).toBe("{state: paid}");
     expect(await nextLine()).toBe("completed");
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "clients/messaging/README.md",
+  async () => {
+    const file = Bun.file(join(ROOT, "clients/messaging/README.md"));
+    const [, script = ""] = /^```js\n(.*?)^```/ms.exec(await file.text()) ?? [];
+    using friend = await connect(server, "12025550102");
+    await friend.ask({ type: "ping" });
+    backend.set("/messaging-token", tokenOf("12025550104"));
+    page = `<script type="module">${withAddress(script)}</script>`;
+    const { nextLine } = await browser.open(site.url);
+    const hello = { from: "12025550104", content: "Hello" };
+    expect(await friend.nextOf("direct-message")).toMatchObject(hello);
+    await friend.ask({ type: "direct-message", to: "12025550104", content: "Hi" });
+    expect(await nextLine()).toBe("12025550102 Hi");
   },
   TIMEOUT_MS,
 );
