@@ -17,6 +17,7 @@ import {
   type MessageType,
   type Sequence,
 } from "./broker-messages.ts";
+import { Appends, type Appended } from "./broker-appends.ts";
 import type { Bus } from "./broker-bus.ts";
 import { Flow } from "./broker-flow.ts";
 import {
@@ -28,7 +29,7 @@ import {
 } from "./broker-outlets.ts";
 import { wholeMs, type RedisContext } from "./context.ts";
 import { readScript } from "./script-file.ts";
-import type { RedisArgument, RedisScript } from "./client/contract.ts";
+import type { RedisScript } from "./client/contract.ts";
 
 const STREAM = readScript("time") + readScript("stream");
 const PUBLISH: RedisScript = { name: "publish", source: STREAM + readScript("publish") };
@@ -47,9 +48,6 @@ export interface BrokerOptions {
   readonly caughtUp: () => Promise<void>;
 }
 
-/** What the script of a publication replies. */
-type Appended = readonly [epoch: string, offset: number, hearing: number];
-
 /** How many heard what was published; negative when it was not. */
 type HearingOf = (reply: unknown) => number;
 
@@ -60,6 +58,7 @@ export function createBroker({ app, context, bus, outlets, caughtUp }: BrokerOpt
   const spaces = new Map<string, Space>();
   const limitsText = createLimitsText();
   const flow = new Flow(caughtUp);
+  const appends = new Appends();
 
   function spaceOf({ space }: Channel): Space {
     let found = spaces.get(space);
@@ -101,18 +100,21 @@ export function createBroker({ app, context, bus, outlets, caughtUp }: BrokerOpt
 
   /** What appends to the stream and publishes, as one step. */
   function appending(
-    { shard, topic, metaKey, listKey }: Place,
+    outlet: Outlet,
     body: string,
     options: PublishOptions & Pick<NewPublication, "version">,
   ): (sequence: Sequence) => Promise<unknown> {
+    const { shard, topic, metaKey, listKey } = outlet.place;
     const { history, idempotencyKey: key, version, versionEpoch = "" } = options;
-    const keys = key === undefined ? [metaKey, listKey] : [metaKey, listKey, `${topic}:i:${key}`];
     const how = `${context.now()} ${shard.generation} ${shard.publishCommand} ${limitsText(history)}`;
+    if (key === undefined && version === undefined) {
+      return (sequence) =>
+        appends.add(outlet, sequence, how, `${headOf("publication", sequence)}\n${body}`);
+    }
+    const keys = key === undefined ? [metaKey, listKey] : [metaKey, listKey, `${topic}:i:${key}`];
     return (sequence) => {
-      const args: RedisArgument[] = [`${how}\n${headOf("publication", sequence)}\n${body}`];
-      const once = key !== undefined || version !== undefined;
-      if (once) args.push(version ?? "", versionEpoch, IDEMPOTENCY_TTL_MS);
-      return shard.run(PUBLISH, keys, args);
+      const message = `${how}\n${headOf("publication", sequence)}\n${body}`;
+      return shard.run(PUBLISH, keys, [message, version ?? "", versionEpoch, IDEMPOTENCY_TTL_MS]);
     };
   }
 
@@ -140,7 +142,7 @@ export function createBroker({ app, context, bus, outlets, caughtUp }: BrokerOpt
       }
       const { version } = publication;
       const send = appending(
-        place,
+        outlet,
         body,
         version === undefined ? options : { ...options, version },
       );
@@ -189,7 +191,10 @@ export function createBroker({ app, context, bus, outlets, caughtUp }: BrokerOpt
 
     async removeHistory(channel) {
       requireOpen();
-      const { shard, listKey } = placeOf(channel);
+      const outlet = spaceOf(channel).outlet(channel.name);
+      // What is published behind it stays.
+      outlet.next();
+      const { shard, listKey } = outlet.place;
       await shard.call("UNLINK", listKey);
     },
   };

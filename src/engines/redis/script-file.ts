@@ -3,6 +3,7 @@
  * the server as a single file (`npm run build`).
  */
 import announce from "./scripts/announce.lua" with { type: "text" };
+import append from "./scripts/append.lua" with { type: "text" };
 import generation from "./scripts/generation.lua" with { type: "text" };
 import history from "./scripts/history.lua" with { type: "text" };
 import leaseList from "./scripts/lease-list.lua" with { type: "text" };
@@ -27,6 +28,7 @@ import users from "./scripts/users.lua" with { type: "text" };
 
 const SCRIPTS = {
   announce,
+  append,
   generation,
   history,
   "lease-list": leaseList,

@@ -45,6 +45,23 @@ test("calls up to the bound are sent, one beyond is refused until one is answere
   expect(await next.call).toBe(2);
 });
 
+test("what a call grows by when it is sent counts for those behind it, until it is answered", async () => {
+  const { calls, ask } = create();
+  const answer = Promise.withResolvers<number>();
+  const grown = calls.track(1, (call) => {
+    calls.grow(call, CALL_BYTES_IN_FLIGHT_MAX - 2);
+    return answer.promise;
+  });
+  const fits = ask(1);
+  expect(await code(ask(1).call)).toBe("unavailable");
+  answer.resolve(1);
+  fits.resolve(2);
+  expect(await Promise.all([grown, fits.call])).toEqual([1, 2]);
+  const next = ask(CALL_BYTES_IN_FLIGHT_MAX);
+  next.resolve(3);
+  expect(await next.call).toBe(3);
+});
+
 test("bytes up to the bound are sent, one beyond is refused; a larger call goes alone", async () => {
   const { ask } = create();
   const half = ask(CALL_BYTES_IN_FLIGHT_MAX / 2);

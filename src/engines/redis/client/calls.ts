@@ -20,12 +20,15 @@ const LOOKS = 3;
 const LOOK_MS = SILENCE_MS / LOOKS;
 
 interface Call {
-  readonly bytes: number;
-  readonly send: () => Promise<unknown>;
+  bytes: number;
+  readonly send: (call: SentCall) => Promise<unknown>;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly recover: Recover;
 }
+
+/** A call that is about to be sent. */
+export type SentCall = Pick<Call, "bytes">;
 
 /** Makes of a failed call's error the reply after all, or throws what the asker is to see. */
 export type Recover = (error: unknown) => unknown;
@@ -70,7 +73,7 @@ export class Calls {
    */
   track<Reply>(
     bytes: number,
-    send: () => Promise<Reply>,
+    send: (call: SentCall) => Promise<Reply>,
     recover: Recover = rethrow,
   ): Promise<Reply> {
     const inFlight = this.#open.size;
@@ -91,6 +94,12 @@ export class Calls {
         this.#runtime.timers.soon(() => this.#sendTurn());
       }
     });
+  }
+
+  /** A call has become larger than it was when it was asked for. It is sent all the same; what is asked for next is measured by it. */
+  grow(call: SentCall, bytes: number): void {
+    call.bytes += bytes;
+    this.#bytes += bytes;
   }
 
   /** The connection is gone: rejects with HubError `unavailable` what its client may have forgotten to. */
@@ -123,7 +132,7 @@ export class Calls {
 
   #send(call: Call): void {
     try {
-      call.send().then(
+      call.send(call).then(
         (reply) => {
           this.#settle(call);
           call.resolve(reply);

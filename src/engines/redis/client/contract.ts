@@ -2,6 +2,9 @@
 
 export type RedisArgument = string | number | Uint8Array;
 
+/** A function is asked when the call is about to be sent, so that what its turn adds goes with it; it answers the same if asked again. */
+export type LateArguments = readonly RedisArgument[] | (() => readonly RedisArgument[]);
+
 export type OnMessage = (message: string) => void;
 
 /** A script of `scripts/`: its file says KEYS, ARGV and reply. Made once: shards know it by its identity. */
@@ -22,11 +25,7 @@ export interface RedisShard {
    */
   call(command: string, key: string, ...args: readonly RedisArgument[]): Promise<unknown>;
   /** Runs the script where its keys, which share a hash slot, lie; loads it where it is missing. Otherwise as `call`. */
-  run(
-    script: RedisScript,
-    keys: readonly string[],
-    args: readonly RedisArgument[],
-  ): Promise<unknown>;
+  run(script: RedisScript, keys: readonly string[], args: LateArguments): Promise<unknown>;
   /**
    * Resolves once the server has confirmed; rejects with HubError `unavailable` when it is away, and the topic is then not
    * subscribed. `topic` contains the hash tag of what is published with it, and is sharded where the servers are a

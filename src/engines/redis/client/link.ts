@@ -6,7 +6,7 @@ import { HubError } from "../../../core/errors.ts";
 import type { Runtime, Timer } from "../../../core/runtime.ts";
 import { Calls, type Recover } from "./calls.ts";
 import { RedisFailure } from "./diagnosis.ts";
-import type { LinkClient, RedisArgument } from "./contract.ts";
+import type { LateArguments, LinkClient, RedisArgument } from "./contract.ts";
 import { replyCode, replyError } from "./replies.ts";
 
 /** Time a server has to accept a connection and greet, milliseconds. */
@@ -45,12 +45,22 @@ export class Connection<Client extends LinkClient = LinkClient> {
   /** Rejects with what `replyError` makes of a failure, unless `recover` makes more of it. */
   send(
     command: string,
-    args: readonly RedisArgument[],
+    args: LateArguments,
     recover: Recover = (error) => this.failed(error),
   ): Promise<unknown> {
-    let bytes = command.length;
-    for (const arg of args) bytes += typeof arg === "number" ? 8 : arg.length;
-    return this.calls.track(bytes, () => this.client.send(command, args as string[]), recover);
+    if (typeof args !== "function") {
+      const bytes = command.length + bytesOf(args);
+      return this.calls.track(bytes, () => this.client.send(command, args as string[]), recover);
+    }
+    return this.calls.track(
+      command.length,
+      (call) => {
+        const given = args();
+        this.calls.grow(call, bytesOf(given));
+        return this.client.send(command, given as string[]);
+      },
+      recover,
+    );
   }
 
   /** Throws what the asker is to see of it. */
@@ -59,6 +69,12 @@ export class Connection<Client extends LinkClient = LinkClient> {
     if (replyCode(error) === "READONLY") this.client.close();
     throw replyError(error);
   }
+}
+
+function bytesOf(args: readonly RedisArgument[]): number {
+  let bytes = 0;
+  for (const arg of args) bytes += typeof arg === "number" ? 8 : arg.length;
+  return bytes;
 }
 
 export class Link<Client extends LinkClient> {

@@ -6,6 +6,7 @@ import { Link, type Connection } from "./link.ts";
 import { replyCode } from "./replies.ts";
 import type {
   CommandClient,
+  LateArguments,
   OwnedShard,
   RedisScript,
   ShardBus,
@@ -109,11 +110,14 @@ export function createShard<Client extends CommandClient>(
         requireOpen();
         const { connection } = commands;
         load(connection, script);
-        const rest = [`${keys.length}`, ...keys, ...args];
-        return connection.send("EVALSHA", [digestOf(script), ...rest], (error) => {
+        const behind = (given: string): LateArguments => {
+          const first = [given, `${keys.length}`, ...keys];
+          return typeof args === "function" ? () => [...first, ...args()] : [...first, ...args];
+        };
+        return connection.send("EVALSHA", behind(digestOf(script)), (error) => {
           // Somebody flushed the server's scripts; nothing was done.
           if (replyCode(error) === "NOSCRIPT")
-            return connection.send("EVAL", [script.source, ...rest]);
+            return connection.send("EVAL", behind(script.source));
           return connection.failed(error);
         });
       } catch (error) {

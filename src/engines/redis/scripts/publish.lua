@@ -1,5 +1,6 @@
 --[[
-Appends a publication to its channel's stream, if it is to be kept, and hands it to the channel's topic: one step.
+Appends a publication with a version or an idempotency key to its channel's stream, if it is to be kept, and hands it to the
+channel's topic: one step.
 
 KEYS[1] the stream's hash
 KEYS[2] the stream's list: entries <offset>-<expiry>, field d the body
@@ -10,7 +11,7 @@ ARGV[1] three parts on lines of their own, in one since every argument costs:
         three to keep none;
         head of the message, before the position, which no other message has;
         body, of any number of lines
-ARGV[2] version, or ""; absent, with the two behind it, where there is neither version nor idempotency key
+ARGV[2] version, or ""
 ARGV[3] the version's epoch
 ARGV[4] the idempotency key's TTL, milliseconds
 
@@ -42,7 +43,7 @@ if size == '' then
 end
 
 local epoch, top, lastVersion, lastVersionEpoch = open(KEYS[1], KEYS[2], at, generation, head)
-local version = ARGV[2] and tonumber(ARGV[2])
+local version = tonumber(ARGV[2])
 
 if version and lastVersion and lastVersionEpoch == ARGV[3] and version <= tonumber(lastVersion) then
   remember(epoch, whole(top))
@@ -52,10 +53,7 @@ end
 local offset = whole(top + 1)
 local id = offset .. '-' .. whole(math.min(at + ttl, TIME_MAX))
 redis.call('XADD', KEYS[2], 'MINID', '=', whole(math.max(top + 2 - size, 0)), id, 'd', body)
--- Never sooner than an earlier publication asked for; GT alone takes a list without an expiry for an endless one.
-if redis.call('PEXPIRE', KEYS[2], ttl, 'GT') == 0 and redis.call('PTTL', KEYS[2]) < 0 then
-  redis.call('PEXPIRE', KEYS[2], ttl)
-end
+outlive(KEYS[2], ttl)
 if version then keep(KEYS[1], at, metaTtl, 'o', offset, 'v', ARGV[2], 'w', ARGV[3])
 else keep(KEYS[1], at, metaTtl, 'o', offset) end
 local hearing = redis.call(command, topic, head .. ' ' .. epoch .. ' ' .. offset .. '\n' .. body)

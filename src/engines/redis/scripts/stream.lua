@@ -32,3 +32,11 @@ local function keep(metaKey, at, metaTtl, ...)
   redis.call('HSET', metaKey, 'x', whole(math.min(at + metaTtl, TIME_MAX)), ...)
   redis.call('PEXPIRE', metaKey, metaTtl)
 end
+
+-- Keeps the list for as long as what was just appended, and never for less than an earlier publication asked for; GT alone takes a list
+-- without an expiry for an endless one.
+local function outlive(listKey, ttl)
+  if redis.call('PEXPIRE', listKey, ttl, 'GT') == 0 and redis.call('PTTL', listKey) < 0 then
+    redis.call('PEXPIRE', listKey, ttl)
+  end
+end
