@@ -160,6 +160,21 @@ test("members() takes as many as it is asked to, and refuses one more", () => {
   expect(jsonView("[1,2,3]").members(0).size).toBe(0);
 });
 
+test("only() gives the members asked for, the last of several, and none where there are others or escapes", () => {
+  const only = (text: string) =>
+    jsonView(text)
+      .only(["a", "bc"])
+      ?.map((view) => view?.json);
+  expect(only('{ "bc" : {"x":[1, 2]} , "a" : 1 }')).toEqual(["1", '{"x":[1,2]}']);
+  expect(only('{"a":1,"bc":2,"a":null}')).toEqual(["null", "2"]);
+  expect(only('{"bc":2}')).toEqual([undefined, "2"]);
+  expect(only("{}")).toEqual([undefined, undefined]);
+  for (const text of ['{"a":1,"b":2}', '{"a":1,"abc":2}', '{"a":1,"":2}', '{"a":1,"b\\u0063":2}']) {
+    expect(only(text)).toBeUndefined();
+  }
+  for (const text of ["[]", '"a"', "null", "1"]) expect(only(text)).toBeUndefined();
+});
+
 test("a view of another kind has no members and no items", () => {
   for (const text of ["[1]", "1", '"a"', "null", "true"]) {
     expect(jsonView(text).member("a")).toBeUndefined();

@@ -179,6 +179,29 @@ export class JsonView {
   }
 
   /**
+   * The object's members of these names in their order, if it has no others; of several with one name the last counts. Undefined where it
+   * has others, spells one of these with escapes, or is no object: `members` tells then, which makes texts of all names.
+   */
+  only(names: readonly string[]): readonly (JsonView | undefined)[] | undefined {
+    const { text } = this.#source;
+    if (this.kind !== "object") return undefined;
+    const found: (JsonView | undefined)[] = names.map(() => undefined);
+    let others = false;
+    this.#walk(OPEN_BRACE, (view, nameStart, nameEnd) => {
+      const length = nameEnd - nameStart - 2;
+      for (let index = 0; index < names.length; index++) {
+        const name = names[index] ?? "";
+        if (name.length !== length || !text.startsWith(name, nameStart + 1)) continue;
+        found[index] = view;
+        return true;
+      }
+      others = true;
+      return false;
+    });
+    return others ? undefined : found;
+  }
+
+  /**
    * An object's members in order; of several with one name the last counts, as in `JSON.parse`. Empty when this is not an object. Throws
    * HubError `bad_request` for more than `countMax`: making the list costs far more than checking the text did.
    */

@@ -23,6 +23,9 @@ interface Call {
   readonly params: JsonView | undefined;
 }
 
+/** What most publications say, and no more. */
+const PLAIN_PUBLICATION = ["channel", "data"];
+
 /** Counted and, when refused, logged. */
 export function runCall(context: ApiContext, call: Call): Promise<Outcome> {
   return outcomeOf(context, call.method, () => run(context, call));
@@ -30,15 +33,13 @@ export function runCall(context: ApiContext, call: Call): Promise<Outcome> {
 
 function run(context: ApiContext, { method, params }: Call): Promise<string> {
   if (params?.kind !== "object") throw bad("The request must be a JSON object");
-  const members = params.members(ITEMS_MAX);
-  if (method === "publish" && members.size === 2) {
-    const channel = members.get("channel");
-    const data = members.get("data");
+  if (method === "publish") {
+    const [channel, data] = params.only(PLAIN_PUBLICATION) ?? [];
     if (data !== undefined && channel?.kind === "string") {
       return publishData(context, String(channel.value), data.json);
     }
   }
-  return runApiMethod(context, method, valuesOf(members));
+  return runApiMethod(context, method, valuesOf(params.members(ITEMS_MAX)));
 }
 
 /** `start` may throw as well as reject. */
@@ -90,11 +91,16 @@ async function replies(context: ApiContext, body: JsonView): Promise<string> {
   return `{"replies":[${texts.join(",")}]}`;
 }
 
+const PUBLISH = ["publish"];
 const METHODS = Object.keys(API_METHODS).filter(isApiMethod);
 
 /** The first of the methods that is a member; the rest is ignored. */
 function commandOf(view: JsonView): Call | Refusal {
   if (view.kind !== "object") return bad("The command must be a JSON object");
+  const [publication] = view.only(PUBLISH) ?? [];
+  if (publication !== undefined && publication.kind !== "null") {
+    return { method: "publish", params: publication };
+  }
   const members = view.members(ITEMS_MAX);
   for (const method of METHODS) {
     const params = members.get(method);
