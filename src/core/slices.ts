@@ -32,6 +32,11 @@ export class Slices {
     return this.#runtime.clock.monotonicMs() >= this.#endMs;
   }
 
+  /** What comes next cannot be cut, and takes long: it waits for a turn of its own. */
+  end(): void {
+    this.#endMs = -Infinity;
+  }
+
   /** Before a part of the job: at once within the slice, else in the next one. False: nobody waits for it any more. */
   async turn(): Promise<boolean> {
     if (!this.isOver) return true;

@@ -3,7 +3,7 @@ import { HubError } from "../../core/errors.ts";
 import { compactJson, jsonOf, jsonView, type CompactJson } from "../../core/json-text.ts";
 import type { Slices } from "../../core/slices.ts";
 import type { RequestHead } from "../../transports/api-call.ts";
-import { decodeForm } from "./form-text.ts";
+import { decodeForm, LONG_STEP } from "./form-text.ts";
 
 export interface FieldsOptions {
   readonly names: readonly string[];
@@ -63,12 +63,15 @@ async function addBodyFields(
 
 /** Runs what pauses: in slices when it is about many bytes. */
 async function finish(
-  running: Generator<void>,
+  running: Generator<typeof LONG_STEP | void>,
   bytes: number,
   slices: Slices | undefined,
 ): Promise<void> {
-  if (slices !== undefined && bytes > WHOLE_FORM_BYTES_MAX) await slices.each(running, () => {});
-  else for (const _ of running);
+  const inSlices = bytes > WHOLE_FORM_BYTES_MAX ? slices : undefined;
+  for (const step of running) {
+    if (step === LONG_STEP) inSlices?.end();
+    if (inSlices?.isOver === true) await inSlices.turn();
+  }
 }
 
 const AMPERSAND = 0x26;
@@ -83,7 +86,7 @@ function* addPairs(
   fields: Map<string, string>,
   names: readonly string[],
   bytes: Uint8Array,
-): Generator<void> {
+): Generator<typeof LONG_STEP | void> {
   const nameBytesMin = Math.min(...names.map((name) => name.length));
   // Each character of a name may be an escape.
   const nameBytesMax = 3 * Math.max(...names.map((name) => name.length));

@@ -1,14 +1,22 @@
 /** Names and values of a urlencoded form: bytes to text, in steps, since one may be as large as the body. */
 
 /** Bytes of a step, as sent. */
-const STEP_BYTES = 65_536;
+export const STEP_BYTES = 65_536;
+
+/** Pieces that are joined within the step of the last one. */
+export const PIECES_MAX = 8;
 
 const PERCENT = 0x25;
 const PLUS = 0x2b;
 const SPACE = 0x20;
 
+/** A pause before what cannot be cut, and takes long. */
+export const LONG_STEP = "long";
+
 /** Returns undefined for a bad `%` escape and for what is not UTF-8: read leniently, it would reach its subscribers with other characters in it. */
-export function* decodeForm(bytes: Uint8Array): Generator<void, string | undefined> {
+export function* decodeForm(
+  bytes: Uint8Array,
+): Generator<typeof LONG_STEP | void, string | undefined> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const step = new Uint8Array(Math.min(bytes.length, STEP_BYTES));
   const pieces: string[] = [];
@@ -32,6 +40,8 @@ export function* decodeForm(bytes: Uint8Array): Generator<void, string | undefin
       return undefined;
     }
   }
+  // All of it is copied once more.
+  if (pieces.length > PIECES_MAX) yield LONG_STEP;
   return pieces.join("");
 }
 

@@ -4,7 +4,8 @@ import type { Runtime } from "../../core/runtime.ts";
 import { Slices } from "../../core/slices.ts";
 import { createTestRuntime } from "../../../test/support/runtime.ts";
 import { readFields } from "./fields.ts";
-import { pushBatch } from "./master/push.ts";
+import { decodeForm, LONG_STEP, PIECES_MAX, STEP_BYTES } from "./form-text.ts";
+import { LONG_ITEM_CHARACTERS, pushBatch } from "./master/push.ts";
 
 const FORM = "application/x-www-form-urlencoded";
 const MIB = 1_048_576;
@@ -78,6 +79,28 @@ describe("a form is decoded in slices", () => {
     expect((await read("batch_data=1")).turns).toBe(0);
     expect((await read(`batch_data=${"1".repeat(65_537)}`)).turns).toBeGreaterThan(0);
   });
+});
+
+test("a text of many pieces is put together in a turn of its own, one of few in that of the last", () => {
+  const steps = (bytes: number) => [...decodeForm(Buffer.alloc(bytes, "x"))];
+  expect(steps(PIECES_MAX * STEP_BYTES)).not.toContain(LONG_STEP);
+  expect(steps(PIECES_MAX * STEP_BYTES + 1).at(-1)).toBe(LONG_STEP);
+});
+
+test("a long item is judged in a turn of its own, and none that is shorter", async () => {
+  const turnsOf = async (characters: number) => {
+    const { runtime, turns } = steppingRuntime();
+    const items: string[] = Array(8).fill(`{"a":"${"x".repeat(characters - 8)}"}`);
+    const body = Buffer.from(`batch_data=[${items.join(",")}]`);
+    const response = await pushBatch({
+      ...{ request, body, runtime, params: { app_key: "NONE" }, bodyBytesMax: MIB },
+      ...{ context: undefined, reach: "all", ending: () => new AbortController().signal },
+    });
+    expect(response.status).toBe(200);
+    return turns();
+  };
+  const short = await turnsOf(LONG_ITEM_CHARACTERS);
+  expect(await turnsOf(LONG_ITEM_CHARACTERS + 1)).toBeGreaterThanOrEqual(short + 4);
 });
 
 test.each([

@@ -16,6 +16,9 @@ import { fieldsOf, json, LimitError, MasterError, orFail, type MasterCall } from
 /** Items of one batch: bounds what one request sets off. */
 export const BATCH_ITEMS_MAX = 10_000;
 
+/** An item of more is judged in a turn of its own: a millisecond for each 250,000. */
+export const LONG_ITEM_CHARACTERS = 262_144;
+
 /** §6.2. */
 export async function pushToChannel(call: MasterCall): Promise<ApiAnswer> {
   const { channel = "", event = "" } = call.params;
@@ -119,11 +122,14 @@ async function itemsOf(
   const items: Item[] = [];
   if (NOTHING.test(text)) return items;
   try {
-    await new Slices(runtime).each(listItems(text, bodyBytesMax), (item) => {
-      if (item === undefined) return;
+    const slices = new Slices(runtime);
+    for (const item of listItems(text, bodyBytesMax)) {
+      if ((item?.length ?? 0) > LONG_ITEM_CHARACTERS) slices.end();
+      if (slices.isOver) await slices.turn();
+      if (item === undefined) continue;
       if (items.length === BATCH_ITEMS_MAX) throw new MasterError("data error");
       items.push(itemOf(jsonView(item)));
-    });
+    }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     if (error.code === "limit_exceeded") throw new LimitError("item", "body_size_limit");
