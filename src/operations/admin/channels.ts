@@ -1,6 +1,7 @@
 /** Channels with who is in them, and one channel's presence and history. */
 import { z } from "zod";
 import type { HistoryPage } from "../../core/engine.ts";
+import type { Hub } from "../../core/hub.ts";
 import { jsonOf } from "../../core/json-text.ts";
 import { FirstRows, type Occupancy, type Page } from "../../core/pages.ts";
 import { jsonOfPayload } from "../../core/payload.ts";
@@ -11,6 +12,7 @@ import {
   type ClientInfo,
   type Payload,
   type Publication,
+  type StreamPosition,
 } from "../../core/types.ts";
 import {
   adminOperation,
@@ -30,6 +32,8 @@ import { appOf, type AdminContext } from "./context.ts";
 /** Publications that a page of a history shows, and characters of their data beyond which the page ends. */
 export const HISTORY_ROWS_MAX = 50;
 export const HISTORY_CHARACTERS_MAX = 1_048_576;
+/** Publications that are read in one turn of the event loop: they may be large. */
+const HISTORY_PIECE_ROWS = 4;
 
 const count = z.int().min(0);
 export const occupancyAnswer = z.record(z.string(), count).describe("Connections by dialect.");
@@ -138,18 +142,14 @@ export function channelOperations(context: AdminContext): readonly AdminOperatio
       }),
       async run(call) {
         const { channel, space, limit, cursor } = call.request;
-        const { hub } = appOf(context, call);
-        const page = await hub.history(
+        const { rows, next, position } = await historyPage(
+          appOf(context, call).hub,
           { space, name: channel },
-          {
-            ...{ limit: limit + 1, reverse: true },
-            ...(cursor === undefined ? {} : { since: positionOf(cursor) }),
-          },
+          { limit, ...(cursor === undefined ? {} : { since: positionOf(cursor) }) },
         );
-        const { rows, next } = historyRows(page, limit);
         return pageText({
           rows,
-          members: { ...page.position, ...(next === undefined ? {} : { next: cursorOf(next) }) },
+          members: { ...position, ...(next === undefined ? {} : { next: cursorOf(next) }) },
         });
       },
     }),
@@ -196,23 +196,34 @@ function payloadText(payload: Payload): string {
   return jsonOfPayload(payload) ?? ("bytes" in payload ? jsonOf(payload.bytes.toBase64()) : "null");
 }
 
-/** At least one row, however large, so that each page leads on. */
-function historyRows(
-  { publications, position: { epoch } }: HistoryPage,
-  limit: number,
-): Page<string> {
+/** Piece by piece, since large publications take long to read. At least one row, however large, so that each page leads on. */
+async function historyPage(
+  hub: Pick<Hub, "history">,
+  channel: Channel,
+  { limit, since }: { readonly limit: number; readonly since?: StreamPosition },
+): Promise<Page<string> & Pick<HistoryPage, "position">> {
   const rows: string[] = [];
   let characters = 0;
-  let last = 0;
-  for (const publication of publications) {
-    const row = publicationText(publication);
-    characters += row.length;
-    const full = rows.length === limit || (rows.length > 0 && characters > HISTORY_CHARACTERS_MAX);
-    if (full) return { rows, next: `${last}/${epoch}` };
-    rows.push(row);
-    last = publication.position?.offset ?? 0;
+  let last = since;
+  let newest: StreamPosition | undefined;
+  for (;;) {
+    const piece = { limit: HISTORY_PIECE_ROWS, reverse: true };
+    const { publications, position } = await hub.history(
+      channel,
+      last === undefined ? piece : { ...piece, since: last },
+    );
+    newest ??= position;
+    for (const publication of publications) {
+      const row = publicationText(publication);
+      characters += row.length;
+      const full =
+        rows.length === limit || (rows.length > 0 && characters > HISTORY_CHARACTERS_MAX);
+      if (full) return { rows, position: newest, next: `${last?.offset ?? 0}/${position.epoch}` };
+      rows.push(row);
+      last = { epoch: position.epoch, offset: publication.position?.offset ?? 0 };
+    }
+    if (publications.length < HISTORY_PIECE_ROWS) return { rows, position: newest };
   }
-  return { rows };
 }
 
 function positionOf(cursor: string) {
