@@ -24,6 +24,9 @@ const { WebSocketStream: Native } = globalThis as { WebSocketStream?: StreamCons
 /** Where the browser has no WebSocketStream (as of 2026 all but Chromium), its plain WebSocket is what there is. */
 export const canStopReading = Native !== undefined;
 
+/** RFC 6455 §7.1.5: there was no close frame. */
+const ABNORMAL = 1006;
+
 const HANDLERS = ["open", "message", "error", "close"] as const;
 
 export class StreamSocket extends EventTarget {
@@ -100,9 +103,12 @@ export class StreamSocket extends EventTarget {
       await this.#readAll(readable.getReader());
       this.#end(await this.#stream.closed, true);
     } catch (error) {
-      const { closeCode = 1006, reason = "" } = error as Partial<CloseInfo>;
-      this.dispatchEvent(new Event("error"));
-      this.#end({ closeCode, reason }, false);
+      const { closeCode, reason = "" } = error as Partial<CloseInfo>;
+      this.readyState = this.CLOSED;
+      // One that was open and broke is no error, only an end that is not clean.
+      if (this.#writer === undefined) this.dispatchEvent(new Event("error"));
+      // Without one where it never opened.
+      this.#end({ closeCode: closeCode || ABNORMAL, reason }, false);
     }
   }
 
