@@ -12,7 +12,7 @@ import type { Channel, ClientInfo, StreamPosition } from "./types.ts";
 
 /** What all connections of a hub share. */
 export interface ConnectionHost {
-  readonly engine: AppEngine;
+  readonly engine: Pick<AppEngine, "broker" | "presence">;
   readonly channels: ChannelTable;
   readonly connections: ConnectionIndex<HubConnection>;
   readonly clock: Pick<Clock, "epochMs">;

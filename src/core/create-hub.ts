@@ -1,6 +1,7 @@
 /** Puts a hub together: connections and their indexes, live channels, and the questions that nodes ask each other. */
 import { ChannelTable } from "./channel-table.ts";
 import { HubConnection } from "./connection.ts";
+import { Claims } from "./claims.ts";
 import { ConnectionIndex } from "./connection-index.ts";
 import { createControl } from "./control.ts";
 import { createAnswers } from "./control-answers.ts";
@@ -44,8 +45,11 @@ export interface OwnedHub extends Hub {
 }
 
 export function createHub(options: HubOptions): OwnedHub {
-  const { app, namespaces, engine, runtime, turns, onBug } = options;
-  const { broker, presence } = engine;
+  const { app, namespaces, runtime, turns, onBug } = options;
+  const claims = new Claims();
+  const broker = claims.readThrough(options.engine.broker);
+  const { presence } = options.engine;
+  const engine = { broker, presence };
   const connections = new ConnectionIndex<HubConnection>((channel) => {
     const subscribed = channels.find(channel)?.subscriptions() ?? [];
     return subscribed.map(({ subscriber }) => subscriber.connectionId);
@@ -63,12 +67,12 @@ export function createHub(options: HubOptions): OwnedHub {
     channels: channels.size,
     subscriptions: channels.subscriptions,
   });
-  const { nodeId } = engine.control;
+  const { nodeId } = options.engine.control;
   const services = new Map<string, (request: unknown) => unknown>();
   const answers = createAnswers({
     ...{ connections, channels, namespaces, runtime, nodeId, stats, services },
   });
-  const control = createControl(engine.control, answers, runtime);
+  const control = createControl(options.engine.control, answers, runtime);
   const checks = broker.lossless ? undefined : checkPositions({ channels, runtime, onBug });
 
   /** Of a channel that must have a history. */
@@ -121,12 +125,13 @@ export function createHub(options: HubOptions): OwnedHub {
       return connection;
     },
     ...createPublishing({
-      broker,
+      ...{ broker, claims },
       optionsFor: (channel) => channels.optionsOf(channel),
       channels: (filter) => control.channels(filter),
       audienceOf: (channel) => channels.find(channel),
       inTurn: (audience, publish) => turns?.take(app, audience, publish) ?? publish(),
     }),
+    claim: (prefix, claim, revise) => claims.set(prefix, { claim, revise }),
     note: async (channel, note) =>
       broker.announce(
         channel,

@@ -56,3 +56,40 @@ test("a claim's refusal is the publisher's, and another app has claims of its ow
   expect(server.hub.publish(channel("no_1"), json("1"))).rejects.toThrow("refused");
   await server.other.publish(channel("no_1"), json("1"));
 });
+
+test("what is kept of a claimed channel is read through its claimer, and of no other", async () => {
+  await using server = await embeddedHub({ namespaces: KEPT });
+  const { hub } = server;
+  const revised: string[] = [];
+  hub.claim(
+    "ch_",
+    async () => undefined,
+    async (name, publications) => {
+      revised.push(`${name} ${publications.length}`);
+      return publications.map((publication) => ({ ...publication, data: jsonPayload("0") }));
+    },
+  );
+  for (const name of ["ch_1", "c"]) {
+    const recorder = new Recorder(name);
+    await subscribeTo(recorder, hub.connect(recorder), name);
+    await hub.publish(channel(name), json("1"));
+    expect(pushes(recorder).at(-1)).toMatchObject({ json: "1" });
+  }
+  const kept = async (name: string) => {
+    const { publications } = await hub.history(channel(name), { limit: 9 });
+    return publications.map(({ data }) => data);
+  };
+  expect(await kept("ch_1")).toEqual([jsonPayload("0")]);
+  expect(await kept("c")).toEqual([jsonPayload("1")]);
+  const late = new Recorder("late");
+  const since = { epoch: "", offset: 0 };
+  await subscribeTo(late, hub.connect(late), "ch_1", { recoverSince: since });
+  expect(late.recorded).toMatchObject([
+    { got: "reply", subscribed: { publications: [{ data: jsonPayload("0") }] } },
+  ]);
+  expect(revised).toEqual(["ch_1 1", "ch_1 1"]);
+  expect(await hub.history(channel("ch_1"), { limit: 0 })).toMatchObject({ publications: [] });
+  expect(revised).toHaveLength(2);
+});
+
+const jsonPayload = (text: string) => json(text).data;

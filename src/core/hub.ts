@@ -48,6 +48,15 @@ export type Claim = (
   options: HubPublishOptions,
 ) => Promise<{ readonly position?: StreamPosition } | undefined>;
 
+/**
+ * What was published to a channel of a claimed name, as it is now: called whenever kept publications are read, for a history or a client
+ * that recovers. Answers them in their order, none left out.
+ */
+export type Revise = (
+  name: string,
+  publications: readonly Publication[],
+) => Promise<readonly Publication[]>;
+
 export interface HubHistoryQuery {
   /** Publications at the most; 0: the position only. */
   readonly limit: number;
@@ -103,7 +112,7 @@ export interface Hub {
    * From now on what is published on this node to channels whose names begin so is the claim's to take first. One for each prefix, the
    * last one given; of several that fit the first given decides.
    */
-  claim(prefix: string, claim: Claim): void;
+  claim(prefix: string, claim: Claim, revise?: Revise): void;
   /** Tells the channel's subscriptions on every node, in one order with its publications; those whose format has no such push hear nothing. Not kept. */
   note(channel: Channel, note: Note): Promise<void>;
   /** Outside any channel, to each connection that matches, on every node. */

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Claims } from "./claims.ts";
 import type { Broker } from "./engine.ts";
 import { jsonOf } from "./json-text.ts";
 import {
@@ -43,6 +44,7 @@ function slow() {
     new Promise<undefined>((resolve) => answers.push(() => resolve(undefined)));
   const { publish } = createPublishing({
     broker: { publish: published } as unknown as Broker,
+    claims: new Claims(),
     optionsFor: () => undefined,
     channels: async () => new Map(),
     audienceOf: () => undefined,

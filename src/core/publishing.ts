@@ -1,7 +1,8 @@
 /** Publishing: what a channel takes, what is kept of it, and many channels at once. */
+import type { Claims } from "./claims.ts";
 import type { Broker, HistoryLimits, PublishOptions } from "./engine.ts";
 import { HubError } from "./errors.ts";
-import type { ChannelFilter, Claim, Hub, HubPublishOptions } from "./hub.ts";
+import type { ChannelFilter, Hub, HubPublishOptions } from "./hub.ts";
 import {
   LOSSY_HISTORY_SIZE_MIN,
   PUBLICATIONS_WAITING_CHARACTERS_MAX,
@@ -23,6 +24,7 @@ import {
 
 export interface PublishingOptions {
   readonly broker: Broker;
+  readonly claims: Claims;
   /** Undefined outside the namespaces: any JSON, kept as the publication says. */
   readonly optionsFor: (channel: Channel) => ChannelOptions | undefined;
   readonly channels: (filter: ChannelFilter) => Promise<ReadonlyMap<string, number>>;
@@ -41,12 +43,12 @@ const UNKEPT: PublishOptions = {};
 
 export function createPublishing({
   broker,
+  claims,
   optionsFor,
   channels,
   audienceOf,
   inTurn,
-}: PublishingOptions): Pick<Hub, "publish" | "publishMatching" | "claim"> {
-  const claims = new Map<string, Claim>();
+}: PublishingOptions): Pick<Hub, "publish" | "publishMatching"> {
   const waiting = new Waiting();
 
   async function publish(
@@ -57,7 +59,7 @@ export function createPublishing({
     const { idempotencyKey, versionEpoch, pastClaims } = options;
     if (idempotencyKey !== undefined) requireUnicode(idempotencyKey, "idempotency key");
     if (versionEpoch !== undefined) requireUnicode(versionEpoch, "version's epoch");
-    const claim = pastClaims === true ? undefined : claimOn(channel);
+    const claim = pastClaims === true ? undefined : claims.on(channel)?.claim;
     const taken = claim && (await claim(channel.name, publication, options));
     if (taken !== undefined) return taken.position;
     const kept = optionsOf(channel, publication, options);
@@ -86,12 +88,6 @@ export function createPublishing({
     };
   }
 
-  function claimOn({ space, name }: Channel): Claim | undefined {
-    if (space !== CHANNELS) return undefined;
-    for (const [prefix, claim] of claims) if (name.startsWith(prefix)) return claim;
-    return undefined;
-  }
-
   /** What a dialect of a space of its own wants kept may be too little to fill a node's gaps from. */
   function fillable(limits: HistoryLimits | undefined): HistoryLimits | undefined {
     if (limits === undefined || broker.lossless) return limits;
@@ -114,7 +110,7 @@ export function createPublishing({
     return names.length;
   }
 
-  return { publish, publishMatching, claim: (prefix, claim) => void claims.set(prefix, claim) };
+  return { publish, publishMatching };
 }
 
 /** Publications that are handed to the engine and not answered. */

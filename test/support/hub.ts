@@ -8,7 +8,7 @@ import type { Connection, Encoder } from "../../src/core/hub.ts";
 import { PublishTurns } from "../../src/core/publish-turns.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { Namespaces } from "../../src/core/namespaces.ts";
-import type { Channel } from "../../src/core/types.ts";
+import type { Channel, StreamPosition } from "../../src/core/types.ts";
 import { compactJson } from "../../src/core/json-text.ts";
 
 export const HISTORY = { size: 3, ttlMs: 60_000, metaTtlMs: 600_000 };
@@ -76,7 +76,7 @@ export function subscribeTo(
   recorder: Recorder,
   connection: Connection,
   name: string,
-  options: { positioned?: boolean; encoder?: Encoder } = {},
+  options: { positioned?: boolean; recoverSince?: StreamPosition; encoder?: Encoder } = {},
 ): Promise<void> {
   const { member } = recorder;
   const asked = { encoder: recordingEncoder, member, ...options };

@@ -135,6 +135,71 @@ describe("what is sent to an open channel", () => {
     expect(await publications()).toEqual([]);
   });
 
+  test("is read as it is now: edited, or deleted without its text, in histories and by who recovers", async () => {
+    const { owner, id } = await members("open");
+    const ids: string[] = [];
+    for (const content of ["first words", "secret", "untouched"]) {
+      const sent = { type: "channel-message", "channel-id": id, content, attributes: { content } };
+      ids.push(String((await owner.ask(sent))["message-id"]));
+    }
+    const [edited, deleted] = ids;
+    const attributes = { n: 1 };
+    const content = "last words";
+    await owner.ask({ type: "edit-message", "message-id": edited, content, attributes });
+    await owner.ask({ type: "delete-message", "message-id": deleted });
+    const expected = [
+      { sequence: 1, content, attributes, edited: expect.any(String), "message-id": edited },
+      { sequence: 2, content: "", attributes: {}, "deleted-by": owner.subscriber },
+      { sequence: 3, content: "untouched", attributes: { content: "untouched" } },
+    ];
+    const limit = 10;
+    const forward = await server.api("history", { channel: id, limit });
+    const backward = await server.api("history", { channel: id, limit, reverse: true });
+    const since = { epoch: String(forward.result?.["epoch"]), offset: 1 };
+    const late = await server.api("history", { channel: id, limit, since });
+    const joined = kept(await connectClient(server, { sub: "late" }));
+    const recover = { channel: id, recover: true, epoch: since.epoch, offset: 0 };
+    const { subscribe } = (await joined.ask({ subscribe: recover })) as {
+      readonly subscribe: { readonly publications: readonly object[] };
+    };
+    const read = [
+      forward.result?.["publications"],
+      ((backward.result?.["publications"] ?? []) as object[]).toReversed(),
+      subscribe.publications,
+    ];
+    for (const publications of read) {
+      expect(publications).toMatchObject(expected.map((data) => ({ data })));
+    }
+    expect(late.result?.["publications"]).toMatchObject(
+      expected.slice(1).map((data) => ({ data })),
+    );
+    const all = JSON.stringify([forward, backward, late, subscribe]);
+    expect(all).not.toMatch(/first words|secret/);
+  });
+
+  test("stays deleted in histories that are longer than messaging's own", async () => {
+    const { channel } = developmentFile();
+    const longer = { ...channel.without_namespace, history_ttl: "3h", history_meta_ttl: "4h" };
+    await using own = await bootStreaming({
+      config: {
+        channel: { ...channel, without_namespace: longer },
+        messaging: { history_ttl: "1s" },
+      },
+    });
+    const publications = async (id: unknown) => {
+      const { result } = await own.api("history", { channel: id, limit: 10 });
+      return result?.["publications"];
+    };
+    const owner = await connect(own, "owner");
+    const { "channel-id": id } = await owner.ask({ type: "create-channel", access: "open" });
+    const message = { type: "channel-message", "channel-id": id, content: "secret" };
+    const { "message-id": sent } = await owner.ask(message);
+    await owner.ask({ type: "delete-message", "message-id": sent });
+    owner[Symbol.dispose]();
+    await own.advance(2 * 3_600_000);
+    expect(await publications(id)).toMatchObject([{ data: { "message-id": sent, content: "" } }]);
+  });
+
   test("by a client of streaming is a message from nobody, and one to another channel is refused", async () => {
     const { owner, id } = await members("open");
     const streaming = await streamingIn(id);

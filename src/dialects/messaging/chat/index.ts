@@ -16,6 +16,7 @@ import { createMembers } from "./members.ts";
 import { createMessages } from "./messages.ts";
 import { createPushes } from "./pushes.ts";
 import { createReceipts } from "./receipts.ts";
+import { createRevise } from "./shown.ts";
 
 export type { ChatParts };
 
@@ -50,7 +51,8 @@ export function createChat(parts: ChatParts): Chat {
     backlog: createBacklog(context, { channels, receipts, direct, history, pending }),
     blocks,
     async start() {
-      parts.hub.claim(CHANNEL_PREFIX, createPushes(context.channelRecords, post));
+      const pushes = createPushes(context.channelRecords, post);
+      parts.hub.claim(CHANNEL_PREFIX, pushes, createRevise(context.records));
       await ending.finishAll();
     },
   };

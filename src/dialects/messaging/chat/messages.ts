@@ -1,5 +1,4 @@
 /** Messages are sent, edited and deleted (messaging.md §7.4). */
-import { compactJson } from "../../../core/json-text.ts";
 import { CHANNELS, type Tags } from "../../../core/types.ts";
 import { updateRecord } from "../../../core/update-record.ts";
 import { Refusal } from "../errors.ts";
@@ -23,6 +22,7 @@ import { directChannel, isDirect } from "./ids.ts";
 import { overlayKey } from "./keys.ts";
 import { currentMessage, overlayOf, overlayTtlMs, type Overlay } from "./overlays.ts";
 import { createPublish } from "./sending.ts";
+import { shownPayload, shownTtlMs } from "./shown.ts";
 
 const TEXT = "text/plain";
 
@@ -83,19 +83,10 @@ export function createMessages(
 
   /** To the other dialects' subscribers of an open channel. */
   async function show(message: Message, tags: Tags | undefined): Promise<void> {
-    const { channelId: name = "", attributes, sequence } = message;
-    const shown = {
-      "message-id": message.messageId,
-      from: message.from,
-      sequence,
-      timestamp: new Date(message.timeMs).toISOString(),
-      "content-type": message.contentType,
-      content: message.content,
-    };
-    const json = compactJson(`${JSON.stringify(shown).slice(0, -1)},"attributes":${attributes}}`);
+    const { channelId: name = "", sequence } = message;
     await hub.publish(
       { space: CHANNELS, name },
-      { data: { json }, ...(tags === undefined ? {} : { tags }) },
+      { data: shownPayload(message), ...(tags === undefined ? {} : { tags }) },
       { pastClaims: true, idempotencyKey: `messaging/${sequence}` },
     );
   }
@@ -117,7 +108,10 @@ export function createMessages(
       const next = change(present);
       return {
         put: JSON.stringify(next),
-        ttlMs: overlayTtlMs(message, settings, runtime.clock.epochMs()),
+        ttlMs: Math.max(
+          overlayTtlMs(message, settings, runtime.clock.epochMs()),
+          shownTtlMs(hub.namespaces, channel),
+        ),
         result: { message: currentMessage(message, next), ...audienceOf(message) },
       };
     });
@@ -164,7 +158,7 @@ export function createMessages(
       const found = await require(caller, messageId);
       const may = found.message.from === caller || found.administrator;
       if (!may) throw notTheirs(found, "delete");
-      // Its edited text in the overlay goes with it; the conversation keeps the original until it ends by age.
+      // Its edited text in the overlay goes with it; what the conversation and other dialects' histories hold of it is read no more.
       return overlay(found, ({ status }) => ({
         deletedBy: caller,
         ...(status === undefined ? {} : { status }),
