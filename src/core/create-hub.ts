@@ -90,7 +90,8 @@ export function createHub(options: HubOptions): OwnedHub {
     return channel;
   }
 
-  async function history(channel: Channel, { limit, since, reverse }: HubHistoryQuery) {
+  async function history(channel: Channel, asked: HubHistoryQuery) {
+    const { limit, since, reverse, revised = false } = asked;
     const metaTtlMs = requireMetaTtl(channel);
     const query = {
       limit,
@@ -101,7 +102,7 @@ export function createHub(options: HubOptions): OwnedHub {
     if (since !== undefined && since.epoch !== "" && since.epoch !== page.position.epoch) {
       throw new HubError("unrecoverable_position", "The position is of an earlier stream");
     }
-    return page;
+    return revised ? claims.revised(channel, page) : page;
   }
 
   async function drain(spreadMs: number): Promise<void> {
@@ -132,6 +133,7 @@ export function createHub(options: HubOptions): OwnedHub {
       inTurn: (audience, publish) => turns?.take(app, audience, publish) ?? publish(),
     }),
     claim: (prefix, claim, revise) => claims.set(prefix, { claim, revise }),
+    revise: (space, revise) => claims.setSpace(space, revise),
     note: async (channel, note) =>
       broker.announce(
         channel,

@@ -63,6 +63,8 @@ export interface HubHistoryQuery {
   /** Exclusive. An `epoch` other than `""` and the stream's is `unrecoverable_position`. */
   readonly since?: StreamPosition;
   readonly reverse?: boolean;
+  /** As `revise` has it: for whoever reads a space that is not its own. */
+  readonly revised?: boolean;
 }
 
 export interface ChannelFilter {
@@ -113,6 +115,8 @@ export interface Hub {
    * last one given; of several that fit the first given decides.
    */
   claim(prefix: string, claim: Claim, revise?: Revise): void;
+  /** What others are given of a space of a dialect's own; to its own reading nothing is done. */
+  revise(space: string, revise: Revise): void;
   /** Tells the channel's subscriptions on every node, in one order with its publications; those whose format has no such push hear nothing. Not kept. */
   note(channel: Channel, note: Note): Promise<void>;
   /** Outside any channel, to each connection that matches, on every node. */

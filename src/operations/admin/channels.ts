@@ -207,7 +207,7 @@ async function historyPage(
   let last = since;
   let newest: StreamPosition | undefined;
   for (;;) {
-    const piece = { limit: HISTORY_PIECE_ROWS, reverse: true };
+    const piece = { limit: HISTORY_PIECE_ROWS, reverse: true, revised: true };
     const { publications, position } = await hub.history(
       channel,
       last === undefined ? piece : { ...piece, since: last },

@@ -1,6 +1,8 @@
 /** Channels and users that other dialects reach and see as well (DESIGN.md §3). */
 import { developmentFile } from "../../../src/dialects/configuration.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import type { Channel } from "../../../src/core/types.ts";
+import { directChannel } from "../../../src/dialects/messaging/chat/ids.ts";
 import { gusherClient, type GusherClient } from "../../support/gusher.ts";
 import {
   connect,
@@ -173,7 +175,9 @@ describe("what is sent to an open channel", () => {
     expect(late.result?.["publications"]).toMatchObject(
       expected.slice(1).map((data) => ({ data })),
     );
-    const all = JSON.stringify([forward, backward, late, subscribe]);
+    const operators = await shownToOperators({ space: "messaging", name: id });
+    expect(operators).toContain('"content":"last words"');
+    const all = JSON.stringify([forward, backward, late, subscribe, operators]);
     expect(all).not.toMatch(/first words|secret/);
   });
 
@@ -215,6 +219,23 @@ describe("what is sent to an open channel", () => {
     expect(await owner.soFar()).toEqual([]);
   });
 });
+
+test("a direct message that was deleted is shown to operators without its text", async () => {
+  const one = kept(await connect(server, "12025550190"));
+  kept(await connect(server, "12025550191"));
+  const message = { type: "direct-message", to: "12025550191", content: "secret" };
+  const { "message-id": id } = await one.ask(message);
+  const conversation = directChannel("12025550190", "12025550191");
+  expect(await shownToOperators(conversation)).toContain('"content":"secret"');
+  await one.ask({ type: "delete-message", "message-id": id });
+  expect(await shownToOperators(conversation)).toContain('"content":""');
+});
+
+/** What the admin API says of a channel's history. */
+async function shownToOperators({ space, name }: Channel): Promise<string> {
+  const query = String(new URLSearchParams({ space, channel: name }));
+  return (await fetch(`${server.apiUrl}/admin/api/channels/history?${query}`)).text();
+}
 
 describe("a push by another dialect's API", () => {
   test("to a channel reaches its members over every transport, each once and in order", async () => {

@@ -7,7 +7,10 @@ import { createChannelRecords, type ChannelRecords } from "./channel-records.ts"
 import type { ChatSettings } from "./settings.ts";
 
 export interface ChatParts {
-  readonly hub: Pick<Hub, "publish" | "history" | "removeHistory" | "claim" | "namespaces">;
+  readonly hub: Pick<
+    Hub,
+    "publish" | "history" | "removeHistory" | "claim" | "revise" | "namespaces"
+  >;
   readonly records: Records;
   readonly runtime: Pick<Runtime, "clock" | "random">;
   readonly settings: ChatSettings;

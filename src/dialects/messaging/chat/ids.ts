@@ -12,7 +12,7 @@ export const CHANNEL_PREFIX = "ch_";
 const TOKEN_PREFIX = "tk_";
 const CHANNEL_ID = /^ch_[-\w]{22}$/;
 const MESSAGE_ID = /^([-\w]{8})([-\w]{6})([cdp])([-\w]{22})$/;
-const DIRECT_SPACE = "messaging-direct";
+export const DIRECT_SPACE = "messaging-direct";
 /** The letters of ids in the order of their bytes. */
 const DIGITS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
 const TIME_DIGITS = 8;

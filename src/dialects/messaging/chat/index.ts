@@ -3,12 +3,12 @@ import { createBacklog } from "./backlog.ts";
 import { createBlocks } from "./blocks.ts";
 import { createChannels } from "./channels.ts";
 import { createContext, type ChatParts } from "./context.ts";
-import type { Chat } from "./contract.ts";
+import { messageChannel, type Chat } from "./contract.ts";
 import { createConversations } from "./conversations.ts";
 import { createDirectRecords } from "./direct-records.ts";
 import { createEnding } from "./ending.ts";
 import { createHistory } from "./history.ts";
-import { CHANNEL_PREFIX } from "./ids.ts";
+import { CHANNEL_PREFIX, DIRECT_SPACE } from "./ids.ts";
 import { createInvitations } from "./invitations.ts";
 import { createJoining } from "./joining.ts";
 import { createLeaving } from "./leaving.ts";
@@ -16,7 +16,7 @@ import { createMembers } from "./members.ts";
 import { createMessages } from "./messages.ts";
 import { createPushes } from "./pushes.ts";
 import { createReceipts } from "./receipts.ts";
-import { createRevise } from "./shown.ts";
+import { reviseOwn, reviseShown } from "./revising.ts";
 
 export type { ChatParts };
 
@@ -52,7 +52,10 @@ export function createChat(parts: ChatParts): Chat {
     blocks,
     async start() {
       const pushes = createPushes(context.channelRecords, post);
-      parts.hub.claim(CHANNEL_PREFIX, pushes, createRevise(context.records));
+      parts.hub.claim(CHANNEL_PREFIX, pushes, reviseShown(context.records));
+      for (const space of [messageChannel("").space, DIRECT_SPACE]) {
+        parts.hub.revise(space, reviseOwn(context.records, space));
+      }
       await ending.finishAll();
     },
   };

@@ -1,16 +1,11 @@
-/** A message of an open channel as the other dialects are shown it: when it is sent, and as it is now where it is read later. */
-import type { Records } from "../../../core/engine.ts";
-import type { Revise } from "../../../core/hub.ts";
+/** A message of an open channel as the other dialects are shown it. */
 import { compactJson } from "../../../core/json-text.ts";
 import { optionsOf, type Namespaces } from "../../../core/namespaces.ts";
 import type { Channel, Payload, Publication } from "../../../core/types.ts";
 import { NO_ATTRIBUTES } from "./attributes.ts";
-import { messageChannel, type CurrentMessage } from "./contract.ts";
-import { currentMessage, overlaysOf } from "./overlays.ts";
+import type { CurrentMessage, Message } from "./contract.ts";
 
-type Shown = Omit<CurrentMessage, "channelId" | "to" | "connectionId" | "status">;
-
-export function shownPayload(message: Shown): Payload {
+export function shownPayload(message: CurrentMessage): Payload {
   const { messageId, from, sequence, timeMs, contentType, content, editedMs } = message;
   const shown = {
     ...{ "message-id": messageId, from, sequence, timestamp: isoTime(timeMs) },
@@ -27,25 +22,8 @@ export function shownTtlMs(namespaces: Namespaces, { name }: Channel): number {
   return optionsOf(namespaces, name)?.history?.ttlMs ?? 0;
 }
 
-/** What was edited or deleted since is shown so; all else as it was published. */
-export function createRevise(records: Pick<Records, "list">): Revise {
-  return async (name, publications) => {
-    const messages = publications.map(messageOf);
-    const ascending = messages
-      .flatMap((message) => message ?? [])
-      .toSorted((one, other) => one.sequence - other.sequence);
-    const overlays = await overlaysOf(records, messageChannel(name), ascending);
-    return publications.map((publication, at) => {
-      const message = messages[at];
-      const overlay = message && overlays.get(message.sequence);
-      if (message === undefined || overlay === undefined) return publication;
-      return { ...publication, data: shownPayload(currentMessage(message, overlay)) };
-    });
-  };
-}
-
 /** Its attributes left out, which no edited or deleted one keeps. Undefined: somebody else published it, to a name that is no channel of ours. */
-function messageOf({ data }: Publication): Shown | undefined {
+export function readShown({ data }: Publication): Message | undefined {
   if (!("json" in data && data.json.startsWith('{"message-id":'))) return undefined;
   const shown = JSON.parse(data.json) as Readonly<Record<string, string>>;
   const { from = "", content = "", sequence, timestamp = "" } = shown;
