@@ -80,7 +80,11 @@ describe("what goes wrong is one line that says what to do", () => {
       ["kick", "--user", "u", "--channel", "c"],
       "Say whom: one of --user, --connection and --channel",
     ],
-    ["the URL is none", ["who", "c", "--url", "nowhere"], "--url must be an http or https address"],
+    [
+      "the URL is none",
+      ["who", "c", "--url", "nowhere"],
+      "--url must be an http, https, ws or wss address",
+    ],
     ["an app that is none", ["who", "c", "--app", "x"], 'App "x" is not in the configuration'],
   ])("%s", async (_name, args, words) => {
     const { code, out, err } = await carillon(args);

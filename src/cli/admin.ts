@@ -4,14 +4,17 @@ import { isJson } from "../core/json-text.ts";
 import { CommandError } from "./failure.ts";
 import { ask } from "./http.ts";
 import {
+  addressOf,
   configCommand,
+  countUpTo,
   developmentKey,
   findApp,
   readConfig,
+  SHARED,
   urlOf,
   type AppOption,
 } from "./options.ts";
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 
 /** Rows that are asked for at a time. */
 const PAGE_ROWS = 250;
@@ -30,25 +33,19 @@ export interface ListOptions extends AdminOptions {
 
 export function adminCommand(name: string, description: string): Command {
   return configCommand(name, description)
-    .option("--url <url>", "the server's api listener; default: the configuration's")
+    .option(...SHARED.apiUrl)
     .option("--key <key>", "an API key with the scope admin; not needed on loopback")
     .option("--app <id>", "the app; default: the key's, or the first one")
-    .option("--json", "print JSON");
+    .option(...SHARED.json);
 }
 
 export function listCommand(name: string, description: string): Command {
   return adminCommand(name, description).option(
     "--limit <n>",
     "rows that are printed at the most",
-    countFrom,
+    countUpTo(Infinity),
     ROWS,
   );
-}
-
-function countFrom(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError("Not a count.");
-  return count;
 }
 
 export const connectionRow = z.object({
@@ -73,12 +70,9 @@ export class AdminApi {
   constructor(options: AdminOptions) {
     const config = readConfig(options);
     const app = findApp(config, options.app);
-    const base = options.url ?? urlOf(config, "api", app);
-    if (!/^https?:/.test(base) || !URL.canParse(base)) {
-      throw new CommandError("--url must be an http or https address");
-    }
+    const base = addressOf(options.url ?? urlOf(config, "api", app), "--url");
     const key = options.key ?? developmentKey(config, app);
-    this.#base = `${base.replace(/\/+$/, "")}/admin/api/`;
+    this.#base = `${base}/admin/api/`;
     this.#headers = key === undefined ? {} : { "x-api-key": key };
     this.#app = options.app;
   }
@@ -87,9 +81,14 @@ export class AdminApi {
     return this.#read(await ask(this.#urlOf(path, query), { headers: this.#headers }), answer);
   }
 
-  async post<Answer>(path: string, body: object, answer: z.ZodType<Answer>): Promise<Answer> {
+  /** `body` as text is JSON that is sent as it is. */
+  async post<Answer>(
+    path: string,
+    body: object | string,
+    answer: z.ZodType<Answer>,
+  ): Promise<Answer> {
     const headers = { ...this.#headers, "content-type": "application/json" };
-    const call = { headers, body: JSON.stringify(body) };
+    const call = { headers, body: typeof body === "string" ? body : JSON.stringify(body) };
     return this.#read(await ask(this.#urlOf(path, {}), call), answer);
   }
 

@@ -3,14 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { spawnServer } from "../../test/support/child-server.ts";
 import type { Report } from "../doctor/index.ts";
-import { carillon } from "./test-support.ts";
-
-const MAIN = join(import.meta.dir, "main.ts");
-
-/** The limit is a hard one, which the runtime cannot raise. */
-function withFiles(count: number): readonly string[] {
-  return ["sh", "-c", `ulimit -n ${count}; exec "$0" "$@"`, process.execPath, MAIN];
-}
+import { carillon, withFiles } from "./test-support.ts";
 
 test("a server with 1024 files is found: exit code 1, and what to change", async () => {
   await using server = await spawnServer({ command: withFiles(1024) });
@@ -60,6 +53,6 @@ test("no server at all: exit code 2", async () => {
 
 test("an address that is none is told as such", async () => {
   const { code, err } = await carillon(["doctor", "push.example"]);
-  expect(err).toBe("carillon: An address must be an http, https, ws or wss one\n");
+  expect(err).toBe("carillon: The URL must be an http, https, ws or wss address\n");
   expect(code).toBe(2);
 });

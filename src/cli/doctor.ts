@@ -3,13 +3,15 @@ import { type Command } from "commander";
 import type { DoctorOptions, Finding, Report } from "../doctor/index.ts";
 import { DIALECTS } from "../dialects/list.ts";
 import { systemRuntime } from "../system-runtime.ts";
-import { CommandError, failureLines } from "./failure.ts";
+import { failureLines } from "./failure.ts";
 import { ask } from "./http.ts";
 import {
+  addressOf,
   configCommand,
   developmentKey,
   findApp,
   readConfig,
+  SHARED,
   urlOf,
   type AppOption,
 } from "./options.ts";
@@ -30,15 +32,15 @@ const EXIT_CODES = { healthy: 0, note: 0, warning: 1, error: 2 } as const;
 
 export function doctorCommand(): Command {
   return configCommand("doctor", "check a running server from outside, and say what to change")
-    .argument("[url]", "the server's clients listener; default: the configuration's")
-    .option("--api <url>", "the server's api listener; default: the configuration's")
-    .option("--key <key>", "an API key; default in development mode: dev-api-key")
-    .option("--token <token>", "a client's token; default: made by the configuration's secrets")
+    .argument(...SHARED.clients)
+    .option(...SHARED.api)
+    .option(...SHARED.key)
+    .option(...SHARED.token)
     .option("--channel <name>", "the channel that is tried; default: one of its own")
     .option("--origin <origins...>", "pages that are to connect; default: the configuration's")
-    .option("--app <id>", "the app; default: the first one")
+    .option(...SHARED.app)
     .option("--quick", "leave out what takes longer than some seconds")
-    .option("--json", "print JSON")
+    .option(...SHARED.json)
     .action(async (url: string | undefined, options: Options) => {
       process.exit(await run(url, options));
     });
@@ -75,19 +77,13 @@ function optionsOf(url: string | undefined, options: Options): DoctorOptions {
       dialects: DIALECTS,
       post: ask,
     },
-    clientsUrl: addressOf(url ?? urlOf(config, "clients", app)),
-    apiUrl: addressOf(api ?? urlOf(config, "api", app)),
+    clientsUrl: addressOf(url ?? urlOf(config, "clients", app), "The URL"),
+    apiUrl: addressOf(api ?? urlOf(config, "api", app), "--api"),
     key: options.key ?? own,
     developmentKey: own,
     origins: options.origin ?? listed,
     onWait: (what, ms) => console.error(`Watching ${what}, ${Math.round(ms / 1000)} s …`),
   };
-}
-
-function addressOf(text: string): string {
-  const url = text.replace(/^ws/, "http").replace(/\/+$/, "");
-  if (/^https?:/.test(url) && URL.canParse(url)) return url;
-  throw new CommandError("An address must be an http, https, ws or wss one");
 }
 
 const MARKS = { error: "✗", warning: "!", note: "·" };

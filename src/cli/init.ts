@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { deploymentFiles } from "../init/files.ts";
 import { freshProduction } from "./config.ts";
 import { CommandError } from "./failure.ts";
+import { SHARED } from "./options.ts";
 
 interface Options {
   readonly domain: string;
@@ -24,7 +25,7 @@ export function initCommand(): Command {
     .argument("[directory]", "where to; made if need be", ".")
     .option("--domain <name>", "the name by which browsers reach the server", "push.your.site")
     .option("--origin <origin>", "the site whose pages connect; default: https://your.site")
-    .option("--json", "print JSON")
+    .option(...SHARED.json)
     .action((directory: string, options: Options) => {
       const { domain, origin } = checked(options);
       const { key, toml } = freshProduction(origin === undefined ? {} : { origin });

@@ -1,5 +1,5 @@
-/** What several commands share: the configuration they work with, and where its server listens. */
-import { Command } from "commander";
+/** What several commands share: options, the configuration they work with, and where its server listens. */
+import { Command, InvalidArgumentError } from "commander";
 import { DEVELOPMENT_API_KEY_HASH, DEVELOPMENT_API_KEY } from "../config/development-guard.ts";
 import type { Flag } from "../config/load.ts";
 import { loadConfig } from "../dialects/configuration.ts";
@@ -13,6 +13,38 @@ export interface ConfigOption {
 
 export interface AppOption extends ConfigOption {
   readonly app?: string;
+}
+
+const ON_API = "the server's api listener; default: the configuration's";
+const ON_CLIENTS = "the server's clients listener; default: the configuration's";
+
+/** Options and arguments that more than one command has. */
+export const SHARED = {
+  clients: ["[url]", ON_CLIENTS],
+  clientsUrl: ["--url <url>", ON_CLIENTS],
+  api: ["--api <url>", ON_API],
+  apiUrl: ["--url <url>", ON_API],
+  key: ["--key <key>", "an API key; default in development mode: dev-api-key"],
+  token: ["--token <token>", "a client's token; default: made by the configuration's secrets"],
+  app: ["--app <id>", "the app; default: the first one"],
+  json: ["--json", "print JSON"],
+} as const satisfies Readonly<Record<string, readonly [string, string]>>;
+
+/** Of an option that is a count. */
+export function countUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const count = Number(text);
+    if (Number.isSafeInteger(count) && count >= 1 && count <= most) return count;
+    const range = most === Infinity ? "a count" : `a count up to ${most}`;
+    throw new InvalidArgumentError(`Not ${range}.`);
+  };
+}
+
+/** As http or https, without a slash at its end. `name` says which is wrong. */
+export function addressOf(text: string, name: string): string {
+  const url = text.replace(/^ws/, "http").replace(/\/+$/, "");
+  if (/^https?:/.test(url) && URL.canParse(url)) return url;
+  throw new CommandError(`${name} must be an http, https, ws or wss address`);
 }
 
 /** A command with `--config`. */

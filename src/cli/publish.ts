@@ -1,70 +1,69 @@
-/** `carillon publish`: one publication through a running server's streaming API. */
+/** `carillon publish`: one push by a running server's admin API, and how many it matched. */
 import type { Command } from "commander";
 import { z } from "zod";
-import { CommandError } from "./failure.ts";
-import { ask } from "./http.ts";
-import {
-  configCommand,
-  developmentKey,
-  findApp,
-  readConfig,
-  urlOf,
-  type AppOption,
-} from "./options.ts";
 import { isJson } from "../core/json-text.ts";
+import { AdminApi, adminCommand, type AdminOptions } from "./admin.ts";
+import { CommandError } from "./failure.ts";
 
-interface Options extends AppOption {
-  readonly url?: string;
-  readonly key?: string;
+interface Options extends AdminOptions {
+  readonly user?: string;
+  readonly pattern?: string;
 }
 
-const answer = z.union([
-  z.object({ error: z.object({ code: z.number(), message: z.string() }) }),
-  z.object({ result: z.object({}).loose() }),
-]);
+/** What `--json` prints is all that the server says. */
+const answer = z
+  .object({
+    matched: z.number(),
+    by_dialect: z.record(z.string(), z.number()),
+    channels: z.number().optional(),
+    position: z.object({ epoch: z.string(), offset: z.number() }).optional(),
+    nodes_answered: z.number().optional(),
+    nodes_asked: z.number().optional(),
+  })
+  .loose();
+type Pushed = z.output<typeof answer>;
 
 export function publishCommand(): Command {
-  return configCommand("publish", "publish to a channel and print the answer")
-    .argument("<channel>")
-    .argument("<data>", "JSON; anything else is published as a string")
-    .option("--url <url>", "the server's api listener; default: the configuration's")
-    .option("--key <key>", "an API key; default in development mode: dev-api-key")
-    .option("--app <id>", "the app; default: the first one")
-    .option("--json", "print JSON, as it does anyway")
-    .action(async (channel: string, data: string, options: Options) => {
-      const { target, key } = targetOf(options);
-      const { status, body } = await ask(target, {
-        headers: { "content-type": "application/json", "x-api-key": key },
-        // Spliced, not parsed: numbers keep every digit.
-        body: `{"channel":${JSON.stringify(channel)},"data":${isJson(data) ? data : JSON.stringify(data)}}`,
-      });
-      console.log(resultOf(status, body));
+  return adminCommand(
+    "publish",
+    "push to a channel, a user or a pattern, and tell how many it matched",
+  )
+    .usage("[options] [channel] <data>")
+    .argument("[channel]", "left out with --user and --pattern")
+    .argument("[data]", "JSON; anything else is published as a string")
+    .option("--user <id>", "push to all connections of this user")
+    .option("--pattern <re2>", "push to every channel in whose name this expression is found")
+    .action(async (first: string | undefined, second: string | undefined, options: Options) => {
+      const { target, data } = askedOf([first, second], options);
+      // Spliced, not parsed: numbers keep every digit.
+      const json = isJson(data) ? data : JSON.stringify(data);
+      const body = `${JSON.stringify(target).slice(0, -1)},"data":${json}}`;
+      const pushed = await new AdminApi(options).post("push", body, answer);
+      console.log(options.json === true ? JSON.stringify(pushed) : told(pushed));
+      const { nodes_answered: answered, nodes_asked: asked } = pushed;
+      if (answered === asked) return;
+      throw new CommandError(`Only ${answered} of ${asked} nodes answered: others may not have it`);
     });
 }
 
-function targetOf(options: Options): { target: URL; key: string } {
-  const config = readConfig(options);
-  const app = findApp(config, options.app);
-  const base = options.url ?? urlOf(config, "api", app);
-  if (!/^https?:/.test(base) || !URL.canParse(base)) {
-    throw new CommandError("--url must be an http or https address");
+function askedOf(
+  words: readonly (string | undefined)[],
+  { user, pattern }: Options,
+): { readonly target: object; readonly data: string } {
+  const given = words.filter((word) => word !== undefined);
+  const named = [user, pattern].filter((each) => each !== undefined).length;
+  const data = given.at(-1);
+  if (data === undefined || given.length + named !== 2) {
+    throw new CommandError(
+      'Say where to, then what: carillon publish public:news \'{"text":"Hello"}\', or --user or --pattern in place of the channel',
+    );
   }
-  const key = options.key ?? developmentKey(config, app);
-  if (key === undefined) throw new CommandError("--key is required: an API key of the server");
-  const url = base.replace(/\/+$/, "") + config.streaming.api_path;
-  return { target: new URL(`${url}/publish`), key };
+  return { target: named === 0 ? { channel: given[0] } : { user, pattern }, data };
 }
 
-function resultOf(status: number, body: string): string {
-  if (status !== 200) {
-    const hint = status === 401 ? ": the API key was not accepted" : "";
-    throw new CommandError(`The server answered ${status}${hint}`);
-  }
-  const parsed = answer.safeParse(isJson(body) ? JSON.parse(body) : undefined);
-  if (!parsed.success) throw new CommandError("The answer is not one of the streaming API");
-  if ("error" in parsed.data) {
-    const { code, message } = parsed.data.error;
-    throw new CommandError(`Publishing was refused: ${code} ${message}`);
-  }
-  return JSON.stringify(parsed.data.result);
+function told({ matched, by_dialect: byDialect, channels, position }: Pushed): string {
+  const each = Object.entries(byDialect).map(([dialect, count]) => `${dialect} ${count}`);
+  const within = channels === undefined ? "" : ` in ${channels} channels`;
+  const by = each.length === 0 ? "" : ` (${each.join(", ")})`;
+  return `${matched} matched${within}${by}${position === undefined ? "" : `, offset ${position.offset}`}`;
 }

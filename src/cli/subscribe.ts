@@ -1,8 +1,16 @@
 /** `carillon subscribe`: prints a channel's publications, one per line, also over restarts of the server. */
-import { type Command, InvalidArgumentError } from "commander";
-import { CommandError } from "./failure.ts";
+import type { Command } from "commander";
 import { follow } from "./follow.ts";
-import { configCommand, findApp, readConfig, urlOf, type AppOption } from "./options.ts";
+import {
+  addressOf,
+  configCommand,
+  countUpTo,
+  findApp,
+  readConfig,
+  SHARED,
+  urlOf,
+  type AppOption,
+} from "./options.ts";
 
 interface Options extends AppOption {
   readonly url?: string;
@@ -14,12 +22,12 @@ interface Options extends AppOption {
 export function subscribeCommand(): Command {
   return configCommand("subscribe", "print a channel's publications, one line of JSON each")
     .argument("<channel>")
-    .option("--url <url>", "the server's clients listener; default: the configuration's")
+    .option(...SHARED.clientsUrl)
     .option("--token <token>", "a connection token; `carillon token streaming` makes one")
     .option("--subscription-token <token>", "a token for this channel")
-    .option("--count <n>", "end after this many publications", parseCount)
-    .option("--app <id>", "the app; default: the first one")
-    .option("--json", "print JSON, as it does anyway")
+    .option("--count <n>", "end after this many publications", countUpTo(Infinity))
+    .option(...SHARED.app)
+    .option(...SHARED.json)
     .action(async (channel: string, options: Options) => {
       const { token, subscriptionToken, count = Number.POSITIVE_INFINITY } = options;
       let printed = 0;
@@ -39,16 +47,7 @@ export function subscribeCommand(): Command {
 
 function targetOf(options: Options): URL {
   const config = readConfig(options);
-  const base = options.url ?? urlOf(config, "clients", findApp(config, options.app));
-  if (!/^(?:https?|wss?):/.test(base) || !URL.canParse(base)) {
-    throw new CommandError("--url must be an http, https, ws or wss address");
-  }
-  const websocket = base.replace(/^http/, "ws").replace(/\/+$/, "");
-  return new URL(websocket + config.streaming.websocket_path);
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError("Not a count.");
-  return count;
+  const app = findApp(config, options.app);
+  const base = addressOf(options.url ?? urlOf(config, "clients", app), "--url");
+  return new URL(base.replace(/^http/, "ws") + config.streaming.websocket_path);
 }

@@ -6,6 +6,13 @@ import { join } from "node:path";
 const directory = mkdtempSync(join(tmpdir(), "carillon-cli-"));
 process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
 
+const MAIN = join(import.meta.dir, "main.ts");
+
+/** The command line where a process may have so many files. The limit is a hard one, which the runtime cannot raise. */
+export function withFiles(count: number): readonly string[] {
+  return ["sh", "-c", `ulimit -n ${count}; exec "$0" "$@"`, process.execPath, MAIN];
+}
+
 export interface Ran {
   readonly code: number;
   readonly out: string;
@@ -16,10 +23,10 @@ export interface Ran {
 export async function carillon(
   args: readonly string[],
   env: Record<string, string> = {},
+  command: readonly string[] = [process.execPath, MAIN],
 ): Promise<Ran> {
-  const main = join(import.meta.dir, "main.ts");
   const proxy = "http://127.0.0.1:9";
-  const child = Bun.spawn([process.execPath, main, ...args], {
+  const child = Bun.spawn([...command, ...args], {
     cwd: directory,
     env: { PATH: process.env["PATH"], HTTP_PROXY: proxy, http_proxy: proxy, ...env },
     stdout: "pipe",

@@ -10,6 +10,7 @@ import {
   developmentKey,
   findApp,
   readConfig,
+  SHARED,
   urlOf,
   type AppOption,
 } from "./options.ts";
@@ -27,7 +28,7 @@ function subCommand(kind: TokenCommand): Command {
   const command = configCommand(kind.name, kind.description);
   for (const [flags, about] of kind.required ?? []) command.requiredOption(flags, about);
   for (const [flags, about, fallback] of kind.options) command.option(flags, about, fallback);
-  command.option("--json", "print JSON");
+  command.option(...SHARED.json);
   return command.action(async (options: AppOption & { readonly json?: true }) => {
     const config = readConfig(options);
     const app = findApp(config, options.app);
