@@ -8,7 +8,7 @@ import { webrtc } from "../../src/config/webrtc.ts";
 import type { Socket } from "../../src/transports/socket.ts";
 import { createPeers } from "../../src/transports/webrtc/index.ts";
 import { systemRuntime } from "../../src/system-runtime.ts";
-import { fail, readLines, writeLine } from "../load/lines.ts";
+import { fail, readLines, writeLine } from "../../src/bench/load/lines.ts";
 
 const LABELS = ["signaling", "notify", "push", "stats"];
 const PUSH = LABELS.indexOf("push");

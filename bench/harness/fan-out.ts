@@ -1,7 +1,7 @@
 /** One channel, many subscribers: what fan-out, latency and processor time per delivery have in common. */
 import { PublishersProcess, SubscribersProcess, type Pace } from "./load.ts";
-import type { PublishersReport } from "../load/publishers.ts";
-import type { SubscribersReport } from "../load/subscribers.ts";
+import type { PublishersReport } from "../../src/bench/load/publishers.ts";
+import type { SubscribersReport } from "../../src/bench/load/subscribers.ts";
 import { payload, type Target } from "./targets.ts";
 
 export const CHANNEL = "bench";

@@ -1,6 +1,10 @@
 /** The load processes as a benchmark drives them. */
-import type { PublishersReport, PublishersSpec } from "../load/publishers.ts";
-import type { Ready, SubscribersReport, SubscribersSpec } from "../load/subscribers.ts";
+import type { PublishersReport, PublishersSpec } from "../../src/bench/load/publishers.ts";
+import type {
+  Ready,
+  SubscribersReport,
+  SubscribersSpec,
+} from "../../src/bench/load/subscribers.ts";
 import { bun, ChildProcess } from "./processes.ts";
 import type { Publishing, Target } from "./targets.ts";
 

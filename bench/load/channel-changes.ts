@@ -2,8 +2,8 @@
  * A load process: a few connections that join new channels and leave them again, in frames of several commands, and
  * how long each takes. Its first input line is a `ChangesSpec`; each further line runs that many rounds.
  */
-import { fail, readLines, writeLine } from "./lines.ts";
-import { type FrameSink, WsClient } from "./ws-client.ts";
+import { fail, readLines, writeLine } from "../../src/bench/load/lines.ts";
+import { type FrameSink, WsClient } from "../../src/bench/load/ws-client.ts";
 
 export interface ChangesSpec {
   readonly host: string;

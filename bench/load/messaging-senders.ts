@@ -2,8 +2,8 @@
  * A load process: connections that each create a channel of their own and send to it, one message after the other, each when the one
  * before was acknowledged. Its input line is a `MessagingSendersSpec`, its answer a `MessagingSendersReport`.
  */
-import { fail, readLines, writeLine } from "./lines.ts";
-import { type FrameSink, WsClient } from "./ws-client.ts";
+import { fail, readLines, writeLine } from "../../src/bench/load/lines.ts";
+import { type FrameSink, WsClient } from "../../src/bench/load/ws-client.ts";
 
 export interface MessagingSendersSpec {
   readonly host: string;

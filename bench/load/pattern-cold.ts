@@ -1,7 +1,7 @@
 /** One channel pattern in a process that has just started, as a server does. Reads a `ColdSpec`, prints a `ColdReport`. */
 import { compileChannelPattern, warmUpPatterns } from "../../src/core/channel-pattern.ts";
 import { systemRuntime } from "../../src/system-runtime.ts";
-import { readLines, writeLine } from "./lines.ts";
+import { readLines, writeLine } from "../../src/bench/load/lines.ts";
 
 export interface ColdSpec {
   readonly pattern: string;

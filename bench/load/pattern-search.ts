@@ -4,7 +4,7 @@
  */
 import { randomFrom } from "../../test/support/random.ts";
 import { families, hostileNames, mutate, randomPattern, tryCompile } from "./hostile-patterns.ts";
-import { readLines, writeLine } from "./lines.ts";
+import { readLines, writeLine } from "../../src/bench/load/lines.ts";
 
 export interface SearchSpec {
   readonly seed: number;

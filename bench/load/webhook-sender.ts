@@ -11,7 +11,7 @@ import { createConnections } from "../../src/outbound/connections.ts";
 import { systemRuntime } from "../../src/system-runtime.ts";
 import { createWebhooks } from "../../src/webhooks/index.ts";
 import { SCHEDULE_MS } from "../../src/webhooks/verdict.ts";
-import { readLines } from "./lines.ts";
+import { readLines } from "../../src/bench/load/lines.ts";
 
 export type SenderCommand =
   /** Endpoints, of which the first `aside` are not measured, and never answer if so told; 50 to an application, each with an event type of its own. */

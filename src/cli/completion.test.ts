@@ -74,7 +74,12 @@ test("a shell that is not known is refused, with those that are", async () => {
 const WITHOUT_JSON = new Map([
   ["serve", "prints the log, whose format the configuration says"],
   ["completion", "prints a script"],
+  ["bench-load", "is a process of a bench, which talks to it alone"],
 ]);
+
+test("what people have no use for is not offered", () => {
+  for (const script of scripts.values()) expect(script).not.toContain("bench-load");
+});
 
 test("every command that prints data takes --json", () => {
   const without = (command: Command, path: string): string[] => {

@@ -1,5 +1,6 @@
 /** All commands, as one tree. */
 import { Command } from "commander";
+import { benchCommand, loadCommand } from "./bench.ts";
 import { completionCommand } from "./completion.ts";
 import { configurationCommand } from "./config.ts";
 import { connectionsCommand, whoCommand } from "./connections.ts";
@@ -26,6 +27,7 @@ export function createProgram(): Command {
     connectionsCommand(),
     kickCommand(),
     doctorCommand(),
+    benchCommand(),
     tokenCommand(),
     keyCommand(),
     configurationCommand(),
@@ -34,5 +36,6 @@ export function createProgram(): Command {
   ]) {
     program.addCommand(command);
   }
+  program.addCommand(loadCommand(), { hidden: true });
   return program;
 }

@@ -77,14 +77,22 @@ export class ProbeRefused extends Error {
   }
 }
 
-/** A channel of this run that the dialect's clients may join; best one that keeps history. */
+/** A channel of this run that the dialect's clients may join. */
 export function probeChannel(
-  { config: { channel, development }, channel: given, mark }: AskedProbe,
+  { config, channel, mark }: AskedProbe,
   dialect: string,
   admits: (settings: object) => boolean = () => true,
 ): string {
-  if (given !== undefined) return given;
-  const name = `carillon-doctor-${dialect}-${mark}`;
+  return channel ?? openChannel(config, dialect, `carillon-doctor-${dialect}-${mark}`, admits);
+}
+
+/** That name in a namespace that the dialect's clients may join; best one that keeps history. */
+export function openChannel(
+  { channel, development }: BaseConfig,
+  dialect: string,
+  name: string,
+  admits: (settings: object) => boolean = () => true,
+): string {
   const [best] = channel.namespaces
     .filter((each) => (each.dialects ?? []).includes(dialect) && admits(each))
     .toSorted((a, b) => Number(b.history_size > 0) - Number(a.history_size > 0));

@@ -11,7 +11,7 @@ import {
 } from "../probe.ts";
 import { answerOf } from "../token-command.ts";
 import type { StreamingConfig } from "./config.ts";
-import { streamingToken } from "./token-command.ts";
+import { mintedTokens } from "./token-command.ts";
 
 const publication = z.object({ data: z.unknown().optional(), offset: z.number().optional() });
 const message = z.object({
@@ -41,7 +41,8 @@ export const probe: Probe<StreamingConfig> = { prepare };
 async function prepare(asked: AskedProbe<StreamingConfig>): Promise<ProbeClient> {
   const { streaming } = asked.config;
   const channel = probeChannel(asked, "streaming");
-  const tokens = await tokensOf(asked, channel);
+  const user = `carillon-doctor-${asked.mark}`;
+  const tokens = await mintedTokens(asked, { user, channel });
   const state: State = { epoch: "", offset: 0, recoverable: false, pingMs: undefined };
   return {
     path: streaming.websocket_path,
@@ -94,19 +95,4 @@ function* heard(
     if (offset !== undefined) state.offset = offset;
     yield { kind: "published", text: JSON.stringify(data) };
   }
-}
-
-/** Made where a secret is there: a subscription token opens the channel whatever its namespace says. */
-async function tokensOf(asked: AskedProbe<StreamingConfig>, channel: string) {
-  const mint = async (more: object): Promise<string | undefined> => {
-    try {
-      const options = { user: `carillon-doctor-${asked.mark}`, expires: "5m", ...more };
-      return await streamingToken.mint({ ...asked, options });
-    } catch {
-      // No secret is here to sign with: the server says whether it asks for a token.
-      return undefined;
-    }
-  };
-  if (asked.token !== undefined) return { connection: asked.token, subscription: undefined };
-  return { connection: await mint({}), subscription: await mint({ channel }) };
 }

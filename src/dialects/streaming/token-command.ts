@@ -4,6 +4,7 @@ import {
   secretKeyOf,
   signJwt,
   USER_OPTIONS,
+  type AskedToken,
   type TokenCommand,
   type UserOptions,
 } from "../token-command.ts";
@@ -32,3 +33,23 @@ export const streamingToken: TokenCommand<
     return signJwt(claims, key, { epochMs: asked.epochMs, lifetimeMs: lifetimeOf(options) });
   },
 };
+
+/** For a client that tries a server. A subscription token opens the channel whatever its namespace says. */
+export async function mintedTokens(
+  asked: Omit<AskedToken<StreamingConfig>, "options"> & { readonly token: string | undefined },
+  { user, channel }: { readonly user: string; readonly channel: string },
+): Promise<{
+  readonly connection: string | undefined;
+  readonly subscription: string | undefined;
+}> {
+  const mint = async (more: object): Promise<string | undefined> => {
+    try {
+      return await streamingToken.mint({ ...asked, options: { user, expires: "5m", ...more } });
+    } catch {
+      // No secret is here to sign with: the server says whether it asks for a token.
+      return undefined;
+    }
+  };
+  if (asked.token !== undefined) return { connection: asked.token, subscription: undefined };
+  return { connection: await mint({}), subscription: await mint({ channel }) };
+}

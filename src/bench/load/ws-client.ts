@@ -3,6 +3,7 @@
  * frame, since a `WebSocket` per connection could not take what the server sends.
  */
 import type { Socket, SocketHandler } from "bun";
+import { connectTo, type Address } from "./address.ts";
 
 /** What the clients of a load process tell it. One object serves all of them. */
 export interface FrameSink {
@@ -14,13 +15,11 @@ export interface FrameSink {
   chunk(): void;
   /** May take whole frames from `at` on, of a kind it knows; returns where it stopped. */
   frames(client: WsClient, bytes: Uint8Array, at: number): number;
-  /** `code` is that of the close frame, or 0. */
+  /** `code` is that of the close frame; where the upgrade was refused, its status; or 0. */
   closed(client: WsClient, code: number): void;
 }
 
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
+export interface Endpoint extends Address {
   readonly path: string;
 }
 
@@ -50,10 +49,7 @@ export class WsClient {
   }
 
   connect(): void {
-    const { host: hostname, port } = this.#endpoint;
-    Bun.connect<WsClient>({ hostname, port, data: this, socket: HANDLERS }).catch(() =>
-      this.ended(),
-    );
+    connectTo<WsClient>(this.#endpoint, this, HANDLERS).catch(() => this.ended());
   }
 
   /** Text, masked with zeros: the bytes on the wire are those of the text. */
@@ -120,7 +116,9 @@ export class WsClient {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const end = text.indexOf(UPGRADE_END);
     if (end < 0) return -1;
-    if (text.toString("latin1", 9, 12) !== "101") {
+    const status = Number(text.toString("latin1", 9, 12));
+    if (status !== 101) {
+      this.#closeCode = status;
       this.terminate();
       return bytes.length;
     }

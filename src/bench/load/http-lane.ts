@@ -1,17 +1,22 @@
 /** One kept-alive HTTP connection that sends one request after the other, each when the one before was answered. */
 import type { Socket, SocketHandler } from "bun";
+import { connectTo, type Address } from "./address.ts";
 
 export interface LaneEvents {
   connected(lane: HttpLane): void;
   /** `ok`: status 200 and a body without an `error` member, or with one that is null. */
   answered(lane: HttpLane, ok: boolean, answer: Buffer): void;
+  /** The connection is gone without an answer that said so. */
   lost(lane: HttpLane): void;
+  /** There is none to be had. */
+  refused(): void;
 }
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const CHUNKS_END = Buffer.from("0\r\n\r\n");
 const ERROR = Buffer.from('"error"');
 const NO_ERROR = Buffer.from('"error":null');
+const CLOSE = Buffer.from("onnection: close");
 const LENGTH = /\r\ncontent-length: *(\d+)/i;
 
 export class HttpLane {
@@ -20,21 +25,23 @@ export class HttpLane {
   #socket: Socket<HttpLane> | undefined;
   #answer: Buffer | undefined;
   #unsent: Uint8Array | undefined;
+  readonly #address: Address;
+  /** The server has said that it ends this connection: the next request is for another one. */
+  #closing = false;
 
-  constructor(number: number, events: LaneEvents) {
+  constructor(number: number, address: Address, events: LaneEvents) {
     this.number = number;
+    this.#address = address;
     this.#events = events;
   }
 
-  connect(hostname: string, port: number): void {
-    Bun.connect<HttpLane>({ hostname, port, data: this, socket: HANDLERS }).catch(() =>
-      this.lost(),
-    );
+  connect(): void {
+    connectTo<HttpLane>(this.#address, this, HANDLERS).catch(() => this.#events.refused());
   }
 
   /** `request` may be changed once this returns. */
   send(request: Uint8Array): void {
-    const written = this.#socket?.write(request) ?? 0;
+    const written = this.#closing ? 0 : (this.#socket?.write(request) ?? 0);
     if (written >= 0 && written < request.length) this.#unsent = request.slice(written);
   }
 
@@ -42,7 +49,9 @@ export class HttpLane {
 
   open(socket: Socket<HttpLane>): void {
     this.#socket = socket;
-    this.#events.connected(this);
+    if (!this.#closing) return this.#events.connected(this);
+    this.#closing = false;
+    this.drain();
   }
 
   received(chunk: Buffer): void {
@@ -52,6 +61,7 @@ export class HttpLane {
       return;
     }
     this.#answer = undefined;
+    this.#closing = answer.includes(CLOSE);
     // "HTTP/1.1 200"
     const failed = answer.includes(ERROR) && !answer.includes(NO_ERROR);
     const ok = answer[9] === 0x32 && answer[10] === 0x30 && !failed;
@@ -64,11 +74,13 @@ export class HttpLane {
     if (unsent !== undefined) this.send(unsent);
   }
 
-  lost(): void {
-    this.#events.lost(this);
+  closed(): void {
+    if (this.#closing) this.connect();
+    else this.#events.lost(this);
   }
 
   end(): void {
+    this.#closing = false;
     this.#socket?.terminate();
   }
 }
@@ -77,8 +89,9 @@ const HANDLERS: SocketHandler<HttpLane> = {
   open: (socket) => socket.data.open(socket),
   data: (socket, chunk) => socket.data.received(chunk),
   drain: (socket) => socket.data.drain(),
-  close: (socket) => socket.data.lost(),
-  connectError: (socket) => socket.data.lost(),
+  close: (socket) => socket.data.closed(),
+  // The promise tells.
+  connectError() {},
 };
 
 function isWhole(answer: Buffer): boolean {

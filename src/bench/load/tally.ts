@@ -5,6 +5,7 @@
  * and all must see all lanes interleaved alike, which a running hash tells.
  */
 import { epochUs } from "./clock.ts";
+import { quantile, thinned, Times } from "./times.ts";
 
 export const LANE_FIRST = 100;
 export const LANES_MAX = 100;
@@ -38,7 +39,14 @@ export interface TallyReport {
   readonly most: number;
   /** From the first message to the last. */
   readonly activeSeconds: number;
-  readonly latencyUs?: { p50: number; p99: number; p999: number; max: number; samples: number };
+  readonly latencyUs?: {
+    readonly p50: number;
+    readonly p99: number;
+    readonly p999: number;
+    readonly max: number;
+    readonly samples: number;
+    readonly thinned: readonly number[];
+  };
 }
 
 export class Tally {
@@ -47,8 +55,7 @@ export class Tally {
   readonly #last: Int32Array;
   readonly #hashes: Int32Array;
   readonly #received: Uint32Array;
-  readonly #agesUs = new Uint32Array(SAMPLES_MAX);
-  #ages = 0;
+  readonly #ages = new Times(SAMPLES_MAX);
   #untilSample = 1;
   #messages = 0;
   #bytes = 0;
@@ -109,7 +116,8 @@ export class Tally {
       }
       const lane = threeDigits(bytes, next + numberAt) - LANE_FIRST;
       const number = eightDigits(bytes, next + numberAt + 3);
-      if (lane < 0 || lane >= LANES_MAX) throw new Error("A message's number is of no known lane");
+      // Somebody else's message of the same length.
+      if (lane < 0 || lane >= LANES_MAX) break;
       const before = last[row + lane] as number;
       if (number !== before + 1) this.#jump(number, before, complete);
       if (number > before) last[row + lane] = number;
@@ -136,7 +144,7 @@ export class Tally {
 
   /** A frame in `bytes[start, end)`: one message, or several on a line each. */
   frame(subscriber: number, bytes: Uint8Array, start: number, end: number): void {
-    if (end - start === this.#length) {
+    if (end - start === this.#length && this.#numberAt >= 0) {
       this.#message(subscriber, bytes, start, end);
       return;
     }
@@ -144,7 +152,7 @@ export class Tally {
     while (from < end) {
       const newline = bytes.indexOf(NEWLINE, from);
       const to = newline < 0 || newline >= end ? end : newline;
-      if (to - from !== this.#length) this.#learn(bytes, from, to);
+      if (to - from !== this.#length || this.#numberAt < 0) this.#learn(bytes, from, to);
       if (to > from) this.#message(subscriber, bytes, from, to);
       from = to + 1;
     }
@@ -174,7 +182,10 @@ export class Tally {
   #check(subscriber: number, bytes: Uint8Array, at: number): void {
     const lane = threeDigits(bytes, at) - LANE_FIRST;
     const number = eightDigits(bytes, at + 3);
-    if (lane < 0 || lane >= LANES_MAX) throw new Error("A message's number is of no known lane");
+    if (lane < 0 || lane >= LANES_MAX) {
+      this.#unnumbered += 1;
+      return;
+    }
     const slot = subscriber * LANES_MAX + lane;
     const before = this.#last[slot] as number;
     if (number !== before + 1) this.#jump(number, before, this.#options.complete);
@@ -185,16 +196,12 @@ export class Tally {
 
   #time(bytes: Uint8Array, at: number): void {
     const sentUs = eightDigits(bytes, at) * 1e8 + eightDigits(bytes, at + 8);
-    if (this.#ages < SAMPLES_MAX) {
-      this.#agesUs[this.#ages++] = Math.max(0, this.#chunkUs - sentUs);
-    }
+    this.#ages.add(this.#chunkUs - sentUs);
   }
 
   /** Numbers keep their place: what is missing between two reports is found. */
   report(): TallyReport {
-    const ages = this.#agesUs.subarray(0, this.#ages).toSorted();
-    const quantile = (part: number): number =>
-      ages[Math.min(ages.length - 1, Math.floor(ages.length * part))] ?? 0;
+    const ages = this.#ages.sorted();
     const { complete } = this.#options;
     let otherOrders = 0;
     for (const hash of this.#hashes) if (hash !== this.#hashes[0]) otherOrders += 1;
@@ -212,11 +219,12 @@ export class Tally {
         ? {}
         : {
             latencyUs: {
-              p50: quantile(0.5),
-              p99: quantile(0.99),
-              p999: quantile(0.999),
-              max: quantile(1),
+              p50: quantile(ages, 0.5),
+              p99: quantile(ages, 0.99),
+              p999: quantile(ages, 0.999),
+              max: quantile(ages, 1),
               samples: ages.length,
+              thinned: thinned(ages),
             },
           }),
     };
@@ -225,7 +233,8 @@ export class Tally {
   /** Forgets what was counted, not where each lane stands. */
   restart(): void {
     this.#messages = this.#bytes = this.#unnumbered = 0;
-    this.#missing = this.#misordered = this.#ages = 0;
+    this.#missing = this.#misordered = 0;
+    this.#ages.restart();
     this.#received.fill(0);
   }
 }
