@@ -18,7 +18,7 @@ function configOf(file: object): Config {
 function text(file: object, more: Partial<Booted> = {}): string {
   return bootText({
     ...{ config: configOf(file), version: "1.2.3" },
-    ...{ clientsUrl: "http://127.0.0.1:8000", apiUrl: "http://127.0.0.1:9000" },
+    ...{ clientsUrl: "http://127.0.0.1:8000", apiUrl: "http://127.0.0.1:9000", nodes: [] },
     endpoints: [
       { dialect: "one", clients: ["/a", "/b"], api: ["/x/*"] },
       { dialect: "two", clients: [], api: ["/"], own: "http://127.0.0.1:3000" },
@@ -49,6 +49,19 @@ Open the playground in a browser to watch each protocol's client. Or try, each i
   npx carillon publish public:news '{"text":"Hello"}' --url http://127.0.0.1:9000
   curl http://127.0.0.1:9000/api/publish -H 'X-API-Key: dev-api-key' -d '{"channel":"public:news","data":{"text":"Hello"}}'
   npx carillon doctor http://127.0.0.1:8000 --api http://127.0.0.1:9000 --quick
+`);
+});
+
+test("of several nodes each one's addresses are shown", () => {
+  const at = (by: number) => {
+    return { clientsUrl: `http://127.0.0.1:${8000 + by}`, apiUrl: `http://127.0.0.1:${9000 + by}` };
+  };
+  const shown = text(developmentFile(), { nodes: [at(0), at(1), at(2)] });
+  expect(shown).toContain("(3 nodes, which share a Redis until they end)");
+  expect(shown).toContain(`
+  node 1      http://127.0.0.1:8000   http://127.0.0.1:9000
+  node 2      http://127.0.0.1:8001   http://127.0.0.1:9001
+  node 3      http://127.0.0.1:8002   http://127.0.0.1:9002
 `);
 });
 

@@ -10,6 +10,8 @@ export interface Booted {
   readonly version: string;
   readonly clientsUrl: string;
   readonly apiUrl: string;
+  /** All nodes, where there are several; the addresses above are the first one's. */
+  readonly nodes: readonly { readonly clientsUrl: string; readonly apiUrl: string }[];
   readonly endpoints: readonly Endpoint[];
   readonly machine: Machine;
 }
@@ -42,20 +44,24 @@ export function bootText(booted: Booted): string {
   ].join("\n");
 }
 
-function headline({ config, version }: Booted): string {
+function headline({ config, version, nodes }: Booted): string {
+  const mode = config.development ? " in development mode, for this machine only" : "";
+  if (nodes.length > 0) {
+    return `Carillon ${version}${mode} (${nodes.length} nodes, which share a Redis until they end)`;
+  }
   const engine = config.engine === "embedded" ? `${config.data_dir}` : "Redis";
   const processes = config.workers > 1 ? `, ${config.workers} processes` : "";
-  const mode = config.development ? " in development mode, for this machine only" : "";
   return `Carillon ${version}${mode} (${config.engine} engine: ${engine}${processes})`;
 }
 
-function addressLines({ config, clientsUrl, apiUrl }: Booted): readonly string[] {
+function addressLines({ config, clientsUrl, apiUrl, nodes }: Booted): readonly string[] {
   const rows = [
     ["clients", clientsUrl],
     ...(config.development ? [["playground", `${clientsUrl}/`]] : []),
     ["api", apiUrl],
     ["console", `${apiUrl}/admin`],
     ["health", `${apiUrl}/ready   /metrics   /openapi.json`],
+    ...nodes.map((node, at) => [`node ${at + 1}`, `${node.clientsUrl}   ${node.apiUrl}`]),
   ];
   return rows.map(([name = "", url = ""]) => `  ${name.padEnd(10)}  ${url}`);
 }

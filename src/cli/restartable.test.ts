@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { startRestartable, type Ports, type Running } from "./restartable.ts";
+import type { Ports } from "../workers/ports.ts";
+import { startRestartable, type Running } from "./restartable.ts";
 
 /** Servers whose starts and stops are told, and end when they are let. */
 function setUp(failAt = Infinity) {

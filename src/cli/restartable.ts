@@ -1,16 +1,14 @@
 /** A server that can be put in the place of itself, as development mode's page has it done to show what a restart does to clients. */
 import type { Endpoint } from "../operations/endpoints.ts";
+import type { Ports } from "../workers/ports.ts";
 
 export interface Running {
   readonly clientsUrl: string;
   readonly apiUrl: string;
   readonly endpoints: readonly Endpoint[];
+  /** Where it is several nodes with ports of their own. */
+  readonly nodes?: readonly { readonly clientsUrl: string; readonly apiUrl: string }[];
   stop(): Promise<void>;
-}
-
-export interface Ports {
-  readonly clients: number;
-  readonly api: number;
 }
 
 export interface RestartableOptions {

@@ -6,19 +6,29 @@ import type { Flag } from "../config/load.ts";
 import type { Config } from "../dialects/configuration.ts";
 import { createLogger, type Logger } from "../operations/log.ts";
 import { systemRuntime } from "../system-runtime.ts";
-import { failureLines } from "./failure.ts";
-import { configCommand, readConfig, type ConfigOption } from "./options.ts";
-import { startRestartable, type Ports, type Running } from "./restartable.ts";
+import { onPorts } from "../workers/ports.ts";
+import { CommandError, failureLines } from "./failure.ts";
+import { configCommand, countUpTo, readConfig, type ConfigOption } from "./options.ts";
+import { startRestartable, type Running } from "./restartable.ts";
 
 const { version } = packageJson;
 
 interface Options extends ConfigOption {
   readonly workers?: string;
+  readonly nodes?: number;
 }
+
+/** As many as a machine can be asked to try. */
+const NODES_MAX = 9;
 
 export function serveCommand(): Command {
   return configCommand("serve", "run the server")
     .option("--workers <number>", "processes that share the ports; default: as configured")
+    .option(
+      "--nodes <number>",
+      "in development mode: nodes with ports of their own, one above the other, and a Redis of their own",
+      countUpTo(NODES_MAX),
+    )
     .action(serve);
 }
 
@@ -26,7 +36,7 @@ export function serveCommand(): Command {
 async function serve(options: Options): Promise<void> {
   const config = readConfig(options, flagsOf(options));
   const log = createLogger(config.log);
-  const server = await start(config, log);
+  const server = await start(config, log, options.nodes);
   if (process.stdout.isTTY) await welcome(config, server);
 
   const signal = await nextSignal();
@@ -43,7 +53,8 @@ function flagsOf({ workers }: Options): Flag[] {
 }
 
 /** The modules are loaded here, so that the other commands start without the server's, and a supervisor too. */
-async function start(config: Config, log: Logger): Promise<Running> {
+async function start(config: Config, log: Logger, nodes?: number): Promise<Running> {
+  if (nodes !== undefined) return startOwnNodes(config, log, nodes);
   if (config.workers > 1) {
     const { startWorkers } = await import("../workers/supervisor.ts");
     return startWorkers({ config, log, runtime: systemRuntime });
@@ -60,13 +71,29 @@ async function start(config: Config, log: Logger): Promise<Running> {
   });
 }
 
-/** A port that was any is the same again. */
-function onPorts(config: Config, { clients, api }: Ports): Config {
-  return {
-    ...config,
-    clients: { ...config.clients, port: clients },
-    api: { ...config.api, port: api },
-  };
+async function startOwnNodes(config: Config, log: Logger, count: number): Promise<Running> {
+  if (!config.development || config.workers > 1) {
+    throw new CommandError(
+      "--nodes is for development mode, without workers: elsewhere each node is a server of its own that shares Redis (docs/redis.md)",
+    );
+  }
+  const { startNodes } = await import("../workers/nodes.ts");
+  return startNodes({
+    ...{ log, runtime: systemRuntime },
+    configs: Array.from({ length: count }, (_, at) => above(config, at)),
+    onFailure(reason) {
+      log.fatal({ reason }, "The nodes' Redis is gone, and so are they");
+      process.exit(1);
+    },
+  });
+}
+
+/** That many ports above. One that is any stays so. */
+function above(config: Config, by: number): Config {
+  const raised = ({ port }: { readonly port: number }): number => (port === 0 ? 0 : port + by);
+  const sora = { ...config.sora, port: raised(config.sora) };
+  const ports = { clients: raised(config.clients), api: raised(config.api) };
+  return onPorts({ ...config, sora }, ports);
 }
 
 function nextSignal(): Promise<string> {
@@ -83,10 +110,10 @@ function nextSignal(): Promise<string> {
 async function welcome(config: Config, server: Running): Promise<void> {
   const { bootText } = await import("./boot-text.ts");
   const { readOpenFilesMax } = await import("../operations/open-files.ts");
-  const { clientsUrl, apiUrl, endpoints } = server;
+  const { clientsUrl, apiUrl, endpoints, nodes = [] } = server;
   const machine = {
     openFilesMax: readOpenFilesMax(),
     memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
   };
-  console.log(bootText({ config, version, clientsUrl, apiUrl, endpoints, machine }));
+  console.log(bootText({ config, version, clientsUrl, apiUrl, nodes, endpoints, machine }));
 }

@@ -2,15 +2,22 @@
 import type { BaseConfig } from "../config/schema.ts";
 import type { Endpoint } from "../operations/endpoints.ts";
 
+/** The ports are those that all workers share. */
+export interface SharedPorts {
+  /** Where workers pass requests on to each other. */
+  readonly peersDirectory: string;
+  /** No other worker answers on them. */
+  readonly alone: boolean;
+}
+
 export type ToWorker =
-  /** What to run, answering `hello`. The ports are those that all workers share; `alone`: no other worker answers on them. */
+  /** What to run, answering `hello`. */
   | {
       readonly type: "start";
-      readonly worker: number;
-      /** Where workers pass requests on to each other. */
-      readonly peersDirectory: string;
+      readonly number: number;
       readonly config: BaseConfig;
-      readonly alone: boolean;
+      /** Absent: it is a node with ports of its own. */
+      readonly shared?: SharedPorts;
     }
   /** Drain and end. */
   | { readonly type: "stop" }

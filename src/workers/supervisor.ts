@@ -2,7 +2,6 @@
  * The supervisor of the workers, processes that share the listeners' ports: it starts them, stops all together, and
  * gathers their metrics. It serves nothing itself.
  */
-import cluster from "node:cluster";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,15 +9,10 @@ import type { BaseConfig } from "../config/schema.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Logger } from "../operations/log.ts";
 import { probePorts } from "../transports/listen-failure.ts";
+import { listenAddress, onPorts } from "./ports.ts";
 import { createScrapes, type Scrapes } from "./scrapes.ts";
+import { startSlots, stopSlots } from "./slots.ts";
 import { createWorkerSlot, type WorkerSlot, type WorkerUrls } from "./worker-slot.ts";
-
-/** In a bundle there is but one module, which runs a worker's part in a worker. */
-const WORKER = import.meta.path.endsWith("supervisor.ts")
-  ? join(import.meta.dirname, "worker.ts")
-  : process.argv[1];
-/** What a worker gets beyond the time that its own stop may take, before it is killed. */
-const STOP_GRACE_MS = 5_000;
 
 export interface WorkersOptions {
   /** With an engine that several processes can share. */
@@ -43,14 +37,17 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const peersDirectory = mkdtempSync(join(tmpdir(), "carillon-"));
   const slots: readonly WorkerSlot[] = Array.from({ length: config.workers }, (_, at) => {
     const slot: WorkerSlot = createWorkerSlot({
-      ...{ number: at + 1, config, peersDirectory, log, runtime },
-      isAlone: () => !slots.some((other) => other.listens),
-      onMetrics(message) {
-        if (message.type === "measured") {
-          scrapes.measured(message.request, slot.number, message.text);
-        } else {
-          void answerScrape(slot, message.request);
-        }
+      ...{ number: at + 1, config, log, runtime },
+      sharing: {
+        peersDirectory,
+        isAlone: () => !slots.some((other) => other.listens),
+        onMetrics(message) {
+          if (message.type === "measured") {
+            scrapes.measured(message.request, slot.number, message.text);
+          } else {
+            void answerScrape(slot, message.request);
+          }
+        },
       },
     });
     return slot;
@@ -61,31 +58,21 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     slot.send({ type: "scraped", request, text: await scrapes.scrape() });
   }
 
-  async function stop(): Promise<void> {
-    const killed: number[] = [];
-    const kill = runtime.timers.after(config.shutdown.timeout + STOP_GRACE_MS, () => {
-      for (const slot of slots) if (slot.kill()) killed.push(slot.number);
-    });
-    await Promise.all(slots.map((slot) => slot.stop()));
-    kill.cancel();
-    rmSync(peersDirectory, { recursive: true, force: true });
-    if (killed.length > 0) {
-      throw new Error(`Workers did not stop in time and were killed: ${killed.join(", ")}`);
-    }
-    log.info("All workers stopped");
-  }
-
-  cluster.setupPrimary({ ...(WORKER === undefined ? {} : { exec: WORKER }), args: [] });
-  const [first, ...others] = slots;
-  if (first === undefined) throw new Error("No worker is left to start");
   try {
-    const { clientsUrl, apiUrl, endpoints } = await first.start();
-    await Promise.all(others.map((slot) => slot.start()));
+    const { clientsUrl, apiUrl, endpoints } = await startSlots(slots);
     log.info({ workers: slots.length, clients: clientsUrl, api: apiUrl }, "Ready");
-    return { clientsUrl, apiUrl, endpoints, stop };
+    return {
+      ...{ clientsUrl, apiUrl, endpoints },
+      async stop() {
+        try {
+          await stopSlots(slots, { config, runtime });
+        } finally {
+          rmSync(peersDirectory, { recursive: true, force: true });
+        }
+        log.info("All workers stopped");
+      },
+    };
   } catch (error) {
-    for (const slot of slots) slot.kill();
-    await Promise.all(slots.map((slot) => slot.stop()));
     rmSync(peersDirectory, { recursive: true, force: true });
     throw error;
   }
@@ -93,12 +80,6 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
 
 /** With the ports that all workers will share, which nobody else may have. */
 async function withPorts(config: BaseConfig): Promise<BaseConfig> {
-  const [clients = 0, api = 0] = await probePorts(
-    [config.clients, config.api].map(({ host, port }) => ({ hostname: host, port })),
-  );
-  return {
-    ...config,
-    clients: { ...config.clients, port: clients },
-    api: { ...config.api, port: api },
-  };
+  const [clients = 0, api = 0] = await probePorts([config.clients, config.api].map(listenAddress));
+  return onPorts(config, { clients, api });
 }

@@ -1,10 +1,10 @@
-/** One of the workers: a process, and another one in its place whenever it ends by itself. */
+/** A worker or node: a process, and another one in its place whenever it ends by itself. */
 import type { Endpoint } from "../operations/endpoints.ts";
 import cluster, { type Worker } from "node:cluster";
 import type { BaseConfig } from "../config/schema.ts";
 import type { Runtime, Timer } from "../core/runtime.ts";
 import type { Logger } from "../operations/log.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, SharedPorts, ToWorker } from "./messages.ts";
 import { createRestartDelay } from "./restart-delay.ts";
 
 export interface WorkerUrls {
@@ -17,9 +17,14 @@ export interface WorkerSlotOptions {
   /** From 1: names it in logs and metrics. */
   readonly number: number;
   readonly config: BaseConfig;
-  readonly peersDirectory: string;
   readonly log: Logger;
   readonly runtime: Runtime;
+  /** Of a worker. Absent: it is a node with ports of its own. */
+  readonly sharing?: Sharing;
+}
+
+export interface Sharing {
+  readonly peersDirectory: string;
   /** No other slot's process answers on the ports. */
   readonly isAlone: () => boolean;
   readonly onMetrics: (message: Extract<FromWorker, { type: "measured" | "scrape" }>) => void;
@@ -33,6 +38,8 @@ export interface WorkerSlot {
   readonly listens: boolean;
   /** Processes started in place of one that ended. */
   readonly restarts: number;
+  /** Of its first process. */
+  readonly urls: Promise<WorkerUrls>;
   /** Resolves once it serves; rejects with one clear sentence when the process ends before, and starts no other then. */
   start(): Promise<WorkerUrls>;
   /** Without a process, nobody gets it. */
@@ -45,7 +52,8 @@ export interface WorkerSlot {
 
 /** `cluster.setupPrimary` says what its processes run. */
 export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
-  const { number, config, peersDirectory, log, runtime, isAlone, onMetrics } = options;
+  const { number, config, log, runtime, sharing } = options;
+  const kind = sharing === undefined ? "node" : "worker";
   const delay = createRestartDelay();
   const served = Promise.withResolvers<WorkerUrls>();
   let everReady = false;
@@ -75,14 +83,14 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
       if (stopping) return;
       if (!everReady) {
         const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
-        served.reject(new Error(failure ?? `Worker ${number} ${how} before it could serve`));
+        served.reject(new Error(failure ?? `The ${kind} ${number} ${how} before it could serve`));
         return;
       }
       // It did as it was told, however short it lived.
       const asked = code === 0 || signal === "SIGTERM";
       const restartMs = delay.after(asked ? Infinity : runtime.clock.monotonicMs() - startedMs);
-      const about = { worker: number, code, signal, reason: failure, restartMs };
-      log[asked ? "info" : "error"](about, "A worker ended");
+      const about = { [kind]: number, code, signal, reason: failure, restartMs };
+      log[asked ? "info" : "error"](about, `A ${kind} ended`);
       restart = runtime.timers.after(restartMs, () => {
         restarts += 1;
         start();
@@ -93,8 +101,8 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
   function receive(message: Exclude<FromWorker, { type: "failed" }>): void {
     switch (message.type) {
       case "hello":
-        listens = isAlone();
-        send({ type: "start", worker: number, config, peersDirectory, alone: listens });
+        listens = sharing?.isAlone() ?? true;
+        send({ type: "start", number, config, ...sharedBy(listens) });
         break;
       case "ready":
         ready = listens = true;
@@ -103,9 +111,14 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
         break;
       case "measured":
       case "scrape":
-        onMetrics(message);
+        sharing?.onMetrics(message);
         break;
     }
+  }
+
+  function sharedBy(alone: boolean): { readonly shared?: SharedPorts } {
+    if (sharing === undefined) return {};
+    return { shared: { peersDirectory: sharing.peersDirectory, alone } };
   }
 
   function send(message: ToWorker): void {
@@ -114,6 +127,7 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
 
   return {
     number,
+    urls: served.promise,
     get ready() {
       return ready;
     },

@@ -1,10 +1,10 @@
-/** A worker: one server in a process of its own, started by the supervisor, which tells it what to run. */
+/** A worker or node: one server in a process of its own, started by another, which tells it what to run. */
 import { rmSync } from "node:fs";
 import { createLogger } from "../operations/log.ts";
 import { createMetrics, type ServerMetrics } from "../operations/metrics.ts";
 import type { StopOptions } from "../operations/drain.ts";
 import { startServer, type RunningServer } from "../server.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, SharedPorts, ToWorker } from "./messages.ts";
 
 runWorker();
 
@@ -38,17 +38,25 @@ function runWorker(): void {
   tell({ type: "hello" });
 
   async function start(message: Extract<ToWorker, { type: "start" }>): Promise<void> {
-    const { worker, config, peersDirectory: directory, alone } = message;
-    const log = createLogger(config.log).child({ worker });
-    metrics = createMetrics({ worker });
-    // A supervisor that is killed cannot.
-    process.on("exit", () => {
-      if (!process.connected) rmSync(directory, { recursive: true, force: true });
-    });
-    const peers = { number: worker, count: config.workers, directory };
-    server = await startServer({ config, log, worker: { metrics, scrapeAll, alone, peers } });
+    const { number, config, shared } = message;
+    const log = createLogger(config.log);
+    server = await (shared === undefined
+      ? startServer({ config, log: log.child({ node: number }) })
+      : startServer({
+          ...{ config, log: log.child({ worker: number }) },
+          worker: partOf(number, config.workers, shared),
+        }));
     const { clientsUrl, apiUrl, endpoints } = server;
     tell({ type: "ready", clientsUrl, apiUrl, endpoints });
+  }
+
+  function partOf(number: number, count: number, { peersDirectory, alone }: SharedPorts) {
+    metrics = createMetrics({ worker: number });
+    // A supervisor that is killed cannot.
+    process.on("exit", () => {
+      if (!process.connected) rmSync(peersDirectory, { recursive: true, force: true });
+    });
+    return { metrics, scrapeAll, alone, peers: { number, count, directory: peersDirectory } };
   }
 
   function stop(options: StopOptions): void {

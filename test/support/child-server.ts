@@ -12,6 +12,8 @@ export interface ChildOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** In place of the development configuration, likewise; `config` is over it. */
   readonly base?: Readonly<Record<string, unknown>>;
+  /** For `serve`, behind the configuration. */
+  readonly args?: readonly string[];
   /** Kept after the server: for restarts. Default: a directory of its own, removed with it. */
   readonly dataDir?: string;
 }
@@ -69,15 +71,15 @@ export async function spawnServer(options: ChildOptions = {}): Promise<ChildServ
     ...options.config,
   };
   writeFileSync(config, JSON.stringify(file));
-  const child = spawn(["--config", config], directory, options.command);
+  const child = spawn(["--config", config, ...(options.args ?? [])], directory, options.command);
   const logged: Record<string, unknown>[] = [];
   const stderr = new Response(child.stderr).text();
   const ready = Promise.withResolvers<Record<string, unknown>>();
   const reading = readLines(child.stdout, (line) => {
     const entry = JSON.parse(line) as Record<string, unknown>;
     logged.push(entry);
-    // Of several workers, each says so of itself; the supervisor speaks for all.
-    if (entry["msg"] === "Ready" && entry["worker"] === undefined) ready.resolve(entry);
+    // Of several workers or nodes, each says so of itself; who started them speaks for all.
+    if (entry["msg"] === "Ready" && !("worker" in entry || "node" in entry)) ready.resolve(entry);
   });
   void child.exited.then(async (code) =>
     ready.reject(new Error(`serve ended with ${code}: ${await stderr}`)),
