@@ -52,7 +52,8 @@ export class BenchRefused extends Error {
 /** Handshakes at a time, of each process. */
 const OPENING = 50;
 /** What a runtime compiles while it runs is not measured. */
-const WARM_UP_SECONDS = 1;
+const WARM_UP_SECONDS_MAX = 1;
+const WARM_UP_SHARE = 0.25;
 /** Of 128 bytes, as the repository's own benchmarks have it, with the holes that are filled by who publishes. */
 const DATA = `{"n":@nnnnnnnnnn,"t":@ttttttttttttttt,"d":"${"x".repeat(84)}"}`;
 /** At full rate a sample says as much about latency as every message. */
@@ -135,7 +136,8 @@ async function measureDeliveries(options: BenchOptions, publishers: Publishers) 
   const refusal = refusalOf(ready);
   if (count === 0) throw new BenchRefused(refusal ?? "no connection was opened");
   await subscribers.measure();
-  const warmUp = await publishers.run(publishing(options, WARM_UP_SECONDS));
+  const warmUpSeconds = Math.min(WARM_UP_SECONDS_MAX, options.seconds * WARM_UP_SHARE);
+  const warmUp = await publishers.run(publishing(options, warmUpSeconds));
   await subscribers.drained(warmUp.publications * count);
   const before = await subscribers.report();
   await subscribers.measure();

@@ -1,9 +1,12 @@
 /** `carillon bench` against a running server: what it counts, what it finds missing, and what it refuses. */
 import { availableParallelism } from "node:os";
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { bootServer, type BootedServer } from "../../test/support/server.ts";
 import type { BenchReport } from "../bench/index.ts";
 import { carillon, withFiles, write } from "./test-support.ts";
+
+// Each one starts three processes or more.
+setDefaultTimeout(30_000);
 
 let server: BootedServer;
 beforeAll(async () => {

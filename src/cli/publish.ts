@@ -63,7 +63,8 @@ function askedOf(
 
 function told({ matched, by_dialect: byDialect, channels, position }: Pushed): string {
   const each = Object.entries(byDialect).map(([dialect, count]) => `${dialect} ${count}`);
-  const within = channels === undefined ? "" : ` in ${channels} channels`;
+  const within =
+    channels === undefined ? "" : ` in ${channels} ${channels === 1 ? "channel" : "channels"}`;
   const by = each.length === 0 ? "" : ` (${each.join(", ")})`;
   return `${matched} matched${within}${by}${position === undefined ? "" : `, offset ${position.offset}`}`;
 }
