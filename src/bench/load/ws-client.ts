@@ -159,8 +159,12 @@ export class WsClient {
   #control(op: number, bytes: Uint8Array, start: number, end: number): void {
     if (op === OP_PING) {
       this.#write(Buffer.concat([frameHeader(10, end - start), bytes.subarray(start, end)]));
-    } else if (op === OP_CLOSE && end - start >= 2) {
-      this.#closeCode = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
+    } else if (op === OP_CLOSE) {
+      if (end - start >= 2) {
+        this.#closeCode = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
+      }
+      // Servers wait for an answer otherwise.
+      this.terminate();
     } else if (op === OP_CONTINUATION) {
       throw new Error("The server sent a message in fragments, which is not counted here");
     }
