@@ -62,7 +62,7 @@ export async function startNodes<Config extends BaseConfig>(
       return { clientsUrl: node.clientsUrl, apiUrl: node.apiUrl };
     });
     void redis.failed.then(onFailure);
-    log.info({ clients: clientsUrl, api: apiUrl, nodes, redis: redis.url }, "Ready");
+    log.info({ nodes: nodes.length, clients: clientsUrl, api: apiUrl, redis: redis.url }, "Ready");
     return {
       ...{ clientsUrl, apiUrl, endpoints, nodes },
       async stop() {

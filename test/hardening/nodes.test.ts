@@ -16,26 +16,32 @@ interface Node {
   readonly apiUrl: string;
 }
 
-const clients: RawWebSocket[] = [];
+const open: RawWebSocket[] = [];
 afterEach(() => {
-  for (const client of clients.splice(0)) client.destroy();
+  for (const client of open.splice(0)) client.destroy();
 });
 
 const startNodes = (): Promise<ChildServer> => spawnServer({ args: ["--nodes", "3"] });
 
-/** What the one that started them says of all. */
+/** What each node, and the one that started them, says. */
 function ready({ logged }: ChildServer): {
   readonly nodes: readonly Node[];
   readonly redis: string;
 } {
-  const line = logged.find(({ nodes }) => nodes !== undefined);
-  return line as unknown as { nodes: Node[]; redis: string };
+  const lines = logged.filter(({ msg }) => msg === "Ready");
+  const nodes = lines
+    .filter(({ node }) => node !== undefined)
+    .toSorted((a, b) => Number(a["node"]) - Number(b["node"]));
+  return {
+    nodes: nodes.map(({ clients, api }) => ({ clientsUrl: String(clients), apiUrl: String(api) })),
+    redis: String(lines.find(({ redis }) => redis !== undefined)?.["redis"]),
+  };
 }
 
 async function subscribe({ clientsUrl }: Node, channel: string): Promise<RawWebSocket> {
   const websocketUrl = `${clientsUrl.replace(/^http/, "ws")}/connection/websocket`;
   const client = await openClient({ websocketUrl });
-  clients.push(client);
+  open.push(client);
   client.send(`{"id":2,"subscribe":{"channel":"${channel}"}}`);
   expect((await client.next()).text).toContain('"subscribe":{');
   return client;
@@ -101,7 +107,7 @@ test("nodes that have lost their Redis end, and say why", async () => {
   expect(told?.["reason"]).toMatch(/^redis-server ended: ./);
 });
 
-test("without redis-server, in another mode and with workers one line says what to do", async () => {
+test("without redis-server, in another mode and beyond nine one line says what to do", async () => {
   const env = { CARILLON_CLIENTS_PORT: "0", CARILLON_API_PORT: "0" };
   const [missing, live, number] = await Promise.all([
     carillon(["serve", "--nodes", "3"], { ...env, PATH: "/nowhere" }),
