@@ -1,4 +1,4 @@
-/** `carillon bench` against a running server: what it counts, what it finds missing, and what it refuses. */
+/** `carillon bench` against a running server: what it counts, what it finds missing, and what it refuses (docs/bench.md). */
 import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { bootServer, type BootedServer } from "../../test/support/server.ts";

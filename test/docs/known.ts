@@ -34,6 +34,9 @@ export const PAGES: Readonly<Record<string, Page>> = {
     // It would wait for ever; a command's own tests have it.
     replace: [["npx carillon subscribe public:news ", "true "]],
   },
+  "docs/bench.md": {
+    known: { sh: { by: "src/cli/bench.test.ts" }, plain: { not: "numbers of one machine" } },
+  },
   "docs/doctor.md": {
     // Without waiting for a quiet connection, and on a server that there is; it may warn.
     replace: [
@@ -56,6 +59,7 @@ export const PAGES: Readonly<Record<string, Page>> = {
     known: { text: { by: "test/conformance/messaging/documented.test.ts" } },
   },
   "docs/moving-from-centrifugo.md": { known: { sh: MOVING, json: MOVING, text: MOVING } },
+  "docs/redis.md": { known: { sh: { by: "test/hardening/nodes.test.ts" } } },
   "docs/operations.md": { known: { sh: LATER, nginx: LATER } },
   "docs/push-from-a-backend.md": { known: { ...IN_SIX_LANGUAGES, sh: LANGUAGES } },
   "docs/sign-a-token.md": { known: IN_SIX_LANGUAGES },

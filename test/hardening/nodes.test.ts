@@ -1,4 +1,4 @@
-/** `serve --nodes 3`: three nodes and their Redis by one command, as somebody who tries them out has them. */
+/** `serve --nodes 3`: three nodes and their Redis by one command, as somebody who tries them out has them (docs/redis.md). */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
