@@ -125,9 +125,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   opened.defer(() => metrics.close());
   const schedule = createSchedule(runtime);
   let clientsUrl = "";
+  let warm = false;
+  /** What patterns are matched with is there for somebody: as long as nobody is, the memory that it takes is saved. */
+  function warmUp(): void {
+    if (warm) return;
+    warm = true;
+    warmUpPatterns(runtime).catch((error: unknown) => onBug(error, "warming up"));
+  }
   const lent = lend({
     ...{ config, dialects, version, told, engine, runtime, schedule, metrics, onBug },
     clientsUrl: () => clientsUrl,
+    onConnected: warmUp,
     createPeers: options.createPeers ?? ((own) => createPeers({ ...own, runtime, onBug })),
   });
   const served = await setUpEach(dialects, lent, told);
@@ -185,7 +193,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   metrics.gauge("deadlines", "Connections that wait for a ping, pong or expiry", deadlines);
   const where = { clients: clients.url, api: api.url };
   log.info({ version, pid: process.pid, engine: engine.name, ...where }, "Ready");
-  warmUpPatterns(runtime).catch((error: unknown) => onBug(error, "warming up"));
 
   const hubs = new Map(lent.apps.map(({ config: { id }, hub }) => [id, hub]));
   async function stop({ othersServe = false }: StopOptions): Promise<void> {

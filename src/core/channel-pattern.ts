@@ -65,7 +65,7 @@ const WARM_PASS_MS = 3;
 
 /**
  * Has the runtime compile RE2JS, without which a process's first patterns take ten times as long as later ones. Takes about
- * 200 ms, a slice at a time, for when the server is ready and nobody asks for patterns yet.
+ * 200 ms, a slice at a time, and 7 MB, for when the server has its first connection and nobody asks for patterns yet.
  */
 export async function warmUpPatterns(runtime: Pick<Runtime, "clock" | "timers">): Promise<void> {
   const { clock } = runtime;

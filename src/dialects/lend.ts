@@ -40,6 +40,8 @@ export interface LendOptions {
   readonly runtime: Runtime;
   readonly schedule: Schedule;
   readonly metrics: ServerMetrics;
+  /** See `HubOptions`. */
+  readonly onConnected: () => void;
   /** An exception that nobody awaits. */
   readonly onBug: (error: unknown) => void;
   readonly clientsUrl: () => string;
@@ -89,14 +91,16 @@ function postJsonBy({ timers }: Runtime): PostJson {
 }
 
 function lentApps(options: LendOptions): readonly AppToLend[] {
-  const { config, dialects, engine, runtime, metrics, onBug } = options;
+  const { config, dialects, engine, runtime, metrics, onConnected, onBug } = options;
   const namespaces = createNamespaces(dialects, config);
   const uses = dialects.flatMap(({ keyUses }) => keyUses);
   const turns = config.apps.length > 1 ? new PublishTurns(runtime) : undefined;
   return config.apps.map((app) => {
     const { id } = app;
     const own = engine.app(id);
-    const hub = createHub({ app: id, namespaces, engine: own, runtime, turns, onBug });
+    const hub = createHub({
+      ...{ app: id, namespaces, engine: own, runtime, turns, onConnected, onBug },
+    });
     metrics.watch(hub);
     const keys = createAppKeys({ config, app: id, runtime, uses });
     const publishLimit = new PublishLimit(config.api.publishes_in_flight_max, () =>
