@@ -8,7 +8,7 @@ import {
   type PublishOptions,
 } from "../../core/engine.ts";
 import type { Random, Runtime } from "../../core/runtime.ts";
-import type { Channel, Publication, StreamPosition } from "../../core/types.ts";
+import type { Channel, NewPublication, Publication, StreamPosition } from "../../core/types.ts";
 import { ChannelMap } from "./channel-map.ts";
 import { expiryMs, type CommitQueue } from "./commit-queue.ts";
 import type { Store, Stream } from "./store.ts";
@@ -66,20 +66,32 @@ export function createBroker({ app, store, queue, runtime }: BrokerOptions): Bro
     return { position: { epoch, offset: top }, stored: true };
   }
 
+  /** Of what is not kept nothing is made where nobody listens. */
+  function passOn(channel: Channel, publication: NewPublication): Promise<undefined> {
+    return queue.submit({
+      writes: () => false,
+      write() {},
+      deliver() {
+        const listener = listeners.get(channel);
+        if (listener === undefined) return;
+        const timed = { ...publication, timeMs: clock.epochMs() };
+        listener.onEvent({ type: "publication", publication: timed });
+      },
+      result: () => undefined,
+    });
+  }
+
   return {
     lossless: true,
 
     publish(channel, publication, options = {}) {
       const { history, idempotencyKey: key } = options;
+      if (history === undefined && key === undefined) return passOn(channel, publication);
       let outgoing: Publication | undefined;
       let position: StreamPosition | undefined;
 
       return queue.submit({
-        writes() {
-          if (history !== undefined || key !== undefined) return true;
-          outgoing = { ...publication, timeMs: clock.epochMs() };
-          return false;
-        },
+        writes: () => true,
         write(nowMs) {
           if (key !== undefined) {
             const known = store.result(app, channel, key, nowMs);
