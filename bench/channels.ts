@@ -1,16 +1,14 @@
 /**
- * Cost against the number of channels: `npx bun bench/channels.ts`, about five minutes.
+ * Cost against the number of channels: `npx bun bench/channels.ts`.
  * With 10 to 1,000,000 live channels, each with one subscriber: what one more subscribe, unsubscribe and publish costs.
  * 80 channels come and go meanwhile; publishes go to any of the others by chance, ten in a request. Beside it bare topics.
  */
-import { inTurn } from "./harness/fan-out.ts";
 import { startTopics } from "./harness/floors.ts";
 import { startCarillon } from "./harness/carillon.ts";
 import { PublishersProcess, SubscribersProcess } from "./harness/load.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
 import { bun, ChildProcess } from "./harness/processes.ts";
-import { atMost, median, type BenchResult, type Measurement } from "./harness/report.ts";
+import type { Bench, Contender } from "./harness/round.ts";
 import { payload, type Publishing, type Target } from "./harness/targets.ts";
 import type { ChangesReport, ChangesSpec } from "./load/channel-changes.ts";
 
@@ -28,7 +26,6 @@ interface Costs {
   readonly publish: number;
   readonly missing: number;
   readonly misordered: number;
-  readonly rssMb: number;
 }
 
 interface Commands {
@@ -56,63 +53,42 @@ const TOPICS: Commands = {
   },
 };
 
-export async function benchChannels({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const sizes = quick ? SIZES.slice(0, 3) : SIZES;
-  const servers = [
-    {
-      ...{ name: "Carillon", commands: STREAMING },
-      start: () => startCarillon({ channelsPerConnection: PER_CONNECTION_MAX }),
-    },
-    { name: "bare Bun topics", commands: TOPICS, start: startTopics },
-  ];
-  /** By server, size and run. */
-  const costs: Costs[][][] = servers.map(() => []);
-  for (const channels of sizes) {
-    const commands = new Map(servers.map((server) => [server.name, server.commands]));
-    const results = await inTurn(runs, servers, (target) =>
-      measure(target, commands.get(target.name) ?? STREAMING, channels),
-    );
-    for (const [index, found] of results.entries()) costs[index]?.push(found);
-  }
-  const measurements = servers.flatMap(({ name }, index) =>
-    OPERATIONS.flatMap((operation) => rows(name, operation, sizes, costs[index] ?? [])),
-  );
-  const rss = costs[0]?.at(-1)?.map(({ rssMb }) => rssMb) ?? [];
-  const most = (sizes.at(-1) ?? 0).toLocaleString("en");
-  const notes = [
-    `Carillon's resident memory with ${most} channels: ${Math.round(median(rss))} MB.`,
-  ];
-  return { title: "Cost against the number of channels", measurements, notes };
-}
-
-function rows(
-  name: string,
-  operation: (typeof OPERATIONS)[number],
-  sizes: readonly number[],
-  bySize: readonly (readonly Costs[])[],
-): Measurement[] {
-  const series = bySize.map((found) => found.map((costs) => costs[operation]));
-  const medians = series.map(median);
-  const growth = Math.max(...medians) / Math.min(...medians);
-  const budget = name === "Carillon" ? { budget: atMost("3 ×", growth, WITHIN) } : {};
-  return [
-    ...sizes.map((size, index): Measurement => {
-      const found = bySize[index] ?? [];
-      return {
-        what: `${name}, ${operation}, ${size.toLocaleString("en")} channels`,
-        unit: "µs",
-        runs: series[index] ?? [],
-        ...(operation === "publish"
-          ? {
-              missing: found.reduce((total, { missing }) => total + missing, 0),
-              misordered: found.reduce((total, { misordered }) => total + misordered, 0),
-            }
-          : {}),
-      };
-    }),
-    { what: `${name}, ${operation}, dearest to cheapest`, unit: "×", runs: [growth], ...budget },
-  ];
-}
+export const benchChannels: Bench = {
+  name: "channels",
+  floor: "bare `Bun.serve` topics",
+  // A million subscribes take half a minute.
+  roundsMax: 3,
+  async take(round) {
+    const sizes = round.quick ? SIZES.slice(0, 3) : SIZES;
+    const contenders: readonly Contender[] = [
+      {
+        ...{ name: "Carillon", side: "own" },
+        start: () => startCarillon({ channelsPerConnection: PER_CONNECTION_MAX }),
+      },
+      { name: "topics", side: "floor", start: startTopics },
+    ];
+    /** Of Carillon's, by size. */
+    const found: Costs[] = [];
+    for (const channels of sizes) {
+      await round.each(contenders, async (target, { side }) => {
+        const costs = await measure(target, side === "own" ? STREAMING : TOPICS, channels);
+        if (side === "own") found.push(costs);
+        const { missing, misordered } = costs;
+        for (const operation of OPERATIONS) {
+          const name = `${operation}, ${channels.toLocaleString("en")} channels`;
+          const checks = operation === "publish" ? { missing, misordered } : {};
+          round.add({ name, unit: "µs" }, side, { value: costs[operation], ...checks });
+        }
+      });
+    }
+    for (const operation of OPERATIONS) {
+      const each = found.map((costs) => costs[operation]);
+      const name = `${operation}, dearest to cheapest of 10 to 1,000,000 channels`;
+      const value = Math.max(...each) / Math.min(...each);
+      round.add({ name, unit: "×", budget: { value: WITHIN } }, "own", { value });
+    }
+  },
+};
 
 async function measure(target: Target, commands: Commands, channels: number): Promise<Costs> {
   const { publishing } = target;
@@ -153,8 +129,7 @@ async function measure(target: Target, commands: Commands, channels: number): Pr
     publish: (published.seconds * 1e6) / published.publications,
     missing: published.publications - messages,
     misordered,
-    rssMb: target.process.rssBytes() / 2 ** 20,
   };
 }
 
-if (import.meta.main) await main(benchChannels);
+if (import.meta.main) await main([benchChannels]);

@@ -1,54 +1,63 @@
 /**
- * Connect rate: `npx bun bench/connects.ts`, about a minute.
- * 10,000 connections, 100 under way at a time: TCP, upgrade, connect with a signed token, subscribe to one channel.
- * Beside it a bare upgrade and subscribe.
+ * Connects: `npx bun bench/connects.ts`.
+ * 5,000 connections, 2,000 a second: TCP, upgrade, connect with a signed token, subscribe to one channel; and the same with
+ * presence, where each joins a channel of its own and is told that it did.
  */
 import { startCarillon } from "./harness/carillon.ts";
-import { compare, peer, type Contender, type Taken } from "./harness/compare.ts";
-import { inTurn } from "./harness/fan-out.ts";
 import { startTopics } from "./harness/floors.ts";
 import { SubscribersProcess } from "./harness/load.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
-import { atMost, type BenchResult } from "./harness/report.ts";
+import type { Sample } from "./harness/records.ts";
+import { centrifugo, type Bench, type Contender } from "./harness/round.ts";
 import type { Target } from "./harness/targets.ts";
 
 const OF_CENTRIFUGO_MAX = 0.8;
+const CONNECTIONS = 5000;
+/** As fast as it goes, the load would take as much of its core as what it measures. */
+const PER_SECOND = 2000;
 /** Before what is measured: a server that just started compiles its code meanwhile. */
 const WARM_UP_CONNECTIONS = 2000;
 
-export async function benchConnects({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const { peers, notes } = peer();
-  const contenders: Contender[] = [
-    { name: "Carillon", start: () => startCarillon() },
-    { name: "bare upgrade and subscribe", start: startTopics, part: "floor" },
-    ...peers,
-  ];
-  const connections = quick ? 5000 : 10_000;
-  const results = await inTurn(runs, contenders, (target) => connect(target, connections));
-  const what = `${connections.toLocaleString("en")}, 100 at a time`;
-  const measurements = compare(what, "connects/s", contenders, results, ({ ofPeer }) =>
-    ofPeer === undefined
-      ? undefined
-      : atMost(`${OF_CENTRIFUGO_MAX} × Centrifugo`, ofPeer, OF_CENTRIFUGO_MAX),
-  );
-  return { title: "Connects with a signed token and a subscribe", measurements, notes };
-}
+const PRESENT = { name: "present", presence: true, join_leave: true, force_push_join_leave: true };
+const CHANNELS = [
+  { channel: "bench", what: "" },
+  { channel: "present:c%d", what: ", presence and joins, a channel each" },
+];
 
-async function connect(target: Target, connections: number): Promise<Taken> {
-  const channel = "bench";
-  {
-    const options = { channel, connections: WARM_UP_CONNECTIONS };
-    await using _warmUp = await SubscribersProcess.start(target, options);
-  }
+export const benchConnects: Bench = {
+  name: "connects",
+  floor: "a bare upgrade and subscribe of `Bun.serve`",
+  async take(round) {
+    const options = { namespaces: [PRESENT] };
+    const contenders: readonly Contender[] = [
+      { name: "Carillon", side: "own", start: () => startCarillon(options) },
+      ...centrifugo(options),
+      { name: "topics", side: "floor", start: startTopics },
+    ];
+    await round.each(contenders, async (target, { side }) => {
+      await connect(target, "bench", WARM_UP_CONNECTIONS);
+      for (const { channel, what } of CHANNELS) {
+        const row = {
+          ...{ name: `connect with a token and a subscribe${what}`, unit: "connects/s" },
+          budget: { ofPeer: OF_CENTRIFUGO_MAX },
+        };
+        round.add(row, side, await connect(target, channel, CONNECTIONS));
+      }
+    });
+  },
+};
+
+async function connect(target: Target, channel: string, connections: number): Promise<Sample> {
   const before = target.process.cpuSeconds();
-  await using subscribers = await SubscribersProcess.start(target, { channel, connections });
+  const spreadMs = (connections / PER_SECOND) * 1000;
+  const options = { channel, connections, spreadMs };
+  await using subscribers = await SubscribersProcess.start(target, options);
   const { ready, seconds, cpu } = subscribers.ready;
   return {
     cpuUs: ((target.process.cpuSeconds() - before) * 1e6) / ready,
-    perSecond: ready / seconds,
-    generatorCpu: cpu,
+    value: ready / seconds,
+    generator: cpu,
   };
 }
 
-if (import.meta.main) await main(benchConnects);
+if (import.meta.main) await main([benchConnects]);

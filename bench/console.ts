@@ -1,112 +1,70 @@
 /**
- * The console, open: `npx bun bench/console.ts`, about four minutes.
+ * The console, open: `npx bun bench/console.ts`.
  * 15,000 connections and 100,000 channels beside what is measured: fan-out to 1,000 subscribers with nobody looking, and with somebody who
- * has the console look at its nodes and refreshes a list every two seconds; and, while a list is loaded, the longest turn of the event loop
- * and for how long another request waits.
+ * has the console look at its nodes and refreshes a list every two seconds; and the longest turn of the event loop while a list is loaded.
  */
 import { startCarillon } from "./harness/carillon.ts";
-import { compare, type Contender, type Taken } from "./harness/compare.ts";
-import { fanOut } from "./harness/fan-out.ts";
+import { paceOf } from "./fanout.ts";
+import { FanOutLoad, sampleOf } from "./harness/fan-out.ts";
 import { SubscribersProcess } from "./harness/load.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
-import { atMost, median, type BenchResult, type Measurement } from "./harness/report.ts";
+import { median } from "./harness/records.ts";
+import type { Bench, Contender, Round } from "./harness/round.ts";
 import type { Target } from "./harness/targets.ts";
-import { longestWait } from "./harness/waits.ts";
-import { watched as watchedTurns, WATCHED_SERVER } from "./harness/watched.ts";
+import { WATCHED_SERVER, watched } from "./harness/watched.ts";
 
 const CONNECTIONS = 15_000;
 const CHANNELS_EACH = 7;
-/** Of the processor time for a delivery with nobody looking, at saturation: what looking costs is taken from the deliveries. */
-const CPU_RATIO_MAX = 1.03;
-const LANES = 64;
-/** A request takes two turns of the event loop, each of which may begin behind a slice of 5 ms; and what else a turn does. */
-const WAIT_MS_MAX = 15;
+/** Users: each connection's own. */
+const USERS = CONNECTIONS;
 const TURN_MS_MAX = 10;
 const LOOK_MS = 2_000;
-const LOADS = 10;
+const LOADS = 5;
+/** With and without in turns, so that what else the machine does meets both alike. */
+const TURNS = 3;
 
 /** In which all connections are. */
 const HALL = "hall";
-
 /** What the page asks for. */
-const LOOKED_AT = ["nodes", "channels"];
+const LOOKED_AT = ["/admin/api/nodes", "/admin/api/channels"];
 const LISTS = [
-  ...["nodes", "channels?limit=250", "channels?limit=250&pattern=77%24", "channels?prefix=c00999"],
-  ...["connections?limit=250", "connections?user_prefix=nobody", `connections?channel=${HALL}`],
-  ...[`channels/presence?limit=250&channel=${HALL}`, "refusals?limit=250"],
+  ...[
+    ...[
+      "nodes",
+      "channels?limit=250",
+      "channels?limit=250&pattern=77%24",
+      "channels?prefix=c00999",
+    ],
+    ...["connections?limit=250", "connections?user_prefix=nobody", `connections?channel=${HALL}`],
+    ...[`channels/presence?limit=250&channel=${HALL}`, "refusals?limit=250"],
+  ].map((list) => `/admin/api/${list}`),
+  ...["/gusher/bench/channels", "/gusher/bench/online"],
 ];
 
-interface Run {
-  readonly idle: Taken;
-  readonly watched: Taken;
-  /** By list, milliseconds. */
-  readonly waits: ReadonlyMap<string, number>;
-  /** Likewise, of a turn. */
-  readonly turns: ReadonlyMap<string, number>;
-}
-
-export async function benchConsole({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const found: Run[] = [];
-  for (let run = 0; run < runs; run++) {
-    await using target = await startCarillon({
-      ...{ users: CONNECTIONS, program: WATCHED_SERVER, channel: { presence: true } },
+export const benchConsole: Bench = {
+  name: "console",
+  floor: "the same with nobody looking",
+  async take(round) {
+    const options = { users: USERS, channel: { presence: true } };
+    const contenders: readonly Contender[] = [
+      { name: "fan-out", side: "own", start: () => startCarillon(options) },
+      {
+        ...{ name: "lists", side: "own" },
+        start: () => startCarillon({ ...options, program: WATCHED_SERVER }),
+      },
+    ];
+    await round.each(contenders, async (target, { name }) => {
+      await using _holders = await hold(target);
+      if (name === "fan-out") await deliveries(round, target);
+      else await lists(round, target);
     });
-    found.push(await measure(target, quick));
-  }
-  const contenders: Contender[] = [
-    { name: "nobody looks", start: startCarillon, part: "floor" },
-    { name: "the console open", start: startCarillon },
-  ];
-  const taken = [found.map(({ idle }) => idle), found.map(({ watched }) => watched)];
-  const text = `${CPU_RATIO_MAX} × nobody looking`;
-  const measurements: Measurement[] = [
-    ...compare("64 in flight, to 1,000", "deliveries/s", contenders, taken, ({ ofFloor }) =>
-      ofFloor === undefined ? undefined : atMost(text, ofFloor, CPU_RATIO_MAX),
-    ),
-    ...LISTS.flatMap((list) => [
-      during(
-        list,
-        "longest turn of the loop",
-        { most: TURN_MS_MAX, of: ({ turns }) => turns },
-        found,
-      ),
-      during(
-        list,
-        "another request's wait",
-        { most: WAIT_MS_MAX, of: ({ waits }) => waits },
-        found,
-      ),
-    ]),
-  ];
-  const notes = [`Waits and turns are medians of the longest of ${LOADS} loads each.`];
-  return { title: "The console over 15,000 connections, 100,000 channels", measurements, notes };
-}
+  },
+};
 
-interface Longest {
-  readonly most: number;
-  readonly of: (run: Run) => ReadonlyMap<string, number>;
-}
-
-function during(
-  list: string,
-  what: string,
-  { most, of }: Longest,
-  found: readonly Run[],
-): Measurement {
-  const runs = found.map((run) => of(run).get(list) ?? Number.NaN);
-  return {
-    ...{ what: `${what} during \`${list}\``, unit: "ms", runs },
-    budget: atMost(`${most}`, median(runs), most),
-  };
-}
-
-async function measure(target: Target, quick: boolean): Promise<Run> {
-  const { publishing } = target;
-  if (publishing === undefined) throw new Error(`${target.name} takes no publishes`);
-  const url = `http://${publishing.host}:${publishing.port}`;
+/** 105,000 channels. */
+async function hold(target: Target): Promise<SubscribersProcess> {
   const { init, texts = [], replies } = await target.join(HALL);
-  await using holders = await SubscribersProcess.start(target, {
+  const holders = await SubscribersProcess.start(target, {
     ...{ channel: "", connections: CONNECTIONS, texts, complete: false },
     bulk: {
       line: '{"id":1%07d,"subscribe":{"channel":"c%07d"}}',
@@ -116,61 +74,80 @@ async function measure(target: Target, quick: boolean): Promise<Run> {
   });
   // The heap comes to rest after so many subscribes.
   await Bun.sleep(1000);
-  const load = async (list: string): Promise<void> => {
-    const answer = await fetch(`${url}/admin/api/${list}`);
-    if (!answer.ok) throw new Error(`${list} answered ${answer.status}`);
-    await answer.arrayBuffer();
-  };
-  const longest = async (one: (list: string) => Promise<number>) => {
-    const found = new Map<string, number>();
-    for (const list of LISTS) {
-      const series: number[] = [];
-      for (let time = 0; time < LOADS; time++) series.push(await one(list));
-      found.set(list, median(series));
+  return holders;
+}
+
+async function deliveries(round: Round, target: Target): Promise<void> {
+  const options = { subscribers: 1000, payloadBytes: 128, many: true };
+  await using load = await FanOutLoad.open(options, target);
+  const found = { own: [], floor: [] } as Record<"own" | "floor", ReturnType<typeof sampleOf>[]>;
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    for (const side of ["floor", "own"] as const) {
+      const delivered = await load.run(
+        paceOf(round),
+        round.seconds(turn === 0 ? 1 : 0.2),
+        async (part) => {
+          if (side === "floor") await part();
+          else await whileLooking(part(), target);
+        },
+      );
+      found[side].push(sampleOf(delivered));
     }
-    return found;
-  };
-  const waits = await longest((list) => longestWait(url, load(list)));
-  const turns = await longest(async (list) => {
-    const seen = await watchedTurns(target.process, async () => {
-      // Behind its answer the server has begun to watch.
-      await (await fetch(`${url}/health`)).text();
-      await load(list);
+  }
+  for (const side of ["own", "floor"] as const) {
+    const of = (member: "cpuUs" | "value" | "generator" | "missing" | "misordered") =>
+      median(found[side].map((sample) => sample[member] ?? 0));
+    const [cpuUs, value, generator] = [of("cpuUs"), of("value"), of("generator")];
+    const sample = {
+      cpuUs,
+      value,
+      generator,
+      missing: of("missing"),
+      misordered: of("misordered"),
+    };
+    const row = { name: "fan-out to 1,000, 64 in flight, the console open", unit: "deliveries/s" };
+    round.add({ ...row, budget: { ofFloor: 1.03 } }, side, sample);
+  }
+}
+
+async function lists(round: Round, target: Target): Promise<void> {
+  for (const list of LISTS) {
+    await round.attempt(list, async () => {
+      await load(target, list);
+      const longest: number[] = [];
+      for (let time = 0; time < LOADS; time += 1) {
+        const { turns } = await watched(target.process, async () => {
+          // Behind its answer the server has begun to watch.
+          await load(target, "/health");
+          await load(target, list);
+        });
+        longest.push(turns.cpuMs.max);
+      }
+      const row = { name: `longest turn during \`${list}\``, unit: "ms" };
+      round.add({ ...row, budget: { value: TURN_MS_MAX } }, "own", { value: median(longest) });
     });
-    return seen.turns.clockMs.max;
-  });
-  const deliver = async (around: (part: () => Promise<unknown>) => Promise<unknown>) => {
-    const {
-      cpuPerDeliveryUs: cpuUs,
-      deliveriesPerSecond: perSecond,
-      ...rest
-    } = await fanOut(target, {
-      ...{ subscribers: 1000, payloadBytes: 128, warmUpSeconds: 2 },
-      pace: { lanes: LANES, seconds: quick ? 3 : 20 },
-      around: async (part) => (await around(part)) as Awaited<ReturnType<typeof part>>,
-    });
-    return { cpuUs, perSecond, ...rest };
-  };
-  const idle = await deliver((part) => part());
-  const watched = await deliver((part) => whileLooking(part(), load));
-  await holders.measure();
-  return { idle, watched, waits, turns };
+  }
 }
 
 /** Until `done`. */
-async function whileLooking<Result>(
-  done: Promise<Result>,
-  load: (list: string) => Promise<void>,
-): Promise<Result> {
+async function whileLooking(done: Promise<void>, target: Target): Promise<void> {
   let over = false;
   void done.finally(() => {
     over = true;
   });
   while (!over) {
-    for (const list of LOOKED_AT) await load(list);
+    for (const list of LOOKED_AT) await load(target, list);
     await Promise.race([Bun.sleep(LOOK_MS), done]);
   }
-  return done;
+  await done;
 }
 
-if (import.meta.main) await main(benchConsole);
+async function load({ publishing }: Target, path: string): Promise<void> {
+  const url = `http://${publishing?.host}:${publishing?.port}${path}`;
+  const { "X-API-Key": key = "" } = publishing?.headers ?? {};
+  const answer = await fetch(url, { headers: { "X-API-Key": key } });
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
+  await answer.arrayBuffer();
+}
+
+if (import.meta.main) await main([benchConsole]);

@@ -1,5 +1,5 @@
 /**
- * The events API: `npx bun bench/events-tokens.ts`, about a minute.
+ * The events API: `npx bun bench/events-tokens.ts`.
  * Tokens a second, each for a verified bearer of a provisioned organisation, and events a second to their 202: one by one with and
  * without an id of their own, and in batches of 100. 64 in flight and one, beside a bare `node:http` that reads and answers.
  */
@@ -7,14 +7,14 @@ import { startCarillonEvents } from "./harness/carillon.ts";
 import { startHttpAnswer } from "./harness/floors.ts";
 import { PublishersProcess } from "./harness/load.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
-import { ratio, type BenchResult, type Measurement } from "./harness/report.ts";
+import type { ChildProcess } from "./harness/processes.ts";
+import type { Sample } from "./harness/records.ts";
+import type { Bench } from "./harness/round.ts";
 import { payload, type Publishing } from "./harness/targets.ts";
 
 const IN_FLIGHT = [64, 1];
 const PAYLOAD_BYTES = 128;
 const BATCH_EVENTS = 100;
-const WARM_UP_SECONDS = 2;
 
 type Events = Awaited<ReturnType<typeof startCarillonEvents>>;
 
@@ -58,50 +58,49 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-export async function benchEventsTokens({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const measurements: Measurement[] = [];
-  for (const lanes of IN_FLIGHT) {
-    const pace = { lanes, seconds: quick ? 2 : 5 };
-    const rates = ROWS.map((): number[] => []);
-    const floor: number[] = [];
-    for (let run = 0; run < runs; run++) {
-      await using events = await startCarillonEvents();
-      for (const [index, { request, each = 1 }] of ROWS.entries()) {
-        const { to, body } = request(events);
-        rates[index]?.push((await perSecond(to, body, pace)) * each);
-      }
-      await using bare = await startHttpAnswer();
-      if (bare.publishing === undefined) throw new Error("The floor takes no requests");
-      floor.push(await perSecond(bare.publishing, DATA, pace));
-    }
-    const how = `${lanes} in flight`;
-    for (const [index, { what, unit }] of ROWS.entries()) {
-      const found = rates[index] ?? [];
-      measurements.push({
-        what: `${what}, ${how}`,
-        unit,
-        runs: found,
-        ofFloor: ratio(found, floor),
+export const benchEventsTokens: Bench = {
+  name: "events",
+  floor: "`node:http` that reads a body of 128 B and answers",
+  async take(round) {
+    for (const lanes of IN_FLIGHT) {
+      const pace = { lanes, seconds: round.seconds(1.5) };
+      const rows = ROWS.map(({ what, ...row }) => ({
+        ...row,
+        name: `${what}, ${lanes} in flight`,
+      }));
+      await round.attempt("Carillon", async () => {
+        await using events = await startCarillonEvents();
+        for (const { name, unit, request, each = 1 } of rows) {
+          const { to, body } = request(events);
+          round.add({ name, unit }, "own", await taken(events.process, to, body, pace, each));
+        }
       });
+      await round.each(
+        [{ name: "bare", side: "floor", start: () => startHttpAnswer() }],
+        async (target) => {
+          if (target.publishing === undefined) throw new Error("The floor takes no requests");
+          const sample = await taken(target.process, target.publishing, DATA, pace, 1);
+          for (const { name, unit } of rows) round.add({ name, unit }, "floor", sample);
+        },
+      );
     }
-    measurements.push({ what: `bare node:http, ${how}`, unit: "requests/s", runs: floor });
-  }
-  return {
-    title: "Events API: tokens and events to 202, 128 B",
-    measurements,
-    notes: ["A batch counts its events against the floor's requests."],
-  };
-}
+  },
+};
 
-async function perSecond(
+async function taken(
+  server: ChildProcess,
   to: Publishing,
   body: string,
   pace: { readonly lanes: number; readonly seconds: number },
-): Promise<number> {
+  each: number,
+): Promise<Sample> {
   await using publishers = new PublishersProcess();
-  await publishers.run(to, body, { ...pace, seconds: WARM_UP_SECONDS });
-  const { requests, seconds } = await publishers.run(to, body, pace);
-  return requests / seconds;
+  await publishers.run(to, body, { ...pace, seconds: pace.seconds / 2 });
+  const before = server.cpuSeconds();
+  const { requests, seconds, cpu } = await publishers.run(to, body, pace);
+  const done = requests * each;
+  const cpuUs = ((server.cpuSeconds() - before) * 1e6) / done;
+  return { cpuUs, value: done / seconds, generator: cpu };
 }
 
-if (import.meta.main) await main(benchEventsTokens);
+if (import.meta.main) await main([benchEventsTokens]);

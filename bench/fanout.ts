@@ -1,82 +1,116 @@
 /**
- * Fan-out: `npx bun bench/fanout.ts`, about ten minutes.
- * 1,000 subscribers of one channel, 128-byte payloads over HTTP: 64, 8 and 1 publishes in flight, without and with history, and with
- * presence and announced joins, beside bare topics.
+ * Fan-out: `npx bun bench/fanout.ts`.
+ * 1,000 subscribers of one channel, 128-byte payloads over HTTP: 64, 8 and 1 publishes in flight, without and with history, with presence
+ * and announced joins, and by other dialects.
  */
 import { startCarillon, startCarillonGusher, startCarillonSora } from "./harness/carillon.ts";
-import { compare, peer, type Contender, type Taken } from "./harness/compare.ts";
-import { CHANNEL, fanOut, inTurn, type FanOutOptions } from "./harness/fan-out.ts";
+import { CHANNEL, FanOutLoad, sampleOf } from "./harness/fan-out.ts";
 import { startTopics } from "./harness/floors.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
-import { atLeast, median, type BenchResult, type Measurement } from "./harness/report.ts";
+import type { Pace } from "./harness/load.ts";
+import type { Budget, Side } from "./harness/records.ts";
+import { centrifugo, type Bench, type Contender, type Round } from "./harness/round.ts";
 import type { Target } from "./harness/targets.ts";
 
-const HISTORY = { history_size: 100, history_ttl: "300s" };
-const PRESENCE = { presence: true, join_leave: true, force_push_join_leave: true };
-const CASES = [
-  { what: "64 in flight", lanes: 64, channel: {} },
-  { what: "8 in flight", lanes: 8, channel: {} },
-  { what: "1 in flight", lanes: 1, channel: {} },
-  { what: "64 in flight, history", lanes: 64, channel: HISTORY },
-  { what: "8 in flight, history", lanes: 8, channel: HISTORY },
-  { what: "1 in flight, history", lanes: 1, channel: HISTORY },
-  { what: "64 in flight, presence, joins", lanes: 64, channel: PRESENCE },
+/** 0.6 of bare topics' deliveries, and 5 times Centrifugo's, for the same processor time. */
+export const FAN_OUT_BUDGET: Budget = { ofFloor: 1 / 0.6, ofPeer: 1 / 5 };
+
+interface Case {
+  readonly lanes: number;
+  /** All lanes send together: as fast as it goes, the load would take as much of its core as what it measures. */
+  readonly timesPerSecond: number;
+}
+
+const MANY: Case = { lanes: 64, timesPerSecond: 25 };
+const FEW: readonly Case[] = [
+  { lanes: 8, timesPerSecond: 40 },
+  { lanes: 1, timesPerSecond: 40 },
 ];
-/** With 64 in flight: rates, since each delivery's share of a publish is what they say. */
-const OF_TOPICS_MIN = 0.6;
-const OF_CENTRIFUGO_MIN = 5;
 
-export async function benchFanOut({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const measurements: Measurement[] = [];
-  const { notes } = peer();
-  for (const { what, lanes, channel } of CASES) {
-    const contenders: Contender[] = [
-      { name: "Carillon", start: () => startCarillon({ channel }) },
-      { name: "bare Bun topics", start: startTopics, part: "floor" },
-      ...(channel === PRESENCE
-        ? []
-        : [
-            {
-              name: "Carillon, gusher",
-              start: () => startCarillonGusher({ channel: CHANNEL, options: { channel } }),
-            },
-            { name: "Carillon, sora", start: () => startCarillonSora({ channel }) },
-          ]),
-      ...peer({ channel }).peers,
+const NAMESPACES = [
+  { name: "kept", history_size: 100, history_ttl: "300s" },
+  { name: "present", presence: true, join_leave: true, force_push_join_leave: true },
+];
+const CHANNELS = [
+  { channel: CHANNEL, what: "", cases: [MANY, ...FEW] },
+  { channel: "kept:bench", what: ", history", cases: [MANY, ...FEW] },
+  { channel: "present:bench", what: ", presence and joins", cases: [MANY] },
+];
+const DIALECTS: readonly Contender[] = [
+  { name: ", gusher", side: "own", start: () => startCarillonGusher({ channel: CHANNEL }) },
+  { name: ", Sora's signaling", side: "own", start: () => startCarillonSora() },
+];
+const ROWS = [
+  ...CHANNELS.flatMap(({ what, cases }) => cases.map(({ lanes }) => ({ what, lanes }))),
+  ...DIALECTS.map(({ name: what }) => ({ what, lanes: MANY.lanes })),
+];
+
+export const benchFanOut: Bench = {
+  name: "fan-out",
+  floor: "bare `Bun.serve` topics",
+  async take(round) {
+    const options = { namespaces: NAMESPACES };
+    const streaming: readonly Contender[] = [
+      { name: "Carillon", side: "own", start: () => startCarillon(options) },
+      ...centrifugo(options),
     ];
-    const options = {
-      ...{ subscribers: 1000, payloadBytes: 128, warmUpSeconds: quick ? 1 : 2 },
-      pace: { lanes, seconds: quick ? 3 : 8 },
-    };
-    const results = await inTurn(runs, contenders, (target) => deliver(target, options));
-    const rate = (part: Contender["part"]) => {
-      const index = contenders.findIndex((each) => each.part === part);
-      return median((results[index] ?? []).map(({ perSecond }) => perSecond));
-    };
-    measurements.push(
-      ...compare(what, "deliveries/s", contenders, results, ({ runs: own }) => {
-        if (lanes !== 64 || channel !== CASES[0]?.channel) return undefined;
-        const floor = median(own) / rate("floor");
-        const ofPeer = median(own) / rate("peer");
-        const text = `${OF_TOPICS_MIN} × topics (is ${floor.toFixed(2)}), ${OF_CENTRIFUGO_MIN} × Centrifugo (is ${ofPeer.toFixed(1)})`;
-        return {
-          ...atLeast(text, floor, OF_TOPICS_MIN),
-          met: floor >= OF_TOPICS_MIN && !(ofPeer < OF_CENTRIFUGO_MIN),
-        };
-      }),
+    await round.each(streaming, async (target, { side }) => {
+      for (const { channel, what, cases } of CHANNELS) {
+        await deliver(round, target, { channel, cases, side, rows: rowsOf(side, what) });
+      }
+    });
+    await round.each(DIALECTS, (target, { name, side }) =>
+      deliver(round, target, { cases: [MANY], side, rows: rowsOf(side, name) }),
     );
+    await round.each([{ name: "topics", side: "floor", start: startTopics }], (target, { side }) =>
+      deliver(round, target, { cases: [MANY, ...FEW], side, rows: rowsOf(side, "") }),
+    );
+  },
+};
+
+/** One floor is beneath all; and beside other dialects is what Centrifugo has. */
+function rowsOf(side: Side, what: string): readonly (typeof ROWS)[number][] {
+  const isOther = (row: { readonly what: string }) =>
+    DIALECTS.some(({ name }) => name === row.what);
+  return ROWS.filter(
+    (row) =>
+      side === "floor" || row.what === what || (side === "peer" && what === "" && isOther(row)),
+  );
+}
+
+export interface Deliveries {
+  readonly channel?: string;
+  readonly cases: readonly Case[];
+  readonly side: Side;
+  readonly rows: readonly {
+    readonly what: string;
+    readonly lanes: number;
+    readonly budget?: Budget;
+  }[];
+  /** Default: `fan-out to 1,000`. */
+  readonly name?: string;
+}
+
+/** Each case of them, by one and the same subscribers. */
+export async function deliver(round: Round, target: Target, options: Deliveries): Promise<void> {
+  const { cases, side, rows, name = "fan-out to 1,000", ...rest } = options;
+  for (const each of cases) {
+    const many = each.lanes === MANY.lanes;
+    const subscribers = { subscribers: 1000, payloadBytes: 128, many };
+    await using load = await FanOutLoad.open({ ...rest, ...subscribers }, target);
+    const sample = sampleOf(await load.run(paceOf(round, each), round.seconds(0.5)));
+    for (const { what, lanes, budget } of rows) {
+      if (lanes !== each.lanes) continue;
+      const bounds = budget ?? (many ? FAN_OUT_BUDGET : undefined);
+      const spec = { name: `${name}, ${lanes} in flight${what}`, unit: "deliveries/s" };
+      round.add({ ...spec, ...(bounds === undefined ? {} : { budget: bounds }) }, side, sample);
+    }
   }
-  return { title: "Fan-out to 1,000 subscribers, 128 B", measurements, notes };
 }
 
-async function deliver(target: Target, options: FanOutOptions): Promise<Taken> {
-  const {
-    cpuPerDeliveryUs: cpuUs,
-    deliveriesPerSecond: perSecond,
-    ...rest
-  } = await fanOut(target, options);
-  return { cpuUs, perSecond, ...rest };
+export function paceOf(round: Round, { lanes, timesPerSecond }: Case = MANY): Pace {
+  const seconds = round.seconds(1.5);
+  return { lanes, seconds, perSecond: lanes * timesPerSecond, together: lanes };
 }
 
-if (import.meta.main) await main(benchFanOut);
+if (import.meta.main) await main([benchFanOut]);

@@ -1,97 +1,72 @@
 /**
- * A flood by one app: `npx bun bench/flood.ts`, about two minutes.
- * An app publishes 50 times a second to 1,000 subscribers, alone and while another app has 64 publishes in flight to as many.
+ * A flood by one app: `npx bun bench/flood.ts`.
+ * An app publishes 50 times a second to 200 subscribers, alone and while another app has 64 publishes in flight to 200 of its own: with
+ * more of them the load would be busier than the server.
  */
-import { CHANNEL, fanOut, type FanOut } from "./harness/fan-out.ts";
+import { CHANNEL, FanOutLoad, type FanOut } from "./harness/fan-out.ts";
 import { PublishersProcess, SubscribersProcess } from "./harness/load.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
-import { atMost, median, type BenchResult } from "./harness/report.ts";
+import type { Bench, Round } from "./harness/round.ts";
 import { payload, type Target } from "./harness/targets.ts";
 import { startTwoApps } from "./harness/two-apps.ts";
-import { watched } from "./harness/watched.ts";
-import type { WatchedTurns } from "./load/watched-server.ts";
 
-const SUBSCRIBERS = 1000;
+const SUBSCRIBERS = 200;
 const PAYLOAD_BYTES = 128;
 const PER_SECOND = 50;
-const WARM_UP_SECONDS = 2;
 const FLOOD_LANES = 64;
 /** Longer than what is measured: the opening of its connections, and what is late. */
-const FLOOD_MORE_SECONDS = 4;
+const FLOOD_MORE_SECONDS = 1;
 /** Milliseconds that the other app's flood may add. */
 const ADDED_MS_MAX = 10;
 
-interface Phase extends FanOut {
-  readonly turns: WatchedTurns;
-}
-
-export async function benchFlood({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const seconds = quick ? 4 : 15;
-  const alone: Phase[] = [];
-  const beside: Phase[] = [];
-  const floods: number[] = [];
-  for (let run = 0; run < runs; run++) {
-    const { one, other } = await startTwoApps();
-    await using _server = one;
-    alone.push(await measured(one, seconds));
-    await using subscribers = await SubscribersProcess.start(other, {
-      ...{ channel: CHANNEL, connections: SUBSCRIBERS, sampleEvery: 1000 },
+export const benchFlood: Bench = {
+  name: "flood",
+  floor: "the app alone",
+  async take(round) {
+    await round.attempt("two apps", async () => {
+      const { one, other } = await startTwoApps();
+      await using _server = one;
+      const aloneMs = p99(await measured(round, one));
+      await using subscribers = await SubscribersProcess.start(other, {
+        ...{ channel: CHANNEL, connections: SUBSCRIBERS, sampleEvery: 1000, checkEvery: 10 },
+      });
+      await using publishers = new PublishersProcess();
+      await subscribers.measure();
+      const flooding = flood(round, publishers, other);
+      const beside = await measured(round, one);
+      const { cpu: flooders, seconds, publications } = await flooding;
+      const { cpu } = await subscribers.report();
+      const generator = beside.generatorCpu + flooders + cpu;
+      const name = `p99 beside another app's flood`;
+      const { missing, misordered } = beside;
+      const sample = { value: p99(beside), generator, missing, misordered };
+      round.add({ name, unit: "ms" }, "own", sample);
+      round.add({ name, unit: "ms" }, "floor", { value: aloneMs });
+      const added = { name: "what the flood adds to it", unit: "ms" };
+      const value = p99(beside) - aloneMs;
+      round.add({ ...added, budget: { value: ADDED_MS_MAX } }, "own", { value, generator });
+      const rate = { name: "the flood meanwhile", unit: "publishes/s" };
+      round.add(rate, "own", { value: publications / seconds });
     });
-    const flooding = flood(other, seconds + WARM_UP_SECONDS + FLOOD_MORE_SECONDS);
-    beside.push(await measured(one, seconds));
-    floods.push(await flooding);
-    await subscribers.report();
-  }
-  const added = beside.map((within, run) => p99(within) - p99(alone[run]));
-  const cpu = (phases: readonly Phase[]) => phases.map(({ generatorCpu }) => generatorCpu);
-  const turn = (phases: readonly Phase[]) => phases.map(({ turns }) => turns.cpuMs.p99);
-  const unit = "ms";
-  return {
-    title: "A flood by another app: 64 publishes in flight × 1,000, beside 50/s × 1,000",
-    measurements: [
-      { what: "p99 alone", unit, runs: alone.map(p99), generatorCpu: cpu(alone) },
-      { what: "p99 beside the flood", unit, runs: beside.map(p99), generatorCpu: cpu(beside) },
-      {
-        ...{ what: "what the flood adds to p99", unit, runs: added },
-        budget: atMost(`${ADDED_MS_MAX} ms`, median(added), ADDED_MS_MAX),
-      },
-      { what: "p99 turn of the loop alone, CPU", unit, runs: turn(alone) },
-      { what: "p99 turn of the loop beside the flood, CPU", unit, runs: turn(beside) },
-      { what: "the flood meanwhile", unit: "publishes/s", runs: floods },
-    ],
-    notes: [
-      "The flood's publishers and subscribers share the load's core, and their share is not counted: where it is busy, both latencies beside the flood contain it. The turns of the loop do not.",
-    ],
-  };
+  },
+};
+
+async function measured(round: Round, target: Target): Promise<FanOut> {
+  const subscribers = { subscribers: SUBSCRIBERS, payloadBytes: PAYLOAD_BYTES };
+  await using load = await FanOutLoad.open(subscribers, target);
+  const pace = { lanes: 8, perSecond: PER_SECOND, seconds: round.seconds(4) };
+  return await load.run(pace, round.seconds(1));
 }
 
-async function measured(target: Target, seconds: number): Promise<Phase> {
-  let turns: WatchedTurns | undefined;
-  const found = await fanOut(target, {
-    ...{ subscribers: SUBSCRIBERS, payloadBytes: PAYLOAD_BYTES, warmUpSeconds: WARM_UP_SECONDS },
-    pace: { lanes: 8, perSecond: PER_SECOND, seconds },
-    async around(part) {
-      const { result, ...seen } = await watched(target.process, part);
-      turns = seen.turns;
-      return result;
-    },
-  });
-  if (turns === undefined) throw new Error("Nothing was watched");
-  return { ...found, turns };
-}
-
-/** Its publishes per second. */
-async function flood({ name, publishing }: Target, seconds: number): Promise<number> {
+function flood(round: Round, publishers: PublishersProcess, { publishing, name }: Target) {
   if (publishing === undefined) throw new Error(`${name} takes no publishes`);
-  await using publishers = new PublishersProcess();
   const body = publishing.body(CHANNEL, payload(PAYLOAD_BYTES));
-  const report = await publishers.run(publishing, body, { lanes: FLOOD_LANES, seconds });
-  return report.publications / report.seconds;
+  const seconds = round.seconds(4) + round.seconds(1) + FLOOD_MORE_SECONDS;
+  return publishers.run(publishing, body, { lanes: FLOOD_LANES, seconds });
 }
 
-function p99(phase: FanOut | undefined): number {
-  return (phase?.received.latencyUs?.p99 ?? Number.NaN) / 1000;
+function p99({ latencyUs }: FanOut): number {
+  return (latencyUs?.p99 ?? Number.NaN) / 1000;
 }
 
-if (import.meta.main) await main(benchFlood);
+if (import.meta.main) await main([benchFlood]);

@@ -1,81 +1,113 @@
 /**
- * HTTP publish: `npx bun bench/http-publish.ts`, about four minutes.
- * What a publish to a channel that nobody is in costs the server: 1, 8 and 64 calls in flight, and batches of 10 and 100 with
- * 8 in flight, beside a bare `node:http` that reads the same requests and answers them.
+ * HTTP publish: `npx bun bench/http-publish.ts`.
+ * What a publish to a channel that nobody is in costs the server: 64, 8 and 1 calls in flight, and batches of 10 and 100 with 8 in flight.
  */
 import { startCarillon } from "./harness/carillon.ts";
-import { compare, peer, type Contender, type Taken } from "./harness/compare.ts";
-import { inTurn } from "./harness/fan-out.ts";
 import { startHttpAnswer } from "./harness/floors.ts";
 import { PublishersProcess } from "./harness/load.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
-import { atMost, type BenchResult, type Measurement } from "./harness/report.ts";
-import { payload, type Publishing, type Target } from "./harness/targets.ts";
+import type { RowSpec, Sample } from "./harness/records.ts";
+import { centrifugo, type Bench, type Contender, type Round } from "./harness/round.ts";
+import { cpuOf, payload, type Publishing, type Target } from "./harness/targets.ts";
 
 const PAYLOAD_BYTES = 128;
-const WARM_UP_SECONDS = 2;
-/** The `api` listener is on `node:http` where a dialect reads the body of a GET, and on Bun's own server elsewhere. */
-const LISTENERS = { "Bun's server": {}, "node:http": { resource: "bench" } } as const;
-const CASES = [
-  { what: "64 in flight", lanes: 64, batch: 1, budget: { "Bun's server": 0.75, "node:http": 0.9 } },
-  { what: "8 in flight", lanes: 8, batch: 1, budget: { "Bun's server": 1, "node:http": 1 } },
-  { what: "1 in flight", lanes: 1, batch: 1, budget: { "Bun's server": 1, "node:http": 1 } },
-  { what: "batch of 10", lanes: 8, batch: 10, budget: { "Bun's server": 0.7, "node:http": 0.7 } },
-  { what: "batch of 100", lanes: 8, batch: 100, budget: { "Bun's server": 0.7, "node:http": 0.7 } },
+export const CALLS = [
+  { what: "64 in flight", lanes: 64, batch: 1 },
+  { what: "8 in flight", lanes: 8, batch: 1 },
+  { what: "1 in flight", lanes: 1, batch: 1 },
+  { what: "batch of 10", lanes: 8, batch: 10 },
+  { what: "batch of 100", lanes: 8, batch: 100 },
 ] as const;
+type What = (typeof CALLS)[number]["what"];
 
-export async function benchHttpPublish({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const { peers, notes } = peer();
-  const contenders: Contender[] = [
-    ...Object.entries(LISTENERS).map(([listener, options]) => ({
-      name: `Carillon, ${listener}`,
-      start: () => startCarillon(options),
-    })),
-    { name: "bare node:http", start: startHttpAnswer, part: "floor" },
-    ...peers,
-  ];
-  const measurements: Measurement[] = [];
-  for (const { what, lanes, batch, budget } of CASES) {
-    const pace = { lanes, seconds: quick ? 2 : 5 };
-    const results = await inTurn(runs, contenders, (target) => publish(target, pace, batch));
-    measurements.push(
-      ...compare(what, "publishes/s", contenders, results, ({ what: name, ofPeer }) => {
-        const most = name.includes("node:http") ? budget["node:http"] : budget["Bun's server"];
-        return ofPeer === undefined ? undefined : atMost(`${most} × Centrifugo`, ofPeer, most);
-      }),
-    );
-  }
-  return { title: "HTTP publish to an empty channel, 128 B", measurements, notes };
-}
+/** The `api` listener is on `node:http` where a dialect reads the body of a GET, and on Bun's own server elsewhere. */
+const LISTENERS = ["Bun's server", "node:http"] as const;
+/** Of Centrifugo's processor time. */
+const OF_PEER_MAX = {
+  "Bun's server": {
+    ...{ "64 in flight": 0.75, "8 in flight": 1, "1 in flight": 1 },
+    ...{ "batch of 10": 0.7, "batch of 100": 0.7 },
+  },
+  "node:http": {
+    ...{ "64 in flight": 0.9, "8 in flight": 0.9, "1 in flight": 0.9 },
+    ...{ "batch of 10": 0.7, "batch of 100": 0.7 },
+  },
+} as const satisfies Record<(typeof LISTENERS)[number], Record<What, number>>;
 
-/** Warms up first. `batch`: publishes in one call. */
-export async function publish(
-  target: Target,
-  pace: { readonly lanes: number; readonly seconds: number },
-  batch = 1,
-): Promise<Taken> {
-  const { publishing } = target;
-  if (publishing === undefined) throw new Error(`${target.name} takes no publishes`);
-  await using publishers = new PublishersProcess();
-  const { body, ...to } = requests(publishing, batch);
-  await publishers.run(to, body, { ...pace, seconds: WARM_UP_SECONDS });
-  const before = target.process.cpuSeconds();
-  const { publications, seconds, cpu } = await publishers.run(to, body, pace);
-  const cpuSeconds = target.process.cpuSeconds() - before;
+export const benchHttpPublish: Bench = {
+  name: "publish",
+  floor: "`node:http` that reads the same requests and answers them",
+  async take(round) {
+    const contenders: readonly Contender[] = [
+      { name: "Bun's server", side: "own", start: () => startCarillon() },
+      { name: "node:http", side: "own", start: () => startCarillon({ resource: "bench" }) },
+      ...centrifugo(),
+      { name: "bare node:http", side: "floor", start: () => startHttpAnswer() },
+    ];
+    await round.each(contenders, async (target, { name, side }) => {
+      for (const call of CALLS) {
+        const sample = await publish(round, [target], call);
+        for (const listener of LISTENERS) {
+          if (side !== "own" || listener === name) round.add(row(listener, call), side, sample);
+        }
+      }
+    });
+  },
+};
+
+function row(listener: (typeof LISTENERS)[number], { what }: (typeof CALLS)[number]): RowSpec {
   return {
-    cpuUs: (cpuSeconds * 1e6) / publications,
-    perSecond: publications / seconds,
-    generatorCpu: cpu,
+    ...{ name: `publish, ${what}, ${listener}`, unit: "publishes/s" },
+    budget: { ofPeer: OF_PEER_MAX[listener][what] },
   };
 }
 
-function requests(publishing: Publishing, batch: number) {
+export interface Call {
+  readonly lanes: number;
+  /** Publishes in one of them. */
+  readonly batch: number;
+  /** Default: `bench`. */
+  readonly channel?: string;
+}
+
+/** Warms up first. Several targets are nodes of one, each of which has its share of the lanes. */
+export async function publish(
+  round: Round,
+  targets: readonly Target[],
+  { lanes, batch, channel = "bench" }: Call,
+): Promise<Sample> {
+  const all = targets.map(({ name, publishing }) => {
+    if (publishing === undefined) throw new Error(`${name} takes no publishes`);
+    return { process: new PublishersProcess(), request: requests(publishing, channel, batch) };
+  });
+  const run = (seconds: number) =>
+    Promise.all(
+      all.map(({ process, request: { body, ...to } }) =>
+        process.run(to, body, { lanes: lanes / targets.length, seconds }),
+      ),
+    );
+  try {
+    await run(round.seconds(0.5));
+    const before = targets.reduce((sum, target) => sum + cpuOf(target), 0);
+    const reports = await run(round.seconds(1.2));
+    const after = targets.reduce((sum, target) => sum + cpuOf(target), 0);
+    const publications = reports.reduce((sum, report) => sum + report.publications, 0);
+    return {
+      cpuUs: ((after - before) * 1e6) / publications,
+      value: reports.reduce((sum, report) => sum + report.publications / report.seconds, 0),
+      generator: reports.reduce((sum, { cpu }) => sum + cpu, 0),
+    };
+  } finally {
+    for (const { process } of all) await process[Symbol.asyncDispose]();
+  }
+}
+
+function requests(publishing: Publishing, channel: string, batch: number) {
   const data = payload(PAYLOAD_BYTES);
-  if (batch === 1) return { ...publishing, body: publishing.body("bench", data) };
-  const command = `{"publish":{"channel":"bench","data":${data}}}`;
+  if (batch === 1) return { ...publishing, body: publishing.body(channel, data) };
+  const command = `{"publish":{"channel":"${channel}","data":${data}}}`;
   const commands = Array.from({ length: batch }, () => command).join(",");
   return { ...publishing, path: "/api/batch", body: `{"commands":[${commands}]}` };
 }
 
-if (import.meta.main) await main(benchHttpPublish);
+if (import.meta.main) await main([benchHttpPublish]);

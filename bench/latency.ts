@@ -1,51 +1,53 @@
 /**
- * Latency: `npx bun bench/latency.ts`, about three minutes.
- * 50 publishes a second to 1,000 subscribers; from the time a publish was due to the time a subscriber has it.
+ * Below saturation: `npx bun bench/latency.ts`.
+ * 50 publishes a second to 1,000 subscribers: processor time for a delivery, and from the time a publish was due to the time a subscriber
+ * has it. At 100 a second the load's reads would take more than their core.
  */
-import { besideWslimit, deliveries } from "./harness/beside-wslimit.ts";
-import type { FanOut } from "./harness/fan-out.ts";
+import { startCarillon } from "./harness/carillon.ts";
+import { FanOutLoad, sampleOf } from "./harness/fan-out.ts";
+import { findWslimit } from "./harness/floors.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
-import { atMost, median, ratio, type BenchResult, type Measurement } from "./harness/report.ts";
+import { centrifugo, type Bench, type Contender } from "./harness/round.ts";
 
-const PUBLISHES_PER_SECOND = 50;
-const OF_FLOOR_MAX = 1.5;
+const PER_SECOND = 50;
+const BYTES = 128;
+/** Publishes that a slow answer may leave in flight before the schedule is kept up by a queue. */
+const LANES = 8;
+const HOW = `${PER_SECOND}/s × 1,000`;
 
-export async function benchLatency(options: BenchOptions): Promise<BenchResult> {
-  const { carillon, floor, centrifugo, notes } = await besideWslimit(options, PUBLISHES_PER_SECOND);
-  const measurements = (["p50", "p99"] as const).flatMap((part): Measurement[] => {
-    const own = milliseconds(carillon, part);
-    const bare = milliseconds(floor, part);
-    const other = milliseconds(centrifugo, part);
-    const unit = "ms";
-    const ofFloor = ratio(own, bare);
-    const judged = part === "p99" && bare.length > 0;
-    const row = (name: string, runs: readonly number[], found: readonly FanOut[]) =>
-      found.length === 0 ? [] : [{ what: `${name} ${part}`, unit, runs, ...deliveries(found) }];
-    return [
-      {
-        ...{ what: `Carillon ${part}`, unit, runs: own, ...deliveries(carillon) },
-        ...(bare.length === 0 ? {} : { ofFloor }),
-        ...(other.length === 0 ? {} : { ofPeer: ratio(own, other) }),
-        ...(judged ? { budget: atMost("1.5 × wslimit", ofFloor, OF_FLOOR_MAX) } : {}),
-      },
-      ...row("wslimit", bare, floor),
-      ...row("Centrifugo", other, centrifugo),
-    ];
-  });
-  const late = median(carillon.map(({ published }) => (published?.lateUs?.p99 ?? 0) / 1000));
-  return {
-    title: "Latency, 50 publishes/s × 1,000 subscribers",
-    measurements,
-    notes: [
-      ...notes,
-      `Times contain the publisher's own lateness (p99 ${late.toFixed(2)} ms) and the HTTP request; wslimit's begin at its first send.`,
-    ],
-  };
-}
+export const benchLatency: Bench = {
+  name: "latency",
+  floor: "`wslimit.c`, a bare sender in C, whose times begin at its own first send",
+  async take(round) {
+    const wslimit = findWslimit();
+    const floor: readonly Contender[] =
+      typeof wslimit === "string"
+        ? []
+        : [
+            {
+              ...{ name: "wslimit", side: "floor" },
+              start: () => wslimit({ perSecond: PER_SECOND, bytes: BYTES }),
+            },
+          ];
+    const carillon: Contender = { name: "Carillon", side: "own", start: () => startCarillon() };
+    await round.each([carillon, ...floor, ...centrifugo()], async (target, { side }) => {
+      const subscribers = { subscribers: 1000, payloadBytes: BYTES };
+      await using load = await FanOutLoad.open(subscribers, target);
+      const pace = { lanes: LANES, perSecond: PER_SECOND, seconds: round.seconds(3) };
+      const found = await load.run(pace, round.seconds(1));
+      const cpu = { name: `delivery, ${HOW}`, unit: "deliveries/s", budget: { ofFloor: 1.25 } };
+      round.add(cpu, side, sampleOf(found));
+      const { latencyUs, generatorCpu: generator } = found;
+      for (const [part, budget] of [
+        ["p50", {}],
+        ["p99", { ofFloor: 1.5 }],
+      ] as const) {
+        const value = (latencyUs?.[part] ?? Number.NaN) / 1000;
+        const row = { name: `publish to receive, ${HOW}, ${part}`, unit: "ms", budget };
+        round.add(row, side, { value, generator });
+      }
+    });
+  },
+};
 
-function milliseconds(results: readonly FanOut[], part: "p50" | "p99"): number[] {
-  return results.map(({ received }) => (received.latencyUs?.[part] ?? Number.NaN) / 1000);
-}
-
-if (import.meta.main) await main(benchLatency);
+if (import.meta.main) await main([benchLatency]);

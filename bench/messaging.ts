@@ -1,148 +1,104 @@
 /**
- * Messaging: `npx bun bench/messaging.ts`, about twenty minutes.
- * Messages to the 1,000 members of one channel, published over HTTP with 64, 8 and 1 in flight, and how late they are at 50/s; messages
- * that 64 connections send and have stored; memory of idle sessions.
+ * Messaging: `npx bun bench/messaging.ts`.
+ * Messages to the 1,000 members of one channel, published over HTTP with 64 in flight, and how late the last is at 50/s; messages that 64
+ * connections send and have stored.
  */
-import { compare, peer, type Contender, type Taken } from "./harness/compare.ts";
-import { fanOut, inTurn, type FanOut } from "./harness/fan-out.ts";
+import { FanOutLoad } from "./harness/fan-out.ts";
 import { startTopics } from "./harness/floors.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
 import { bun, ChildProcess } from "./harness/processes.ts";
-import { atLeast, atMost, median, type BenchResult, type Measurement } from "./harness/report.ts";
-import type { Target } from "./harness/targets.ts";
-import type { MessagingSendersReport, MessagingSendersSpec } from "./load/messaging-senders.ts";
-import { memoryOf } from "./memory.ts";
+import type { Sample } from "./harness/records.ts";
+import { centrifugo, type Bench, type Contender, type Round } from "./harness/round.ts";
+import { cpuOf, type Target } from "./harness/targets.ts";
+import { deliver } from "./fanout.ts";
 import { startMessaging, TRANSPORTS } from "./messaging-target.ts";
+import type { SendersReport, SendersSpec } from "./load/senders.ts";
 
 const MEMBERS = 1000;
 const PAYLOAD_BYTES = 128;
-/** Of bare topics, with 64 in flight; what is framed once per group is as good as half of what is not framed. */
-const OF_TOPICS_MIN = { raw: 0.6, "SockJS websocket": 0.3 } as const;
-const REACH_ALL_MS_MAX = 1000;
-/** What a channel message has beside its content. */
-const ENVELOPE_BYTES = 243;
+/** Its frames are three times as long as a payload. */
+const PACE = { lanes: 64, timesPerSecond: 15 };
 const SENDERS = 64;
-const IDLE = 10_000;
+/** What is framed once for all is to be as good as half of what is not framed. */
+const BUDGETS = {
+  raw: { ofFloor: 1 / 0.6, ofPeer: 1 / 5 },
+  "SockJS websocket": { ofFloor: 1 / 0.3, ofPeer: 1 },
+} as const satisfies Record<keyof typeof TRANSPORTS, object>;
+const transports = Object.keys(BUDGETS) as (keyof typeof BUDGETS)[];
+/** Messages are stored. */
+const STORED = { history_size: 10_000, history_ttl: "720h", allow_publish_for_subscriber: true };
 
-const transports = Object.keys(TRANSPORTS) as (keyof typeof TRANSPORTS)[];
-
-export async function benchMessaging(options: BenchOptions): Promise<BenchResult> {
-  return {
-    title: "Messaging",
-    measurements: [
-      ...(await deliveries(options)),
-      ...(await lateness(options)),
-      ...(await stored(options)),
-      ...(await memory(options)),
-    ],
-    notes: peer().notes,
-  };
-}
-
-const members = (transport: keyof typeof TRANSPORTS): Contender => ({
-  name: `Carillon, messaging, ${transport}`,
-  start: () => startMessaging({ subscribers: MEMBERS, transport, inChannel: true }),
-});
-
-async function deliveries({ runs, quick }: BenchOptions): Promise<Measurement[]> {
-  const rows: Measurement[] = [];
-  for (const lanes of [64, 8, 1]) {
-    const contenders: Contender[] = [
-      ...transports.map(members),
-      { name: "bare Bun topics", start: startTopics, part: "floor" },
-      { name: "bare Bun topics, frames as long", start: startLongTopics },
-      // Messages are stored.
-      ...peer({ channel: { history_size: 10_000, history_ttl: "720h" } }).peers,
+export const benchMessaging: Bench = {
+  name: "messaging",
+  floor: "bare `Bun.serve` topics",
+  async take(round) {
+    const contenders: readonly Contender[] = [
+      ...transports.map((transport): Contender => ({
+        ...{ name: transport, side: "own" },
+        start: () => startMessaging({ subscribers: MEMBERS, transport, inChannel: true }),
+      })),
+      ...centrifugo({ channel: STORED }),
+      { name: "topics", side: "floor", start: startTopics },
     ];
-    const results = await inTurn(runs, contenders, async (target): Promise<Taken> => {
-      const found = await fanOut(target, {
-        ...{ subscribers: MEMBERS, payloadBytes: PAYLOAD_BYTES, warmUpSeconds: quick ? 1 : 2 },
-        pace: { lanes, seconds: quick ? 3 : 8 },
-      });
-      const { cpuPerDeliveryUs: cpuUs, deliveriesPerSecond: perSecond, ...rest } = found;
-      return { cpuUs, perSecond, ...rest };
+    await round.each(contenders, async (target, { name, side }) => {
+      const rows = transports
+        .filter((transport) => side !== "own" || transport === name)
+        .map((what) => ({ what: `, ${what}`, lanes: PACE.lanes, budget: BUDGETS[what] }));
+      const to = { cases: [PACE], name: "messaging, fan-out to 1,000" };
+      await deliver(round, target, { ...to, side, rows });
+      if (name === "raw" || side === "peer") await lateness(round, target, side);
     });
-    const topics = median((results[transports.length] ?? []).map(({ perSecond }) => perSecond));
-    const what = `${MEMBERS} members, ${lanes} in flight`;
-    const found = compare(what, "deliveries/s", contenders, results, ({ what: row, runs: own }) => {
-      const transport = transports.find((each) => row.startsWith(members(each).name + ","));
-      if (lanes !== 64 || transport === undefined) return undefined;
-      const least = OF_TOPICS_MIN[transport];
-      const share = median(own) / topics;
-      return atLeast(`${least} × topics (is ${share.toFixed(2)})`, share, least);
+    const senders: readonly Contender[] = [
+      { name: "stored", side: "own", start: () => startMessaging({ subscribers: SENDERS }) },
+      ...centrifugo({ channel: STORED, users: SENDERS }),
+    ];
+    await round.each(senders, async (target, { side }) => {
+      const row = { name: "messaging, stored, 64 connections wait for acks", unit: "messages/s" };
+      const protocol = side === "peer" ? STREAMING : MESSAGING;
+      round.add(row, side, await send(round, target, protocol));
     });
-    rows.push(...found);
-  }
-  return rows;
-}
-
-/** With frames as long as messaging's, whose envelope says more than a payload. */
-async function startLongTopics(): Promise<Target> {
-  const target = await startTopics();
-  const { publishing } = target;
-  if (publishing === undefined) throw new Error("Bare topics take no publishes");
-  const body = (channel: string, data: string) =>
-    publishing.body(channel, data + "x".repeat(ENVELOPE_BYTES));
-  return { ...target, publishing: { ...publishing, body } };
-}
+  },
+};
 
 /** From when a publish was due to when the last of all members has it. */
-async function lateness({ runs, quick }: BenchOptions): Promise<Measurement[]> {
-  const found = await inTurn(runs, [members("raw")], (target): Promise<FanOut> =>
-    fanOut(target, {
-      ...{ subscribers: MEMBERS, payloadBytes: PAYLOAD_BYTES, warmUpSeconds: quick ? 1 : 2 },
-      pace: { lanes: 64, seconds: quick ? 5 : 20, perSecond: 50 },
-    }),
-  );
-  return (["p50", "p99", "max"] as const).map((part): Measurement => {
-    const own = (found[0] ?? []).map(({ received }) => (received.latencyUs?.[part] ?? NaN) / 1000);
-    return {
-      ...{ what: `Carillon, messaging, raw, ${MEMBERS} members, 50/s, ${part}`, unit: "ms" },
-      runs: own,
-      ...(part === "p99" ? { budget: atMost("1 s", median(own), REACH_ALL_MS_MAX) } : {}),
-    };
-  });
+async function lateness(round: Round, target: Target, side: "own" | "peer" | "floor") {
+  const options = { subscribers: MEMBERS, payloadBytes: PAYLOAD_BYTES };
+  await using load = await FanOutLoad.open(options, target);
+  const pace = { lanes: 8, seconds: round.seconds(2), perSecond: 50 };
+  const { latencyUs, generatorCpu: generator } = await load.run(pace, round.seconds(0.6));
+  const row = { name: "messaging, all 1,000 members have it, 50/s", unit: "ms" };
+  const value = (latencyUs?.max ?? Number.NaN) / 1000;
+  round.add({ ...row, budget: { value: 1000 } }, side, { value, generator });
 }
 
-async function stored({ runs, quick }: BenchOptions): Promise<Measurement[]> {
-  const what = `${SENDERS} connections, each waits for its ack`;
-  const contenders: Contender[] = [
-    { name: "Carillon, messaging, raw", start: () => startMessaging({ subscribers: SENDERS }) },
-  ];
-  const results = await inTurn(runs, contenders, (target) => send(target, quick));
-  return compare(what, "stored/s", contenders, results);
-}
+type Protocol = Omit<SendersSpec, "host" | "port" | "path" | "texts" | "warmUpSeconds" | "seconds">;
 
-async function send(target: Target, quick: boolean): Promise<Taken> {
+const CONTENT = "x".repeat(PAYLOAD_BYTES);
+const MESSAGING: Protocol = {
+  init: ['{"type":"create-channel"}'],
+  ...{ begin: '"invitation"', channelAfter: '"channel-id":"' },
+  message: `{"type":"channel-message","channel-id":"%c","content":"${CONTENT}"}`,
+  ...{ ack: '{"type":"ack"', refused: '"status":false' },
+};
+/** Centrifugo's nearest: a publish by the channel's only subscriber, kept in its history. */
+const STREAMING: Protocol = {
+  init: ['{"id":1,"connect":{"token":"%s"}}\n{"id":2,"subscribe":{"channel":"c%d"}}'],
+  ...{ begin: '"subscribe":', ack: '"publish":{}', refused: '"error":' },
+  message: `{"id":3,"publish":{"channel":"c%d","data":{"content":"${CONTENT}"}}}`,
+};
+
+async function send(round: Round, target: Target, protocol: Protocol): Promise<Sample> {
   const { texts = [] } = await target.join("");
-  await using senders = new ChildProcess(bun("load/messaging-senders.ts"), { on: "load" });
-  const spec: MessagingSendersSpec = {
-    ...{ ...target.sockets, texts, contentBytes: PAYLOAD_BYTES },
-    ...{ warmUpSeconds: quick ? 1 : 2, seconds: quick ? 3 : 8 },
+  await using senders = new ChildProcess(bun("load/senders.ts"), { on: "load" });
+  const spec: SendersSpec = {
+    ...{ ...target.sockets, ...protocol, texts: texts.slice(0, SENDERS) },
+    ...{ warmUpSeconds: round.seconds(1), seconds: round.seconds(2) },
   };
   await senders.ask(spec);
-  const before = target.process.cpuSeconds();
-  const { stored: count, seconds, cpu } = await senders.line<MessagingSendersReport>();
-  const cpuSeconds = target.process.cpuSeconds() - before;
-  return { cpuUs: (cpuSeconds * 1e6) / count, perSecond: count / seconds, generatorCpu: cpu };
+  const before = cpuOf(target);
+  const { acknowledged, seconds, cpu } = await senders.line<SendersReport>();
+  const cpuUs = ((cpuOf(target) - before) * 1e6) / acknowledged;
+  return { cpuUs, value: acknowledged / seconds, generator: cpu };
 }
 
-async function memory({ runs }: BenchOptions): Promise<Measurement[]> {
-  const contenders = [
-    ...transports.map((transport) => ({
-      name: `Carillon, messaging, ${transport}`,
-      start: () => startMessaging({ subscribers: IDLE, transport }),
-    })),
-    { name: "bare Bun sockets", start: startTopics },
-  ];
-  const results = await inTurn(runs, contenders, (target) => memoryOf(target, "bench"));
-  return contenders.flatMap(({ name }, index) =>
-    (["all", "further"] as const).map((part) => ({
-      what: `${name}, ${IDLE} idle, ${part === "all" ? "from cold" : "each further"}`,
-      ...{ unit: "KB/session", runs: (results[index] ?? []).map((found) => found[part]) },
-    })),
-  );
-}
-
-if (import.meta.main) await main(benchMessaging);
+if (import.meta.main) await main([benchMessaging]);

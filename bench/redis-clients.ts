@@ -1,5 +1,5 @@
 /**
- * The Redis clients beside each other, and the engine on top: `npx bun bench/redis-clients.ts`, about a minute; needs
+ * The Redis clients beside each other, and the engine on top: `npx bun bench/redis-clients.ts`; needs
  * `redis-server`. One process publishes on one connection and receives on another, with so many calls under way at a time.
  */
 import { RedisClient } from "bun";
@@ -7,9 +7,8 @@ import { Redis } from "ioredis";
 import { createRedisEngine } from "../src/engines/redis/index.ts";
 import { systemRuntime } from "../src/system-runtime.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
 import { startRedis } from "./harness/redis.ts";
-import type { BenchResult, Measurement } from "./harness/report.ts";
+import type { Bench } from "./harness/round.ts";
 import { jsonOf } from "../src/core/json-text.ts";
 
 const CALLS = 200_000;
@@ -88,30 +87,28 @@ const LANES: Readonly<Record<string, (url: string) => Promise<Lane>>> = {
   "this engine, on Bun's client": engineLane,
 };
 
-export async function benchRedisClients({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  await using redis = await startRedis();
-  const calls = quick ? CALLS_QUICK : CALLS;
-  const found = new Map<string, number[]>();
-  // Lanes take turns, so that a slow moment of the machine meets them all.
-  for (let run = 0; run < runs; run += 1) {
+export const benchRedisClients: Bench = {
+  name: "redis-clients",
+  async take(round) {
+    await using redis = await startRedis();
+    const calls = round.quick ? CALLS_QUICK : CALLS;
     for (const [name, open] of Object.entries(LANES)) {
-      await using lane = await open(redis.url);
-      const rates = [
-        ["publish and receive", await rate(lane, () => lane.publish(), calls)],
-        ["append, publish and receive", await rate(lane, () => lane.append(), calls)],
-      ] as const;
-      for (const [what, perSecond] of rates) {
-        const key = `${what}: ${name}`;
-        found.set(key, [...(found.get(key) ?? []), perSecond]);
-      }
+      await round.attempt(name, async () => {
+        await using lane = await open(redis.url);
+        for (const [what, call] of [
+          ["publish and receive", () => lane.publish()],
+          ["append, publish and receive", () => lane.append()],
+        ] as const) {
+          const startUs = process.cpuUsage();
+          const value = await rate(lane, call, calls);
+          const { user, system } = process.cpuUsage(startUs);
+          const row = { name: `${name}, ${what}`, unit: "messages/s" };
+          round.add(row, "own", { value, cpuUs: (user + system) / calls });
+        }
+      });
     }
-  }
-  const measurements: Measurement[] = [...found]
-    .sort(([a], [b]) => (a.startsWith("append") ? 1 : 0) - (b.startsWith("append") ? 1 : 0))
-    .map(([what, perSecond]) => ({ what, unit: "messages/s", runs: perSecond }));
-  const note = `Redis ${await redis.version()}, nothing kept on disk; ${IN_FLIGHT} calls in flight, ${PAYLOAD.length}-byte messages, one topic. The sender and the receiver are one process, so each message costs it a call and a message.`;
-  return { title: "Redis clients", measurements, notes: [note] };
-}
+  },
+};
 
 /** Messages per second, from the first call to the last message received. */
 async function rate(lane: Lane, call: () => Promise<unknown>, calls: number): Promise<number> {
@@ -136,4 +133,4 @@ async function pass(lane: Lane, call: () => Promise<unknown>, calls: number): Pr
   }
 }
 
-if (import.meta.main) await main(benchRedisClients);
+if (import.meta.main) await main([benchRedisClients]);

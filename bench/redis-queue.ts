@@ -1,5 +1,5 @@
 /**
- * Jobs through the queue on one Redis, beside the embedded engine: `npx bun bench/redis-queue.ts`, about a minute; needs
+ * Jobs through the queue on one Redis, beside the embedded engine: `npx bun bench/redis-queue.ts`; needs
  * `redis-server`. Each job is added, taken under a lease and done, by one process that has up to 64 of each under way.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,9 +10,8 @@ import { createEmbeddedEngine } from "../src/engines/embedded/index.ts";
 import { createRedisEngine } from "../src/engines/redis/index.ts";
 import { systemRuntime } from "../src/system-runtime.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
 import { startRedis } from "./harness/redis.ts";
-import type { BenchResult, Measurement } from "./harness/report.ts";
+import type { Bench } from "./harness/round.ts";
 
 const JOBS = 50_000;
 const JOBS_QUICK = 10_000;
@@ -37,36 +36,31 @@ const LOADS: readonly Load[] = [
   { what: "one job after the other", inFlight: 1, keys: 0, backlog: 0 },
 ];
 
-export async function benchRedisQueue({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  await using redis = await startRedis();
-  const measurements: Measurement[] = [];
-  const jobs = quick ? JOBS_QUICK : JOBS;
-  for (const load of LOADS) {
-    const onRedis: number[] = [];
-    const cpu: number[] = [];
-    const embedded: number[] = [];
-    for (let run = 0; run < runs; run += 1) {
-      const { url } = redis;
-      const prefix = `bench-${run}-${LOADS.indexOf(load)}`;
-      const engine = createRedisEngine({ url, prefix, runtime: systemRuntime });
-      const spent = () => redis.process.cpuSeconds();
-      const { seconds, cpuSeconds } = await work(engine, { load, jobs, spent });
-      onRedis.push(jobs / seconds);
-      cpu.push((cpuSeconds / seconds) * 100);
-      embedded.push(jobs / (await workEmbedded(load, jobs)));
+export const benchRedisQueue: Bench = {
+  name: "redis-queue",
+  floor: "the embedded engine, which has one process to serve",
+  async take(round) {
+    await using redis = await startRedis();
+    const jobs = round.quick ? JOBS_QUICK : JOBS;
+    for (const load of LOADS) {
+      await round.attempt(load.what, async () => {
+        const { url } = redis;
+        const prefix = `bench-${LOADS.indexOf(load)}`;
+        const engine = createRedisEngine({ url, prefix, runtime: systemRuntime });
+        const spent = () => redis.process.cpuSeconds();
+        const { seconds, cpuSeconds } = await work(engine, { load, jobs, spent });
+        const each = (of: number) => ({ value: (of * 1e6) / jobs });
+        round.add({ name: load.what, unit: "µs/job" }, "own", each(seconds));
+        round.add(
+          { name: load.what, unit: "µs/job" },
+          "floor",
+          each(await workEmbedded(load, jobs)),
+        );
+        round.add({ name: `${load.what}, Redis's time`, unit: "µs/job" }, "own", each(cpuSeconds));
+      });
     }
-    measurements.push(
-      { what: load.what, unit: "jobs/s", runs: onRedis },
-      { what: "Redis's share of its core", unit: "%", runs: cpu },
-      { what: "embedded engine", unit: "jobs/s", runs: embedded },
-    );
-  }
-  const version = await redis.version();
-  const notes = [
-    `Redis ${version}, nothing kept on disk. A job is three calls: add, take and done. Jobs of an order key are given out one at a time.`,
-  ];
-  return { title: "Jobs through the queue", measurements, notes };
-}
+  },
+};
 
 /** Seconds. */
 async function workEmbedded(load: Load, jobs: number): Promise<number> {
@@ -133,4 +127,4 @@ async function pass(queue: JobQueue, { inFlight, keys }: Load, jobs: number): Pr
   else await Promise.all([...Array.from({ length: inFlight }, add), take()]);
 }
 
-if (import.meta.main) await main(benchRedisQueue);
+if (import.meta.main) await main([benchRedisQueue]);

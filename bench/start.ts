@@ -1,98 +1,74 @@
 /**
- * Start and rest: `npx bun bench/start.ts`, about fifteen minutes.
+ * Start and rest: `npx bun bench/start.ts`.
  * From the command to the port that answers, on one core and with its own files warm; then what a server that nobody talks to keeps of
- * memory, and takes of a core over twenty seconds, a while after its start.
+ * memory, and takes of a core until the round ends.
  */
-import { mkdtempSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { startCarillon } from "./harness/carillon.ts";
-import { peer, type Contender } from "./harness/compare.ts";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
-import { atMost, median, ratio, type BenchResult, type Measurement } from "./harness/report.ts";
-import type { StartTarget } from "./harness/targets.ts";
+import { centrifugo, type Bench, type Contender, type Round } from "./harness/round.ts";
 
-const READY_MS_MAX = 300;
-const READY_CPU_MS_MAX = 200;
-const IDLE_MB_MAX = 65;
-const IDLE_PER_MILLE_MAX = 1;
+const MS = { unit: "ms" };
+const READY = { name: "ready", ...MS, budget: { value: 300 } };
+const READY_CPU = { name: "ready, processor time", ...MS, budget: { value: 200 } };
+const RESIDENT = { name: "idle, resident", unit: "MB", budget: { value: 65 } };
+const IDLE = { name: "idle, processor time", unit: "‰ of a core", budget: { value: 1 } };
 /** The runtime looks at an idle process once a second for half a minute. */
-const SETTLE_SECONDS = 45;
-const IDLE_SECONDS = 20;
+const SETTLE_SECONDS = 40;
+const IDLE_SECONDS_MIN = 10;
 
-interface Started {
-  readonly readyMs: number;
-  readonly readyCpuMs: number;
-  readonly idleMb: number;
-  /** Of one core. */
-  readonly idlePerMille: number;
-}
-
-const PARTS = [
-  { part: "readyMs", what: "ready", unit: "ms", most: READY_MS_MAX },
-  { part: "readyCpuMs", what: "ready, processor time", unit: "ms", most: READY_CPU_MS_MAX },
-  { part: "idleMb", what: "idle, resident", unit: "MB", most: IDLE_MB_MAX },
-  { part: "idlePerMille", what: "idle", unit: "‰ of a core", most: IDLE_PER_MILLE_MAX },
-] as const;
-
-export async function benchStart({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const { peers, notes } = peer({ users: 1 });
-  const program = compiled();
-  const contenders: Contender[] = [
-    { name: "Carillon, as a package", start: () => startCarillon({ users: 1, program }) },
-    { name: "Carillon, from its sources", start: () => startCarillon({ users: 1 }) },
-    ...peers,
-  ];
-  const results: Started[][] = contenders.map(() => []);
-  for (let run = 0; run < runs; run++) {
-    for (const [index, { start }] of contenders.entries()) {
-      results[index]?.push(await measure(start, quick));
+export const benchStart: Bench = {
+  name: "start",
+  async take(round) {
+    const program = compiled();
+    const contenders: readonly Contender[] = [
+      { name: "package", side: "own", start: () => startCarillon({ users: 1, program }) },
+      ...centrifugo({ users: 1 }),
+    ];
+    for (const contender of contenders) {
+      await round.attempt(contender.name, () => take(round, contender));
     }
-  }
-  const measurements = PARTS.flatMap(({ part, what, unit, most }) =>
-    contenders.map(({ name }, index): Measurement => {
-      const own = (results[index] ?? []).map((found) => found[part]);
-      const other = (results[2] ?? []).map((found) => found[part]);
-      return {
-        ...{ what: `${name}, ${what}`, unit, runs: own },
-        ...(index > 1 || median(other) === 0 || other.length === 0
-          ? {}
-          : { ofPeer: ratio(own, other) }),
-        ...(index > 0 ? {} : { budget: atMost(`${most} ${unit}`, median(own), most) }),
-      };
-    }),
-  );
-  return { title: "Start and rest", measurements, notes };
-}
+  },
+};
 
-/** What `npm pack` puts into the package. */
+/** What `npm pack` puts into the package, which is made in `lib` and not left there. */
 function compiled(): string {
-  const folder = mkdtempSync(join(tmpdir(), "carillon-bench-package-"));
-  const [, ...words] = packageJson.scripts.prepack.split(" ");
-  const command = [process.execPath, ...words.with(-1, folder)];
-  const built = Bun.spawnSync(command, { cwd: join(import.meta.dir, "..") });
+  const root = join(import.meta.dir, "..");
+  const [, ...script] = packageJson.scripts.prepack.split(" ");
+  const built = Bun.spawnSync([process.execPath, ...script], { cwd: root });
   if (!built.success) throw new Error(`The package was not built: ${built.stderr.toString()}`);
+  const folder = mkdtempSync(join(tmpdir(), "carillon-bench-package-"));
+  cpSync(join(root, "lib"), folder, { recursive: true });
+  rmSync(join(root, "lib"), { recursive: true });
   return join(folder, "main.js");
 }
 
-async function measure(start: StartTarget, quick: boolean): Promise<Started> {
+async function take(round: Round, { side, start }: Contender): Promise<void> {
+  // Its files are in the kernel's cache then, as the other's are.
+  await (await start())[Symbol.asyncDispose]();
   const startMs = performance.now();
-  await using target = await start();
+  const target = await start();
   const readyMs = performance.now() - startMs;
   const readyCpuMs = target.process.cpuSeconds() * 1000;
-  await Bun.sleep(SETTLE_SECONDS * 1000);
-  const before = target.process.cpuSeconds();
-  const seconds = quick ? IDLE_SECONDS / 2 : IDLE_SECONDS;
-  await Bun.sleep(seconds * 1000);
-  const idleCpu = (target.process.cpuSeconds() - before) / seconds;
-  return {
-    readyMs,
-    readyCpuMs,
-    idleMb: target.process.rssBytes() / 2 ** 20,
-    idlePerMille: idleCpu * 1000,
-  };
+  round.add(READY, side, { value: readyMs });
+  round.add(READY_CPU, side, { value: readyCpuMs });
+  // It rests beside the others: what it takes is too little to disturb them.
+  const settled = Bun.sleep(SETTLE_SECONDS * (round.quick ? 100 : 1000)).then(() => ({
+    atMs: performance.now(),
+    cpuSeconds: target.process.cpuSeconds(),
+  }));
+  round.atEnd(async () => {
+    await using _ = target;
+    const before = await settled;
+    await Bun.sleep(Math.max(0, before.atMs + IDLE_SECONDS_MIN * 1000 - performance.now()));
+    const seconds = (performance.now() - before.atMs) / 1000;
+    const perMille = ((target.process.cpuSeconds() - before.cpuSeconds) / seconds) * 1000;
+    round.add(RESIDENT, side, { value: target.process.rssBytes() / 2 ** 20 });
+    round.add(IDLE, side, { value: perMille });
+  });
 }
 
-if (import.meta.main) await main(benchStart);
+if (import.meta.main) await main([benchStart]);

@@ -1,100 +1,60 @@
 /**
- * WebRTC DataChannels: `npx bun bench/webrtc.ts`, a minute. Sessions of four channels that are opened fifty at a time, and a frame of 200 bytes
- * to each of them, again and again; Carillon's transport beside its library alone, and beside one in TypeScript. The far side of all is
- * node-datachannel in this process.
+ * WebRTC DataChannels: `npx bun bench/webrtc.ts`.
+ * Sessions of four channels that are opened fifty at a time, and frames of 200 bytes to each of them at a pace that the far side can take;
+ * Carillon's transport beside its library alone. The far side of both is node-datachannel in this process.
  */
 import { PeerConnection, type DataChannel } from "node-datachannel";
 import { main } from "./harness/main.ts";
-import type { BenchOptions } from "./harness/options.ts";
 import { bun, ChildProcess } from "./harness/processes.ts";
-import { atMost, median, type BenchResult, type Measurement } from "./harness/report.ts";
+import type { Side } from "./harness/records.ts";
+import type { Bench, Round } from "./harness/round.ts";
 
-const CONTENDERS = ["carillon", "node-datachannel", "werift"] as const;
-const SESSIONS = 200;
+const CONTENDERS = [
+  ["carillon", "own"],
+  ["node-datachannel", "floor"],
+] as const satisfies readonly (readonly [string, Side])[];
+const SESSIONS = 100;
 const AT_A_TIME = 50;
 /** The first fifty, in a process that just started. */
-const FIFTY_SECONDS_MAX = 5;
-const FRAMES = 300;
-const FRAMES_QUICK = 100;
+const FIRST = { name: "WebRTC, first 50 sessions open", unit: "s", budget: { value: 5 } };
+const NEXT = { name: "WebRTC, session", unit: "sessions/s" };
+const FRAME = { name: "WebRTC, frame to 100 sessions", unit: "deliveries/s" };
+const MEMORY = { name: "WebRTC, memory of a session", unit: "KB" };
+const FRAMES = 100;
 const FRAME_BYTES = 200;
 
-interface Taken {
-  readonly firstSeconds: number;
-  readonly sessionUs: number;
-  readonly sessionBytes: number;
-  readonly sessionsPerSecond: number;
-  readonly deliveryUs: number;
-  readonly deliveriesPerSecond: number;
-}
+export const benchWebrtc: Bench = {
+  name: "webrtc",
+  floor: "its library, node-datachannel, alone",
+  async take(round) {
+    for (const [name, side] of CONTENDERS) await round.attempt(name, () => take(round, name, side));
+  },
+};
 
-export async function benchWebrtc({ runs, quick }: BenchOptions): Promise<BenchResult> {
-  const measurements: Measurement[] = [];
-  const notes: string[] = [];
-  for (const contender of CONTENDERS) {
-    const taken: Taken[] = [];
-    for (let run = 0; run < runs; run += 1) {
-      const frames = quick ? FRAMES_QUICK : FRAMES;
-      try {
-        taken.push(await take(contender, frames));
-      } catch (error) {
-        notes.push(`${contender}: ${String(error)}; taken again.`);
-        taken.push(await take(contender, frames));
-      }
-    }
-    const each = (key: keyof Taken) => taken.map((one) => one[key]);
-    const first = each("firstSeconds");
-    const text = `${FIFTY_SECONDS_MAX} s`;
-    measurements.push(
-      {
-        ...{ what: `${contender}, first ${AT_A_TIME} sessions`, unit: "s", runs: first },
-        ...(contender === "carillon"
-          ? { budget: atMost(text, median(first), FIFTY_SECONDS_MAX) }
-          : {}),
-      },
-      {
-        ...{ what: `${contender}, ${SESSIONS} sessions`, unit: "sessions/s" },
-        ...{ runs: each("sessionsPerSecond"), cpuUs: each("sessionUs") },
-      },
-      {
-        what: `${contender}, memory of each`,
-        unit: "KB",
-        runs: each("sessionBytes").map((bytes) => bytes / 1000),
-      },
-      {
-        ...{ what: `${contender}, frames to ${SESSIONS}`, unit: "deliveries/s" },
-        ...{ runs: each("deliveriesPerSecond"), cpuUs: each("deliveryUs") },
-      },
-    );
-  }
-  return { title: "WebRTC DataChannels", measurements, notes };
-}
-
-async function take(contender: string, frames: number): Promise<Taken> {
-  await using server = new ChildProcess(bun("floor/webrtc-peers.ts", contender), { on: "server" });
+async function take(round: Round, contender: string, side: Side): Promise<void> {
   const far = new FarSide();
   try {
+    const command = bun("floor/webrtc-peers.ts", contender);
+    await using server = new ChildProcess(command, { on: "server" });
     // What the process compiles and allocates for the first ones is not each one's.
-    const firstSeconds = await openSessions(server, far);
+    round.add(FIRST, side, { value: await openSessions(server, far) });
     const before = { cpu: server.cpuSeconds(), rss: server.rssBytes() };
-    let seconds = 0;
-    for (let open = AT_A_TIME; open < SESSIONS; open += AT_A_TIME) {
-      seconds += await openSessions(server, far);
-    }
-    const opened = SESSIONS - AT_A_TIME;
+    const seconds = await openSessions(server, far);
     const after = { cpu: server.cpuSeconds(), rss: server.rssBytes() };
-    const started = performance.now();
-    const all = far.received(SESSIONS * frames);
-    await server.ask({ publish: frames, bytes: FRAME_BYTES });
+    round.add(NEXT, side, {
+      cpuUs: ((after.cpu - before.cpu) * 1e6) / AT_A_TIME,
+      value: AT_A_TIME / seconds,
+    });
+    round.add(MEMORY, side, { value: (after.rss - before.rss) / 1024 / AT_A_TIME });
+    const startMs = performance.now();
+    const all = far.received(SESSIONS * FRAMES);
+    await server.ask({ publish: FRAMES, bytes: FRAME_BYTES });
     await all;
-    const publishSeconds = (performance.now() - started) / 1000;
-    return {
-      firstSeconds,
-      sessionUs: ((after.cpu - before.cpu) * 1e6) / opened,
-      sessionBytes: (after.rss - before.rss) / opened,
-      sessionsPerSecond: opened / seconds,
-      deliveryUs: ((server.cpuSeconds() - after.cpu) * 1e6) / (SESSIONS * frames),
-      deliveriesPerSecond: (SESSIONS * frames) / publishSeconds,
-    };
+    const publishSeconds = (performance.now() - startMs) / 1000;
+    round.add(FRAME, side, {
+      cpuUs: ((server.cpuSeconds() - after.cpu) * 1e6) / (SESSIONS * FRAMES),
+      value: (SESSIONS * FRAMES) / publishSeconds,
+    });
   } finally {
     far.close();
   }
@@ -142,4 +102,4 @@ class FarSide {
   }
 }
 
-if (import.meta.main) await main(benchWebrtc);
+if (import.meta.main) await main([benchWebrtc]);

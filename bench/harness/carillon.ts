@@ -3,7 +3,7 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bun, ChildProcess } from "./processes.ts";
+import { bun, ChildProcess, type SpawnOptions } from "./processes.ts";
 import { LOOPBACK, type Joining, type Publishing, type Target } from "./targets.ts";
 
 export interface Credentials {
@@ -34,18 +34,34 @@ export interface CarillonOptions {
   readonly redisUrl?: string;
   /** Of every channel. */
   readonly channel?: Readonly<Record<string, unknown>>;
+  /** Beside the channels without one, whose options are `channel`. */
+  readonly namespaces?: readonly Namespace[];
   /** The module that is run. Default: the sources'. */
   readonly program?: string;
+  /** Default: "server". */
+  readonly on?: SpawnOptions["on"];
   /** Also the events dialect, with this resource and no rate limits. */
   readonly resource?: string;
+}
+
+export interface Namespace {
+  readonly name: string;
+  readonly [option: string]: unknown;
 }
 
 /** Presence, history and join/leave are off, as everything is that costs and was not asked for. */
 function configuration(
   { apiKey, tokenSecret }: Credentials,
   dataDir: string,
-  { channelsPerConnection: limit, redisUrl, channel = {}, resource }: CarillonOptions,
+  options: CarillonOptions,
 ) {
+  const {
+    channelsPerConnection: limit,
+    redisUrl,
+    channel = {},
+    namespaces = [],
+    resource,
+  } = options;
   const events = resource === undefined ? undefined : eventsConfiguration(resource, tokenSecret);
   return {
     data_dir: dataDir,
@@ -68,6 +84,10 @@ function configuration(
         ...{ dialects: ["streaming", "gusher"], allow_subscribe_for_client: true },
         ...channel,
       },
+      namespaces: namespaces.map((namespace) => ({
+        ...{ dialects: ["streaming"], allow_subscribe_for_client: true },
+        ...namespace,
+      })),
     },
     ...(limit === undefined
       ? {}
@@ -229,6 +249,7 @@ export async function startCarillonEvents() {
   });
   const key = { "X-API-Key": credentials.apiKey };
   return {
+    process: server.process,
     connectionToken: endpoint("/events/connection_token", bearer),
     subscriptionToken: endpoint("/events/subscription_token", bearer),
     publish: endpoint("/events/publish", key),
@@ -248,7 +269,7 @@ export async function startServer(options: CarillonOptions) {
   const config = { ...configuration(credentials, dataDir, options), ...options.config };
   writeFileSync(file, JSON.stringify(config));
   const process = new ChildProcess(bun(options.program ?? "../src/cli/main.ts", "serve"), {
-    on: "server",
+    on: options.on ?? "server",
     env: { CARILLON_CONFIG: file },
   });
   return {

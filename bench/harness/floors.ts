@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createCredentials, joinStreaming } from "./carillon.ts";
-import { bun, ChildProcess } from "./processes.ts";
+import { createCredentials, joinStreaming, type Credentials, type Namespace } from "./carillon.ts";
+import { bun, ChildProcess, type SpawnOptions } from "./processes.ts";
 import { LOOPBACK, type StartTarget, type Target } from "./targets.ts";
 
 /** `floor/topics.ts`: native topics, no codec. */
@@ -24,9 +24,10 @@ export async function startTopics(): Promise<Target> {
   };
 }
 
-/** `floor/http-answer.ts`: reads a body and answers. */
-export async function startHttpAnswer(): Promise<Target> {
-  const process = new ChildProcess(bun("floor/http-answer.ts"), { on: "server" });
+/** `floor/http-answer.ts`: reads a body and answers; `redisUrl`: once Redis has published it. */
+export async function startHttpAnswer(redisUrl?: string): Promise<Target> {
+  const env = redisUrl === undefined ? {} : { REDIS_URL: redisUrl };
+  const process = new ChildProcess(bun("floor/http-answer.ts"), { on: "server", env });
   const { port } = await process.line<{ port: number }>();
   return {
     name: "bare node:http",
@@ -80,6 +81,14 @@ export interface CentrifugoOptions {
   readonly users?: number;
   /** Of every channel, in the names that both servers have. */
   readonly channel?: Readonly<Record<string, unknown>>;
+  /** Beside the channels without one, whose options are `channel`. */
+  readonly namespaces?: readonly Namespace[];
+  /** Default: "server". */
+  readonly on?: SpawnOptions["on"];
+  /** Over the configuration, member by member at the top level. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Of tokens and the API, for processes that are one. Default: their own. */
+  readonly credentials?: Credentials;
   /** Default: its memory engine. */
   readonly redisUrl?: string;
 }
@@ -91,8 +100,9 @@ export function findCentrifugo(options: CentrifugoOptions = {}): StartTarget | s
   if (!existsSync(binary)) return `Centrifugo is absent: there is no "${binary}"`;
   return async () => {
     const port = await freePort();
-    const { apiKey, tokenSecret, tokens } = createCredentials();
-    const { users = 1000, channel = {}, redisUrl } = options;
+    const { users = 1000, channel = {}, namespaces = [], redisUrl, on = "server" } = options;
+    const { apiKey, tokenSecret, tokens } = options.credentials ?? createCredentials();
+    const allowed = { allow_subscribe_for_client: true };
     const file = join(mkdtempSync(join(tmpdir(), "centrifugo-bench-")), "config.json");
     writeFileSync(
       file,
@@ -100,15 +110,19 @@ export function findCentrifugo(options: CentrifugoOptions = {}): StartTarget | s
         http_server: { address: LOOPBACK, port: `${port}` },
         http_api: { key: apiKey },
         client: { token: { hmac_secret_key: tokenSecret }, allowed_origins: ["*"] },
-        channel: { without_namespace: { allow_subscribe_for_client: true, ...channel } },
+        channel: {
+          without_namespace: { ...allowed, ...channel },
+          namespaces: namespaces.map((namespace) => ({ ...allowed, ...namespace })),
+        },
         ...(redisUrl === undefined
           ? {}
           : { engine: { type: "redis", redis: { address: redisUrl } } }),
         log: { level: "error" },
+        ...options.config,
       }),
     );
     const child = new ChildProcess([binary, "--config", file], {
-      on: "server",
+      on,
       env: { GOMAXPROCS: "1" },
     });
     await listening(port);

@@ -65,7 +65,10 @@ export class SubscribersProcess implements AsyncDisposable {
   }
 }
 
-export type Pace = Pick<PublishersSpec, "lanes" | "seconds" | "perSecond" | "channels">;
+export type Pace = Pick<
+  PublishersSpec,
+  "lanes" | "firstLane" | "seconds" | "perSecond" | "together" | "channels"
+>;
 
 export class PublishersProcess implements AsyncDisposable {
   readonly #process = new ChildProcess(bun("load/publishers.ts"), { on: "load" });
@@ -88,4 +91,47 @@ export class PublishersProcess implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#process[Symbol.asyncDispose]();
   }
+}
+
+/** Memory counts as settled when it moved by less than this share from look to look, so often in a row. */
+const SETTLED_SHARE = 0.002;
+const SETTLED_LOOKS = 2;
+const SETTLE_SECONDS = 0.6;
+const SETTLE_SECONDS_MAX = 8;
+
+export interface Memory {
+  /** Of each connection, in kilobytes of 1,024 bytes. */
+  readonly fromCold: number;
+  readonly further: number;
+}
+
+/** What of the server's memory each connection takes: a fifth of them is opened as part `a`, then the others as `b`. */
+export async function memoryOf(
+  server: ChildProcess,
+  connections: number,
+  open: (connections: number, part: "a" | "b") => Promise<AsyncDisposable>,
+): Promise<Memory> {
+  const cold = await settledRss(server);
+  const few = connections / 5;
+  await using _few = await open(few, "a");
+  const some = await settledRss(server);
+  await using _others = await open(connections - few, "b");
+  const all = await settledRss(server);
+  return {
+    fromCold: (all - cold) / 1024 / connections,
+    further: (all - some) / 1024 / (connections - few),
+  };
+}
+
+async function settledRss(process: ChildProcess): Promise<number> {
+  let rss = process.rssBytes();
+  let settled = 0;
+  for (let waited = 0; waited < SETTLE_SECONDS_MAX; waited += SETTLE_SECONDS) {
+    await Bun.sleep(SETTLE_SECONDS * 1000);
+    const next = process.rssBytes();
+    settled = Math.abs(next - rss) / rss < SETTLED_SHARE ? settled + 1 : 0;
+    rss = next;
+    if (settled === SETTLED_LOOKS) break;
+  }
+  return rss;
 }

@@ -8,7 +8,7 @@ import { placement } from "./machine.ts";
 const TICKS_PER_SECOND = 100;
 
 export interface SpawnOptions {
-  readonly on: "server" | "load";
+  readonly on: "server" | "load" | "both";
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -28,18 +28,24 @@ export class ChildProcess extends Child {
     void this.exited.then(() => running.delete(this));
   }
 
-  /** User and system time so far. */
+  /** User and system time so far, with that of the processes that it started. */
   cpuSeconds(): number {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, "latin1");
-    // Behind the name, which may hold anything, come the third field and the rest.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    return cpuTicks(this.pid) / TICKS_PER_SECOND;
   }
 
   rssBytes(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, "latin1");
     return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) * 1024;
   }
+}
+
+function cpuTicks(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  // Behind the name, which may hold anything, come the third field and the rest.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ");
+  const own = Number(fields[11]) + Number(fields[12]);
+  return children.filter(Boolean).reduce((sum, child) => sum + cpuTicks(Number(child)), own);
 }
 
 /** `script`: below `bench/`, or absolute. */

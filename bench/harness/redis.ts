@@ -33,7 +33,7 @@ export async function startRedis(): Promise<BenchRedis> {
   };
 }
 
-/** Publishes go to one node, sockets to the other; `process` is the one with the sockets. */
+/** Publishes go to one node, sockets to the other; `process` is the one with the sockets, and `others` the other. */
 export async function startTwoNodes(redis: BenchRedis, options: CarillonOptions): Promise<Target> {
   const given = { ...options, redisUrl: redis.url };
   const publishedTo = await startCarillon(given);
@@ -41,6 +41,7 @@ export async function startTwoNodes(redis: BenchRedis, options: CarillonOptions)
   return {
     ...subscribed,
     name: "two nodes",
+    others: [publishedTo.process],
     ...(publishedTo.publishing === undefined ? {} : { publishing: publishedTo.publishing }),
     async [Symbol.asyncDispose]() {
       await subscribed[Symbol.asyncDispose]();

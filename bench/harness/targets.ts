@@ -22,8 +22,15 @@ export interface Target extends AsyncDisposable {
   readonly sockets: { readonly host: string; readonly port: number; readonly path: string };
   /** `channel` may hold `%d`, the connection's number. */
   join(channel: string): Joining | Promise<Joining>;
+  /** Those beside `process` that serve with it, whose processor time counts. */
+  readonly others?: readonly ChildProcess[];
   /** Absent: it sends by itself. */
   readonly publishing?: Publishing;
+}
+
+/** Of all of its processes, so far. */
+export function cpuOf({ process, others = [] }: Target): number {
+  return [process, ...others].reduce((sum, each) => sum + each.cpuSeconds(), 0);
 }
 
 export type StartTarget = () => Promise<Target>;

@@ -2,14 +2,12 @@
 import { createHash } from "node:crypto";
 import { createCredentials, joinStreaming, portOf, startServer } from "./carillon.ts";
 import { LOOPBACK, type Target } from "./targets.ts";
-import { WATCHED_SERVER } from "./watched.ts";
 
 const APPS = ["one", "other"] as const;
 
 export async function startTwoApps(): Promise<{ readonly [App in (typeof APPS)[number]]: Target }> {
   const apps = APPS.map((id) => ({ id, credentials: createCredentials() }));
   const server = await startServer({
-    program: WATCHED_SERVER,
     config: {
       apps: APPS.map((id) => ({ id, path_prefix: `/${id}` })),
       api_keys: apps.map(({ id, credentials: { apiKey } }) => {

@@ -1,7 +1,8 @@
 /** A process that is talked to in lines: one is written, and one answers. */
 import { readLines } from "./lines.ts";
 
-const LINE_SECONDS_MAX = 600;
+/** Longer than anything takes: what is stuck is an error. */
+const LINE_SECONDS_MAX = 120;
 
 export class Child implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;

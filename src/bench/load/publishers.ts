@@ -21,6 +21,10 @@ export interface PublishersSpec extends Address {
   readonly lanes: number;
   /** Requests per second; absent: as many as are answered. */
   readonly perSecond?: number;
+  /** So many of the schedule leave at one moment. Default 1. */
+  readonly together?: number;
+  /** The number of the first lane, where several processes publish. Default 0. */
+  readonly firstLane?: number;
   readonly seconds: number;
 }
 
@@ -117,8 +121,10 @@ class Publishers implements LaneEvents {
       .map(([name, value]) => `${name}: ${value}\r\n`)
       .join("");
     this.#template = new Template(`POST ${spec.path} HTTP/1.1\r\n${head}\r\n`, spec.body);
-    this.#sentUs = new Float64Array(spec.lanes);
-    for (let lane = 0; lane < spec.lanes; lane++) this.#lanes.push(new HttpLane(lane, spec, this));
+    const first = spec.firstLane ?? 0;
+    const end = first + spec.lanes;
+    this.#sentUs = new Float64Array(end);
+    for (let lane = first; lane < end; lane++) this.#lanes.push(new HttpLane(lane, spec, this));
     for (const lane of this.#lanes) lane.connect();
   }
 
@@ -140,7 +146,9 @@ class Publishers implements LaneEvents {
   /** Request `index` is due at its place in the schedule, whatever became of those before. */
   #schedule(perSecond: number, startUs: number, index: number): void {
     if (this.#stopped) return;
-    const dueUs = startUs + Math.round((index * 1e6) / perSecond);
+    const { together = 1 } = this.#spec;
+    const place = Math.ceil(index / together) * together;
+    const dueUs = startUs + Math.round((place * 1e6) / perSecond);
     const leftMs = (dueUs - epochUs()) / 1000;
     if (leftMs > TIMER_SLACK_MS) {
       setTimeout(() => this.#schedule(perSecond, startUs, index), leftMs - TIMER_SLACK_MS);

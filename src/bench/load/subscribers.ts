@@ -27,6 +27,7 @@ export interface SubscribersSpec extends Address {
   /** In place of that: each is begun at its place in this time, whatever became of the others. */
   readonly spreadMs?: number;
   readonly sampleEvery: number;
+  readonly checkEvery?: number;
   readonly complete: boolean;
 }
 
@@ -81,8 +82,8 @@ class Subscribers implements FrameSink {
 
   constructor(spec: SubscribersSpec) {
     this.#spec = spec;
-    const { connections: subscribers, sampleEvery, complete, spreadMs } = spec;
-    this.#tally = new Tally({ subscribers, sampleEvery, complete });
+    const { connections: subscribers, sampleEvery, checkEvery = 1, complete, spreadMs } = spec;
+    this.#tally = new Tally({ subscribers, sampleEvery, checkEvery, complete });
     this.#awaited = new Int32Array(subscribers).fill(spec.replies);
     this.#startedUs = new Float64Array(subscribers);
     this.#opened = new Times(subscribers);

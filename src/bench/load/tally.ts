@@ -22,11 +22,14 @@ export interface TallyOptions {
   readonly subscribers: number;
   /** Age is taken of one message in this many. */
   readonly sampleEvery: number;
+  /** The order is checked at every so many-th subscriber; at the others messages are counted. Default: at each. */
+  readonly checkEvery?: number;
   /** All see the same channel: each lane's numbers must be complete. Otherwise only steps back are counted. */
   readonly complete: boolean;
 }
 
 export interface TallyReport {
+  /** Those with a number, if any has one. */
   readonly messages: number;
   readonly bytes: number;
   /** Messages without a number: their order cannot be told. */
@@ -77,8 +80,9 @@ export class Tally {
     this.#received = new Uint32Array(options.subscribers);
   }
 
+  /** With a number, if any has one. */
   get messages(): number {
-    return this.#messages;
+    return this.#messages - (this.#unnumbered < this.#messages ? this.#unnumbered : 0);
   }
 
   /** Messages from here on arrived now. */
@@ -98,6 +102,7 @@ export class Tally {
     const first = length < 126 ? length : 126;
     const numberAt = header + this.#numberAt;
     if (this.#numberAt < 0 || length > 65_535) return at;
+    if (!this.#isChecked(subscriber)) return this.#counted(subscriber, bytes, at);
     const last = this.#last;
     const row = subscriber * LANES_MAX;
     const { complete, sampleEvery } = this.#options;
@@ -130,6 +135,35 @@ export class Tally {
     const taken = (next - at) / size;
     this.#hashes[subscriber] = hash;
     this.#untilSample = untilSample;
+    this.#messages += taken;
+    if (taken > 0) this.#lastUs = this.#chunkUs;
+    this.#bytes += taken * length;
+    this.#received[subscriber] = (this.#received[subscriber] as number) + taken;
+    return next;
+  }
+
+  #isChecked(subscriber: number): boolean {
+    return subscriber % (this.#options.checkEvery ?? 1) === 0;
+  }
+
+  /** Frames like the one before, of which only the header is looked at. */
+  #counted(subscriber: number, bytes: Uint8Array, at: number): number {
+    const length = this.#length;
+    const header = length < 126 ? 2 : 4;
+    const [op, first] = [0x81, length < 126 ? length : 126];
+    const [high, low] = [length >> 8, length & 255];
+    const size = header + length;
+    const end = bytes.length - size;
+    let next = at;
+    for (; next <= end; next += size) {
+      if ((bytes[next] as number) !== op || (bytes[next + 1] as number) !== first) break;
+      if (
+        header === 4 &&
+        ((bytes[next + 2] as number) !== high || (bytes[next + 3] as number) !== low)
+      )
+        break;
+    }
+    const taken = (next - at) / size;
     this.#messages += taken;
     if (taken > 0) this.#lastUs = this.#chunkUs;
     this.#bytes += taken * length;
@@ -172,7 +206,7 @@ export class Tally {
     this.#bytes += end - start;
     this.#received[subscriber] = (this.#received[subscriber] as number) + 1;
     if (this.#numberAt < 0) this.#unnumbered += 1;
-    else this.#check(subscriber, bytes, start + this.#numberAt);
+    else if (this.#isChecked(subscriber)) this.#check(subscriber, bytes, start + this.#numberAt);
     if (--this.#untilSample === 0) {
       this.#untilSample = this.#options.sampleEvery;
       if (this.#timeAt >= 0) this.#time(bytes, start + this.#timeAt);
@@ -204,9 +238,11 @@ export class Tally {
     const ages = this.#ages.sorted();
     const { complete } = this.#options;
     let otherOrders = 0;
-    for (const hash of this.#hashes) if (hash !== this.#hashes[0]) otherOrders += 1;
+    for (const [subscriber, hash] of this.#hashes.entries()) {
+      if (hash !== this.#hashes[0] && this.#isChecked(subscriber)) otherOrders += 1;
+    }
     return {
-      messages: this.#messages,
+      messages: this.messages,
       bytes: this.#bytes,
       unnumbered: this.#unnumbered,
       missing: this.#missing,
