@@ -45,6 +45,7 @@ export const benchHttpPublish: Bench = {
       { name: "bare node:http", side: "floor", start: () => startHttpAnswer() },
     ];
     await round.each(contenders, async (target, { name, side }) => {
+      await warmUp(round, target);
       for (const call of CALLS) {
         const sample = await publish(round, [target], call);
         for (const listener of LISTENERS) {
@@ -60,6 +61,11 @@ function row(listener: (typeof LISTENERS)[number], { what }: (typeof CALLS)[numb
     ...{ name: `publish, ${what}, ${listener}`, unit: "publishes/s" },
     budget: { ofPeer: OF_PEER_MAX[listener][what] },
   };
+}
+
+/** A server that just started compiles its code meanwhile. */
+export async function warmUp(round: Round, target: Target): Promise<void> {
+  if (!round.quick) await publish(round, [target], { lanes: 64, batch: 1 });
 }
 
 export interface Call {

@@ -7,7 +7,7 @@ import { startHttpAnswer } from "./harness/floors.ts";
 import { main } from "./harness/main.ts";
 import { startRedis } from "./harness/redis.ts";
 import { centrifugo, type Bench, type Contender } from "./harness/round.ts";
-import { CALLS, publish } from "./http-publish.ts";
+import { CALLS, publish, warmUp } from "./http-publish.ts";
 
 const KEPT = { name: "kept", history_size: 100, history_ttl: "300s" };
 const CASES = [
@@ -28,6 +28,7 @@ export const benchRedis: Bench = {
       { name: "bare node:http", side: "floor", start: () => startHttpAnswer(redis.url) },
     ];
     await round.each(contenders, async (target, { side }) => {
+      await warmUp(round, target);
       for (const { what, ...call } of CASES) {
         const row = { name: `publish over Redis, ${what}`, unit: "publishes/s" };
         const budget = { ofPeer: 1 };

@@ -25,6 +25,7 @@ const STORMS = [
 
 export const benchStorm: Bench = {
   name: "storm",
+  roundsMax: 3,
   async take(round) {
     const contenders: readonly Contender[] = [
       { name: "Carillon", side: "own", start: () => startCarillon() },

@@ -59,9 +59,14 @@ function about({ runs, quick }: BenchOptions): About {
   return {
     when: new Date().toISOString(),
     ...{ machine: machine(), versions: versions(), rounds: runs, quick },
-    command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
+    command: ["npm run bench --", ...argumentsOf(process.argv)].join(" "),
     notes: found.filter((each) => typeof each === "string"),
   };
+}
+
+/** Whichever file it was: the page names none of this machine's. */
+function argumentsOf(argv: readonly string[]): string[] {
+  return argv.slice(2).map((word, at, all) => (all[at - 1] === "--json" ? "FILE" : word));
 }
 
 function since(startMs: number): string {

@@ -128,7 +128,7 @@ Of several files to \`--report\`, a later one's rows take the place of an earlie
 
 - **Processor time first.** User and kernel time of the server's processes, from \`/proc\`, for each operation: the clock of a virtual machine swings,
   and what a rate says swings with it. A rate is what the run gave, on the server's core; of paced rows it is the pace.
-- **Rounds.** A round takes every row once: ours, the floor and Centrifugo right after each other, each in a fresh process that was warmed up. A ratio is
+- **Rounds.** A round takes every row once: ours, the floor and Centrifugo right after each other, each in a fresh process that was warmed up; what is slow and hardly differs (memory, sessions, storms, workers, patterns) is in the first three. A ratio is
   taken within its round. The table gives the median over the rounds, and the spread in brackets.
 - **Verdicts.** *met* and *MISSED* need ${ROUNDS_MIN} rounds. *void*: the load took more than ${GENERATOR_MAX * 100} % of its core beside any of the
   sides, and may be what was measured. A row beside Centrifugo without another bound may take as much as it does. The last column is the load's share of a core at its busiest.
