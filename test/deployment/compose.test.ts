@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 
+import { imageEnvironment } from "../support/image.ts";
 import { startRedis } from "../support/redis.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -101,8 +102,3 @@ test("the image's files and command are there", () => {
     expect(existsSync(join(ROOT, name))).toBe(true);
   }
 });
-
-function imageEnvironment(): Record<string, string> {
-  const line = /^ENV (.+)$/m.exec(read("Dockerfile"))?.[1] ?? "";
-  return Object.fromEntries(line.split(" ").map((pair) => pair.split("=") as [string, string]));
-}

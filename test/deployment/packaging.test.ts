@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import lock from "../../package-lock.json" with { type: "json" };
 import manifest from "../../package.json" with { type: "json" };
 import { spawnServer, type ChildServer } from "../support/child-server.ts";
 import { startRedis } from "../support/redis.ts";
@@ -150,4 +151,18 @@ describe("the single file", () => {
     },
     BUILD_TIMEOUT_MS,
   );
+});
+
+test("a file for another platform: what it takes is in the lock, and what is none is refused", async () => {
+  const build = manifest.scripts["build:binary"].replace(/^bun /, "");
+  const refused = run([process.execPath, build, "linux-x64", "plan9"], ROOT);
+  await expect(refused).rejects.toThrow(
+    'Unknown target "plan9": name some of linux-x64, linux-arm64, darwin-arm64',
+  );
+  for (const name of [
+    ...["@oven/bun-linux-x64", "@oven/bun-linux-aarch64", "@oven/bun-darwin-aarch64"],
+    ...["linux-x64-gnu", "linux-arm64-gnu", "darwin-arm64"].map((it) => `@node-datachannel/${it}`),
+  ]) {
+    expect(lock.packages).toHaveProperty([`node_modules/${name}`, "integrity"]);
+  }
 });

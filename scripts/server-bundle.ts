@@ -1,0 +1,116 @@
+/**
+ * What goes into the package and into the single files: the server with the pages of `web/` ready to be served, and for a file the
+ * native parts of the platform that it is for, as npm installs them there.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Glob, type BunPlugin } from "bun";
+import { bundlePage } from "../src/pages/bundle.ts";
+import type { PageFile } from "../src/pages/page.ts";
+
+export const ROOT = join(import.meta.dir, "..");
+const BUNDLER = join(ROOT, "src/pages/bundle.ts");
+/** What pages have in common: no page. */
+const SHARED = "shared";
+
+/** The package's modules, in `lib`. */
+export async function buildPackage(): Promise<void> {
+  await Bun.build({
+    ...(await server()),
+    outdir: join(ROOT, "lib"),
+  });
+}
+
+export interface SingleFile {
+  readonly outfile: string;
+  /** The `node_modules` of its platform. */
+  readonly packages: string;
+  /** Another platform, whose Bun is among `packages`. Default: the one that this runs on, with the Bun that runs this. */
+  readonly target?: Bun.Build.CompileTarget;
+}
+
+export async function buildFile({ outfile, packages, target }: SingleFile): Promise<void> {
+  const { plugins, ...common } = await server();
+  // Without a path Bun would fetch its program for a target from a place of its own, which no lock file covers.
+  const other =
+    target === undefined
+      ? {}
+      : { target, executablePath: onlyFile(packages, "@oven/bun-*/bin/bun") };
+  await Bun.build({
+    ...common,
+    plugins: [...plugins, withWebRtc(packages)],
+    compile: { outfile, ...other },
+  });
+}
+
+async function server() {
+  return {
+    entrypoints: [join(ROOT, "src/cli/main.ts")],
+    target: "bun",
+    format: "cjs",
+    bytecode: true,
+    minify: { syntax: true, whitespace: true },
+    plugins: [withPages(await allPages())],
+  } satisfies Bun.BuildConfig;
+}
+
+/** Of the packages for the platforms npm installs the one that fits. */
+function onlyFile(packages: string, pattern: string): string {
+  const [file] = new Glob(pattern).scanSync({
+    cwd: packages,
+    absolute: true,
+    followSymlinks: true,
+  });
+  if (file === undefined) {
+    throw new Error(`No ${pattern} in ${packages}: run "npm ci" with optional packages`);
+  }
+  return file;
+}
+
+/** In place of the module that bundles: one that has the pages. */
+function withPages(pages: Readonly<Record<string, readonly PageFile[]>>): BunPlugin {
+  const texts = JSON.stringify(
+    Object.fromEntries(
+      Object.entries(pages).map(([name, files]) => [
+        name,
+        files.map((file) => ({ ...file, gzip: Buffer.from(file.gzip).toString("base64") })),
+      ]),
+    ),
+  );
+  return {
+    name: "pages",
+    setup(build) {
+      build.onLoad({ filter: new RegExp(`^${RegExp.escape(BUNDLER)}$`) }, () => ({
+        loader: "js",
+        contents: `const PAGES = ${texts};
+export async function bundlePage(name) {
+  return PAGES[name].map((file) => ({ ...file, gzip: Buffer.from(file.gzip, "base64") }));
+}`,
+      }));
+    },
+  };
+}
+
+/** In place of the search for the native part that its package makes at run time. */
+function withWebRtc(packages: string): BunPlugin {
+  const addon = onlyFile(packages, "@node-datachannel/*/node_datachannel.node");
+  return {
+    name: "native-webrtc",
+    setup(build) {
+      const search = /node-datachannel[\\/]dist[\\/]esm[\\/]lib[\\/]node-datachannel\.mjs$/;
+      build.onLoad({ filter: search }, () => ({
+        loader: "js",
+        contents: `export default require(${JSON.stringify(addon)});`,
+      }));
+    },
+  };
+}
+
+async function allPages(): Promise<Record<string, readonly PageFile[]>> {
+  const folders = readdirSync(join(ROOT, "web"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== SHARED)
+    .map(({ name }) => name);
+  return Object.fromEntries(
+    await Promise.all(folders.map(async (name) => [name, await bundlePage(name)] as const)),
+  );
+}
