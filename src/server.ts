@@ -59,7 +59,7 @@ export interface WorkerPart {
 export interface RunningServer {
   readonly clientsUrl: string;
   readonly apiUrl: string;
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: () => readonly Endpoint[];
   /** By app id. */
   readonly hubs: ReadonlyMap<string, OwnedHub>;
   /** Open sockets of clients. */
@@ -213,7 +213,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     clientsUrl: clients.url,
     apiUrl: api.url,
-    endpoints: endpointsOf(served),
+    endpoints: () => endpointsOf(served),
     hubs,
     sockets: () => clients.sockets(),
     stop: (how = {}) => (stopped ??= stop(how)),

@@ -15,7 +15,7 @@ function setUp(failAt = Infinity) {
     told.push(`start ${number} ${JSON.stringify(ports ?? {})}`);
     if (number === failAt) throw new Error("The port is taken");
     return {
-      endpoints: [],
+      endpoints: () => [],
       clientsUrl: "http://127.0.0.1:8001",
       apiUrl: "http://127.0.0.1",
       async stop() {

@@ -5,7 +5,7 @@ import type { Ports } from "../workers/ports.ts";
 export interface Running {
   readonly clientsUrl: string;
   readonly apiUrl: string;
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: () => readonly Endpoint[];
   /** Where it is several nodes with ports of their own. */
   readonly nodes?: readonly { readonly clientsUrl: string; readonly apiUrl: string }[];
   stop(): Promise<void>;

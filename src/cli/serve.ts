@@ -115,5 +115,7 @@ async function welcome(config: Config, server: Running): Promise<void> {
     openFilesMax: readOpenFilesMax(),
     memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
   };
-  console.log(bootText({ config, version, clientsUrl, apiUrl, nodes, endpoints, machine }));
+  console.log(
+    bootText({ config, version, clientsUrl, apiUrl, nodes, endpoints: endpoints(), machine }),
+  );
 }

@@ -141,7 +141,8 @@ export interface Served {
   readonly sockets: readonly SocketRoute[];
   /** Where an app's clients connect, without its prefix: the playground's row. */
   readonly socketPath?: (app: string) => string;
-  readonly openapi?: OpenApiPart;
+  /** Made for whom asks: put together at every start it would be half of what a start costs. */
+  readonly openapi?: () => OpenApiPart;
   /** What it adds to the admin API. */
   readonly admin?: AdminPart;
   /** Commands for a terminal that show it at work in development mode. */

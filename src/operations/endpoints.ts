@@ -17,7 +17,7 @@ export function endpointsOf(served: readonly ServedDialect[]): readonly Endpoint
     .map(({ name, sockets, openapi, listener }) => ({
       dialect: name,
       clients: [...new Set(sockets.map(({ path }) => path))],
-      api: pathsOf(Object.keys(openapi?.paths ?? {})),
+      api: pathsOf(Object.keys(openapi?.().paths ?? {})),
       ...(listener === undefined ? {} : { own: `http://${listener.host}:${listener.port}` }),
     }))
     .toSorted((a, b) => (a.dialect < b.dialect ? -1 : 1));

@@ -101,16 +101,14 @@ function inTurn(first: AnswerOwnCall, second: AnswerOwnCall): AnswerOwnCall {
 
 function operationsOf(
   options: MountApiOptions,
-  admin: readonly OpenApiPart[],
+  admin: () => readonly OpenApiPart[],
 ): ReturnType<typeof createOperations> {
   const { lent, served, engine, told, scrape, accepting } = options;
   const { version, callers, onLoopback } = lent;
+  let document: object | undefined;
   return createOperations({
     ...{ engine, version, scrape, accepting },
-    openapi: openApiDocument(
-      [...served.flatMap(({ openapi }) => openapi ?? []), ...admin],
-      version,
-    ),
+    openapi: () => (document ??= openApiDocument([...partsOf(served), ...admin()], version)),
     dialects: served.map(({ name }) => name).toSorted(),
     refuse(head) {
       const key = onLoopback ? callers.admitOpen(head) : callers.admit(head, {});
@@ -120,6 +118,10 @@ function operationsOf(
       return key;
     },
   });
+}
+
+function partsOf(served: readonly ServedDialect[]): readonly OpenApiPart[] {
+  return served.flatMap(({ openapi }) => openapi?.() ?? []);
 }
 
 /** For what is not called often: each such call costs a `Request` and a `Response`. */

@@ -23,7 +23,7 @@ export interface OperationsOptions {
   /** Undefined: the request may see metrics. */
   readonly refuse: (head: RequestHead) => ApiRefusal | undefined;
   /** The OpenAPI document of all dialects. */
-  readonly openapi: object;
+  readonly openapi: () => object;
   readonly version: string;
   /** Names of what is served. */
   readonly dialects: readonly string[];
@@ -57,7 +57,7 @@ Its API is described at /openapi.json; /health and /ready say how it is, /metric
       const headers = { "Content-Type": METRICS_CONTENT_TYPE };
       return { status: 200, headers, body: await scrape() };
     }),
-    "/openapi.json": readOnly(() => json(openapi)),
+    "/openapi.json": readOnly(() => json(openapi())),
   };
 }
 

@@ -29,7 +29,8 @@ export interface NodeUrls {
 }
 
 /** The addresses are the first one's, and those of all. */
-export interface RunningNodes extends WorkerUrls {
+export interface RunningNodes extends Omit<WorkerUrls, "endpoints"> {
+  readonly endpoints: () => WorkerUrls["endpoints"];
   readonly nodes: readonly NodeUrls[];
   /** Has every node drain, and resolves once all have ended, and Redis behind them. */
   stop(): Promise<void>;
@@ -64,7 +65,7 @@ export async function startNodes<Config extends BaseConfig>(
     void redis.failed.then(onFailure);
     log.info({ nodes: nodes.length, clients: clientsUrl, api: apiUrl, redis: redis.url }, "Ready");
     return {
-      ...{ clientsUrl, apiUrl, endpoints, nodes },
+      ...{ clientsUrl, apiUrl, endpoints: () => endpoints, nodes },
       async stop() {
         try {
           await stopSlots(slots, { config, runtime });

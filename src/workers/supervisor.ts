@@ -21,7 +21,8 @@ export interface WorkersOptions {
   readonly runtime: Runtime;
 }
 
-export interface RunningWorkers extends WorkerUrls {
+export interface RunningWorkers extends Omit<WorkerUrls, "endpoints"> {
+  readonly endpoints: () => WorkerUrls["endpoints"];
   /** Has every worker drain, and resolves once all have ended. Rejects when one had to be killed. */
   stop(): Promise<void>;
 }
@@ -62,7 +63,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     const { clientsUrl, apiUrl, endpoints } = await startSlots(slots);
     log.info({ workers: slots.length, clients: clientsUrl, api: apiUrl }, "Ready");
     return {
-      ...{ clientsUrl, apiUrl, endpoints },
+      ...{ clientsUrl, apiUrl, endpoints: () => endpoints },
       async stop() {
         try {
           await stopSlots(slots, { config, runtime });

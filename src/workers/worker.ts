@@ -47,7 +47,7 @@ function runWorker(): void {
           worker: partOf(number, config.workers, shared),
         }));
     const { clientsUrl, apiUrl, endpoints } = server;
-    tell({ type: "ready", clientsUrl, apiUrl, endpoints });
+    tell({ type: "ready", clientsUrl, apiUrl, endpoints: endpoints() });
   }
 
   function partOf(number: number, count: number, { peersDirectory, alone }: SharedPorts) {

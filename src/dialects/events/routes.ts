@@ -58,7 +58,7 @@ export function createRoutes(options: EventsOptions): Served {
     return responseOf(await answerEvents(at(env.mount), endpoint, request));
   });
   clients.all(KEYS_PATH, ({ req: { raw }, env }) => responseOf(answerKeys(at(env.mount), raw)));
-  return { clients, calls, api, sockets: [], openapi: eventsOpenApi() };
+  return { clients, calls, api, sockets: [], openapi: () => eventsOpenApi() };
 }
 
 /** This listener drops the body of a GET, so that one is refused rather than overlooked (DESIGN.md §5). */

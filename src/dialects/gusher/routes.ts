@@ -42,7 +42,7 @@ export function createRoutes(options: GusherOptions): Served {
     socketPath: (app) => `${prefix}/ws/${app}`,
     calls: createMasterCalls({ ...options, stopping: stop.signal }),
     stopping: () => stop.abort(),
-    openapi: gusherOpenApi(prefix),
+    openapi: () => gusherOpenApi(prefix),
     sockets: SOCKET_PATHS.map((path) => socketRoute(prefix + path, options)),
   };
 }

@@ -33,7 +33,7 @@ export function setUp(lent: Lent<MessagingConfig>): Served {
     ...httpOf(lent, contexts),
     sockets: createSockets(lent.config.messaging, contexts),
     socketPath: () => path,
-    openapi: messagingOpenApi(path),
+    openapi: () => messagingOpenApi(path),
     admin: messagingAdmin(contexts),
     async start() {
       for (const { chat } of contexts.values()) await chat.start();

@@ -23,7 +23,7 @@ export function createRoutes(options: SoraOptions): Served {
     calls: { exact: { "/": (call) => respond(call, shared) } },
     ...(port === 0 ? {} : { listener: { host, port, answer: createOwnCalls(own) } }),
     sockets: [socketRoute(options)],
-    openapi: soraOpenApi(),
+    openapi: () => soraOpenApi(),
     tryIt: (apiUrl) => [
       `curl ${apiUrl}/ -H 'x-sora-target: Sora_20160711.PushChannel' \\
   -d '{"channel_id":"sora","data":{"spam":"egg"}}'`,

@@ -42,7 +42,7 @@ export function createRoutes(options: StreamingOptions): Served {
   -d '{"channel":"public:news","data":{"text":"Hello"}}'`,
     ],
     sockets: [socketRoute(options)],
-    openapi: streamingOpenApi(options.apiPath),
+    openapi: () => streamingOpenApi(options.apiPath),
   };
 }
 

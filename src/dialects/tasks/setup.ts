@@ -73,7 +73,7 @@ export function createRoutes(options: TasksOptions): Served {
     socketPath: () => websocketPaths[0] ?? "/",
     calls: createRpcCalls(options),
     sockets: websocketPaths.map((path) => socketRoute(path, options)),
-    openapi: tasksOpenApi(options.path),
+    openapi: () => tasksOpenApi(options.path),
     admin: tasksAdmin(options.contexts),
   };
 }

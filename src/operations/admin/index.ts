@@ -33,7 +33,7 @@ export interface Admin {
   /** The API's, and then the console's. */
   readonly calls: readonly ApiCalls[];
   /** Of one tag: the API's own, and those of dialects, each with examples of its own. */
-  readonly openapi: readonly OpenApiPart[];
+  readonly openapi: () => readonly OpenApiPart[];
 }
 
 /** Throws when two operations are at one path by one method. */
@@ -68,9 +68,10 @@ export function createAdmin(options: AdminOptions): Admin {
       { exact, find: (path) => (path.startsWith(`${PATH}/`) ? unknown : undefined) },
       createConsole({ page: options.page, callers, onError }),
     ],
-    openapi: [{ operations: own }, ...parts].map((part) =>
-      adminOpenApi({ ...part, path: PATH, open: onLoopback }),
-    ),
+    openapi: () =>
+      [{ operations: own }, ...parts].map((part) =>
+        adminOpenApi({ ...part, path: PATH, open: onLoopback }),
+      ),
   };
 }
 
