@@ -15,7 +15,7 @@ import type { StreamPosition } from "./types.ts";
 import { compactJson, jsonOf } from "./json-text.ts";
 
 const CHANNEL = { space: "channels", name: "c" };
-const CASES = process.env["CARILLON_SOAK"] === undefined ? 10_000 : 200_000;
+const CASES = process.env["CARILLON_SOAK"] === undefined ? 4_000 : 200_000;
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const HISTORY = { size: 8, ttlMs: 60_000, metaTtlMs: 600_000 };
 

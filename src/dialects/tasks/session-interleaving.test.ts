@@ -14,7 +14,7 @@ import {
 import type { TaskToken } from "./client-token.ts";
 
 /** Of each scenario. */
-const CASES = process.env["CARILLON_SOAK"] === undefined ? 1500 : 60_000;
+const CASES = process.env["CARILLON_SOAK"] === undefined ? 600 : 60_000;
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const ACTIONS = 70;
 const INVOKES_MAX = 12;

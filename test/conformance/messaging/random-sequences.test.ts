@@ -16,7 +16,7 @@ import { World } from "../../support/messaging-world.ts";
 import { createRandom, randomFrom, type Random } from "../../support/random.ts";
 import type { BootedServer } from "../../support/server.ts";
 
-const SEQUENCES = process.env["CARILLON_SOAK"] === "1" ? 1000 : 25;
+const SEQUENCES = process.env["CARILLON_SOAK"] === "1" ? 1000 : 12;
 const STEPS = 14;
 const AT_ONCE_MAX = 4;
 const CONNECTIONS_MAX = 2;
