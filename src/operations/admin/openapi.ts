@@ -19,7 +19,7 @@ const EXAMPLES: Examples = {
     space: "channels",
   },
   ...{ connection: "0b6f5b5e-6f1c-4f0e-9d9a-0a3e1c2d4b5f", dialect: "streaming", app: "dev" },
-  ...{ node: "7f0c", id: "7f0c", version: "0.1.0", host: "push-1", engine: "embedded", pid: 4711 },
+  ...{ node: "7f0c", id: "7f0c", version: "0.2.0", host: "push-1", engine: "embedded", pid: 4711 },
   ...{ apps: ["dev"], dialects: ["streaming", "gusher"], by_dialect: { streaming: 2, gusher: 1 } },
   ...{ connections: 3, matched: 3, data: { text: "Hello" }, epoch: "x1", offset: 7, times: 1 },
   ...{ per_second: { publications: 12.5, api_requests: 3 }, detail: "An API key is missing" },
