@@ -4,11 +4,13 @@ import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Glob } from "bun";
 import { systemRuntime } from "../../src/system-runtime.ts";
+import { developmentFile } from "../../src/dialects/configuration.ts";
 import { useBrowser } from "../support/browser.ts";
 import { until } from "../support/hostile.ts";
 import { connect, tokenOf } from "../support/messaging.ts";
 import { send } from "../support/messaging-auth.ts";
 import { bootServer, temporaryDir, type BootedServer } from "../support/server.ts";
+import { blocksOf } from "../support/printed.ts";
 import { resultOf } from "../support/tasks-rpc.ts";
 import { hs256 } from "../support/tokens.ts";
 
@@ -62,13 +64,13 @@ async function startSite(): Promise<Site> {
     hostname: "127.0.0.1",
     port: 0,
     fetch(request) {
-      const { pathname } = new URL(request.url);
+      const { pathname, search } = new URL(request.url);
       if (pathname === "/") return new Response(page, { headers: { "Content-Type": "text/html" } });
       if (pathname.endsWith("-client.js")) return new Response(Bun.file(join(built, pathname)));
       if (pathname.startsWith("/node_modules/")) {
         return new Response(Bun.file(join(ROOT, pathname)));
       }
-      const answer = backend.get(pathname);
+      const answer = backend.get(pathname + search) ?? backend.get(pathname);
       return new Response(answer, { status: answer === undefined ? 404 : 200 });
     },
   });
@@ -163,6 +165,45 @@ test(
     await sendBack("public:news");
     await server.api("publish", { channel: "public:news", data: { text: "Again" } });
     expect(await nextLine()).toBe("{text: Again}");
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "docs/moving-from-pusher.md, and the backend that it prints",
+  async () => {
+    const folder = temporaryDir();
+    symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    const text = await Bun.file(join(ROOT, "docs/moving-from-pusher.md")).text();
+    const [printedBackend] = blocksOf("docs/moving-from-pusher.md", text).filter(
+      ({ language }) => language === "js",
+    );
+    writeFileSync(join(folder, "backend.mjs"), printedBackend?.text ?? "");
+    Object.assign(process.env, {
+      CARILLON_SECRET: developmentFile().signing_keys[0]?.hmac_secret,
+      CARILLON_API: server.apiUrl,
+      CARILLON_KEY: "dev-api-key",
+    });
+    try {
+      const { token, trigger } = (await import(join(folder, "backend.mjs"))) as {
+        token(user: string, channel?: string): Promise<string>;
+        trigger(channels: string | string[], event: string, data: unknown): Promise<void>;
+      };
+      backend.set("/token", await token("42"));
+      backend.set("/token?channel=%24public%3Aorders", await token("42", "$public:orders"));
+      const { nextLine } = await openPage("docs/moving-from-pusher.md 1");
+      await Promise.all(["public:news", "$public:orders"].map(subscribed));
+      await trigger(["public:news", "$public:orders"], "other", {});
+      await trigger("public:news", "created", { n: 1 });
+      expect(await nextLine()).toBe("created {n: 1}");
+      await trigger("$public:orders", "paid", { n: 2 });
+      expect(await nextLine()).toBe("paid {n: 2}");
+      await expect(trigger([], "created", {})).rejects.toThrow("bad request");
+    } finally {
+      for (const name of ["SECRET", "API", "KEY"]) delete process.env[`CARILLON_${name}`];
+      backend.clear();
+      rmSync(folder, { recursive: true });
+    }
   },
   TIMEOUT_MS,
 );

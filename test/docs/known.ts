@@ -22,6 +22,7 @@ const IN_SIX_LANGUAGES = {
   ...{ js: LANGUAGES, python: LANGUAGES, go: LANGUAGES },
   ...{ ruby: LANGUAGES, java: LANGUAGES, php: LANGUAGES },
 };
+const GO_LIVE = { by: "test/docs/go-live.test.ts" };
 const IN_BROWSER = { by: "test/browser/snippets.test.ts" };
 const LATER = { not: "not yet" };
 
@@ -36,6 +37,13 @@ export const PAGES: Readonly<Record<string, Page>> = {
   },
   "docs/bench.md": {
     known: { sh: { by: "src/cli/bench.test.ts" }, plain: { not: "numbers of one machine" } },
+  },
+  "docs/backup.md": { known: { sh: { by: "test/docs/backup.test.ts" } } },
+  "docs/go-live.md": {
+    known: { sh: GO_LIVE, nginx: GO_LIVE, caddyfile: GO_LIVE },
+  },
+  "docs/moving-from-pusher.md": {
+    known: { js: IN_BROWSER, text: { not: "it is Pusher's" } },
   },
   "docs/doctor.md": {
     // Without waiting for a quiet connection, and on a server that there is; it may warn.
@@ -60,7 +68,12 @@ export const PAGES: Readonly<Record<string, Page>> = {
   },
   "docs/moving-from-centrifugo.md": { known: { sh: MOVING, json: MOVING, text: MOVING } },
   "docs/redis.md": { known: { sh: { by: "test/hardening/nodes.test.ts" } } },
-  "docs/operations.md": { known: { sh: LATER, nginx: LATER } },
+  "docs/operations.md": {
+    known: {
+      sh: { not: "it serves for ever; test/hardening/workers.test.ts starts a server so" },
+      nginx: GO_LIVE,
+    },
+  },
   "docs/push-from-a-backend.md": { known: { ...IN_SIX_LANGUAGES, sh: LANGUAGES } },
   "docs/sign-a-token.md": { known: IN_SIX_LANGUAGES },
   "docs/why-did-my-client-not-get-it.md": {

@@ -1,11 +1,11 @@
-/** The recipe of docs/gusher.md for installations of the original: their own paths, with nothing but their prefix changed. */
+/** The recipe of docs/moving-from-gusher.md for installations of the original: their own paths, with nothing but their prefix changed. */
 import { expect, test } from "bun:test";
 import { bootGusher, GRANT_A, jwt, openGusher } from "../../support/gusher.ts";
 import { callMaster, ok, subscribe } from "../../support/gusher-master.ts";
 
 test("the recipe's five lines serve slaves below their prefix, and masters below it and /api", async () => {
-  const page = await Bun.file(new URL("../../../docs/gusher.md", import.meta.url)).text();
-  const recipe = /## Coming from gusher\.cluster\n[^]*?```toml\n([^]*?)```/.exec(page)?.[1] ?? "";
+  const page = await Bun.file(new URL("../../../docs/moving-from-gusher.md", import.meta.url)).text();
+  const recipe = /## Five steps\n[^]*?```toml\n([^]*?)```/.exec(page)?.[1] ?? "";
   expect(recipe.trim().split("\n")).toHaveLength(5);
   const config = Bun.TOML.parse(recipe) as Record<string, Record<string, unknown>>;
   await using server = await bootGusher({ config: { ...config, development: false } });
