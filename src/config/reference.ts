@@ -26,18 +26,42 @@ Carillon reads one file: the one that \`--config\` or \`CARILLON_CONFIG\` names,
 
 /** Ends with a line feed. */
 export function referencePage({ schema }: Model): string {
-  return [INTRODUCTION, ...sectionsOf(schema).map(sectionText)].join("\n");
+  const sections = sectionsOf(schema);
+  const texts = sections.map((section, at) => sectionText(section, sections.slice(0, at)));
+  return [INTRODUCTION, ...texts].join("\n");
 }
 
-function sectionText(section: Section): string {
+function sectionText(section: Section, above: readonly Section[]): string {
   if (section.fields.length === 0) return `## \`${titleOf(section)}\`\n\n${section.description}\n`;
+  const told = above.find((one) => tellsOf(one, section));
+  const own = section.fields.filter((field) => told === undefined || !tellsField(told, field));
   return `## ${section.path.length === 0 ? "Top level" : `\`${titleOf(section)}\``}
 ${section.description === "" ? "" : `\n${aboutOf(section)}\n`}
 | key | type | default | environment | description |
 |---|---|---|---|---|
-${section.fields.map(rowOf).join("\n")}
-`;
+${own.map(rowOf).join("\n")}
+${told === undefined ? "" : `\nAnd every key of [\`${titleOf(told)}\`](#${anchorOf(told)}), by the environment as \`${envPrefixOf(section)}…\`.\n`}`;
 }
+
+function envPrefixOf({ fields }: Section): string {
+  const { env = "", path } = fields.find((field) => field.env !== undefined) ?? { path: [] };
+  return env.slice(0, env.length - (path.at(-1) ?? "").length);
+}
+
+/** All keys of `one`, in the same words: they need no second table. */
+function tellsOf(one: Section, section: Section): boolean {
+  const same = one.fields.every((field) => tellsField(section, field));
+  return same && one.fields.length > 1 && one.fields.length < section.fields.length;
+}
+
+function tellsField({ fields }: Section, field: Field): boolean {
+  return fields.some((one) => {
+    const [own, other] = [one, field].map(({ env: _, path, ...said }) => [path.at(-1), said]);
+    return Bun.deepEquals(own, other);
+  });
+}
+
+const anchorOf = (section: Section): string => titleOf(section).replaceAll(/[^\w-]/g, "");
 
 function aboutOf({ path, description }: Section): string {
   if (!path.at(-1)?.endsWith("[]")) return description;

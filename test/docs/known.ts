@@ -34,7 +34,7 @@ export const PAGES: Readonly<Record<string, Page>> = {
     replace: [
       [
         "npx carillon subscribe public:news",
-        "npx carillon subscribe public:news --count 1 > received & until npx carillon who public:news --json | grep -q '\"client\"'; do :; done",
+        `npx carillon subscribe public:news --count 1 > received & until npx carillon who public:news --json | grep -q '"connection"'; do :; done`,
       ],
       [`"text":"Hello"}}'`, `"text":"Hello"}}'; wait; grep -qx '{"text":"Hello"}' received`],
       [`"order 1"}}}'`, `"order 1"}}}' | tee token`],
