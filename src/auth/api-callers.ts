@@ -16,6 +16,11 @@ export class ApiRefusal {
     this.status = status;
     this.detail = detail;
   }
+
+  /** By which it is told. */
+  get word(): "unauthorized" | "forbidden" {
+    return this.status === 401 ? "unauthorized" : "forbidden";
+  }
 }
 
 const NO_KEY = new ApiRefusal(401, "An API key is missing or not known: send it as X-API-Key");

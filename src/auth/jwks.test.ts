@@ -86,7 +86,7 @@ describe("a key set behind a URL", () => {
     const keys = server.keysFor();
     expect(await codeOf(keys.verify(await pairs.ES256.sign(claims)))).toBe("ok");
     expect(await codeOf(keys.verify(await (await createPair("ES256")).sign(claims)))).toBe(
-      "token_invalid",
+      "invalid_token",
     );
     expect(server.state.requests).toBe(1);
   });
@@ -101,7 +101,7 @@ describe("a key set behind a URL", () => {
       hs256(claims, pairs.RS256.pem, { kid: "r" }),
       await pairs.RS256.sign(claims, "r"),
     ]) {
-      expect(await codeOf(keys.verify(token))).toBe("token_invalid");
+      expect(await codeOf(keys.verify(token))).toBe("invalid_token");
     }
     expect(server.state.requests).toBe(0);
   });
@@ -118,10 +118,10 @@ describe("a key set behind a URL", () => {
     );
     const keys = server.keysFor();
     expect(await codeOf(keys.verify(await pairs.ES256.sign(claims, "encryption")))).toBe(
-      "token_invalid",
+      "invalid_token",
     );
     expect(await codeOf(keys.verify(await pairs.ES256.sign(claims, "broken")))).toBe(
-      "token_invalid",
+      "invalid_token",
     );
     const signed = `${encode({ alg: "RS256", kid: "short" })}.${encode(claims)}`;
     const signature = await crypto.subtle.sign(
@@ -130,7 +130,7 @@ describe("a key set behind a URL", () => {
       Buffer.from(signed),
     );
     const weak = `${signed}.${Buffer.from(signature).toString("base64url")}`;
-    expect(await codeOf(keys.verify(weak))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(weak))).toBe("invalid_token");
     expect(await codeOf(keys.verify(await pairs.EdDSA.sign(claims, "good")))).toBe("ok");
   });
 
@@ -154,7 +154,7 @@ describe("a key set behind a URL", () => {
     expect(await codeOf(keys.verify(invented))).toBe("unavailable");
     expect(server.state.requests).toBe(2);
     server.clock.advance(1);
-    expect(await codeOf(keys.verify(invented))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(invented))).toBe("invalid_token");
     expect(await codeOf(keys.verify(invented))).toBe("unavailable");
     expect(await codeOf(keys.verify(token))).toBe("ok");
     expect(server.state.requests).toBe(3);
@@ -166,7 +166,7 @@ describe("a key set behind a URL", () => {
     const newer = await pairs.ES384.sign({ sub: "u1" }, "newer");
     expect(await codeOf(keys.verify(await pairs.ES256.sign(claims, "old")))).toBe("ok");
     expect(await codeOf(keys.verify(await pairs.ES256.sign(claims, "invented")))).toBe(
-      "token_invalid",
+      "invalid_token",
     );
     server.state.document = set(published(pairs.ES384, "newer"));
     for (let passedMs = 0; passedMs < JWKS_REFETCH_COOLDOWN_MS; passedMs += 20_000) {
@@ -186,7 +186,7 @@ describe("a key set behind a URL", () => {
     server.clock.advance(JWKS_AGE_MS_MAX - 1);
     expect(await codeOf(keys.verify(token))).toBe("ok");
     server.clock.advance(1);
-    expect(await codeOf(keys.verify(token))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(token))).toBe("invalid_token");
     expect(server.state.requests).toBe(2);
   });
 
@@ -246,7 +246,7 @@ describe("a key set behind a URL", () => {
     expect(await codeOf(keys.verify(await token("https://local.test")))).toBe("ok");
     expect(
       await codeOf(keys.verify(await token("https://local.test", await createPair("ES256")))),
-    ).toBe("token_invalid");
+    ).toBe("invalid_token");
     expect(server.state.requests).toBe(0);
     expect(await codeOf(keys.verify(await token("https://away.test")))).toBe("unavailable");
   });

@@ -15,12 +15,12 @@ describe("the choice of a key", () => {
       codeOf(keys.verify(hs256(claims, secret, kid === undefined ? {} : { kid })));
     expect(await outcome("1", "one")).toBe("ok");
     expect(await outcome("2", "two")).toBe("ok");
-    expect(await outcome("2", "one")).toBe("token_invalid");
+    expect(await outcome("2", "one")).toBe("invalid_token");
     expect(await outcome("2")).toBe("ok");
     expect(await outcome("3", "one")).toBe("ok");
     expect(await outcome("3", "unknown")).toBe("ok");
-    expect(await outcome("1", "unknown")).toBe("token_invalid");
-    expect(await outcome("1", "")).toBe("token_invalid");
+    expect(await outcome("1", "unknown")).toBe("invalid_token");
+    expect(await outcome("1", "")).toBe("invalid_token");
   });
 
   test("leaves out a key from its untilMs on", async () => {
@@ -30,7 +30,7 @@ describe("the choice of a key", () => {
     clock.advance(999);
     expect(await codeOf(keys.verify(hs256(claims, "1")))).toBe("ok");
     clock.advance(1);
-    expect(await codeOf(keys.verify(hs256(claims, "1")))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(hs256(claims, "1")))).toBe("invalid_token");
     expect(await codeOf(keys.verify(hs256(claims, "2")))).toBe("ok");
   });
 
@@ -55,7 +55,7 @@ describe("the choice of a key", () => {
       { iss: "https://a.test/", aud: "events" },
       { aud: "events" },
     ]) {
-      expect(await outcome(refused)).toBe("token_invalid");
+      expect(await outcome(refused)).toBe("invalid_token");
     }
   });
 });

@@ -19,7 +19,7 @@ describe("verify()", () => {
       expect(await keys.verify(token)).toEqual(claims);
     }
     const other = keySet([{ ...hmacKey, algorithms: [alg], secret: { hmac: "Secret" } }]);
-    expect(await codeOf(other.verify(token))).toBe("token_invalid");
+    expect(await codeOf(other.verify(token))).toBe("invalid_token");
   });
 
   test.each(asymmetric)("accepts %s with a public key", async (algorithm) => {
@@ -29,7 +29,7 @@ describe("verify()", () => {
     expect(await keys.verify(token)).toEqual(claims);
     expect(await keys.verify(token)).toEqual(claims);
     const other = keySet([pemKey(await createPair(algorithm))]);
-    expect(await codeOf(other.verify(token))).toBe("token_invalid");
+    expect(await codeOf(other.verify(token))).toBe("invalid_token");
   });
 
   test("serves several algorithms with one RSA key", async () => {
@@ -46,7 +46,7 @@ describe("verify()", () => {
   });
 
   test("refuses every token without keys", async () => {
-    expect(await codeOf(keySet([]).verify(hs256(claims)))).toBe("token_invalid");
+    expect(await codeOf(keySet([]).verify(hs256(claims)))).toBe("invalid_token");
   });
 
   test("keeps the claims as they were", async () => {
@@ -75,9 +75,9 @@ describe("an algorithm", () => {
     const keys = keySet([hmacKey, pemKey(pairs.RS256)]);
     for (const alg of ["none", "None", "NONE", ""]) {
       const unsigned = `${encode({ alg })}.${encode(claims)}`;
-      expect(await codeOf(keys.verify(`${unsigned}.`))).toBe("token_invalid");
+      expect(await codeOf(keys.verify(`${unsigned}.`))).toBe("invalid_token");
       const [, , signature] = hs256(claims).split(".");
-      expect(await codeOf(keys.verify(`${unsigned}.${signature}`))).toBe("token_invalid");
+      expect(await codeOf(keys.verify(`${unsigned}.${signature}`))).toBe("invalid_token");
     }
   });
 
@@ -86,7 +86,7 @@ describe("an algorithm", () => {
     const der = new Uint8Array(createPublicKey(pem).export({ format: "der", type: "spki" }));
     const keys = keySet([pemKey(pairs.RS256), pemKey(pairs.ES256), hmacKey]);
     for (const secret of [pem, pem.trim(), `${pem}\n`, der, pairs.RS256.jwk.n ?? ""]) {
-      expect(await codeOf(keys.verify(hs256(claims, secret)))).toBe("token_invalid");
+      expect(await codeOf(keys.verify(hs256(claims, secret)))).toBe("invalid_token");
     }
   });
 
@@ -96,14 +96,14 @@ describe("an algorithm", () => {
     const publicKeyPem = await exportSPKI(publicKey);
     const withAlgorithms = (algorithms: Algorithm[]) =>
       keySet([{ use: "streaming", algorithms, secret: { publicKeyPem } }]);
-    expect(await codeOf(withAlgorithms(["RS256", "RS384"]).verify(token))).toBe("token_invalid");
+    expect(await codeOf(withAlgorithms(["RS256", "RS384"]).verify(token))).toBe("invalid_token");
     expect(await codeOf(withAlgorithms(["RS256", "RS512"]).verify(token))).toBe("ok");
   });
 
   test("outside the supported ones is refused", async () => {
     const { privateKey } = await generateKeyPair("PS256");
     const token = await new SignJWT(claims).setProtectedHeader({ alg: "PS256" }).sign(privateKey);
-    expect(await codeOf(keySet([pemKey(pairs.RS256)]).verify(token))).toBe("token_invalid");
+    expect(await codeOf(keySet([pemKey(pairs.RS256)]).verify(token))).toBe("invalid_token");
   });
 });
 

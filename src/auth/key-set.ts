@@ -43,7 +43,7 @@ export interface KeySet {
    * come and not passed (`exp` is the first moment outside).
    *
    * Throws `HubError` `unavailable` when a key set behind a URL would have to be asked and cannot be, and otherwise
-   * `TokenError`: `token_expired` when only the times fail, `token_invalid` for all else.
+   * `TokenError`: `token_expired` when only the times fail, `invalid_token` for all else.
    */
   verify(token: string): Promise<Claims>;
   /** Likewise, with the claims as they were signed. */

@@ -25,13 +25,13 @@ export type TokenFault =
   | "not_yet_valid"
   | "kind";
 
-/** Its code is `token_expired` for the faults of time, else `token_invalid`. Its message never holds any of the token. */
+/** Its code is `token_expired` for the faults of time, else `invalid_token`. Its message never holds any of the token. */
 export class TokenError extends HubError {
   readonly fault: TokenFault;
 
   constructor(fault: TokenFault, message: string) {
     const untimely = fault === "expired" || fault === "not_yet_valid";
-    super(untimely ? "token_expired" : "token_invalid", message);
+    super(untimely ? "token_expired" : "invalid_token", message);
     this.fault = fault;
   }
 }

@@ -19,7 +19,7 @@ async function faultOf(
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
     const timely = error.fault === "expired" || error.fault === "not_yet_valid";
-    expect(error.code).toBe(timely ? "token_expired" : "token_invalid");
+    expect(error.code).toBe(timely ? "token_expired" : "invalid_token");
     return error.fault;
   }
 }

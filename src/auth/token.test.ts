@@ -22,14 +22,14 @@ describe("a token", () => {
     for (let index = 0; index < token.length; index++) {
       const changed = token[index] === "A" ? "B" : "A";
       const tampered = token.slice(0, index) + changed + token.slice(index + 1);
-      expect(await codeOf(keys.verify(tampered))).toBe("token_invalid");
+      expect(await codeOf(keys.verify(tampered))).toBe("invalid_token");
     }
   });
 
   test("with the claims of another token is refused", async () => {
     const [header, , signature] = hs256(claims).split(".");
     const forged = `${header}.${encode({ ...claims, sub: "admin" })}.${signature}`;
-    expect(await codeOf(keys.verify(forged))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(forged))).toBe("invalid_token");
   });
 
   const header = encode({ alg: "HS256" });
@@ -54,13 +54,13 @@ describe("a token", () => {
     ["a critical extension", hs256(claims, DEV_TOKEN_SECRET, { crit: ["b64"], b64: true })],
     ["an unencoded payload", hs256(claims, DEV_TOKEN_SECRET, { crit: ["b64"], b64: false })],
   ])("of %s is refused", async (_, token) => {
-    expect(await codeOf(keys.verify(token))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(token))).toBe("invalid_token");
   });
 
   test.each(["null", "[]", '"text"', "1", "{", ""])("with claims %s is refused", async (text) => {
     const signed = `${header}.${Buffer.from(text).toString("base64url")}`;
     const mac = createHmac("sha256", DEV_TOKEN_SECRET).update(signed).digest("base64url");
-    expect(await codeOf(keys.verify(`${signed}.${mac}`))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(`${signed}.${mac}`))).toBe("invalid_token");
   });
 
   test("may be as long as the limit, and not one byte longer", async () => {
@@ -74,7 +74,7 @@ describe("a token", () => {
     const longer = padded(pad + 1);
     expect(longer.length).toBeGreaterThan(TOKEN_BYTES_MAX);
     expect(longer.length).toBeLessThan(TOKEN_BYTES_MAX + 3);
-    expect(await codeOf(keys.verify(longer))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(longer))).toBe("invalid_token");
   });
 
   test("is not quoted by the error", async () => {
@@ -123,18 +123,18 @@ describe("time", () => {
   test.each(["exp", "nbf", "iat"])("%s that is no finite number is invalid", async (name) => {
     const keys = keySet([hmacKey]);
     for (const value of [String(NOW_SECONDS + 60), true, [NOW_SECONDS + 60], {}]) {
-      expect(await codeOf(keys.verify(hs256({ [name]: value })))).toBe("token_invalid");
+      expect(await codeOf(keys.verify(hs256({ [name]: value })))).toBe("invalid_token");
     }
     const signed = `${encode({ alg: "HS256" })}.${Buffer.from(`{"${name}":1e999}`).toString("base64url")}`;
     const mac = createHmac("sha256", DEV_TOKEN_SECRET).update(signed).digest("base64url");
-    expect(await codeOf(keys.verify(`${signed}.${mac}`))).toBe("token_invalid");
+    expect(await codeOf(keys.verify(`${signed}.${mac}`))).toBe("invalid_token");
   });
 
   test("makes a token expired only when all else is right", async () => {
     const past = { exp: NOW_SECONDS - 1 };
-    expect(await codeOf(keySet([hmacKey]).verify(hs256(past, "other")))).toBe("token_invalid");
+    expect(await codeOf(keySet([hmacKey]).verify(hs256(past, "other")))).toBe("invalid_token");
     const restricted = keySet([{ ...hmacKey, issuer: "https://a.test" }]);
-    expect(await codeOf(restricted.verify(hs256(past)))).toBe("token_invalid");
+    expect(await codeOf(restricted.verify(hs256(past)))).toBe("invalid_token");
     expect(await codeOf(restricted.verify(hs256({ ...past, iss: "https://a.test" })))).toBe(
       "token_expired",
     );

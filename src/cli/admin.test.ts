@@ -108,7 +108,7 @@ describe("what goes wrong is one line that says what to do", () => {
     const refused = await carillon(["kick", "--user", "u", "--url", locked.url.href]);
     expect([refused.code, refused.err]).toEqual([
       1,
-      'carillon: The server refused it: An API key is missing: give --key; "carillon key --scope admin" makes one\n',
+      'carillon: The server refused it: An API key is missing: give --key; "carillon key --scope admin" makes one [server_refused]\n',
     ]);
   });
 });

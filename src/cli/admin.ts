@@ -1,7 +1,7 @@
 /** What the commands share that ask a running server's admin API: where it is, by which key, and what a refusal means. */
 import { z } from "zod";
 import { isJson } from "../core/json-text.ts";
-import { CommandError } from "./failure.ts";
+import { CommandError, USAGE, REFUSED } from "./failure.ts";
 import { ask } from "./http.ts";
 import {
   addressOf,
@@ -130,12 +130,12 @@ export class AdminApi {
     const refused = refusal.safeParse(json);
     if (!refused.success) {
       const where = `${this.#base} has no admin API`;
-      throw new CommandError(`${where} (${status}): --url is the server's api listener`);
+      throw new CommandError(`${where} (${status}): --url is the server's api listener`, REFUSED);
     }
     const { code, message } = refused.data.error;
     const hint =
       code === "unauthorized" ? ': give --key; "carillon key --scope admin" makes one' : "";
-    throw new CommandError(`The server refused it: ${message}${hint}`);
+    throw new CommandError(`The server refused it: ${message}${hint}`, REFUSED);
   }
 }
 

@@ -9,7 +9,7 @@ import { isLoopback } from "../core/networks.ts";
 import { openChannel } from "../dialects/probe.ts";
 import { mintedTokens } from "../dialects/streaming/token-command.ts";
 import { readOpenFilesMax } from "../operations/open-files.ts";
-import { CommandError, failureLines } from "./failure.ts";
+import { CommandError, failureLines, REFUSED, USAGE } from "./failure.ts";
 import { ask } from "./http.ts";
 import {
   addressOf,
@@ -101,7 +101,7 @@ async function optionsOf(url: string | undefined, options: Options) {
   const publish = new URL(`${api}${streaming.api_path}/publish`);
   const own = developmentKey(config, app);
   const key = options.key ?? own;
-  if (key === undefined) throw new CommandError(`Publishing needs an API key: ${GIVE_KEY}`);
+  if (key === undefined) throw new CommandError(`Publishing needs an API key: ${GIVE_KEY}`, USAGE);
   const mark = crypto.randomUUID().slice(0, 8);
   const channel = options.channel ?? openChannel(config, "streaming", `carillon-bench-${mark}`);
   await publishOnce(publish, key, channel);
@@ -127,6 +127,7 @@ function ownMachine(url: string, { remote }: Options): string {
   if (remote === true || isLoopback(hostname)) return url;
   throw new CommandError(
     `${hostname} is not this machine, and may be slowed down for everybody: add --remote if you may load it`,
+    USAGE,
   );
 }
 
@@ -136,24 +137,28 @@ async function publishOnce(publish: URL, key: string, channel: string): Promise<
     body: JSON.stringify({ channel, data: { bench: true } }),
   });
   if (status === 401 || status === 403) {
-    throw new CommandError(`The API key was not accepted (${status}): ${GIVE_KEY}`);
+    throw new CommandError(`The API key was not accepted (${status}): ${GIVE_KEY}`, REFUSED);
   }
   const answer = isJson(body) ? (JSON.parse(body) as { error?: unknown; result?: unknown }) : {};
   if (answer.error !== undefined) {
     const why = errorText(body) ?? status;
     throw new CommandError(
       `Publishing to "${channel}" was refused: ${why}: --channel names another`,
+      REFUSED,
     );
   }
   if (status === 200 && answer.result !== undefined) return;
-  throw new CommandError(`${publish.href} answered ${status}: --api is the server's api listener`);
+  throw new CommandError(
+    `${publish.href} answered ${status}: --api is the server's api listener`,
+    REFUSED,
+  );
 }
 
 /** A refused client is told what it lacks, most likely. */
 function helpful(error: unknown): unknown {
   if (!(error instanceof Error) || error.name !== "BenchRefused") return error;
   const why = errorText(error.message) ?? error.message;
-  return new CommandError(`Connecting was refused: ${why}: ${GIVE_TOKEN}`);
+  return new CommandError(`Connecting was refused: ${why}: ${GIVE_TOKEN}`, REFUSED);
 }
 
 /** Code and message of an error of the protocol's. */

@@ -1,15 +1,30 @@
-/** How a command says that it failed: one line per problem on the standard error, and a non-zero exit. */
+/** How a command says that it failed: one line per problem on the standard error, with the word that `carillon errors` explains, and a non-zero exit. */
 import { ConfigError } from "../config/problem.ts";
+import type { CliWord } from "./words.ts";
 
 /** An expected failure, told by its message alone. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
+  /** Absent: it has none. */
+  readonly word: CliWord | undefined;
+
+  constructor(message: string, options: ErrorOptions & { readonly word?: CliWord } = {}) {
+    super(message, options);
+    this.word = options.word;
+  }
 }
+
+/** Options for what the command line got wrong, and for what a server would not do. */
+export const USAGE = { word: "command_usage" } as const;
+export const REFUSED = { word: "server_refused" } as const;
 
 /** Lines without a stack trace, whatever was thrown. */
 export function failureLines(error: unknown): readonly string[] {
-  if (error instanceof ConfigError) return error.problems;
-  return [`carillon: ${reasonOf(error)}`];
+  if (error instanceof ConfigError) {
+    return error.lines.map(({ line, word }) => `${line} [${word}]`);
+  }
+  const word = error instanceof CommandError ? error.word : undefined;
+  return [`carillon: ${reasonOf(error)}${word === undefined ? "" : ` [${word}]`}`];
 }
 
 /** The first line of an error's message; its code where it has no message. */

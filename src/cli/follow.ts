@@ -3,7 +3,7 @@
  * it connects again, and asks for what was published meanwhile.
  */
 import { z } from "zod";
-import { CommandError } from "./failure.ts";
+import { CommandError, REFUSED } from "./failure.ts";
 
 export interface FollowOptions {
   /** `ws://…` or `wss://…`, with its path. */
@@ -63,7 +63,7 @@ export async function follow(options: FollowOptions): Promise<void> {
   for (;;) {
     const lost = await followOnce(options, state);
     if (lost === undefined) return;
-    if (!state.subscribed) throw new CommandError(lost);
+    if (!state.subscribed) throw new CommandError(lost, { word: "server_unreachable" });
     if (state.failures === 0) options.onState(`${lost}; connecting again`);
     const waitMs = Math.min(BACKOFF_MS.max, BACKOFF_MS.first * 2 ** state.failures);
     state.failures += 1;
@@ -89,7 +89,7 @@ function followOnce(
       socket.close();
     }
     const lose = (reason: string) => leave(() => resolve(reason));
-    const fail = (reason: string) => leave(() => reject(new CommandError(reason)));
+    const fail = (reason: string) => leave(() => reject(new CommandError(reason, REFUSED)));
 
     function heard(): void {
       if (over) return;

@@ -50,6 +50,8 @@ export async function ask(url: URL, { headers, body }: AskOptions): Promise<Http
       sent.end(body);
     });
   } catch (error) {
-    throw new CommandError(`Asking ${url.origin} failed: ${reasonOf(error)}`, { cause: error });
+    throw new CommandError(`Asking ${url.origin} failed: ${reasonOf(error)}`, {
+      ...{ cause: error, word: "server_unreachable" },
+    });
   }
 }

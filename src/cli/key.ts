@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { stringify } from "smol-toml";
 import { Command } from "commander";
 import { apiKey, confinement } from "../config/apps.ts";
-import { CommandError } from "./failure.ts";
+import { CommandError, USAGE } from "./failure.ts";
 
 const ID_BYTES = 4;
 const SECRET_BYTES = 32;
@@ -37,7 +37,7 @@ export function keyCommand(): Command {
       const checked = apiKey.safeParse(entry);
       if (!checked.success) {
         const [issue] = checked.error.issues;
-        throw new CommandError(`The key's ${issue?.path.join(".")} ${issue?.message}`);
+        throw new CommandError(`The key's ${issue?.path.join(".")} ${issue?.message}`, USAGE);
       }
       if (options.json) return console.log(JSON.stringify({ key, entry }, null, 2));
       const note = confinement(entry);

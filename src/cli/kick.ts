@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { AdminApi, adminCommand, type AdminOptions } from "./admin.ts";
-import { CommandError } from "./failure.ts";
+import { CommandError, USAGE, REFUSED } from "./failure.ts";
 
 interface Options extends AdminOptions {
   readonly user?: string;
@@ -29,7 +29,7 @@ export function kickCommand(): Command {
       const { user, connection, channel, dialect, reconnect = false } = options;
       const named = [user, connection, channel].filter((each) => each !== undefined);
       if (named.length !== 1) {
-        throw new CommandError("Say whom: one of --user, --connection and --channel");
+        throw new CommandError("Say whom: one of --user, --connection and --channel", USAGE);
       }
       const asked = { user, connection, channel, dialect, reconnect };
       const ended = await new AdminApi(options).post("kick", asked, answer);
@@ -37,6 +37,6 @@ export function kickCommand(): Command {
       if (options.json === true) console.log(JSON.stringify(ended));
       else console.log(matched === 1 ? "1 connection ended" : `${matched} connections ended`);
       if (answered === nodes) return;
-      throw new CommandError(`Only ${answered} of ${nodes} nodes answered: run it again`);
+      throw new CommandError(`Only ${answered} of ${nodes} nodes answered: run it again`, REFUSED);
     });
 }

@@ -67,9 +67,9 @@ describe("config", () => {
     expect(code).toBe(1);
     expect(out).toBe("");
     expect(err.trim().split("\n")).toEqual([
-      'environment: CARILLON_API_PRT: unknown variable, did you mean "CARILLON_API_PORT"?',
-      `${path}: clients.prot: unknown key, did you mean "port"?`,
-      `${path}: log.level: must be one of "trace", "debug", "info", "warn", "error", "fatal"`,
+      'environment: CARILLON_API_PRT: unknown variable, did you mean "CARILLON_API_PORT"? [config_environment]',
+      `${path}: clients.prot: unknown key, did you mean "port"? [config_unknown_key]`,
+      `${path}: log.level: must be one of "trace", "debug", "info", "warn", "error", "fatal" [config_invalid]`,
     ]);
   });
 });
@@ -105,7 +105,7 @@ describe("key", () => {
     expect(bad).toEqual({
       code: 1,
       out: "",
-      err: "carillon: The key's id must be 1 to 64 letters, digits and `-`\n",
+      err: "carillon: The key's id must be 1 to 64 letters, digits and `-` [command_usage]\n",
     });
   });
 });
@@ -174,7 +174,9 @@ audience = "you"
     expect(duration.err).toBe(
       'carillon: --expires must be a duration such as "15m", "1h" or "0"\n',
     );
-    expect(app.err).toBe('carillon: App "x" is not in the configuration: add it to [[apps]]\n');
+    expect(app.err).toBe(
+      'carillon: App "x" is not in the configuration: add it to [[apps]] [command_usage]\n',
+    );
   });
 });
 
@@ -182,7 +184,7 @@ test("serve refuses a bad configuration before anything starts", async () => {
   const { code, out, err } = await carillon(["serve"], { CARILLON_CLIENTS_HOST: "0.0.0.0" });
   expect({ code, out }).toEqual({ code: 1, out: "" });
   expect(err).toBe(
-    "environment: CARILLON_CLIENTS_HOST: Development credentials are refused on a non-loopback address\n",
+    "environment: CARILLON_CLIENTS_HOST: Development credentials are refused on a non-loopback address [config_conflict]\n",
   );
 });
 

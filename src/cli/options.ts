@@ -5,7 +5,7 @@ import type { Flag } from "../config/load.ts";
 import { loadConfig } from "../dialects/configuration.ts";
 import type { App } from "../config/schema.ts";
 import type { Config } from "../dialects/configuration.ts";
-import { CommandError } from "./failure.ts";
+import { CommandError, USAGE } from "./failure.ts";
 
 export interface ConfigOption {
   readonly config?: string;
@@ -44,7 +44,7 @@ export function countUpTo(most: number): (text: string) => number {
 export function addressOf(text: string, name: string): string {
   const url = text.replace(/^ws/, "http").replace(/\/+$/, "");
   if (/^https?:/.test(url) && URL.canParse(url)) return url;
-  throw new CommandError(`${name} must be an http, https, ws or wss address`);
+  throw new CommandError(`${name} must be an http, https, ws or wss address`, USAGE);
 }
 
 /** A command with `--config`. */
@@ -62,7 +62,7 @@ export function readConfig({ config: path }: ConfigOption, flags: readonly Flag[
 export function findApp(config: Config, id: string | undefined): App {
   const app = id === undefined ? config.apps[0] : config.apps.find((known) => known.id === id);
   if (app === undefined)
-    throw new CommandError(`App "${id}" is not in the configuration: add it to [[apps]]`);
+    throw new CommandError(`App "${id}" is not in the configuration: add it to [[apps]]`, USAGE);
   return app;
 }
 

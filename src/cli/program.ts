@@ -5,6 +5,7 @@ import { completionCommand } from "./completion.ts";
 import { configurationCommand } from "./config.ts";
 import { connectionsCommand, whoCommand } from "./connections.ts";
 import { doctorCommand } from "./doctor.ts";
+import { errorsCommand } from "./errors.ts";
 import { initCommand } from "./init.ts";
 import { keyCommand } from "./key.ts";
 import { kickCommand } from "./kick.ts";
@@ -31,6 +32,7 @@ export function createProgram(): Command {
     tokenCommand(),
     keyCommand(),
     configurationCommand(),
+    errorsCommand(),
     completionCommand(),
     versionCommand(),
   ]) {

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { isJson } from "../core/json-text.ts";
 import { AdminApi, adminCommand, type AdminOptions } from "./admin.ts";
-import { CommandError } from "./failure.ts";
+import { CommandError, REFUSED, USAGE } from "./failure.ts";
 
 interface Options extends AdminOptions {
   readonly user?: string;
@@ -42,7 +42,10 @@ export function publishCommand(): Command {
       console.log(options.json === true ? JSON.stringify(pushed) : told(pushed));
       const { nodes_answered: answered, nodes_asked: asked } = pushed;
       if (answered === asked) return;
-      throw new CommandError(`Only ${answered} of ${asked} nodes answered: others may not have it`);
+      throw new CommandError(
+        `Only ${answered} of ${asked} nodes answered: others may not have it`,
+        REFUSED,
+      );
     });
 }
 
@@ -56,6 +59,7 @@ function askedOf(
   if (data === undefined || given.length + named !== 2) {
     throw new CommandError(
       'Say where to, then what: carillon publish public:news \'{"text":"Hello"}\', or --user or --pattern in place of the channel',
+      USAGE,
     );
   }
   return { target: named === 0 ? { channel: given[0] } : { user, pattern }, data };

@@ -7,7 +7,7 @@ import type { Config } from "../dialects/configuration.ts";
 import { createLogger, type Logger } from "../operations/log.ts";
 import { systemRuntime } from "../system-runtime.ts";
 import { onPorts } from "../workers/ports.ts";
-import { CommandError, failureLines } from "./failure.ts";
+import { CommandError, failureLines, USAGE } from "./failure.ts";
 import { configCommand, countUpTo, readConfig, type ConfigOption } from "./options.ts";
 import { startRestartable, type Running } from "./restartable.ts";
 
@@ -75,6 +75,7 @@ async function startOwnNodes(config: Config, log: Logger, count: number): Promis
   if (!config.development || config.workers > 1) {
     throw new CommandError(
       "--nodes is for development mode, without workers: elsewhere each node is a server of its own that shares Redis (docs/redis.md)",
+      USAGE,
     );
   }
   const { startNodes } = await import("../workers/nodes.ts");

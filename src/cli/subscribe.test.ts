@@ -92,14 +92,16 @@ describe("subscribe", () => {
   ])("ends at %s", async (frame, line) => {
     await using server = speaking([frame]);
     const ran = await carillon(["subscribe", "news", "--url", server.url]);
-    expect(ran).toEqual({ code: 1, out: "", err: `carillon: ${line}\n` });
+    expect(ran).toEqual({ code: 1, out: "", err: `carillon: ${line} [server_refused]\n` });
   });
 
   test("says why the server closed the connection", async () => {
     await using server = speaking([], { code: 3500, reason: "invalid token" });
     const { code, err } = await carillon(["subscribe", "news", "--url", server.url]);
     expect(code).toBe(1);
-    expect(err).toBe("carillon: The server closed the connection: 3500 invalid token\n");
+    expect(err).toBe(
+      "carillon: The server closed the connection: 3500 invalid token [server_refused]\n",
+    );
   });
 
   const POSITION = '"recoverable":true,"epoch":"e","offset"';
@@ -160,7 +162,7 @@ describe("subscribe", () => {
     );
     const { code, err } = await carillon(["subscribe", "news", "--url", server.url]);
     expect(code).toBe(1);
-    expect(err).toEndWith(`: ${line}\n`);
+    expect(err).toEndWith(`: ${line} [server_refused]\n`);
   });
 
   test("goes on over a restart of the server, and misses nothing", async () => {
@@ -190,7 +192,11 @@ describe("subscribe", () => {
       carillon(["subscribe", "a", "--url", "http://127.0.0.1:9"]),
       carillon(["subscribe", "a", "--url", "nowhere"]),
     ]);
-    expect(away.err).toBe("carillon: Connecting to ws://127.0.0.1:9/connection/websocket failed\n");
-    expect(address.err).toBe("carillon: --url must be an http, https, ws or wss address\n");
+    expect(away.err).toBe(
+      "carillon: Connecting to ws://127.0.0.1:9/connection/websocket failed [server_unreachable]\n",
+    );
+    expect(address.err).toBe(
+      "carillon: --url must be an http, https, ws or wss address [command_usage]\n",
+    );
   });
 });

@@ -11,7 +11,7 @@ import {
   type ReadVariables,
 } from "./environment.ts";
 import { readLists } from "./environment-lists.ts";
-import { ConfigError, formatPath, type Path, type Problem } from "./problem.ts";
+import { ConfigError, formatPath, type Path, type Problem, type ProblemLine } from "./problem.ts";
 import { certificateProblem, privateKeyProblem, publicKeyProblem } from "./rules.ts";
 import type { Model } from "./model.ts";
 import type { BaseConfig } from "./schema.ts";
@@ -47,10 +47,11 @@ export interface Flag {
 export function loadConfig(model: Model, options: LoadOptions): BaseConfig {
   const { path, env, flags = [], readFile = readTextFile } = options;
   const variables = readEnvironment(model, env);
-  const problems: string[] = [];
+  const problems: ProblemLine[] = [];
   const overrides: Override[] = [];
   const take = (read: ReadVariables): void => {
-    problems.push(...read.problems.map((line) => `environment: ${line}`));
+    const told = read.problems.map((line) => `environment: ${line}`);
+    problems.push(...told.map((line) => ({ line, word: "config_environment" as const })));
     overrides.push(...read.overrides.map((one) => ({ ...one, name: `environment: ${one.name}` })));
   };
   take(variables);
@@ -60,7 +61,7 @@ export function loadConfig(model: Model, options: LoadOptions): BaseConfig {
   let raw: unknown = live ? {} : developmentFileWithDialects(model);
   if (file !== undefined) {
     const parsed = parseFile(file);
-    if ("line" in parsed) throw new ConfigError([...problems, parsed.line]);
+    if ("line" in parsed) throw new ConfigError([...problems, ofFile(parsed.line)]);
     raw = deepCopy(parsed.raw ?? {});
   }
   take(readLists(model, variables.listed, raw));
@@ -78,14 +79,22 @@ export function loadConfig(model: Model, options: LoadOptions): BaseConfig {
     if (maker !== undefined) return `${maker}: ${key}: ${message}`;
     return key === "" ? `${source}: ${message}` : `${source}: ${key}: ${message}`;
   };
+  const told = (problem: Problem): ProblemLine => {
+    const { word = "config_conflict" } = problem;
+    return { line: lineOf(problem), word };
+  };
   const checked = validate(model, raw);
   if ("problems" in checked) {
-    throw new ConfigError([...problems, ...checked.problems.map(lineOf)]);
+    throw new ConfigError([...problems, ...checked.problems.map(told)]);
   }
   const { config, problems: fileProblems } = readNamedFiles(checked.config, readFile);
-  problems.push(...fileProblems.map(lineOf));
+  problems.push(...fileProblems.map(told));
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+function ofFile(line: string): ProblemLine {
+  return { line, word: "config_file" };
 }
 
 interface SourceFile {
@@ -99,15 +108,16 @@ function findFile(path: string | undefined, readFile: ReadFile): SourceFile | un
       const text = readFile(candidate);
       return text === undefined ? [] : [{ path: candidate, text }];
     } catch (error) {
-      throw new ConfigError([`${candidate}: cannot be read: ${reasonOf(error)}`]);
+      throw new ConfigError([ofFile(`${candidate}: cannot be read: ${reasonOf(error)}`)]);
     }
   });
   if (path !== undefined && found.length === 0) {
-    throw new ConfigError([`${path}: the file does not exist`]);
+    throw new ConfigError([ofFile(`${path}: the file does not exist`)]);
   }
   if (found.length > 1) {
     const both = found.map((file) => file.path).join(" and ");
-    throw new ConfigError([`${both}: keep one of these files, or name one with --config`]);
+    const line = `${both}: keep one of these files, or name one with --config`;
+    throw new ConfigError([ofFile(line)]);
   }
   return found[0];
 }
@@ -172,10 +182,13 @@ function readNamedFiles(
   const read = (file: string, path: Path): string | undefined => {
     try {
       const text = readFile(file);
-      if (text === undefined) problems.push({ path, message: `file "${file}" does not exist` });
+      if (text === undefined) {
+        problems.push({ path, message: `file "${file}" does not exist`, word: "config_file" });
+      }
       return text;
     } catch (error) {
-      problems.push({ path, message: `"${file}" cannot be read: ${reasonOf(error)}` });
+      const message = `"${file}" cannot be read: ${reasonOf(error)}`;
+      problems.push({ path, message, word: "config_file" });
       return undefined;
     }
   };
@@ -187,7 +200,8 @@ function readNamedFiles(
     if (cert === undefined || key === undefined) continue;
     const problem = certificateProblem(cert, key);
     if (problem !== undefined) {
-      problems.push({ path: [name, "tls", problem.of], message: problem.message });
+      const { of, message } = problem;
+      problems.push({ path: [name, "tls", of], message, word: "config_file" });
     }
   }
   if (config.redis.ca !== undefined) read(config.redis.ca, ["redis", "ca"]);
@@ -200,7 +214,7 @@ function readNamedFiles(
     if (pem === undefined) return key;
     const problemOf = name === "public_key" ? publicKeyProblem : privateKeyProblem;
     const message = problemOf(pem, key.algorithms);
-    if (message !== undefined) problems.push({ path, message });
+    if (message !== undefined) problems.push({ path, message, word: "config_invalid" });
     return { ...key, [name]: pem };
   });
   return { config: { ...config, signing_keys: signingKeys }, problems };

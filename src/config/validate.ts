@@ -47,10 +47,10 @@ function table(path: Path): string {
 
 function problemsOf(model: Model, issue: z.core.$ZodIssue, raw: unknown): Problem[] {
   const path = issue.path as Path;
-  if (issue.code !== "unrecognized_keys") return [{ path, message: messageOf(issue, raw) }];
+  if (issue.code !== "unrecognized_keys") return [{ path, ...messageOf(issue, raw) }];
   return issue.keys.map((key) => {
     const hint = hintOf(nearest(key, keysAt(model.schema, path) ?? []));
-    return { path: [...path, key], message: `unknown key${hint}` };
+    return { path: [...path, key], message: `unknown key${hint}`, word: "config_unknown_key" };
   });
 }
 
@@ -63,11 +63,17 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   object: "a table",
 };
 
+function messageOf(issue: z.core.$ZodIssue, raw: unknown): Omit<Problem, "path"> {
+  if (issue.code === "invalid_type" && valueAt(raw, issue.path as Path) === undefined) {
+    return { message: "is required", word: "config_missing" };
+  }
+  return { message: invalidText(issue), word: "config_invalid" };
+}
+
 /** Never repeats the value, which may be a secret. */
-function messageOf(issue: z.core.$ZodIssue, raw: unknown): string {
+function invalidText(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      if (valueAt(raw, issue.path as Path) === undefined) return "is required";
       return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
     case "invalid_value":
       return `must be ${issue.values.length > 1 ? "one of " : ""}${issue.values

@@ -7,7 +7,7 @@ import type { Payload } from "./types.ts";
  * `confirm`, once the caller has compared the grant with its connection.
  */
 export interface Authority {
-  /** Throws HubError `token_expired`, `token_invalid`, `unavailable`. */
+  /** Throws HubError `token_expired`, `invalid_token`, `unavailable`. */
   connect(request: { readonly token: string }): Promise<ConnectGrant>;
   /** A new token for a connection: the caller compares user and channels. Throws as `connect`. */
   refresh(request: TokenOfConnection): Promise<ConnectGrant>;

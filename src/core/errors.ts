@@ -6,17 +6,24 @@ export type HubErrorCode =
   | "bad_request"
   | "not_available"
   | "token_expired"
-  | "token_invalid"
+  | "invalid_token"
   | "unrecoverable_position"
   /** The engine cannot do it now; the same call may succeed later. */
   | "unavailable";
 
+export interface HubErrorOptions extends ErrorOptions {
+  readonly detail?: string;
+}
+
 /** An expected failure: bad input, a refusal, something gone. Anything else that is thrown is a bug. */
 export class HubError extends Error {
   readonly code: HubErrorCode;
+  /** For the log, and for clients in development mode: more than the message where that leaves something open. */
+  readonly detail: string;
 
-  constructor(code: HubErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: HubErrorCode, message: string, options?: HubErrorOptions) {
     super(message, options);
+    this.detail = options?.detail ?? message;
     this.name = "HubError";
     this.code = code;
   }

@@ -24,6 +24,7 @@ import type { Examples } from "./openapi-examples.ts";
 import type { Probe } from "./probe.ts";
 import type { PublishLimit } from "./publish-limit.ts";
 import type { TokenCommand } from "./token-command.ts";
+import type { ErrorsPart } from "./words.ts";
 
 /** What handlers of the `clients` listener find in `c.env`. */
 export interface ClientsEnv {
@@ -56,8 +57,18 @@ export type EventName =
   | "Push left out"
   | "Channel left out";
 
+type About = Readonly<Record<string, unknown>>;
+
+/**
+ * What is told of an event. All but an opening have the `word` that docs/errors.md explains; what the wire shows for it is beside it
+ * as `code` or `status`, and what it leaves open in `detail`.
+ */
+export type AboutEvent<Name extends EventName> = Name extends "Connection opened" | "Origin refused"
+  ? About
+  : About & { readonly word: string };
+
 /** Never told of a token or payload. */
-export type OnEvent = (event: EventName, about: Readonly<Record<string, unknown>>) => void;
+export type OnEvent = <Name extends EventName>(event: Name, about: AboutEvent<Name>) => void;
 
 /** What `limits_hit` names: keys of the dialect's own section, others with their section, and the core's bounds. */
 export const LIMIT_NAMES = [
@@ -201,6 +212,8 @@ export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServic
 export interface Dialect<Own extends BaseConfig = BaseConfig> extends ConfigPart<Own> {
   /** Its calls on `api` may be GETs with a body, which costs every call there the server that hands them over. */
   readonly readsGetBodies?: boolean;
+  /** What it refuses and how it ends connections, explained. */
+  readonly errors?: () => Promise<ErrorsPart>;
   /** Sub-commands of `carillon token`, for dialects whose clients bring tokens. */
   readonly tokenCommands?: readonly TokenCommand<Own>[];
   /** Loads how its client is played against a running server. */

@@ -5,6 +5,7 @@
 
 /** What a refused call is told, in its dialect's form. */
 export const TOO_MANY_PUBLISHES = {
+  word: "too_many_requests",
   status: 429,
   /** Milliseconds after which to try again. */
   retryAfterMs: 1_000,

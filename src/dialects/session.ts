@@ -9,7 +9,13 @@ import { perSecond, TokenBucket } from "../core/rates.ts";
 import type { Scheduled } from "../core/schedule.ts";
 import type { Frame } from "../core/types.ts";
 import type { Session, Socket } from "../transports/socket.ts";
-import { limitHit, type EventName, type LimitName, type SessionServices } from "./dialect.ts";
+import {
+  limitHit,
+  type AboutEvent,
+  type EventName,
+  type LimitName,
+  type SessionServices,
+} from "./dialect.ts";
 
 /** How a socket is closed on the wire. */
 export interface Close {
@@ -113,13 +119,14 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
 
   /** `detail`, for the log: what the reason leaves open. */
   disconnect(reason: Disconnect, detail?: string): void {
-    if (!this.#over) this.end(this.closeOf(reason), detail);
+    if (!this.#over) this.end(reason.disconnect, this.closeOf(reason), detail);
   }
 
-  protected end({ code, reason, cut = false }: Close, detail = reason): void {
+  /** `word`: for log and metric, the core's where it has one. */
+  protected end(word: string, { code, reason, cut = false }: Close, detail = reason): void {
     if (this.#over) return;
-    this.count("disconnects", { code: `${code}` });
-    this.tell("Connection ended", { code, detail });
+    this.count("disconnects", { code: `${code}`, word });
+    this.tell("Connection ended", { word, code, detail });
     this.#leave();
     if (cut) this.socket.terminate();
     else this.socket.close(code, reason);
@@ -128,7 +135,8 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
   /** By the client, by its network or by the transport: whatever ended it otherwise has been told. */
   closed(code: number, reason: string): void {
     if (this.#over) return;
-    this.tell("Connection ended", { code, detail: reason === "" ? "by the client" : reason });
+    const detail = reason === "" ? "by the client" : reason;
+    this.tell("Connection ended", { word: "closed", code, detail });
     this.#leave();
   }
 
@@ -147,7 +155,7 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
   }
 
   /** A line at level debug. */
-  tell(event: EventName, about: Readonly<Record<string, unknown>>): void {
+  tell<Name extends EventName>(event: Name, about: AboutEvent<Name>): void {
     this.context.onEvent(event, { connection: this.connectionId, ...about });
   }
 

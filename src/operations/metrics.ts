@@ -7,16 +7,16 @@ import { watchProcess } from "./process-metrics.ts";
 
 const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly string[] }>> = {
   connections_opened: { help: "Connections that were accepted", labels: ["dialect"] },
-  connections_refused: { help: "Connections that were refused", labels: ["dialect"] },
+  connections_refused: { help: "Connections that were refused", labels: ["dialect", "word"] },
   commands: { help: "Commands from clients", labels: ["dialect", "method"] },
-  command_errors: { help: "Commands answered with an error", labels: ["dialect", "code"] },
+  command_errors: { help: "Commands answered with an error", labels: ["dialect", "code", "word"] },
   disconnects: {
     help: "Connections ended by the server, by close code",
-    labels: ["dialect", "code"],
+    labels: ["dialect", "code", "word"],
   },
   api_requests: {
     help: "Server API calls; code 0 is success",
-    labels: ["dialect", "method", "code"],
+    labels: ["dialect", "method", "code", "word"],
   },
   publications: {
     help: "Publications accepted from clients and servers",
@@ -76,7 +76,9 @@ export function createMetrics({ worker }: { readonly worker?: number } = {}): Se
       collect() {
         this.reset();
         for (const [values, value] of leavesOf(counted, [])) {
-          this.inc(Object.fromEntries(labels.map((label, at) => [label, values[at] ?? ""])), value);
+          const given = labels.map((label, at) => [label, values[at] ?? ""] as const);
+          // As Prometheus has it, an empty label is one that is not there.
+          this.inc(Object.fromEntries(given.filter(([, text]) => text !== "")), value);
         }
       },
     });

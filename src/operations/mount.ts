@@ -113,8 +113,8 @@ function operationsOf(
     refuse(head) {
       const key = onLoopback ? callers.admitOpen(head) : callers.admit(head, {});
       if (!(key instanceof ApiRefusal)) return undefined;
-      const { status, detail } = key;
-      told.onEvent()("API call refused", { status, detail, path: "/metrics" });
+      const { word, status, detail } = key;
+      told.onEvent()("API call refused", { word, status, detail, path: "/metrics" });
       return key;
     },
   });

@@ -54,7 +54,7 @@ export function createTold({ log, runtime, ready }: ToldOptions): Told {
 
   function originRefused(about: About): void {
     const origin = String(about["origin"]).slice(0, ORIGIN_CHARACTERS_MAX);
-    const line = { ...about, origin };
+    const line = { ...about, word: "origin_refused", origin };
     const detail = "If the page is yours, add its origin to the app's allowed_origins";
     refusals.tell("Origin refused", { ...line, detail });
     const key = `${String(about["app"])} ${origin}`;

@@ -3,13 +3,21 @@
 /** Why a body is not had. */
 export type BodyRefusal = "too_large" | "compressed" | "busy" | "cut";
 
-/** What HTTP says of them; a dialect may have a form of its own. */
+/** What HTTP says of them, and by which word they are told; a dialect may have a form of its own. */
 export const BODY_REFUSALS = {
-  too_large: { status: 413, text: "The body is too large" },
-  compressed: { status: 415, text: "The body is compressed: send it without Content-Encoding" },
-  busy: { status: 503, text: "The server holds as many bodies as it may: send the call again" },
-  cut: { status: 400, text: "The body did not arrive whole" },
-} as const satisfies Readonly<Record<BodyRefusal, { status: number; text: string }>>;
+  too_large: { word: "too_large", status: 413, text: "The body is too large" },
+  compressed: {
+    word: "unsupported_media_type",
+    status: 415,
+    text: "The body is compressed: send it without Content-Encoding",
+  },
+  busy: {
+    word: "unavailable",
+    status: 503,
+    text: "The server holds as many bodies as it may: send the call again",
+  },
+  cut: { word: "bad_request", status: 400, text: "The body did not arrive whole" },
+} as const satisfies Readonly<Record<BodyRefusal, { word: string; status: number; text: string }>>;
 
 /**
  * The whole body, empty without one. Of one that says it is larger than `bytesMax` nothing is read; so a caller's right is

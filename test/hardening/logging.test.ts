@@ -101,7 +101,10 @@ test("so are gusher's logins, handshakes, commands, calls, and the ends of its c
       msg: "Command refused",
       command: "gusher.subscribe",
       channel: "forbidden",
-      detail: "The grants do not allow the channel",
+      word: "permission_denied",
+      detail: expect.stringMatching(
+        /^No entry of the token's claim "gusher\.channels" allows "forbidden"; the token has "user_id" \(".+"\), "channels" \(list of \d+\)$/,
+      ),
     },
     { msg: "Command refused", command: "gusher.multi_subscribe", channel: "$AA" },
     { msg: "Command refused", connection, command: "gusher.remote" },

@@ -5,6 +5,7 @@ import { sectionsOf } from "../../src/config/fields.ts";
 import { LIMIT_NAMES } from "../../src/dialects/dialect.ts";
 import { createEmbeddedEngine } from "../../src/engines/embedded/index.ts";
 import { QUIET_MS } from "../../src/operations/told.ts";
+import { allErrors } from "../../src/cli/errors.ts";
 import { until } from "../support/hostile.ts";
 import { connectRaw, handshake } from "../support/raw-websocket.ts";
 import { createTestRuntime } from "../support/runtime.ts";
@@ -22,12 +23,29 @@ const boot = (config: object = {}) => bootServer({ config: { apps: [APP], ...con
 
 type Line = Readonly<Record<string, unknown>>;
 
+const WORDS: ReadonlySet<unknown> = new Set((await allErrors()).map(({ word }) => word));
+/** All but `Connection opened` are refusals, ends, or what was left out. */
+const TOLD = /refused$|ended$|left out$/;
+
+/** Each has a word that the page of errors explains. */
+function expectWords(lines: readonly Line[]): void {
+  const told = lines.filter(({ msg }) => TOLD.test(String(msg)));
+  expect(told.filter(({ word }) => !WORDS.has(word))).toEqual([]);
+}
+
 /** What was logged while `act` ran, of refusals and ends. */
 async function linesOf(server: BootedServer, act: () => unknown): Promise<readonly Line[]> {
   const from = server.logged.length;
   await act();
-  return server.logged.slice(from);
+  const lines = server.logged.slice(from);
+  expectWords(lines);
+  return lines;
 }
+
+const callsCounted = async ({ apiUrl }: BootedServer) =>
+  (await (await fetch(`${apiUrl}/metrics`)).text())
+    .split("\n")
+    .filter((line) => line.startsWith("carillon_api_requests_total{"));
 
 const call = (url: string, headers: Record<string, string>, body?: string, method = "POST") =>
   fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
@@ -56,7 +74,14 @@ describe("a refused origin is one warning for each app, that names allowed_origi
       const warnings = lines.filter(({ level }) => level === WARN);
       expect([way, warnings]).toMatchObject([
         way,
-        [{ msg: "Origin refused", origin, detail: expect.stringContaining("allowed_origins") }],
+        [
+          {
+            msg: "Origin refused",
+            word: "origin_refused",
+            origin,
+            detail: expect.stringContaining("allowed_origins"),
+          },
+        ],
       ]);
       expect(warnings[0]?.["app"]).toBe(way === "metrics" ? undefined : "dev");
     }
@@ -252,6 +277,12 @@ describe("each refused call is a line at level debug", () => {
     });
     const lines = await linesOf(server, () => act(server));
     const refusals = lines.filter(({ msg }) => msg === refusal.msg);
+    const { word, item } = refusals[0] ?? {};
+    // Where the app is known to the call, it is counted by its word; a batch with a refused item is a success.
+    const counted = await callsCounted(server);
+    expect(
+      counted.filter((one) => item === undefined && !one.includes(`word="${String(word)}"`)),
+    ).toEqual([]);
     expect(refusals).toMatchObject([{ ...refusal, ...line }]);
     const log = JSON.stringify(server.logged);
     for (const secret of ["wrong-key", "dev-api-key"]) expect(log).not.toContain(secret);

@@ -31,10 +31,11 @@ function configFile(config: Readonly<Record<string, unknown>>): string {
   return path;
 }
 
-/** Nothing but this one line, and a non-zero exit. */
+/** Nothing but this one line, and a non-zero exit. `line`: without the word of a configuration's problem. */
 async function expectRefusal(path: string, line: RegExp): Promise<void> {
   const { code, out, err } = await runServe(["--config", path], directory);
-  const lines = err.split("\n").filter((each) => each !== "");
+  const told = err.split("\n").filter((each) => each !== "");
+  const lines = told.map((each) => each.replace(/^(?!carillon: )(.*) \[config_\w+\]$/, "$1"));
   expect({ lines, out }).toEqual({ lines: [expect.stringMatching(line)], out: "" });
   expect(code).toBe(1);
 }

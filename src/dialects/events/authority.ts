@@ -56,7 +56,11 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     const known = Object.keys(subs).filter((name) => {
       const found = isKnownChannel(name, catalogue);
       if (!found)
-        onEvent("Channel left out", { channel: name, detail: "The namespace no longer exists" });
+        onEvent("Channel left out", {
+          word: "unknown_channel",
+          channel: name,
+          detail: "The namespace no longer exists",
+        });
       return found;
     });
     return {
@@ -150,5 +154,5 @@ function parse<Schema extends z.ZodType>(schema: Schema, claims: Claims): z.outp
 }
 
 function invalid(message: string): HubError {
-  return new HubError("token_invalid", message);
+  return new HubError("invalid_token", message);
 }

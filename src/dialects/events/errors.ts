@@ -62,9 +62,10 @@ export class EventsError extends Error {
 }
 
 /** As the log has it. Details name channels, scopes and members, and hold nothing of a payload. */
-export function loggedRefusal(error: EventsError): Readonly<Record<string, unknown>> {
+export function loggedRefusal(error: EventsError) {
   const { code, status, message, details, cause } = error;
-  return { status, code, detail: cause instanceof HubError ? cause.message : message, ...details };
+  const detail = cause instanceof HubError ? cause.detail : message;
+  return { ...details, word: code, status, code, detail };
 }
 
 /** Seconds after which a caller may try again when a store or key set is out of reach. */
@@ -78,7 +79,7 @@ const HUB_ERRORS = {
   bad_request: "invalid_request",
   not_available: "internal_error",
   token_expired: "invalid_token",
-  token_invalid: "invalid_token",
+  invalid_token: "invalid_token",
   unrecoverable_position: "internal_error",
 } as const satisfies Record<HubErrorCode, EventsErrorCode>;
 

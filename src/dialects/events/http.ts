@@ -107,7 +107,8 @@ export async function answerEvents(
   } catch (error) {
     ({ answer, code } = errorAnswer(error, form));
   }
-  metrics.count("api_requests", { dialect: "events", method: name, code });
+  const word = code === "0" ? "" : code;
+  metrics.count("api_requests", { dialect: "events", method: name, code, word });
   return browsers ? allowOrigin(answer, request.head, [...contexts.values()]) : answer;
 }
 

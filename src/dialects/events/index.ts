@@ -42,5 +42,6 @@ export const events = defineDialect<EventsConfig>()({
   developmentKeys: EVENTS_DEVELOPMENT_KEYS,
   tokenCommands: [accessToken],
   loadProbe: async () => (await import("./probe.ts")).probe,
+  errors: async () => (await import("./words.ts")).EVENTS_WORDS,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

@@ -4,8 +4,16 @@ import type { GroupMember } from "../../core/fanout.ts";
 import type { Connection } from "../../core/hub.ts";
 import type { Frame } from "../../core/types.ts";
 import type { LimitName } from "../dialect.ts";
+import type { SharedWord } from "../words.ts";
 import type { ReplyEvent } from "./codec.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
+
+/** Why a command is refused. */
+export interface RefusalAbout {
+  readonly word: SharedWord;
+  readonly detail: string;
+  readonly channel?: string;
+}
 
 export interface GusherClient {
   readonly context: GusherContext;
@@ -17,12 +25,8 @@ export interface GusherClient {
   readonly member: GroupMember;
   /** `data` is JSON text. */
   reply(event: ReplyEvent, data: string, options?: { readonly time?: number }): void;
-  /** A command answered with its error; `detail` is for the log, since the protocol has no place for it. */
-  refuse(
-    event: Extract<ReplyEvent, `${string}_error`>,
-    data: string,
-    about: { readonly detail: string; readonly channel?: string },
-  ): void;
+  /** A command answered with its error; why is for the log, since the protocol has no place for it. */
+  refuse(event: Extract<ReplyEvent, `${string}_error`>, data: string, about: RefusalAbout): void;
   /** Unasked: it keeps its place behind what waits for an answer. */
   send(frame: Frame): void;
   limitHit(limit: LimitName): void;

@@ -1,11 +1,12 @@
 /** What each command does and answers (§5.3 to §5.7). */
+import { claimsText, shortened } from "../../auth/claims-text.ts";
 import { HubError } from "../../core/errors.ts";
 import { joinableOptions } from "../../core/namespaces.ts";
 import { CHANNELS, type Channel } from "../../core/types.ts";
 import { encoder, type Command, type RequestedChannels } from "./codec.ts";
 import { SUBSCRIBE_FAILURES } from "./errors.ts";
 import { isGranted, isGrantedLiterally } from "./grants.ts";
-import type { GusherClient } from "./client.ts";
+import type { GusherClient, RefusalAbout } from "./client.ts";
 
 export function runCommand(session: GusherClient, command: Command): void | Promise<void> {
   switch (command.event) {
@@ -29,10 +30,10 @@ async function subscribe(session: GusherClient, name: string): Promise<void> {
   const { connection, member } = session;
   const data = dataOf({ channel: name });
   const channel = channelOf(name);
-  const refuse = (detail: string) =>
-    session.refuse("gusher.subscribe_error", data, { channel: name, detail });
+  const refuse = (why: Why) =>
+    session.refuse("gusher.subscribe_error", data, { ...why, channel: name });
   const succeed = () => session.reply("gusher.subscribe_succeeded", data);
-  if (!isCovered(session, name)) return refuse(NOT_GRANTED);
+  if (!isCovered(session, name)) return refuse(notGranted(session, name));
   if (!isJoinable(session, name)) return refuse(NOT_JOINABLE);
   if (connection.subscription(channel) !== undefined) return succeed();
   if (!hasRoom(session, 1)) return refuse(NO_ROOM);
@@ -50,15 +51,14 @@ async function multiSubscribe(
 ): Promise<void> {
   const { connection, member } = session;
   const data = dataOf({ channel: names });
-  const refuse = (detail: string, channel?: string) =>
+  const refuse = (why: Why, channel?: string) =>
     session.refuse("gusher.multi_subscribe_error", data, {
-      detail,
+      ...why,
       ...(channel === undefined ? {} : { channel }),
     });
-  if (names.length === 0 || malformed)
-    return refuse("The list must hold at least one channel name, each a string");
+  if (names.length === 0 || malformed) return refuse(NO_LIST);
   const forbidden = names.find((name) => !isListed(session, name));
-  if (forbidden !== undefined) return refuse(NOT_GRANTED, forbidden);
+  if (forbidden !== undefined) return refuse(notGranted(session, forbidden), forbidden);
   const elsewhere = names.find((name) => !isJoinable(session, name));
   if (elsewhere !== undefined) return refuse(NOT_JOINABLE, elsewhere);
   const missing = [...new Set(names)]
@@ -81,15 +81,40 @@ async function multiSubscribe(
 }
 
 /** For the log. */
-const NOT_GRANTED = "The grants do not allow the channel";
-const NOT_JOINABLE = "The channel's name is too long, or its namespace does not admit gusher";
-const NO_ROOM = "The connection has channel_limit subscriptions already";
+type Why = Omit<RefusalAbout, "channel">;
+const NO_LIST: Why = {
+  word: "bad_request",
+  detail: "The list must hold at least one channel name, each a string",
+};
+const NOT_JOINABLE: Why = {
+  word: "unknown_channel",
+  detail: "The channel's name is too long, or its namespace does not admit gusher",
+};
+const NO_ROOM: Why = {
+  word: "channel_limit",
+  detail: "The connection has channel_limit subscriptions already",
+};
+const REMOTE_NOT_GRANTED: Why = {
+  word: "permission_denied",
+  detail: 'The grants do not allow the remote: it must be true in the claim "gusher.remotes"',
+};
+
+/** Of a channel's name, in the log. */
+const NAME_CHARACTERS_MAX = 200;
+
+/** The claims themselves are gone: a connection has what was granted by them. */
+function notGranted({ userId, grants }: GusherClient, name: string): Why {
+  const claims = claimsText({ user_id: userId, channels: grants }, "user_id");
+  const channel = shortened(name, NAME_CHARACTERS_MAX);
+  const detail = `No entry of the token's claim "gusher.channels" allows ${channel}; ${claims}`;
+  return { word: "permission_denied", detail };
+}
 
 /** §5.5: succeeds by the grant alone, whether or not there was a subscription (K11). */
 async function unsubscribe(session: GusherClient, name: string): Promise<void> {
   const data = dataOf({ channel: name });
   if (!isCovered(session, name)) {
-    const about = { channel: name, detail: NOT_GRANTED };
+    const about = { ...notGranted(session, name), channel: name };
     return session.refuse("gusher.unsubscribe_error", data, about);
   }
   await session.connection.unsubscribe(channelOf(name));
@@ -117,8 +142,7 @@ async function remote(
   // Queues are named in UTF-8, which has no form for half a surrogate pair: two such names would be one queue.
   const allowed = name.isWellFormed() && Object.hasOwn(remotes, name) && remotes[name] === true;
   if (!allowed) {
-    const detail = "The grants do not allow the remote";
-    return session.refuse("gusher.remote_error", data, { detail });
+    return session.refuse("gusher.remote_error", data, REMOTE_NOT_GRANTED);
   }
   const appKey = context.hub.app;
   const about = dataOf({ user_id: userId, socket_id: connectionId, uid, app_key: appKey });
@@ -166,10 +190,10 @@ function hasRoom(session: GusherClient, more: number): boolean {
 }
 
 /** A subscribe that the hub refused: answered so, or the connection ends and its client comes back. */
-function fail(session: GusherClient, error: unknown, refuse: (detail: string) => void): void {
+function fail(session: GusherClient, error: unknown, refuse: (why: Why) => void): void {
   if (!(error instanceof HubError)) throw error;
   const failure = SUBSCRIBE_FAILURES[error.code];
-  if (failure === "refused") return refuse(error.message);
+  if (failure === "refused") return refuse({ word: error.code, detail: error.message });
   session.report(error, "subscribing");
   session.disconnect({ disconnect: failure });
 }

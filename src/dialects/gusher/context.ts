@@ -26,6 +26,6 @@ export interface GusherContext extends SessionServices {
   readonly queue: JobQueue;
   /** Where they go in its place, when they are to be found as the original leaves them (§8, §9). */
   readonly jobLists?: WorkerLists;
-  /** Verified registered and private claims of a JWT; throws HubError `token_invalid` or `token_expired`. */
+  /** Verified registered and private claims of a JWT; throws HubError `invalid_token` or `token_expired`. */
   readonly verify: (jwt: string) => Promise<Claims>;
 }

@@ -13,7 +13,7 @@ export const SUBSCRIBE_FAILURES = {
   bad_request: "refused",
   not_available: "refused",
   token_expired: "refused",
-  token_invalid: "refused",
+  invalid_token: "refused",
   unrecoverable_position: "missed",
 } as const satisfies Record<HubErrorCode, "refused" | DisconnectCode>;
 

@@ -5,6 +5,7 @@ import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket
 import { responseOf } from "../../transports/api-call.ts";
 import { servedAt } from "../../transports/request.ts";
 import { limitHit, type ClientsEnv, type OnEvent, type Served } from "../dialect.ts";
+import type { SharedWord } from "../words.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 import { createMasterCalls, type MasterOptions } from "./master/http.ts";
 import { gusherOpenApi } from "./openapi.ts";
@@ -58,11 +59,11 @@ function socketRoute(path: string, { contexts, onEvent }: GusherOptions): Socket
       const { address, params } = request;
       const admitted = await admit(request, servedAt(contexts, request.mount));
       if ("status" in admitted) {
-        const { status, text } = admitted;
+        const { word, status, text } = admitted;
         const context = contexts.get(params["app_key"] ?? "");
-        context?.metrics.count("connections_refused", { dialect: "gusher" });
+        context?.metrics.count("connections_refused", { dialect: "gusher", word });
         const tell = context?.onEvent ?? onEvent;
-        tell("Connect refused", { address, status, detail: text });
+        tell("Connect refused", { word, address, status, detail: text });
         return responseOf(plainError(status, `${text}\n`));
       }
       const { context, claims } = admitted;
@@ -97,6 +98,7 @@ function openSession(
 }
 
 interface Refused {
+  readonly word: SharedWord;
   readonly status: 401 | 503;
   readonly text: string;
 }
@@ -108,24 +110,24 @@ async function admit(
 ): Promise<Refused | { readonly context: GusherContext; readonly claims: GusherClaims }> {
   const { app_key: appKey = "" } = params;
   const token = url.searchParams.get("token") ?? "";
-  if (token === "") return { status: 401, text: "app_key is nil" };
+  if (token === "") return { word: "unauthorized", status: 401, text: "app_key is nil" };
   const context = contexts.get(appKey);
   try {
     const claims = context && (await findLoginToken(context.records, token));
     if (context === undefined || claims?.appKey !== appKey) {
       // Tokens are kept by app, so one for another app is found there.
       const known = claims !== undefined || (await isKnown(token, contexts));
-      return { status: 401, text: known ? "appkey error" : "token error" };
+      return { word: "invalid_token", status: 401, text: known ? "appkey error" : "token error" };
     }
     const { hub, settings, metrics } = context;
     const limit = settings.connection_limit;
     if (limit === 0 || hub.stats().connections < limit) return { context, claims };
     limitHit(metrics, "connection_limit");
-    return { status: 503, text: "connection limit" };
+    return { word: "connection_limit", status: 503, text: "connection limit" };
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     context?.onError(error, { connection: "", doing: "reading a login token" });
-    return { status: 503, text: "unavailable" };
+    return { word: "unavailable", status: 503, text: "unavailable" };
   }
 }
 

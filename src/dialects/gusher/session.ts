@@ -7,7 +7,7 @@ import type { Connection, Encoder, Subscriber } from "../../core/hub.ts";
 import type { Frame } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
 import { ClientSession, type Close } from "../session.ts";
-import type { GusherClient } from "./client.ts";
+import type { GusherClient, RefusalAbout } from "./client.ts";
 import {
   decodeBinaryCommand,
   decodeCommand,
@@ -63,7 +63,7 @@ export class GusherSession
       else if (!this.context.settings.strict_binary) command = decodeBinaryCommand(frame);
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error;
-      this.tell("Frame refused", { detail: error.message });
+      this.tell("Frame refused", { word: "bad_request", detail: error.message });
       return this.disconnect({ disconnect: "bad_request" });
     }
     if (command === undefined) return undefined;
@@ -82,15 +82,15 @@ export class GusherSession
     this.socket.send(encodeReply(event, { socketId: this.connectionId, data, ...options }));
   }
 
-  /** A command answered with its error; `detail` is for the log, since the protocol has no place for it. */
+  /** A command answered with its error; why is for the log, since the protocol has no place for it. */
   refuse(
     event: Extract<ReplyEvent, `${string}_error`>,
     data: string,
-    { detail, ...about }: { readonly detail: string; readonly channel?: string },
+    { word, ...about }: RefusalAbout,
   ): void {
     const command = event.slice(0, -"_error".length);
-    this.count("command_errors", { code: command });
-    this.tell("Command refused", { command, ...about, detail });
+    this.count("command_errors", { code: command, word });
+    this.tell("Command refused", { word, command, ...about });
     this.reply(event, data);
   }
 
@@ -126,7 +126,7 @@ export class GusherSession
     // After a standstill one ping is enough.
     if (this.#pingAtMs <= nowMs) this.#pingAtMs = nowMs + settings.ping_interval;
     if (settings.drop_idle && this.connection.subscriptionCount === 0) {
-      this.end(this.#unsaid(IDLE));
+      this.end("idle", this.#unsaid(IDLE));
     }
   }
 

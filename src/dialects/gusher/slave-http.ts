@@ -1,6 +1,6 @@
 /** The slave's routes over HTTP (§2, §3.1): login and ping. Its sockets are in index.ts. */
 import { Hono } from "hono";
-import { HubError } from "../../core/errors.ts";
+import { HubError, type HubErrorCode } from "../../core/errors.ts";
 import { responseOf, type ApiAnswer } from "../../transports/api-call.ts";
 import { BODY_REFUSALS, servedAt } from "../../transports/request.ts";
 import type { ClientsEnv, OnEvent } from "../dialect.ts";
@@ -49,23 +49,35 @@ async function logIn(
   const contexts = servedAt(all, mount);
   const body = await readBody(LOGIN_BODY_BYTES_MAX);
   if (typeof body === "string" && body !== "too_large") {
-    onEvent("Login refused", { detail: BODY_REFUSALS[body].text });
+    onEvent("Login refused", {
+      ...{ word: BODY_REFUSALS[body].word, detail: BODY_REFUSALS[body].text },
+    });
     return bodyRefused(body);
   }
   const fields = await readFields(request, {
     ...{ names: ["jwt"], body: body === "too_large" ? undefined : body },
   });
   const jwt = fields.get("jwt") ?? "";
-  const refusals: string[] = [];
+  const refusals: LoginRefusal[] = [];
   const verified = jwt === "" ? undefined : await verify(jwt, contexts, refusals);
   const token = verified && (await tokenFor(verified, refusals));
   if (token === undefined) {
     const none = body === "too_large" ? LOGIN_TOO_LARGE : "No JWT";
-    onEvent("Login refused", { detail: jwt === "" ? none : refusals.join("; ") });
+    const word = refusals.find((refusal) => refusal.word === "unavailable")?.word;
+    const why = refusals.map((refusal) => refusal.detail).join("; ");
+    onEvent("Login refused", {
+      word: word ?? refusals[0]?.word ?? "unauthorized",
+      detail: jwt === "" ? none : why,
+    });
     return unauthorized("jwt decode fail\n", ANY_ORIGIN);
   }
   const headers = { "Content-Type": "application/json;charset=UTF-8", ...ANY_ORIGIN };
   return { status: 200, headers, body: `${JSON.stringify({ token })}\n` };
+}
+
+interface LoginRefusal {
+  readonly word: HubErrorCode;
+  readonly detail: string;
 }
 
 interface Verified {
@@ -80,7 +92,7 @@ interface Verified {
 async function verify(
   jwt: string,
   contexts: ReadonlyMap<string, GusherContext>,
-  refusals: string[],
+  refusals: LoginRefusal[],
 ): Promise<Verified | undefined> {
   let useless: Verified | undefined;
   for (const context of contexts.values()) {
@@ -90,7 +102,7 @@ async function verify(
       useless ??= { context, claims };
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
-      refusals.push(`${context.hub.app}: ${error.message}`);
+      refusals.push({ word: error.code, detail: `${context.hub.app}: ${error.message}` });
       if (error.code === "unavailable") {
         context.onError(error, { connection: "", doing: "verifying a JWT" });
       }
@@ -102,13 +114,13 @@ async function verify(
 /** Undefined when it cannot be kept now: §3.1 has one answer for every failure. */
 async function tokenFor(
   { context, claims }: Verified,
-  refusals: string[],
+  refusals: LoginRefusal[],
 ): Promise<string | undefined> {
   try {
     return await createLoginToken(context, claims);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    refusals.push(`${context.hub.app}: ${error.message}`);
+    refusals.push({ word: error.code, detail: `${context.hub.app}: ${error.message}` });
     context.onError(error, { connection: "", doing: "keeping a login token" });
     return undefined;
   }

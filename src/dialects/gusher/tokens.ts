@@ -55,7 +55,7 @@ const storedClaims = z.object({
 
 /**
  * The types and times of a signed JWT's registered claims (§4): valid while `now ≤ exp`, `now ≥ nbf` and `now ≥ iat`, in
- * whole seconds and without leeway; 0 is absent. Throws `token_invalid` and `token_expired`.
+ * whole seconds and without leeway; 0 is absent. Throws `invalid_token` and `token_expired`.
  */
 export function checkRegisteredClaims(payload: Claims, clock: Clock): Claims {
   const { exp, nbf, iat } = parse(registeredClaims, payload);
@@ -66,7 +66,7 @@ export function checkRegisteredClaims(payload: Claims, clock: Clock): Claims {
   return payload;
 }
 
-/** The grant of a verified JWT (§4). Without a `gusher` claim it grants nothing, not even a connection. Throws `token_invalid`. */
+/** The grant of a verified JWT (§4). Without a `gusher` claim it grants nothing, not even a connection. Throws `invalid_token`. */
 export function gusherClaims(payload: Claims): GusherClaims {
   const claim = parse(gusherClaim, payload["gusher"]);
   return {
@@ -104,5 +104,5 @@ function parse<Schema extends z.ZodType>(schema: Schema, claims: unknown): z.out
   const parsed = schema.safeParse(claims);
   if (parsed.success) return parsed.data;
   const path = parsed.error.issues[0]?.path.join(".") ?? "";
-  throw new HubError("token_invalid", `The token's claim "${path}" is not of its type`);
+  throw new HubError("invalid_token", `The token's claim "${path}" is not of its type`);
 }

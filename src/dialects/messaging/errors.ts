@@ -2,17 +2,17 @@
 import type { DisconnectCode, HubErrorCode } from "../../core/errors.ts";
 import type { Close } from "../session.ts";
 
-export type ErrorCode =
-  | "invalid-field"
-  | "not-found"
-  | "not-administrator"
-  | "token-in-use"
-  | "last-administrator"
-  | "blocked"
-  | "too-large"
-  | "limit-reached"
-  | "rate-limited"
-  | "unavailable";
+export const ERRORS = [
+  ...["invalid-field", "not-found", "not-administrator", "token-in-use", "last-administrator"],
+  ...["blocked", "too-large", "limit-reached", "rate-limited", "unavailable"],
+] as const;
+
+export type ErrorCode = (typeof ERRORS)[number];
+
+/** By which the log and the metrics tell of it. */
+export function wordOf(code: ErrorCode): string {
+  return code.replaceAll("-", "_");
+}
 
 export interface RefusalDetails {
   /** The field, or the id in it, that it is about. */
@@ -24,10 +24,18 @@ export interface RefusalDetails {
 export class Refusal extends Error {
   readonly error: ErrorCode;
   readonly details: RefusalDetails;
+  /** By which the log and the metrics tell of it. */
+  readonly word: string;
 
-  /** `reason`: a sentence for developers. */
-  constructor(error: ErrorCode, reason: string, details: RefusalDetails = {}) {
+  /** `reason`: a sentence for developers. `word`: the core's, where it is what the core threw. */
+  constructor(
+    error: ErrorCode,
+    reason: string,
+    details: RefusalDetails = {},
+    word = wordOf(error),
+  ) {
     super(reason);
+    this.word = word;
     this.name = "Refusal";
     this.error = error;
     this.details = details;
@@ -41,7 +49,7 @@ export const HUB_ERRORS = {
   bad_request: "invalid-field",
   not_available: "unavailable",
   token_expired: "unavailable",
-  token_invalid: "unavailable",
+  invalid_token: "unavailable",
   unrecoverable_position: "unavailable",
   unavailable: "unavailable",
 } as const satisfies Record<HubErrorCode, ErrorCode>;

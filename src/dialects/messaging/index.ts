@@ -23,5 +23,6 @@ export const messaging = defineDialect<MessagingConfig>()({
   warnings: messagingWarnings,
   tokenCommands: [messagingToken],
   loadProbe: async () => (await import("./probe.ts")).probe,
+  errors: async () => (await import("./words.ts")).MESSAGING_ERRORS,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

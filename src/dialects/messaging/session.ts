@@ -110,7 +110,7 @@ export class MessagingSession
     if (taken === "flooded") return this.disconnect({ disconnect: "too_many_requests" });
     const message = this.context.readMessage(frame);
     if (message === undefined) {
-      this.count("command_errors", { code: "ignored" });
+      this.count("command_errors", { code: "ignored", word: "bad_request" });
       return undefined;
     }
     this.count("commands", { method: message.type });
@@ -153,9 +153,9 @@ export class MessagingSession
   #acknowledge({ id, type }: ClientMessage, refusal?: Refusal): void {
     if (this.over) return;
     if (refusal !== undefined) {
-      this.count("command_errors", { code: refusal.error });
-      const { error, message: detail } = refusal;
-      this.tell("Command refused", { command: type, error, detail });
+      const { word, error: code, message: detail } = refusal;
+      this.count("command_errors", { code, word });
+      this.tell("Command refused", { word, command: type, code, detail });
     }
     this.socket.send(ackMessage(id, refusal));
   }
@@ -164,7 +164,7 @@ export class MessagingSession
     if (error instanceof Refusal) return error;
     if (!(error instanceof HubError)) throw error;
     if (error.code === "unavailable") this.report(error, type);
-    return new Refusal(HUB_ERRORS[error.code], error.message);
+    return new Refusal(HUB_ERRORS[error.code], error.message, {}, error.code);
   }
 
   push(frame: Frame, group?: string): void {
@@ -244,7 +244,7 @@ export class MessagingSession
   }
 
   protected onDue(nowMs: number): void {
-    if (this.#expiresAtMs(nowMs) <= nowMs) return this.end(UNAUTHORIZED);
+    if (this.#expiresAtMs(nowMs) <= nowMs) return this.end("token_expired", UNAUTHORIZED);
     if (nowMs >= this.#at.recheck) {
       this.#at.recheck = nowMs + (this.bearer.recheckMs ?? Infinity);
       this.aside("reading its token again", this.requireToken());
@@ -258,7 +258,7 @@ export class MessagingSession
 
   async requireToken(): Promise<boolean> {
     if (await this.context.gate.holds(this.bearer)) return true;
-    this.end(UNAUTHORIZED);
+    this.end("invalid_token", UNAUTHORIZED);
     return false;
   }
 

@@ -104,7 +104,7 @@ function contextOf(
     ...{ app: domain, bearers, onEvent, onError },
     // Its credential is in the URL, never in a cookie, so without a list any page may.
     allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
-    onRefused: () => metrics.count("connections_refused", { dialect: "messaging" }),
+    onRefused: (word) => metrics.count("connections_refused", { dialect: "messaging", word }),
   });
   const aside = (doing: string) => (error: unknown) => onError(error, { connection: "", doing });
   const settings = config.messaging;

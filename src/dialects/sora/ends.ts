@@ -35,11 +35,11 @@ export const CLOSES = {
   sent_back: { code: 1012, reason: "RECONNECT" },
 } as const satisfies Record<DisconnectCode, Close>;
 
-/** By how its WebRTC peer ended. */
-export const PEER_CLOSES = {
-  timeout: TIMEOUT,
-  left: TYPE_DISCONNECT,
-  closed: CLOSES.shutdown,
-  failed: INTERNAL_ERROR,
-  bug: INTERNAL_ERROR,
-} as const satisfies Record<PeerEnd, Close>;
+/** By how its WebRTC peer ended; `word`: for log and metric. */
+export const PEER_ENDS = {
+  timeout: { word: "timeout", close: TIMEOUT },
+  left: { word: "closed", close: TYPE_DISCONNECT },
+  closed: { word: "shutdown", close: CLOSES.shutdown },
+  failed: { word: "internal_error", close: INTERNAL_ERROR },
+  bug: { word: "internal_error", close: INTERNAL_ERROR },
+} as const satisfies Record<PeerEnd, { word: string; close: Close }>;

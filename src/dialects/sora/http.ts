@@ -7,10 +7,11 @@ import { HubError } from "../../core/errors.ts";
 import { jsonView, type JsonView } from "../../core/json-text.ts";
 import type { Reach } from "../../core/types.ts";
 import type { AnswerCall, ApiAnswer, ApiCall } from "../../transports/api-call.ts";
-import { BODY_REFUSALS, type BodyRefusal } from "../../transports/request.ts";
+import type { BodyRefusal } from "../../transports/request.ts";
 import { limitHit, type OnEvent } from "../dialect.ts";
 import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
 import type { SoraContext } from "./context.ts";
+import { ERROR_TYPES, errorText, type ErrorType } from "./errors.ts";
 import { OPERATIONS, OperationError, type Operation } from "./operations.ts";
 
 /** Whom a call acts for. */
@@ -43,29 +44,32 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export async function respond(call: ApiCall, options: SoraHttpOptions): Promise<ApiAnswer> {
   const { corsOrigin, onEvent } = options;
   if (call.method === "OPTIONS" && corsOrigin !== undefined) return answer(options, 200);
-  const refuse = (status: number, text: string): ApiAnswer => {
-    onEvent("API call refused", { status, detail: shortened(text) });
+  const refuse = (type: ErrorType, text = errorText(type), more?: { word: string }): ApiAnswer => {
+    const { status, word } = ERROR_TYPES[type];
+    onEvent("API call refused", { word, status, code: type, detail: shortened(text), ...more });
     return answer(options, status, text);
   };
-  if (call.method !== "POST") return refuse(400, '{"type":"UnexpectedMethod"}');
+  if (call.method !== "POST") return refuse("UnexpectedMethod");
   const caller = options.authorize(call);
   if (caller instanceof ApiRefusal) {
-    onEvent("API call refused", { status: caller.status, detail: caller.detail });
-    return answer(options, caller.status, refusalText(caller));
+    const { word, status, detail } = caller;
+    const type = status === 401 ? "Unauthorized" : "Forbidden";
+    onEvent("API call refused", { word, status, code: type, detail });
+    return answer(options, status, errorText(type, JSON.stringify({ detail })));
   }
   const header = call.headers.get("x-sora-target");
-  if (header === null) return refuse(400, '{"type":"MissingHeaderName"}');
+  if (header === null) return refuse("MissingHeaderName");
   const [, service, version = "", name = ""] = TARGET.exec(header) ?? [];
-  if (service === undefined) return refuse(400, errorText("MissingService"));
-  if (service !== "Sora") return refuse(400, errorText("InvalidTarget"));
+  if (service === undefined) return refuse("MissingService");
+  if (service !== "Sora") return refuse("InvalidTarget");
   const context = options.contexts.get(caller.app);
   if (context === undefined) return answer(options, 404);
   const asked = { call, options, caller, context, version, name, refuse };
   if (!name.startsWith("Push")) return answerOperation(asked);
   const limited = context.publishLimit.run(() => answerOperation(asked));
   if (limited !== undefined) return limited;
-  const { status, detail } = TOO_MANY_PUBLISHES;
-  return refuse(status, errorText("TooManyRequests", JSON.stringify({ detail })));
+  const { detail } = TOO_MANY_PUBLISHES;
+  return refuse("TooManyRequests", errorText("TooManyRequests", JSON.stringify({ detail })));
 }
 
 interface Asked {
@@ -75,7 +79,7 @@ interface Asked {
   readonly context: SoraContext;
   readonly version: string;
   readonly name: string;
-  readonly refuse: (status: number, text: string) => ApiAnswer;
+  readonly refuse: (type: ErrorType, text?: string, more?: { word: string }) => ApiAnswer;
 }
 
 async function answerOperation(asked: Asked): Promise<ApiAnswer> {
@@ -83,23 +87,26 @@ async function answerOperation(asked: Asked): Promise<ApiAnswer> {
   const body = await call.readBody(options.bodyBytesMax);
   if (typeof body === "string") {
     if (body === "too_large") limitHit(context.metrics, "body_size_limit");
-    return refuse(BODY_STATUSES[body], errorText(BODY_ERRORS[body]));
+    return refuse(BODY_ERRORS[body]);
   }
   const target = `{"service":"Sora","version":"${version}","operation":"${name}"}`;
   const operation = OPERATIONS[`${version}.${name}`];
   const method = operation === undefined ? "unknown" : name;
-  const finish = (status: number, text: string): ApiAnswer => {
-    context.metrics.count("api_requests", { dialect: "sora", method, code: `${status}` });
-    return status === 200 ? answer(options, 200, text) : refuse(status, text);
+  const count = (code: number, word = ""): void =>
+    context.metrics.count("api_requests", { dialect: "sora", method, code: `${code}`, word });
+  const fail = (type: ErrorType, text = errorText(type), word: string = ERROR_TYPES[type].word) => {
+    count(ERROR_TYPES[type].status, word);
+    return refuse(type, text, { word });
   };
   try {
     const text = await run({ operation, target, body, context, reach: caller.reach });
-    return finish(200, text);
+    count(200);
+    return answer(options, 200, text);
   } catch (error) {
-    if (error instanceof OperationError) return finish(400, error.text);
+    if (error instanceof OperationError) return fail(error.type, error.text);
     const unavailable = error instanceof HubError && error.code === "unavailable";
     if (!unavailable) options.onError(error, { connection: "", doing: `the call ${name}` });
-    return finish(500, errorText("HandlerException"));
+    return fail("HandlerException", undefined, unavailable ? "unavailable" : undefined);
   }
 }
 
@@ -115,14 +122,14 @@ interface OperationCall {
 /** §1.3, rows 8 to 14. */
 async function run({ operation, target, body, context, reach }: OperationCall): Promise<string> {
   if (body.length === 0) {
-    if (operation === undefined) throw new OperationError(errorText("MissingTarget"));
+    if (operation === undefined) throw new OperationError("MissingTarget");
     if (operation.keys.length > 0) {
-      throw new OperationError(errorText("MissingTargetFunction", target));
+      throw new OperationError("MissingTargetFunction", target);
     }
     return operation.run({ context, reach, texts: {}, data: undefined });
   }
   const view = viewOf(body);
-  if (operation === undefined) throw new OperationError(errorText("SchemaNotFound", target));
+  if (operation === undefined) throw new OperationError("SchemaNotFound", target);
   return operation.run({ context, reach, ...operation.read(view) });
 }
 
@@ -131,14 +138,8 @@ function viewOf(body: Uint8Array): JsonView {
     return jsonView(strictUtf8.decode(body));
   } catch (error) {
     if (!(error instanceof HubError || error instanceof TypeError)) throw error;
-    throw new OperationError(errorText("InvalidJSON", '[{"invalid":"parse"}]'));
+    throw new OperationError("InvalidJSON", '[{"invalid":"parse"}]');
   }
-}
-
-/** `reason`: JSON text. */
-export function errorText(type: string, reason?: string): string {
-  const end = reason === undefined ? "}" : `,"error_reason":${reason}}`;
-  return `{"error_type":"${type}"${end}`;
 }
 
 /** Row 7 also answers a body that was cut short, if its sender still reads. */
@@ -147,20 +148,7 @@ const BODY_ERRORS = {
   compressed: "UnsupportedMediaType",
   busy: "ServiceUnavailable",
   cut: "RequestTimeout",
-} as const satisfies Record<BodyRefusal, string>;
-
-const BODY_STATUSES = {
-  too_large: BODY_REFUSALS.too_large.status,
-  compressed: BODY_REFUSALS.compressed.status,
-  busy: BODY_REFUSALS.busy.status,
-  cut: 408,
-} as const satisfies Record<BodyRefusal, number>;
-
-/** The original has no credential (§1.1), so that these are words of our own. */
-function refusalText({ status, detail }: ApiRefusal): string {
-  const type = status === 401 ? "Unauthorized" : "Forbidden";
-  return errorText(type, JSON.stringify({ detail }));
-}
+} as const satisfies Record<BodyRefusal, ErrorType>;
 
 /** §1.1, §1.2: the type without a charset, and the CORS headers on every answer. */
 function answer({ corsOrigin }: SoraHttpOptions, status: number, text?: string): ApiAnswer {

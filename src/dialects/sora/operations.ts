@@ -3,16 +3,20 @@ import type { CompactJson, JsonView } from "../../core/json-text.ts";
 import { isReachable } from "../../core/namespaces.ts";
 import { CHANNELS, type Reach, type Target } from "../../core/types.ts";
 import type { SoraContext } from "./context.ts";
+import { errorText, type ErrorType } from "./errors.ts";
 import { channelRoleLabel, clientLabel, isId, ROLES, type Role } from "./ids.ts";
 import { connectionText } from "./member.ts";
 
 /** Answered 400 with this JSON text. */
 export class OperationError extends Error {
+  readonly type: ErrorType;
   readonly text: string;
 
-  constructor(text: string) {
+  /** `reason`: JSON text. */
+  constructor(type: ErrorType, reason?: string) {
     super("Refused");
-    this.text = text;
+    this.type = type;
+    this.text = errorText(type, reason);
   }
 }
 
@@ -103,7 +107,7 @@ function violation(
 ): OperationError {
   const about = `"path":${JSON.stringify(path)},"schema":${JSON.stringify(schema)}`;
   const reason = `[{"invalid":"data","error":"${error}","data":${data},${about}}]`;
-  return new OperationError(`{"error_type":"InvalidJSON","error_reason":${reason}}`);
+  return new OperationError("InvalidJSON", reason);
 }
 
 const NOT_FOUND = {
@@ -113,7 +117,7 @@ const NOT_FOUND = {
 } as const;
 
 function notFound(what: keyof typeof NOT_FOUND): OperationError {
-  return new OperationError(`{"error_type":"${NOT_FOUND[what]}"}`);
+  return new OperationError(NOT_FOUND[what]);
 }
 
 function echo(data: CompactJson | undefined): string {
@@ -188,7 +192,7 @@ function reaches({ context: { hub, onEvent }, reach }: Call, name: string): bool
   if (!isId(name)) return false;
   if (isReachable(hub.namespaces, name, reach)) return true;
   const detail = "Channels of other dialects need an API key with their scope";
-  onEvent("Push left out", { channels: 1, detail });
+  onEvent("Push left out", { word: "scope_missing", channels: 1, detail });
   return false;
 }
 

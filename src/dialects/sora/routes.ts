@@ -1,6 +1,7 @@
 /** Where the Sora dialect is served: its API on `api` and on a listener of its own, and the signaling socket (§1.1, §2.1). */
 import type { SocketRoute } from "../../transports/socket.ts";
 import { limitHit, type Served } from "../dialect.ts";
+import type { SharedWord } from "../words.ts";
 import type { SoraSettings } from "./config.ts";
 import { createOwnCalls, respond, type SoraHttpOptions } from "./http.ts";
 import { soraOpenApi } from "./openapi.ts";
@@ -40,21 +41,21 @@ function socketRoute({ contexts, settings, onEvent }: SoraOptions): SocketRoute 
     messageBytesMax,
     accept({ mount, headers, address }) {
       const context = contexts.get(mount.app ?? "");
-      const refuse = (status: number, detail: string): Response => {
-        context?.metrics.count("connections_refused", { dialect: "sora" });
-        (context?.onEvent ?? onEvent)("Connect refused", { address, status, detail });
+      const refuse = (word: SharedWord, status: number, detail: string): Response => {
+        context?.metrics.count("connections_refused", { dialect: "sora", word });
+        (context?.onEvent ?? onEvent)("Connect refused", { word, address, status, detail });
         return new Response(`${detail}\n`, { status });
       };
-      if (context === undefined) return refuse(404, "No app answers on this host");
+      if (context === undefined) return refuse("no_app", 404, "No app answers on this host");
       const origin = headers.get("origin");
       if (!context.allowsOrigin(origin)) {
         context.onEvent("Origin refused", { origin, address });
-        return refuse(403, "This origin is not in the app's allowed_origins");
+        return refuse("origin_refused", 403, "This origin is not in the app's allowed_origins");
       }
       const limit = settings.connection_limit;
       if (limit > 0 && context.sessions.size >= limit) {
         limitHit(context.metrics, "connection_limit");
-        return refuse(503, "The server holds as many connections as it may");
+        return refuse("connection_limit", 503, "The server holds as many connections as it may");
       }
       return {
         open(socket) {

@@ -85,8 +85,10 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
     const admitted = await admit(context, connect, connectionId);
     if (this.over) return;
     if ("refused" in admitted) {
-      this.tell("Connect refused", { detail: "by the hook" });
-      return this.end(ends.refusedByHook(admitted.refused), "refused by the hook");
+      const word = "refused_by_hook";
+      this.tell("Connect refused", { word, detail: "by the hook" });
+      this.count("connections_refused", { word });
+      return this.end(word, ends.refusedByHook(admitted.refused), "refused by the hook");
     }
     await this.#offer(admitted);
   }
@@ -116,7 +118,8 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
 
   protected onBytes(label: string, bytes: Uint8Array): void {
     if (this.#phase !== "announced" || this.#carriage.labels?.mayMessage(label) !== true) {
-      return this.tell("Frame refused", { detail: "A message on a label to receive on" });
+      const detail = "A message on a label to receive on";
+      return this.tell("Frame refused", { word: "permission_denied", detail });
     }
     this.count("commands", { method: "message" });
     const { connectionId, bundleId, channelId } = this.entry;
@@ -254,20 +257,23 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
 
   onOversized(frame: Frame): void {
     if (!this.over && this.#carriage.pushOversized(frame)) return;
-    this.tell("Push left out", { detail: "It is larger than the client takes" });
+    const detail = "It is larger than the client takes";
+    this.tell("Push left out", { word: "too_large", detail });
   }
 
   onLabelClosed(code: number): void {
     // With the peer go all of them, and `ended` tells why.
     if (code === PEER_GONE) return;
-    if (code === 1000) this.end(ends.TYPE_DISCONNECT, "a DataChannel was closed by the client");
-    else this.end(ends.INTERNAL_ERROR, `a DataChannel was closed with ${code}`);
+    const closed = `a DataChannel was closed with ${code}`;
+    if (code === 1000) this.end("closed", ends.TYPE_DISCONNECT, closed);
+    else this.end("internal_error", ends.INTERNAL_ERROR, closed);
   }
 
   #peerEnded(end: PeerEnd): void {
     this.#peerAlive = false;
     this.#release();
-    this.end(ends.PEER_CLOSES[end], `its WebRTC peer ended: ${end}`);
+    const { word, close } = ends.PEER_ENDS[end];
+    this.end(word, close, `its WebRTC peer ended: ${end}`);
   }
 
   protected nextDueMs(): number {
@@ -281,7 +287,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
   #due(what: Due): void {
     switch (what) {
       case "lifetime":
-        return this.end(ends.LIFETIME_EXPIRED);
+        return this.end("lifetime_expired", ends.LIFETIME_EXPIRED);
       case "ping":
         this.socket.send(`{"type":"ping","stats":${this.context.settings.ping_stats}}`);
         return;
@@ -296,7 +302,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
       case "webrtc":
       case "pong":
       case "reanswer":
-        return this.end(ends.TIMEOUT, this.#timetable.waitedFor);
+        return this.end("timeout", ends.TIMEOUT, this.#timetable.waitedFor);
     }
   }
 
@@ -305,10 +311,10 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
   }
 
   /** §3.6: it is told of every end but its own. */
-  protected override end(close: Close, detail?: string): void {
+  protected override end(word: string, close: Close, detail?: string): void {
     if (this.over) return;
     const labelsOutlive = close !== ends.TYPE_DISCONNECT && this.#carriage.sayEnd(close);
-    super.end(close, detail);
+    super.end(word, close, detail);
     if (labelsOutlive) {
       this.context.runtime.timers.after(LABELS_OUTLIVE_MS, () => this.#peer?.close());
     } else this.#peer?.close();

@@ -65,8 +65,8 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
 
   #refuse(error: unknown, malformed: Close): void {
     if (error instanceof InvalidMessage) {
-      this.tell("Frame refused", { detail: error.message });
-      this.end(malformed, error.message);
+      this.tell("Frame refused", { word: "bad_request", detail: error.message });
+      this.end("bad_request", malformed, error.message);
     } else if (error instanceof HubError) {
       this.report(error, "signaling");
       this.disconnect({ disconnect: "internal_error" });
@@ -100,7 +100,7 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
       case "re-answer":
         return this.onReanswer(textIn(view, "sdp"));
       case "disconnect":
-        return this.end(ends.TYPE_DISCONNECT, "by the client");
+        return this.end("closed", ends.TYPE_DISCONNECT, "by the client");
       default:
         throw new InvalidMessage("An unknown type");
     }

@@ -55,15 +55,16 @@ async function outcomeOf(
   } catch (error) {
     if (!isRefusal(error)) throw error;
     const wire = apiErrorOf(error, context);
-    count(context, method, `${wire.code}`);
-    context.onEvent("API call refused", { method, code: wire.code, detail: error.message });
-    if (error.code === "unavailable") context.onError(error, { connection: "", doing: method });
+    const word = error.code;
+    count(context, method, `${wire.code}`, word);
+    context.onEvent("API call refused", { word, method, code: wire.code, detail: error.message });
+    if (word === "unavailable") context.onError(error, { connection: "", doing: method });
     return { error: wire };
   }
 }
 
-function count({ metrics }: ApiContext, method: string, code: string): void {
-  metrics.count("api_requests", { dialect: "streaming", method, code });
+function count({ metrics }: ApiContext, method: string, code: string, word = ""): void {
+  metrics.count("api_requests", { dialect: "streaming", method, code, word });
 }
 
 /** Not in a `result`: the official clients read `replies` bare, and a batch without commands as the empty object. */

@@ -12,7 +12,7 @@ import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
 import type { Payload } from "../../core/types.ts";
 
-/** Verifies signature, algorithm and times; what the claims mean is decided here. Throws `token_expired`, `token_invalid`. */
+/** Verifies signature, algorithm and times; what the claims mean is decided here. Throws `token_expired`, `invalid_token`. */
 export type VerifyToken = (
   token: string,
   kind: "connection" | "subscription",
@@ -77,7 +77,7 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
     requireSpelling(claims);
     // Issuers write an empty one into tokens for connections.
     if ((claims["channel"] ?? "") !== "") {
-      throw new HubError("token_invalid", 'A token with a "channel" claim opens a channel alone');
+      throw new HubError("invalid_token", 'A token with a "channel" claim opens a channel alone');
     }
     const parsed = parse(connectionClaims, claims);
     const subscriptions = new Map<string, SubscriptionGrant>();
@@ -124,7 +124,7 @@ function parse<Schema extends z.ZodType>(
 }
 
 function ofWrongType(claim: string): HubError {
-  return new HubError("token_invalid", `The token's claim "${claim}" is not of its type`);
+  return new HubError("invalid_token", `The token's claim "${claim}" is not of its type`);
 }
 
 /** Of an object, or of `null`, which has none; throws for anything else. */
@@ -138,7 +138,7 @@ function membersOf(view: JsonView | undefined, claim: string): ReadonlyMap<strin
 function userFrom(claims: Claims, name: string): string {
   const user = claims[name] ?? "";
   if (typeof user !== "string")
-    throw new HubError("token_invalid", "The user claim must be a string");
+    throw new HubError("invalid_token", "The user claim must be a string");
   return user;
 }
 

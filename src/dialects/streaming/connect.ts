@@ -83,7 +83,7 @@ export async function granted<Grant>(granting: Promise<Grant>): Promise<Grant> {
   try {
     return await granting;
   } catch (error) {
-    const invalid = isRefusal(error) && error.code === "token_invalid";
+    const invalid = isRefusal(error) && error.code === "invalid_token";
     throw invalid ? new CloseError("invalid_token", error) : error;
   }
 }
@@ -115,7 +115,7 @@ function planSubscriptions(
     const name = personalChannel(personal.personal_channel_namespace, userId);
     if (name === undefined) {
       const detail = 'A user id with "," or "#" has no personal channel';
-      session.tell("Channel left out", { detail });
+      session.tell("Channel left out", { word: "bad_request", detail });
     } else if (!plans.has(name)) add(name, {}, false);
   }
   for (const name of request.subs.keys()) {

@@ -8,7 +8,7 @@ export const WIRE_ERRORS = {
   unavailable: { code: 100, message: "internal server error", temporary: true },
   unknown_channel: { code: 102, message: "unknown channel" },
   permission_denied: { code: 103, message: "permission denied" },
-  token_invalid: { code: 103, message: "permission denied" },
+  invalid_token: { code: 103, message: "permission denied" },
   method_not_found: { code: 104, message: "method not found" },
   already_subscribed: { code: 105, message: "already subscribed" },
   limit_exceeded: { code: 106, message: "limit exceeded" },

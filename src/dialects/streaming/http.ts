@@ -16,6 +16,7 @@ import {
 import { BODY_REFUSALS, decodeSegment, serves } from "../../transports/request.ts";
 import { limitHit, type ApiCalls } from "../dialect.ts";
 import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
+import type { SharedWord } from "../words.ts";
 
 /** Status of each error in the `transport` error mode. */
 const TRANSPORT_STATUS: Readonly<Record<number, number>> = {
@@ -63,15 +64,17 @@ function handle(
   const context = authorize(call);
   if (context instanceof ApiRefusal) return textAnswer(context.status, `${context.detail}\n`);
   if (!serves(call.mount, context.hub.app)) {
-    return refuse(context, method, 401, "The API key belongs to another app");
+    return refuse(context, method, "unauthorized", 401, "The API key belongs to another app");
   }
   const known = method === undefined || method === "batch" || isApiMethod(method);
-  if (!known) return refuse(context, method, 404, "404 page not found");
+  if (!known) return refuse(context, method, "method_not_found", 404, "404 page not found");
   const answering = () => run(call, context, method);
   if (method !== undefined && !PUBLISHING.has(method)) return answering();
-  const { status, detail, retryAfterMs } = TOO_MANY_PUBLISHES;
+  const { word, status, detail, retryAfterMs } = TOO_MANY_PUBLISHES;
   const headers = { "Retry-After": `${retryAfterMs / 1000}` };
-  return context.publishLimit.run(answering) ?? refuse(context, method, status, detail, headers);
+  return (
+    context.publishLimit.run(answering) ?? refuse(context, method, word, status, detail, headers)
+  );
 }
 
 /** The former form says its methods in the body, and so counts as well. */
@@ -80,11 +83,12 @@ const PUBLISHING: ReadonlySet<string> = new Set(["publish", "broadcast", "batch"
 function refuse(
   { onEvent }: ApiContext,
   method: string | undefined,
+  word: SharedWord,
   status: number,
   detail: string,
   headers?: ApiAnswer["headers"],
 ): ApiAnswer {
-  onEvent("API call refused", { method, status, detail });
+  onEvent("API call refused", { word, method, status, detail });
   return textAnswer(status, `${detail}\n`, headers);
 }
 
@@ -95,12 +99,12 @@ async function run(
 ): Promise<ApiAnswer> {
   const body = await call.readBody(context.settings.body_size_limit);
   if (typeof body === "string") {
-    const { status, text } = BODY_REFUSALS[body];
+    const { word, status, text } = BODY_REFUSALS[body];
     if (body === "too_large") limitHit(context.metrics, "body_size_limit");
-    return refuse(context, method, status, text);
+    return refuse(context, method, word, status, text);
   }
   if (body.length === 0) {
-    return refuse(context, method, 400, "The body is empty: send a JSON object");
+    return refuse(context, method, "bad_request", 400, "The body is empty: send a JSON object");
   }
   try {
     const text = bodyText(body);
@@ -110,6 +114,7 @@ async function run(
         ? refuse(
             context,
             method,
+            "bad_request",
             400,
             "The body must be objects with a known method, one behind the other",
           )
@@ -120,7 +125,7 @@ async function run(
       : answerOne(call, await runCall(context, { method, params: jsonView(text) }));
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    return refuse(context, method, 400, "The body is not JSON");
+    return refuse(context, method, "bad_request", 400, "The body is not JSON");
   }
 }
 

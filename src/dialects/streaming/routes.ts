@@ -3,6 +3,7 @@ import { createOriginCheck } from "../../auth/origins.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
 import { limitHit, type OnEvent, type Served } from "../dialect.ts";
+import type { SharedWord } from "../words.ts";
 import { createApi, type Authorize } from "./http.ts";
 import { jsonCodec, protobufCodec } from "./codecs.ts";
 import { streamingOpenApi } from "./openapi.ts";
@@ -60,21 +61,21 @@ function socketRoute({ apps, websocketPath, onEvent }: StreamingOptions): Socket
       const id = request.mount.app ?? "";
       const app = apps.get(id);
       const { address } = request;
-      const refuse = (status: number, text: string): Response => {
-        app?.metrics.count("connections_refused", { dialect: "streaming" });
-        (app?.onEvent ?? onEvent)("Connect refused", { address, status, detail: text });
+      const refuse = (word: SharedWord, status: number, text: string): Response => {
+        app?.metrics.count("connections_refused", { dialect: "streaming", word });
+        (app?.onEvent ?? onEvent)("Connect refused", { word, address, status, detail: text });
         return new Response(`${text}\n`, { status });
       };
-      if (app === undefined) return refuse(404, "No app answers on this host");
+      if (app === undefined) return refuse("no_app", 404, "No app answers on this host");
       const origin = request.headers.get("origin");
       if (origins.get(id)?.(origin) !== true) {
         app.onEvent("Origin refused", { origin, address });
-        return refuse(403, "This origin is not in the app's allowed_origins");
+        return refuse("origin_refused", 403, "This origin is not in the app's allowed_origins");
       }
       const { connection_limit: limit, message_size_limit, queue_max_size } = app.settings;
       if (limit > 0 && app.hub.stats().connections >= limit) {
         limitHit(app.metrics, "connection_limit");
-        return refuse(503, "The server holds as many connections as it may");
+        return refuse("connection_limit", 503, "The server holds as many connections as it may");
       }
       const { subprotocol, ...session } = sessionRequest(request, app);
       return {

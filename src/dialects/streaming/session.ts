@@ -185,15 +185,16 @@ export class StreamingSession
     if (error instanceof DisconnectError) return this.disconnect(error.disconnect);
     if (error instanceof CloseError) return this.closeAs(error.close, error.detail);
     if (error instanceof MalformedFrame) {
-      this.tell("Frame refused", { detail: error.message });
+      this.tell("Frame refused", { word: "bad_request", detail: error.message });
       return this.closeAs("bad_request");
     }
     if (error instanceof UncarriablePayload) return this.closeAs("uncarriable");
     if (!isRefusal(error)) throw error;
     const wire = wireErrorOf(error, this.context);
-    this.count("command_errors", { code: `${wire.code}` });
-    if (error.code === "unavailable") this.report(error, "a command");
-    this.tell("Command refused", { code: wire.code, detail: error.message });
+    const word = error.code;
+    this.count("command_errors", { code: `${wire.code}`, word });
+    if (word === "unavailable") this.report(error, "a command");
+    this.tell("Command refused", { word, code: wire.code, detail: error.message });
     this.reply(id, { error: wire });
   }
 
@@ -246,9 +247,10 @@ export class StreamingSession
   refuse(id: number, error: Refusal): void {
     if (error.code === "unavailable") this.report(error, "connect");
     this.aside("leaving its channels", this.connection?.close());
-    this.count("connections_refused");
+    const word = error.code;
+    this.count("connections_refused", { word });
     const wire = wireErrorOf(error, this.context);
-    this.tell("Connect refused", { code: wire.code, detail: error.message });
+    this.tell("Connect refused", { word, code: wire.code, detail: error.message });
     this.reply(id, { error: wire });
     this.#state = "refused";
     this.#closeAtMs = this.context.runtime.clock.monotonicMs() + REFUSED_CLOSE_DELAY_MS;
@@ -336,7 +338,7 @@ export class StreamingSession
   }
 
   closeAs(close: CloseName, detail?: string): void {
-    this.end(CLOSES[close], detail);
+    this.end(close, CLOSES[close], detail);
   }
 
   protected leave(): Promise<void> | undefined {

@@ -70,7 +70,9 @@ function authorizeBy(
   return (call) => {
     const holder = judge(call);
     if (holder instanceof ApiRefusal) {
-      onEvent("API call refused", { status: holder.status, detail: holder.detail });
+      onEvent("API call refused", {
+        ...{ word: holder.word, status: holder.status, detail: holder.detail },
+      });
       return holder;
     }
     const known = contexts.get(holder);

@@ -1,11 +1,14 @@
 /** The error table of task-tokens.md §4.4, and what the core's words come to in it. */
 import type { HubErrorCode } from "../../core/errors.ts";
+import type { SharedWord } from "../words.ts";
 
 interface WireError {
   readonly code: number;
   readonly message: string;
   /** Of a request that is not a batch, and of a batch that failed as a whole. */
   readonly status: 200 | 400 | 401 | 403 | 413 | 429 | 500;
+  /** For the log, where it is not the error's name: the core's. */
+  readonly word?: SharedWord;
 }
 
 export const RPC_ERRORS = {
@@ -13,7 +16,7 @@ export const RPC_ERRORS = {
   invalid_request: { code: -32600, message: "Invalid Request", status: 400 },
   method_not_found: { code: -32601, message: "Method not found", status: 200 },
   invalid_params: { code: -32602, message: "Invalid params", status: 200 },
-  internal: { code: -32603, message: "Internal error", status: 500 },
+  internal: { code: -32603, message: "Internal error", status: 500, word: "internal_error" },
   unauthorized: { code: -32001, message: "Unauthorized", status: 401 },
   forbidden: { code: -32002, message: "Forbidden", status: 403 },
   too_many_requests: { code: -32003, message: "Too many requests", status: 429 },
@@ -24,6 +27,12 @@ export const RPC_ERRORS = {
 
 export type RpcErrorName = keyof typeof RPC_ERRORS;
 
+/** By which the log and the metrics tell of it. */
+export function wordOfError(name: RpcErrorName): string {
+  const { word }: WireError = RPC_ERRORS[name];
+  return word ?? name;
+}
+
 /** Total: a new core code does not compile until it has an answer here. */
 export const HUB_ERRORS = {
   unavailable: "internal",
@@ -32,7 +41,7 @@ export const HUB_ERRORS = {
   bad_request: "invalid_params",
   not_available: "internal",
   token_expired: "unauthorized",
-  token_invalid: "unauthorized",
+  invalid_token: "unauthorized",
   unrecoverable_position: "internal",
 } as const satisfies Record<HubErrorCode, RpcErrorName>;
 

@@ -72,8 +72,8 @@ async function respond(
   // Before the credential, which signs the body.
   const body = await call.readBody(RPC_BODY_BYTES_MAX);
   if (typeof body === "string") {
-    const { status, text } = BODY_REFUSALS[body];
-    options.onEvent("API call refused", { status, detail: text });
+    const { word, status, text } = BODY_REFUSALS[body];
+    options.onEvent("API call refused", { word, status, detail: text });
     return written({ ...failure(new RpcError(BODY_ERRORS[body])), status });
   }
   const caller = await tryAuthenticate(call, body, options);
@@ -94,9 +94,9 @@ async function tryAuthenticate(
     const here = caller instanceof ApiRefusal || serves(call.mount, caller.context.publicId);
     const refusal = here ? caller : OTHER_MOUNT;
     if (!(refusal instanceof ApiRefusal)) return refusal;
-    const { status, detail } = refusal;
+    const { word, status, detail } = refusal;
     const error = new RpcError(status === 403 ? "forbidden" : "unauthorized");
-    onEvent("API call refused", { code: RPC_ERRORS[error.rpc].code, detail });
+    onEvent("API call refused", { word, code: RPC_ERRORS[error.rpc].code, detail });
     return error;
   } catch (error) {
     if (!(error instanceof HubError)) throw error;

@@ -3,7 +3,7 @@ import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
 import type { Caller } from "./authentication.ts";
 import type { TasksContext } from "./context.ts";
-import { HUB_ERRORS, RPC_ERRORS, RpcError } from "./errors.ts";
+import { HUB_ERRORS, RPC_ERRORS, RpcError, wordOfError } from "./errors.ts";
 import { BATCH_REQUESTS_MAX } from "./limits.ts";
 import { RUN, type CallRates } from "./methods.ts";
 import { foldedMembers, isMethodName, readJson } from "./schema.ts";
@@ -42,10 +42,11 @@ export async function answerRpc(request: RpcRequest): Promise<RpcAnswer> {
 }
 
 /** What it was is in the code, and why in the data or the cause. */
-function refused({ caller }: RpcRequest, method: string, { rpc, message, data, cause }: RpcError) {
-  const detail = cause instanceof HubError ? cause.message : message;
+function refused({ caller }: RpcRequest, method: string, error: RpcError) {
+  const { rpc, message, data, cause } = error;
+  const detail = cause instanceof HubError ? cause.detail : message;
   caller.context.onEvent("API call refused", {
-    method,
+    ...{ word: wordOf(error), method },
     code: RPC_ERRORS[rpc].code,
     detail,
     ...data,
@@ -111,7 +112,7 @@ async function answerOne(view: JsonView, request: RpcRequest): Promise<Answered>
   } catch (error) {
     const failed = rpcErrorOf(error, context, method);
     const { code } = RPC_ERRORS[failed.rpc];
-    count(context, method, code);
+    count(context, method, code, wordOf(failed));
     refused(request, method, failed);
     return notification ? {} : { text: errorText(id ?? "null", failed), failed };
   }
@@ -149,6 +150,11 @@ function rpcErrorOf(error: unknown, context: TasksContext, method: string): RpcE
   return new RpcError("internal", { request_id: id }, { cause: error });
 }
 
-function count({ metrics }: TasksContext, method: string, code: number): void {
-  metrics.count("api_requests", { dialect: "tasks", method, code: `${code}` });
+/** The core's where it is what the core threw. */
+function wordOf({ rpc, cause }: RpcError): string {
+  return cause instanceof HubError ? cause.code : wordOfError(rpc);
+}
+
+function count({ metrics }: TasksContext, method: string, code: number, word = ""): void {
+  metrics.count("api_requests", { dialect: "tasks", method, code: `${code}`, word });
 }

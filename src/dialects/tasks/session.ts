@@ -28,6 +28,7 @@ import {
   messageFrame,
   parseFirstFrame,
   tickFrame,
+  wordOfEnd,
   type End,
   type EndName,
   type FirstFrame,
@@ -124,8 +125,9 @@ export class TasksSession
 
   #refuse(end: EndName): void {
     if (this.over) return;
-    this.count("connections_refused");
-    this.tell("Connect refused", { address: this.#request.address, detail: end });
+    const word = wordOfEnd(end);
+    this.count("connections_refused", { word });
+    this.tell("Connect refused", { word, address: this.#request.address, detail: end });
     this.endAs(end);
   }
 
@@ -310,7 +312,8 @@ export class TasksSession
   }
 
   override disconnect(reason: Disconnect, detail?: string): void {
-    if (reason.wire === undefined) this.endAs(DISCONNECT_ENDS[reason.disconnect]);
+    if (reason.wire === undefined)
+      this.endAs(DISCONNECT_ENDS[reason.disconnect], reason.disconnect);
     else super.disconnect(reason, detail);
   }
 
@@ -320,11 +323,11 @@ export class TasksSession
   }
 
   /** With the last frame, where this end has one. */
-  endAs(name: EndName): void {
+  endAs(name: EndName, word = wordOfEnd(name)): void {
     if (this.over) return;
     const { code, error }: End = ENDS[name];
     if (error !== undefined) this.socket.send(errorFrame(error, this.#ticks()));
-    this.end({ code, reason: error ?? name.replaceAll("_", " ") });
+    this.end(word, { code, reason: error ?? name.replaceAll("_", " ") });
   }
 
   protected leave(): Promise<void> | undefined {

@@ -88,7 +88,7 @@ function socketRoute(path: string, { contexts, onEvent }: TasksOptions): SocketR
       const context = contexts.get(mount.app ?? "");
       if (context === undefined) {
         const detail = "No app answers on this host";
-        onEvent("Connect refused", { address, status: 404, detail });
+        onEvent("Connect refused", { word: "no_app", address, status: 404, detail });
         return new Response(`${detail}\n`, { status: 404 });
       }
       return {

@@ -24,9 +24,10 @@ export function readSource(file: SourceFile, notes: Notes): Source {
     return { variables: readVariables(file.text) };
   }
   const parsed = parseFile(file);
-  if ("line" in parsed) throw new ConfigError([parsed.line]);
+  if ("line" in parsed) throw new ConfigError([{ line: parsed.line, word: "config_file" }]);
   const tree = parsed.raw ?? {};
-  if (!isTable(tree)) throw new ConfigError([`${file.path}: must be a table`]);
+  if (!isTable(tree))
+    throw new ConfigError([{ line: `${file.path}: must be a table`, word: "config_file" }]);
   const { services } = tree;
   return isTable(services) ? { variables: ofServices(services, notes) } : { tree };
 }

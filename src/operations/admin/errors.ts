@@ -20,6 +20,11 @@ export const ADMIN_ERRORS = {
   unavailable: 503,
 } as const satisfies Record<AdminErrorCode, number> & Record<string, number>;
 
+/** For the page of errors: the codes are the words. */
+export const ADMIN_SHOWN = Object.entries(ADMIN_ERRORS).map(([code, status]) => ({
+  ...{ word: code, as: "HTTP", code, text: `${status}` },
+}));
+
 export type AdminAnswerCode = keyof typeof ADMIN_ERRORS;
 
 /** Total: a new core code does not compile until it has an answer. */
@@ -29,7 +34,7 @@ const HUB_ERRORS = {
   bad_request: "bad_request",
   not_available: "not_available",
   token_expired: "internal_error",
-  token_invalid: "internal_error",
+  invalid_token: "internal_error",
   unrecoverable_position: "conflict",
   unavailable: "unavailable",
 } as const satisfies Record<HubErrorCode, AdminAnswerCode>;

@@ -63,7 +63,7 @@ export function answerCalls(
 
   function refused(failure: Failure): Answered {
     const { code, message: detail } = failure;
-    onEvent("API call refused", { method: path, code, detail });
+    onEvent("API call refused", { word: code, method: path, code, detail });
     return { answer: failureAnswer(failure), code };
   }
 
@@ -98,8 +98,9 @@ export function answerCalls(
   }
 
   return async (call) => {
-    const { answer: answered, code = "0" } = await answer(call);
-    metrics.count("api_requests", { dialect: "admin", method: path, code });
+    const { answer: answered, code } = await answer(call);
+    const labels = { dialect: "admin", method: path, code: code ?? "0", word: code ?? "" };
+    metrics.count("api_requests", labels);
     return answered;
   };
 }

@@ -315,7 +315,7 @@ test("calls are counted by endpoint and outcome", async () => {
   await askByKey(server, "/events/nonsense");
   const metrics = await (await fetch(`${server.apiUrl}/metrics`)).text();
   const count = (method: string, code: string) =>
-    `carillon_api_requests_total{dialect="events",method="${method}",code="${code}"} 1`;
+    `carillon_api_requests_total{dialect="events",method="${method}",code="${code}"${code === "0" ? "" : `,word="${code}"`}} 1`;
   expect(metrics).toContain(count("connection_token", "0"));
   expect(metrics).toContain(count("connection_token", "authentication_required"));
   expect(metrics).toContain(count("publish", "0"));

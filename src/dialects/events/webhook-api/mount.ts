@@ -61,7 +61,8 @@ export function createWebhookRoutes(
       onError,
       onEvent,
     });
-    options.metrics.count("api_requests", { dialect: "events", method: "webhooks", code });
+    const labels = { dialect: "events", method: "webhooks", code, word: code };
+    options.metrics.count("api_requests", labels);
     return responseOf(answer);
   };
   app.notFound((c) => refuse(c, notFound()));

@@ -4,6 +4,7 @@ import type { Runtime } from "../../../core/runtime.ts";
 import { Slices } from "../../../core/slices.ts";
 import type { Reach } from "../../../core/types.ts";
 import { TOO_MANY_PUBLISHES } from "../../publish-limit.ts";
+import type { SharedWord } from "../../words.ts";
 import type { GusherContext } from "../context.ts";
 import type { ApiAnswer, RequestHead } from "../../../transports/api-call.ts";
 import { BODY_REFUSALS, type BodyRefusal } from "../../../transports/request.ts";
@@ -31,15 +32,19 @@ export type MasterHandler = (call: MasterCall) => ApiAnswer | Promise<ApiAnswer>
 /** Answered with exactly this text, and status 400 unless it says another (K6). */
 export class MasterError extends Error {
   readonly status: number = 400;
+  /** By which it is told. */
+  readonly word: SharedWord = this.cause instanceof HubError ? this.cause.code : "bad_request";
 }
 
 /** In HTTP's words. */
 export class BodyError extends MasterError {
   override readonly status: number;
+  override readonly word: SharedWord;
 
   constructor(refusal: BodyRefusal) {
-    const { status, text } = BODY_REFUSALS[refusal];
+    const { word, status, text } = BODY_REFUSALS[refusal];
     super(text);
+    this.word = word;
     this.status = status;
   }
 }
@@ -47,6 +52,7 @@ export class BodyError extends MasterError {
 /** More than a limit of the section `gusher` allows. It is answered and logged by the setting's name, and counted. */
 export class LimitError extends MasterError {
   override readonly status = 413;
+  override readonly word = "too_large";
   readonly limit: "body_size_limit" | "batch_size_limit";
 
   constructor(what: string, limit: LimitError["limit"]) {
@@ -58,6 +64,7 @@ export class LimitError extends MasterError {
 /** The app has as many calls that publish under way as it may. */
 export class BusyError extends MasterError {
   override readonly status = TOO_MANY_PUBLISHES.status;
+  override readonly word = TOO_MANY_PUBLISHES.word;
 
   constructor() {
     super(TOO_MANY_PUBLISHES.detail);

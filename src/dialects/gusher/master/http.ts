@@ -188,26 +188,30 @@ async function answer(
   { method, context, onEvent }: Answering,
   run: () => ApiAnswer | Promise<ApiAnswer>,
 ): Promise<ApiAnswer> {
-  const count = (code: string) =>
-    context?.metrics.count("api_requests", { dialect: "gusher", method, code });
+  const count = (code: string, word = "") =>
+    context?.metrics.count("api_requests", { dialect: "gusher", method, code, word });
   try {
     const response = await run();
     count("200");
     return response;
   } catch (error) {
     if (!(error instanceof MasterError)) throw error;
-    const { message, cause, status } = error;
-    count(`${status}`);
+    const { message, cause, status, word } = error;
+    count(`${status}`, word);
     if (error instanceof LimitError && context !== undefined)
       limitHit(context.metrics, error.limit);
     const detail = cause instanceof HubError ? `${message}: ${cause.message}` : message;
-    (context?.onEvent ?? onEvent)("API call refused", { method, status, detail });
+    (context?.onEvent ?? onEvent)("API call refused", { word, method, status, detail });
     return plain(status, message);
   }
 }
 
-function refused({ status, detail }: ApiRefusal, method: string, onEvent: OnEvent): ApiAnswer {
-  onEvent("API call refused", { method, status, detail });
+function refused(
+  { word, status, detail }: ApiRefusal,
+  method: string,
+  onEvent: OnEvent,
+): ApiAnswer {
+  onEvent("API call refused", { word, method, status, detail });
   return plain(status, `${detail}\n`);
 }
 

@@ -84,7 +84,11 @@ async function publish(
   const reached = items.filter(({ channel }) => isReachable(hub.namespaces, channel, reach));
   if (reached.length < items.length) {
     const detail = "Channels of other dialects need an API key with their scope";
-    onEvent("Push left out", { channels: items.length - reached.length, detail });
+    onEvent("Push left out", {
+      word: "scope_missing",
+      channels: items.length - reached.length,
+      detail,
+    });
   }
   await publishInOrder(
     reached,

@@ -28,6 +28,7 @@ export interface AuthErrorOptions {
   /** Of the body: the member that is wrong. */
   readonly field?: string | undefined;
   readonly retryAfterMs?: number;
+  readonly detail?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -35,9 +36,12 @@ export interface AuthErrorOptions {
 export class AuthError extends Error {
   readonly code: AuthErrorCode;
   readonly options: AuthErrorOptions;
+  /** For the log: more than the message where that leaves something open. */
+  readonly detail: string;
 
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
     super(message);
+    this.detail = options.detail ?? message;
     this.code = code;
     this.options = options;
   }
@@ -49,7 +53,7 @@ const HUB_ERRORS = {
   bad_request: "invalid_request",
   not_available: "not_found",
   token_expired: "invalid_token",
-  token_invalid: "invalid_token",
+  invalid_token: "invalid_token",
   unrecoverable_position: "internal_error",
   unavailable: "unavailable",
 } as const satisfies Readonly<Record<HubErrorCode, AuthErrorCode>>;
@@ -62,6 +66,7 @@ export function authErrorOf(error: unknown): AuthError | undefined {
   return new AuthError(
     code,
     code === "unavailable" ? "The server cannot do it now" : error.message,
+    { detail: error.detail },
   );
 }
 

@@ -12,8 +12,8 @@ export interface GateOptions {
   readonly allowsOrigin: (origin: string) => boolean;
   readonly onEvent: OnEvent;
   readonly onError: (error: unknown, about: Readonly<Record<string, string>>) => void;
-  /** A connection was refused. */
-  readonly onRefused: () => void;
+  /** A connection was refused, by its word. */
+  readonly onRefused: (word: string) => void;
 }
 
 export function createGate(options: GateOptions): Gate {
@@ -59,6 +59,7 @@ export function createGate(options: GateOptions): Gate {
   async function decided<Result>(
     request: Presented,
     decide: () => Promise<Result>,
+    onAnswer?: (word: string) => void,
   ): Promise<Result | Response> {
     try {
       return await decide();
@@ -68,7 +69,10 @@ export function createGate(options: GateOptions): Gate {
       if (thrown instanceof HubError) onError(thrown, { connection: "", doing: "reading a token" });
       const answer = errorAnswer(error, corsHeaders(request));
       const { address = "" } = request;
-      onEvent("Connect refused", { app, address, status: answer.status, detail: error.message });
+      onEvent("Connect refused", {
+        ...{ word: error.code, app, address, status: answer.status, detail: error.detail },
+      });
+      onAnswer?.(error.code);
       return answer;
     }
   }
@@ -77,11 +81,7 @@ export function createGate(options: GateOptions): Gate {
     allowsOrigin,
     corsHeaders,
     holds: (bearer) => bearers.holds(bearer),
-    async admit(request) {
-      const bearer = await decided(request, () => required(request));
-      if (bearer instanceof Response) onRefused();
-      return bearer;
-    },
+    admit: (request) => decided(request, () => required(request), onRefused),
     admitAs: (request, subscriber) =>
       decided(request, async () => {
         if ((await required(request)).subscriber === subscriber) return undefined;

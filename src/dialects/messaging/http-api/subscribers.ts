@@ -141,18 +141,19 @@ export async function answered(
   answer: () => Promise<Response>,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const count = (code: string) =>
-    metrics.count("api_requests", { dialect: "messaging", method, code });
+  const count = (code: string, word = "") =>
+    metrics.count("api_requests", { dialect: "messaging", method, code, word });
   try {
     const response = await answer();
     count("ok");
     return response;
   } catch (thrown) {
     const error = authErrorOf(thrown) ?? new AuthError("internal_error", "The server failed");
-    const { code, message: detail } = error;
+    const { code, detail } = error;
     if (code === "internal_error" || code === "unavailable") onError(thrown, { method });
-    onEvent(method === "token" ? "Login refused" : "API call refused", { method, code, detail });
-    count(code);
+    const event = method === "token" ? "Login refused" : "API call refused";
+    onEvent(event, { word: code, method, code, detail });
+    count(code, code);
     return errorAnswer(error, headers);
   }
 }
