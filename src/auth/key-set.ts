@@ -107,7 +107,7 @@ export function createKeySet(
           unavailable = error;
         }
       }
-      throw unavailable ?? new TokenError(nearest, "Token is not signed by a known key");
+      throw unavailable ?? new TokenError(nearest, "Token is not signed by a known key", claims);
     },
   };
   return keySet;

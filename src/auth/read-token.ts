@@ -2,6 +2,7 @@
 import { base64url, type JWTHeaderParameters } from "jose";
 import { HubError } from "../core/errors.ts";
 import { jsonView, type JsonView } from "../core/json-text.ts";
+import { claimsText } from "./claims-text.ts";
 
 /** A longer token is refused unread: it protects the parser and the memory. Room for a user's groups in an access token. */
 export const TOKEN_BYTES_MAX = 65_536;
@@ -29,9 +30,11 @@ export type TokenFault =
 export class TokenError extends HubError {
   readonly fault: TokenFault;
 
-  constructor(fault: TokenFault, message: string) {
+  /** `claims`: named, with their types, in the detail. */
+  constructor(fault: TokenFault, message: string, claims?: Claims) {
     const untimely = fault === "expired" || fault === "not_yet_valid";
-    super(untimely ? "token_expired" : "invalid_token", message);
+    const detail = claims === undefined ? message : `${message}: ${fault}; ${claimsText(claims)}`;
+    super(untimely ? "token_expired" : "invalid_token", message, { detail });
     this.fault = fault;
   }
 }

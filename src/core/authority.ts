@@ -52,6 +52,8 @@ export interface ConnectGrant {
   readonly subscriptions: ReadonlyMap<string, SubscriptionGrant>;
   /** Present: a refresh with other channels changes the connection's, where otherwise it ends the connection. */
   readonly standing?: Standing;
+  /** The names and types of the token's claims, for messages about what it does not open. */
+  readonly claims?: string;
   /** Connections of this user on this node. Absent: as the settings say. */
   readonly userConnectionsMax?: number;
   /** Asked before the answer, and only once the connection bears its labels, so that nothing that ends it can miss it. */

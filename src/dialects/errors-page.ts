@@ -11,8 +11,8 @@ and in the answer or close reason where the protocol has room for one: protocols
 \`carillon errors 3500\`, or any other word, code or reason, prints what stands here; \`--json\` for programs.
 
 The log's lines are at level debug (\`log.level = "debug"\`), their \`detail\` says what the word leaves open, and the last ones are
-shown without it by [\`/admin/api/refusals\`](admin.md). A token that opens too little is told with the channel, the claim that is
-missing, and the names and types of the claims that are there: to the client in development mode, where its protocol has room; in the log elsewhere.
+shown without it by [\`/admin/api/refusals\`](admin.md). Where streaming or gusher
+does not open a channel, \`detail\` names it, the claim that is missing, and the names and types of the claims that are there.
 `;
 
 /** Ends with a line feed. */

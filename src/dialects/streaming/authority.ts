@@ -1,5 +1,6 @@
 /** The dialect's own rules for its tokens (centrifugo-protocol.md §11): which claims they have and what they grant. */
 import { z } from "zod";
+import { claimsText } from "../../auth/claims-text.ts";
 import type { Claims, VerifiedToken } from "../../auth/key-set.ts";
 import { spellingOf } from "../../auth/read-token.ts";
 import type {
@@ -88,6 +89,7 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
     const info = payloadFrom(json.member("info"), parsed.b64info);
     return {
       userId: userFrom(claims, userIdClaim),
+      claims: claimsText(claims, userIdClaim),
       subscriptions,
       ...(info === undefined ? {} : { info }),
       ...lifetime(parsed),

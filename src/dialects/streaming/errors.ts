@@ -24,9 +24,12 @@ export const WIRE_ERRORS = {
 /** An expected failure that this dialect itself has a code for. */
 export class StreamingError extends Error {
   readonly code: keyof typeof WIRE_ERRORS;
+  /** For the log: more than the message where that leaves something open. */
+  readonly detail: string;
 
-  constructor(code: keyof typeof WIRE_ERRORS, message: string) {
+  constructor(code: keyof typeof WIRE_ERRORS, message: string, detail = message) {
     super(message);
+    this.detail = detail;
     this.code = code;
   }
 }
@@ -76,10 +79,10 @@ export class CloseError extends Error {
   readonly detail: string | undefined;
 
   /** `because`: the detail, or the error that says it. */
-  constructor(close: CloseName, because?: string | Error) {
+  constructor(close: CloseName, because?: string | Refusal) {
     super(CLOSES[close].reason, { cause: because });
     this.close = close;
-    this.detail = typeof because === "string" ? because : because?.message;
+    this.detail = typeof because === "string" ? because : because?.detail;
   }
 }
 

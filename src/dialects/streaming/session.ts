@@ -55,6 +55,7 @@ export class StreamingSession
   readonly codec: Codec;
   /** Until it is connected, what the trusted header said. */
   userId: string;
+  claims: string | undefined;
   info?: Payload;
   connection: Connection | undefined;
   standing: Standing | undefined;
@@ -194,7 +195,7 @@ export class StreamingSession
     const word = error.code;
     this.count("command_errors", { code: `${wire.code}`, word });
     if (word === "unavailable") this.report(error, "a command");
-    this.tell("Command refused", { word, code: wire.code, detail: error.message });
+    this.tell("Command refused", { word, code: wire.code, detail: error.detail });
     this.reply(id, { error: wire });
   }
 
@@ -211,7 +212,8 @@ export class StreamingSession
     if (this.connected || this.connecting) this.member.push(frame);
   }
 
-  identify({ userId, info, expiresAtMs }: ConnectGrant): void {
+  identify({ userId, info, expiresAtMs, claims }: ConnectGrant): void {
+    this.claims = claims;
     this.userId = userId;
     if (info !== undefined) this.info = info;
     this.#expires = this.#deadlineAt(expiresAtMs);
@@ -250,7 +252,7 @@ export class StreamingSession
     const word = error.code;
     this.count("connections_refused", { word });
     const wire = wireErrorOf(error, this.context);
-    this.tell("Connect refused", { word, code: wire.code, detail: error.message });
+    this.tell("Connect refused", { word, code: wire.code, detail: error.detail });
     this.reply(id, { error: wire });
     this.#state = "refused";
     this.#closeAtMs = this.context.runtime.clock.monotonicMs() + REFUSED_CLOSE_DELAY_MS;

@@ -1,4 +1,5 @@
 /** From a request or a grant to a subscription: what is allowed, which options hold, and the answer (centrifugo-protocol.md §4, §14). */
+import { shortened } from "../../auth/claims-text.ts";
 import type { ChannelGrant, Standing, SubscriptionGrant } from "../../core/authority.ts";
 import { deadlineAt, type Deadline } from "../../core/deadline.ts";
 import { HubError } from "../../core/errors.ts";
@@ -50,6 +51,8 @@ export interface SubscribePlan {
 export interface SubscribingSession {
   readonly connectionId: string;
   readonly userId: string;
+  /** Of its token; undefined: it has none, or of another authority. */
+  readonly claims: string | undefined;
   readonly member: GroupMember;
   readonly encoder: Encoder;
   readonly joinLeaveEncoder: Encoder;
@@ -86,12 +89,23 @@ export async function planSubscribe(
     const given = await authority.subscribe({ token, connection: session });
     grant = await theirs(unexpired(given, runtime.clock.epochMs()), name, session);
   } else if (isPrivate(name) || !maySubscribe(name, options, asker)) {
-    throw new StreamingError("permission_denied", "Subscribing is not allowed");
+    const message = "Subscribing is not allowed";
+    throw new StreamingError("permission_denied", message, unopened(name, session));
   }
   if (!DELTA_NAMES.includes(request.delta))
     throw new CloseError("bad_request", "The delta type is not known");
   if (request.filtered) throw new HubError("bad_request", "The namespace does not filter by tags");
   return plan(context, session, { name, options, grant, request, serverSide: false });
+}
+
+/** Of a channel's name, in the log. */
+const NAME_CHARACTERS_MAX = 200;
+
+/** What a token would have to say, and what the connection's says. */
+function unopened(name: string, { claims }: SubscribingSession): string {
+  const channel = shortened(name, NAME_CHARACTERS_MAX);
+  const opening = `Neither the namespace's options open ${channel} to this client nor the claims "channels" and "subs" of its token, and no subscription token with the claim "channel" was sent`;
+  return `${opening}; ${claims ?? "the connection has no token of this kind"}`;
 }
 
 /**
