@@ -5,10 +5,9 @@ import type { CliWord } from "./words.ts";
 /** An expected failure, told by its message alone. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
-  /** Absent: it has none. */
-  readonly word: CliWord | undefined;
+  readonly word: CliWord;
 
-  constructor(message: string, options: ErrorOptions & { readonly word?: CliWord } = {}) {
+  constructor(message: string, options: ErrorOptions & { readonly word: CliWord }) {
     super(message, options);
     this.word = options.word;
   }

@@ -64,7 +64,7 @@ test("what is there is not overwritten, and nothing is written beside it", async
   const { code, out, err } = await carillon(["init", directory.path]);
   expect({ code, out }).toEqual({ code: 1, out: "" });
   expect(err).toBe(
-    `carillon: ${directory.path}/compose.yaml would be overwritten: remove them, or name another directory\n`,
+    `carillon: ${directory.path}/compose.yaml would be overwritten: remove them, or name another directory [command_usage]\n`,
   );
   expect(readdirSync(directory.path)).toEqual(["compose.yaml"]);
   expect(read(directory.path, "compose.yaml")).toBe("mine");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { deploymentFiles } from "../init/files.ts";
 import { freshProduction } from "./config.ts";
-import { CommandError } from "./failure.ts";
+import { CommandError, USAGE } from "./failure.ts";
 import { SHARED } from "./options.ts";
 
 interface Options {
@@ -39,10 +39,10 @@ export function initCommand(): Command {
 
 function checked({ domain, origin }: Options): Pick<Options, "domain" | "origin"> {
   if (!DOMAIN.test(domain))
-    throw new CommandError("--domain must be a host name, such as push.your.site");
+    throw new CommandError("--domain must be a host name, such as push.your.site", USAGE);
   if (origin === undefined) return { domain };
   if (ORIGIN.test(origin)) return { domain, origin };
-  throw new CommandError("--origin must be as browsers send it, such as https://your.site");
+  throw new CommandError("--origin must be as browsers send it, such as https://your.site", USAGE);
 }
 
 /** All of them or none: what is there stays as it is. */
@@ -51,6 +51,7 @@ function write(directory: string, files: Readonly<Record<string, string>>): void
   if (there.length > 0) {
     throw new CommandError(
       `${there.map((name) => join(directory, name)).join(", ")} would be overwritten: remove them, or name another directory`,
+      USAGE,
     );
   }
   mkdirSync(directory, { recursive: true });

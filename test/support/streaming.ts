@@ -188,21 +188,24 @@ export async function callApi(server: StreamingServer, { path, ...init }: ApiCal
   return { status: response.status, body: json ? (JSON.parse(text) as unknown) : text };
 }
 
-/** In development mode it goes on to say what is bad. */
-export const BAD_REQUEST: string = expect.stringMatching(/^bad request(?:: \S.+)?$/);
+/** In development mode messages go on to say what is bad, or which claim is missing. */
+const explained = (text: string): string =>
+  expect.stringMatching(new RegExp(`^${text}(?:: \\S.+)?$`));
+export const BAD_REQUEST = explained("bad request");
+export const PERMISSION_DENIED = explained("permission denied");
 
 /** As replies have them (§8.1). */
 export const ERRORS = {
   100: { code: 100, message: "internal server error", temporary: true },
   102: { code: 102, message: "unknown channel" },
-  103: { code: 103, message: "permission denied" },
+  103: { code: 103, message: PERMISSION_DENIED },
   104: { code: 104, message: "method not found" },
   105: { code: 105, message: "already subscribed" },
   106: { code: 106, message: "limit exceeded" },
   107: { code: 107, message: BAD_REQUEST },
   108: { code: 108, message: "not available" },
-  109: { code: 109, message: "token expired" },
-  110: { code: 110, message: "expired" },
+  109: { code: 109, message: explained("token expired") },
+  110: { code: 110, message: explained("expired") },
   111: { code: 111, message: "too many requests", temporary: true },
   112: { code: 112, message: "unrecoverable position" },
 } as const;

@@ -13,8 +13,8 @@ export interface StreamingContext extends SessionServices {
   readonly authority: Authority;
   readonly encoders: Encoders;
   readonly publishLimit: PublishLimit;
-  /** Error 107 says which member is wrong, and why: in development mode. */
-  readonly explainsBadRequests: boolean;
+  /** Errors say which member or claim is wrong or missing, and why: in development mode. */
+  readonly explainsRefusals: boolean;
   /** Shown to clients. */
   readonly serverVersion: string;
 }

@@ -93,12 +93,21 @@ export const UNSUBSCRIBE_CODES = {
   expired: { code: 2501, reason: "subscription expired" },
 } as const;
 
-/** `explainsBadRequests`: 107 says what is bad. */
+/** What development mode adds to these: a wrong member, and which claim a token lacks. */
+const EXPLAINED: readonly Refusal["code"][] = [
+  "bad_request",
+  "permission_denied",
+  "invalid_token",
+  "token_expired",
+  "expired",
+];
+
+/** `explainsRefusals`: the message says what is wrong, beside the protocol's own text. */
 export function wireErrorOf(
   error: Refusal,
-  { explainsBadRequests }: { readonly explainsBadRequests: boolean },
+  { explainsRefusals }: { readonly explainsRefusals: boolean },
 ): WireError {
   const wire = WIRE_ERRORS[error.code];
-  if (error.code !== "bad_request" || !explainsBadRequests) return wire;
-  return { ...wire, message: `${wire.message}: ${error.message}` };
+  if (!explainsRefusals || !EXPLAINED.includes(error.code)) return wire;
+  return { ...wire, message: `${wire.message}: ${error.detail}` };
 }

@@ -229,3 +229,33 @@ describe("§11.1: what the token says of the client", () => {
     });
   });
 });
+
+describe("a subscribe that nothing opens", () => {
+  const denied = async (development: boolean) => {
+    await using server = await bootStreaming({
+      config: {
+        development,
+        channel: { without_namespace: { dialects: ["streaming"] }, namespaces: NAMESPACES },
+      },
+    });
+    using client = await connectClient(server, { sub: "a-user-with-a-long-id", secret: "s3cret" });
+    return await client.ask({ subscribe: { channel: "closed:a" } });
+  };
+
+  test("names channel, claims that would open it and the token's, in development mode", async () => {
+    const answer = await denied(true);
+    expect(answer).toEqual({
+      error: {
+        code: 103,
+        message: expect.stringMatching(
+          /^permission denied: .*"closed:a".*"channels" and "subs".*"sub" \("a-user-with-…"\).*"secret" \(string\)/,
+        ),
+      },
+    });
+    expect(JSON.stringify(answer)).not.toContain("s3cret");
+  });
+
+  test("is answered as the protocol has it elsewhere", async () => {
+    expect(await denied(false)).toEqual({ error: { code: 103, message: "permission denied" } });
+  });
+});

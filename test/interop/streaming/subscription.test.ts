@@ -12,6 +12,7 @@ import { holdTimers } from "../../support/held-timers.ts";
 import {
   apiResult,
   BAD_REQUEST,
+  PERMISSION_DENIED,
   bootStreaming,
   HISTORY,
   OPEN,
@@ -83,9 +84,9 @@ describe.each(BUILDS)("centrifuge-js, %s", (build) => {
   });
 
   test.each([
-    ["closed:a", 103, "permission denied"],
-    ["$open:a", 103, "permission denied"],
-    ["limited:a#7", 103, "permission denied"],
+    ["closed:a", 103, PERMISSION_DENIED],
+    ["$open:a", 103, PERMISSION_DENIED],
+    ["limited:a#7", 103, PERMISSION_DENIED],
     ["none:a", 102, "unknown channel"],
     ["open:é", 107, BAD_REQUEST],
   ])("%s is refused with %d", async (channel, code, reason) => {
