@@ -8,6 +8,9 @@ import { blocksOf, readPages, ROOT, runBlocks, type Block } from "../support/pri
 import { bootServer, type BootedServer } from "../support/server.ts";
 import { PAGES } from "./known.ts";
 
+/** Each command is a process of its own, on a machine that does other things as well. */
+const COMMANDS_TIMEOUT_MS = 60_000;
+
 const pages = [...(await readPages())].map(([page, text]) => ({
   page,
   blocks: blocksOf(page, text),
@@ -28,9 +31,13 @@ for (const { page, blocks } of pages) {
   describe(page, () => {
     const shell = of("sh");
     if (shell.length > 0) {
-      test("its commands", async () => {
-        await runBlocks(shell, { server, replace: PAGES[page]?.replace ?? [] });
-      });
+      test(
+        "its commands",
+        async () => {
+          await runBlocks(shell, { server, replace: PAGES[page]?.replace ?? [] });
+        },
+        COMMANDS_TIMEOUT_MS,
+      );
     }
     for (const { name, text } of of("toml")) {
       test(`${name} is a configuration`, () => {

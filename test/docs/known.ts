@@ -48,6 +48,7 @@ export const PAGES: Readonly<Record<string, Page>> = {
     // It would wait for ever; a command's own tests have it.
     replace: [["npx carillon subscribe public:news ", "true "]],
   },
+  "docs/benchmarks.md": { known: { sh: { not: "it takes half an hour" } } },
   "docs/bench.md": {
     known: { sh: { by: "src/cli/bench.test.ts" }, plain: { not: "numbers of one machine" } },
   },
