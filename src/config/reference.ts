@@ -56,7 +56,11 @@ function tellsOf(one: Section, section: Section): boolean {
 
 function tellsField({ fields }: Section, field: Field): boolean {
   return fields.some((one) => {
-    const [own, other] = [one, field].map(({ env: _, path, ...said }) => [path.at(-1), said]);
+    const [own, other] = [one, field].map((said) => ({
+      ...said,
+      env: "",
+      path: said.path.slice(-1),
+    }));
     return Bun.deepEquals(own, other);
   });
 }

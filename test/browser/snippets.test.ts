@@ -186,8 +186,8 @@ test(
     });
     try {
       const { token, trigger } = (await import(join(folder, "backend.mjs"))) as {
-        token(user: string, channel?: string): Promise<string>;
-        trigger(channels: string | string[], event: string, data: unknown): Promise<void>;
+        token: (user: string, channel?: string) => Promise<string>;
+        trigger: (channels: string | string[], event: string, data: unknown) => Promise<void>;
       };
       backend.set("/token", await token("42"));
       backend.set("/token?channel=%24public%3Aorders", await token("42", "$public:orders"));

@@ -4,7 +4,9 @@ import { bootGusher, GRANT_A, jwt, openGusher } from "../../support/gusher.ts";
 import { callMaster, ok, subscribe } from "../../support/gusher-master.ts";
 
 test("the recipe's five lines serve slaves below their prefix, and masters below it and /api", async () => {
-  const page = await Bun.file(new URL("../../../docs/moving-from-gusher.md", import.meta.url)).text();
+  const page = await Bun.file(
+    new URL("../../../docs/moving-from-gusher.md", import.meta.url),
+  ).text();
   const recipe = /## Five steps\n[^]*?```toml\n([^]*?)```/.exec(page)?.[1] ?? "";
   expect(recipe.trim().split("\n")).toHaveLength(5);
   const config = Bun.TOML.parse(recipe) as Record<string, Record<string, unknown>>;
