@@ -18,13 +18,17 @@ function create() {
     return reply.promise;
   };
   const place = { shard: { run } as RedisShard, topic: "t", metaKey: "t:m", listKey: "t:s" };
-  const outlet = new Outlet(place, "me");
+  const node = { count: 0 };
+  const [outlet, another] = [new Outlet(place, "me", node), new Outlet(place, "me", node)];
   const appends = new Appends();
   return {
     calls,
-    add: (message: string, how = "how") => appends.add(outlet, outlet.next(), how, message),
-    /** Something else is sent to the channel. */
-    other: () => void outlet.next(),
+    add(message: string, how = "how") {
+      outlet.next();
+      return appends.add(outlet, how, message);
+    },
+    /** Something else is sent, to another channel. */
+    other: () => void another.next(),
     /** What goes with each call, when it is sent. */
     sent: () => calls.map(({ args }) => (typeof args === "function" ? args() : args)),
   };
@@ -55,7 +59,7 @@ test("one that comes when the call was sent goes with another", () => {
   ]);
 });
 
-test("one behind something else that the channel was sent keeps its place, as does one that is kept in another way", () => {
+test("one behind something else that was sent, to whichever channel, keeps its place, as does one that is kept in another way", () => {
   const { add, other, sent } = create();
   void add("a");
   other();

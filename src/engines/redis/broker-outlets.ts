@@ -21,20 +21,33 @@ export interface Place {
   readonly listKey: string;
 }
 
+/** How many messages this node has sent, to whichever channel. */
+export interface SentCount {
+  count: number;
+}
+
 /** A channel with this node as a sender to it. */
 export class Outlet {
   readonly place: Place;
   readonly #sender: string;
+  readonly #node: SentCount;
   #sent = 0;
   #confirmed = 0;
 
-  constructor(place: Place, sender: string) {
+  constructor(place: Place, sender: string, node: SentCount) {
     this.place = place;
     this.#sender = sender;
+    this.#node = node;
+  }
+
+  /** The place of the last message among all that this node has sent: whoever hears several channels gets them in this order. */
+  get sentByNode(): number {
+    return this.#node.count;
   }
 
   /** For the next message. Refused and failed publishes leave holes in the numbers; what counts is `confirmed`. */
   next(): Sequence {
+    this.#node.count += 1;
     return { sender: this.#sender, number: (this.#sent += 1), confirmed: this.#confirmed };
   }
 
@@ -62,6 +75,7 @@ export class Outlets {
   readonly #prefix: string;
   readonly #node: string;
   readonly #spaces: Generations[] = [];
+  readonly #sent: SentCount = { count: 0 };
   #recent = 0;
   #started = 0;
 
@@ -90,7 +104,7 @@ export class Outlets {
   }
 
   #create(place: Place): Outlet {
-    return new Outlet(place, `${this.#node}.${(this.#started += 1)}`);
+    return new Outlet(place, `${this.#node}.${(this.#started += 1)}`, this.#sent);
   }
 
   #renew(outlets: Generations, name: string, outlet: Outlet): Outlet {

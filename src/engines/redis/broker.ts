@@ -108,8 +108,7 @@ export function createBroker({ app, context, bus, outlets, caughtUp }: BrokerOpt
     const { history, idempotencyKey: key, version, versionEpoch = "" } = options;
     const how = `${context.now()} ${shard.generation} ${shard.publishCommand} ${limitsText(history)}`;
     if (key === undefined && version === undefined) {
-      return (sequence) =>
-        appends.add(outlet, sequence, how, `${headOf("publication", sequence)}\n${body}`);
+      return (sequence) => appends.add(outlet, how, `${headOf("publication", sequence)}\n${body}`);
     }
     const keys = key === undefined ? [metaKey, listKey] : [metaKey, listKey, `${topic}:i:${key}`];
     return (sequence) => {
