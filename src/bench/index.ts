@@ -146,8 +146,8 @@ async function measureDeliveries(options: BenchOptions, publishers: Publishers) 
   const after = await subscribers.report();
   const all = [...before, ...after];
   const outOfOrder = sum(all, "misordered");
-  const deliveries = sum(after, "messages") - sum(after, "unnumbered");
-  const arrived = deliveries + sum(before, "messages") - sum(before, "unnumbered") - outOfOrder;
+  const deliveries = sum(after, "numbered");
+  const arrived = deliveries + sum(before, "numbered") - outOfOrder;
   const missing = Math.max(0, (warmUp.publications + sent.publications) * count - arrived);
   const delivered: Delivered = {
     subscribers: count,

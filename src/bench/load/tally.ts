@@ -31,6 +31,7 @@ export interface TallyOptions {
 export interface TallyReport {
   /** Those with a number, if any has one. */
   readonly messages: number;
+  readonly numbered: number;
   readonly bytes: number;
   /** Messages without a number: their order cannot be told. */
   readonly unnumbered: number;
@@ -243,6 +244,7 @@ export class Tally {
     }
     return {
       messages: this.messages,
+      numbered: this.#messages - this.#unnumbered,
       bytes: this.#bytes,
       unnumbered: this.#unnumbered,
       missing: this.#missing,
