@@ -1,7 +1,7 @@
 /** What the commands share that ask a running server's admin API: where it is, by which key, and what a refusal means. */
 import { z } from "zod";
 import { isJson } from "../core/json-text.ts";
-import { CommandError, USAGE, REFUSED } from "./failure.ts";
+import { CommandError, REFUSED } from "./failure.ts";
 import { ask } from "./http.ts";
 import {
   addressOf,

@@ -89,13 +89,13 @@ test("what it lacks is one line that says what to do: exit code 2", async () => 
   ]);
   expect(ran.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2, 2]);
   const lines = [
-    'The API key was not accepted (401): give --key; "carillon key --scope streaming" makes one',
-    'Publishing needs an API key: give --key; "carillon key --scope streaming" makes one',
-    'Connecting was refused: closed with 3500: give --token; "carillon token streaming" makes one',
-    'Publishing to "unknown:channel" was refused: 102 unknown channel: --channel names another',
-    `${url}/api/publish answered 404: --api is the server's api listener`,
-    "push.example is not this machine, and may be slowed down for everybody: add --remote if you may load it",
-    "10.0.0.1 is not this machine, and may be slowed down for everybody: add --remote if you may load it",
+    'The API key was not accepted (401): give --key; "carillon key --scope streaming" makes one [server_refused]',
+    'Publishing needs an API key: give --key; "carillon key --scope streaming" makes one [command_usage]',
+    'Connecting was refused: closed with 3500: give --token; "carillon token streaming" makes one [server_refused]',
+    'Publishing to "unknown:channel" was refused: 102 unknown channel: --channel names another [server_refused]',
+    `${url}/api/publish answered 404: --api is the server's api listener [server_refused]`,
+    "push.example is not this machine, and may be slowed down for everybody: add --remote if you may load it [command_usage]",
+    "10.0.0.1 is not this machine, and may be slowed down for everybody: add --remote if you may load it [command_usage]",
   ];
   expect(ran.map(({ err }) => err.trimEnd().split("\n").at(-1))).toEqual(
     lines.map((line) => `carillon: ${line}`),

@@ -53,6 +53,6 @@ test("no server at all: exit code 2", async () => {
 
 test("an address that is none is told as such", async () => {
   const { code, err } = await carillon(["doctor", "push.example"]);
-  expect(err).toBe("carillon: The URL must be an http, https, ws or wss address\n");
+  expect(err).toBe("carillon: The URL must be an http, https, ws or wss address [command_usage]\n");
   expect(code).toBe(2);
 });

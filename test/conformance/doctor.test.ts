@@ -166,7 +166,8 @@ describe("a proxy", () => {
     const looking = look({ clientsUrl: proxy.url, dialects }).finally(() => (over = true));
     await proxy.struck;
     await passTime(() => over);
-    const { findings } = await looking;
+    // The time that passes is latency to whichever dialect is not done when the first has lost its publication.
+    const findings = (await looking).findings.filter(({ id }) => id !== "latency");
     expect(findings).toMatchObject([{ id: "lost", message: "1 of 10 publications were lost" }]);
     expect(findings[0]?.remedy).toContain("one cluster");
     // A task's message is base64, in which the proxy does not find it.

@@ -387,7 +387,7 @@ describe("a start that cannot be is told once, and leaves nothing running", () =
 
   test("the engine is one process's", async () => {
     expect(await refusal({}, ["--workers", "2"])).toBe(
-      '--workers: needs engine = "redis": the embedded engine serves one process',
+      '--workers: needs engine = "redis": the embedded engine serves one process [config_conflict]',
     );
   });
 

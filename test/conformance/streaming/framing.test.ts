@@ -207,7 +207,11 @@ describe("§2.1: golden bytes", () => {
   });
 
   test("a recovering subscribe, and error 103", async () => {
-    await using server = await bootStreaming({ streaming: ANONYMOUS });
+    // Development mode says more.
+    await using server = await bootStreaming({
+      streaming: ANONYMOUS,
+      config: { development: false },
+    });
     const raw = await connectProtobuf(server);
     raw.send(Buffer.from("1208022a0e0a0161180132" + "0378797a38057001", "hex"));
     expect((await raw.next()).payload.toString("hex")).toBe(
