@@ -24,7 +24,6 @@ export const ROWS: readonly (readonly Part[])[] = [
         "test/browser",
         "test/clients",
         "test/conformance",
-        "test/deployment",
         "test/interop",
         "test/published",
       ],
@@ -38,7 +37,7 @@ export const ROWS: readonly (readonly Part[])[] = [
     },
     {
       engine: "embedded",
-      paths: ["test/docs", "test/faults", "test/hardening", "test/support"],
+      paths: ["test/deployment", "test/docs", "test/faults", "test/hardening", "test/support"],
     },
   ],
 ];

@@ -86,6 +86,7 @@ export const site = defineConfig({
         ["Operations", "operations"],
         ["Redis", "redis"],
         ["Configuration", "configuration"],
+        ["Errors", "errors"],
         ["Benchmarks", "benchmarks"],
         ["Changes", "changelog"],
       ]),
