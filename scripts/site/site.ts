@@ -66,6 +66,7 @@ export const site = defineConfig({
         ["Find a missed message", "why-did-my-client-not-get-it"],
         ["Look at a running server", "admin"],
         ["Check it from outside", "doctor"],
+        ["Load it", "bench"],
         ["Move from Centrifugo", "moving-from-centrifugo"],
         ["Move from gusher", "moving-from-gusher"],
         ["Move from Pusher", "moving-from-pusher"],

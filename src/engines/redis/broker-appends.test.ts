@@ -23,7 +23,7 @@ function create() {
   const appends = new Appends();
   return {
     calls,
-    add(message: string, how = "how") {
+    add: (message: string, how = "how") => {
       outlet.next();
       return appends.add(outlet, how, message);
     },
