@@ -15,8 +15,9 @@ export const CALLS = [
   { what: "64 in flight", lanes: 64, batch: 1 },
   { what: "8 in flight", lanes: 8, batch: 1 },
   { what: "1 in flight", lanes: 1, batch: 1 },
-  { what: "batch of 10", lanes: 8, batch: 10 },
-  { what: "batch of 100", lanes: 8, batch: 100 },
+  // Paced: at full rate the load would take as much of its core as the server.
+  { what: "batch of 10", lanes: 8, batch: 10, perSecond: 9_000 },
+  { what: "batch of 100", lanes: 8, batch: 100, perSecond: 1_500 },
 ] as const;
 type What = (typeof CALLS)[number]["what"];
 
@@ -29,7 +30,7 @@ const OF_PEER_MAX = {
     ...{ "batch of 10": 0.7, "batch of 100": 0.7 },
   },
   "node:http": {
-    ...{ "64 in flight": 0.9, "8 in flight": 0.9, "1 in flight": 0.9 },
+    ...{ "64 in flight": 0.9, "8 in flight": 1, "1 in flight": 1 },
     ...{ "batch of 10": 0.7, "batch of 100": 0.7 },
   },
 } as const satisfies Record<(typeof LISTENERS)[number], Record<What, number>>;
@@ -72,6 +73,8 @@ export interface Call {
   readonly lanes: number;
   /** Publishes in one of them. */
   readonly batch: number;
+  /** Calls; default: as many as are answered. */
+  readonly perSecond?: number;
   /** Default: `bench`. */
   readonly channel?: string;
 }
@@ -80,7 +83,7 @@ export interface Call {
 export async function publish(
   round: Round,
   targets: readonly Target[],
-  { lanes, batch, channel = "bench" }: Call,
+  { lanes, batch, perSecond, channel = "bench" }: Call,
 ): Promise<Sample> {
   const all = targets.map(({ name, publishing }) => {
     if (publishing === undefined) throw new Error(`${name} takes no publishes`);
@@ -89,7 +92,10 @@ export async function publish(
   const run = (seconds: number) =>
     Promise.all(
       all.map(({ process, request: { body, ...to } }) =>
-        process.run(to, body, { lanes: lanes / targets.length, seconds }),
+        process.run(to, body, {
+          ...{ lanes: lanes / targets.length, seconds },
+          ...(perSecond === undefined ? {} : { perSecond: perSecond / targets.length }),
+        }),
       ),
     );
   try {
