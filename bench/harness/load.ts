@@ -96,8 +96,8 @@ export class PublishersProcess implements AsyncDisposable {
 /** Memory counts as settled when it moved by less than this share from look to look, so often in a row. */
 const SETTLED_SHARE = 0.002;
 const SETTLED_LOOKS = 2;
-const SETTLE_SECONDS = 2;
-const SETTLE_SECONDS_MAX = 24;
+const SETTLE_SECONDS = 0.6;
+const SETTLE_SECONDS_MAX = 8;
 
 export interface Memory {
   /** Of each connection, in kilobytes of 1,024 bytes. */

@@ -137,7 +137,7 @@ Of several files to \`--report\`, a later one's rows take the place of an earlie
 - **Every message is counted at each subscriber, and the order checked:** a message carries its publisher's number and its own, and all
   subscribers are to see all publishers interleaved alike. With 64 in flight to many the order is checked at one in four. A row with a
   message missing or out of order says so in place of its verdict.
-- **In flight.** To an empty channel each next publish leaves when one was answered; batches without Redis are paced. Fan-out is paced, since its load would take as much of a core as the server: 64
+- **In flight.** To an empty channel each next publish leaves when one was answered. Fan-out is paced, since its load would take as much of a core as the server: 64
   leave together 25 times a second (messaging's 15, to 10,000 channels 100, workers' 6), 8 and 1 do 40 times. Centrifugo, where it cannot keep that pace, goes as fast as it can.
 - **Latency** counts from when a publish was due, which its payload carries, to when the subscriber's bytes were read; it has the publisher's lateness in it.
 - **Configuration**: no development mode; one app, an API key, HS256 tokens; presence, history and joins off unless the row says so. Centrifugo's is the same.
