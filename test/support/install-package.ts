@@ -2,6 +2,8 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 
 const POLICY = "/usr/sbin/policy-rc.d";
+/** Both rows of tests may need something at once, and apt-get fails where another one runs. */
+const IN_TURN = Bun.which("flock") === null ? [] : ["flock", "/tmp/carillon-apt-get.lock"];
 
 export interface Needed {
   /** For the message: "redis-server 7 or later". */
@@ -39,7 +41,7 @@ function install(aptGet: string, aptPackage: string): string | undefined {
   if (policy) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
     for (const args of [["update"], ["install", "--yes", "--no-install-recommends", aptPackage]]) {
-      const { exitCode, stderr } = Bun.spawnSync([aptGet, "--quiet", ...args], {
+      const { exitCode, stderr } = Bun.spawnSync([...IN_TURN, aptGet, "--quiet", ...args], {
         env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
         stdout: "ignore",
       });
