@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { errorEntries, findErrors } from "../dialects/errors.ts";
 import { errorLines, errorsPage } from "../dialects/errors-page.ts";
+import type { ErrorsPart } from "../dialects/shown.ts";
 import { allErrors } from "./errors.ts";
 
 const entries = await allErrors();
@@ -40,6 +41,7 @@ test("a word that is explained twice, and one that is shown and not explained, a
   const text = { means: "A.", cause: "B.", remedy: "C." };
   const twice = { words: { slow: text }, shown: [] };
   expect(() => errorEntries([["x", twice]])).toThrow('"slow" is explained twice');
-  const unknown = { words: {}, shown: [{ word: "y", as: "close", code: "1" }] };
+  // @ts-expect-error No table explains it.
+  const unknown: ErrorsPart = { words: {}, shown: [{ word: "y", as: "close", code: "1" }] };
   expect(() => errorEntries([["x", unknown]])).toThrow('"y" of x is not explained');
 });

@@ -4,7 +4,8 @@ import { nearest } from "../config/nearest.ts";
 import { dialectErrors, errorEntries, findErrors, type ErrorEntry } from "../dialects/errors.ts";
 import { errorLines, errorsPage } from "../dialects/errors-page.ts";
 import { DIALECTS } from "../dialects/list.ts";
-import { ADMIN_SHOWN } from "../operations/admin/errors.ts";
+import { shownOf } from "../dialects/shown.ts";
+import { ADMIN_ERRORS } from "../operations/admin/errors.ts";
 import { CommandError, USAGE } from "./failure.ts";
 import { CLI_WORDS } from "./words.ts";
 
@@ -30,7 +31,9 @@ export function errorsCommand(): Command {
 /** Of everything that this build says. */
 export async function allErrors(): Promise<readonly ErrorEntry[]> {
   const parts = await dialectErrors(DIALECTS);
-  const admin = { words: {}, shown: ADMIN_SHOWN };
+  // Its codes are the words.
+  const shown = shownOf("HTTP", ADMIN_ERRORS, (status, code) => ({ code, text: `${status}` }));
+  const admin = { words: {}, shown };
   return errorEntries([...parts, ["admin", admin], ["cli", { words: CLI_WORDS, shown: [] }]]);
 }
 

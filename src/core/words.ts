@@ -11,6 +11,9 @@ export interface Explained {
   readonly remedy: string;
 }
 
+/** A table of them. */
+export type Words = Readonly<Record<string, Explained>>;
+
 export type CoreWord = HubErrorCode | DisconnectCode;
 
 /** Total: a new word does not compile until it is explained. */

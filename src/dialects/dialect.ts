@@ -10,7 +10,7 @@ import type { App, BaseConfig } from "../config/schema.ts";
 import type { WebrtcSettings } from "../config/webrtc.ts";
 import type { OwnedHub } from "../core/create-hub.ts";
 import type { AppEngine } from "../core/engine.ts";
-import type { Metrics } from "../core/metrics.ts";
+import type { CounterName } from "../core/metrics.ts";
 import type { ServerMetrics } from "../operations/metrics.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Schedule } from "../core/schedule.ts";
@@ -24,7 +24,8 @@ import type { Examples } from "./openapi-examples.ts";
 import type { Probe } from "./probe.ts";
 import type { PublishLimit } from "./publish-limit.ts";
 import type { TokenCommand } from "./token-command.ts";
-import type { ErrorsPart } from "./words.ts";
+import type { ErrorsPart } from "./shown.ts";
+import type { Word } from "./every-word.ts";
 
 /** What handlers of the `clients` listener find in `c.env`. */
 export interface ClientsEnv {
@@ -65,7 +66,7 @@ type About = Readonly<Record<string, unknown>>;
  */
 export type AboutEvent<Name extends EventName> = Name extends "Connection opened" | "Origin refused"
   ? About
-  : About & { readonly word: string };
+  : About & { readonly word: Word };
 
 /** Never told of a token or payload. */
 export type OnEvent = <Name extends EventName>(event: Name, about: AboutEvent<Name>) => void;
@@ -84,7 +85,7 @@ export const LIMIT_NAMES = [
 
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
-export function limitHit(metrics: Metrics, limit: LimitName): void {
+export function limitHit(metrics: DialectMetrics, limit: LimitName): void {
   metrics.count("limits_hit", { limit });
 }
 
@@ -97,11 +98,19 @@ export type PostJson = (call: {
   readonly responseBytesMax: number;
 }) => Promise<string>;
 
+/** As the server's, with words that are explained. */
+export interface DialectMetrics {
+  readonly count: (
+    name: CounterName,
+    labels: Readonly<Record<string, string>> & { readonly word?: Word | "" },
+  ) => void;
+}
+
 /** What the server lends to the sessions of every dialect. */
 export interface SessionServices {
   readonly runtime: Runtime;
   readonly schedule: Schedule;
-  readonly metrics: Metrics;
+  readonly metrics: DialectMetrics;
   /** A bug, or an engine that is away: logged with the connection's id, never with a token or payload. */
   readonly onError: (
     error: unknown,
@@ -188,7 +197,7 @@ export interface Lent<Own extends BaseConfig = BaseConfig> extends SessionServic
   readonly version: string;
   readonly engineName: string;
   readonly apps: readonly LentApp[];
-  readonly metrics: ServerMetrics;
+  readonly metrics: DialectMetrics & Omit<ServerMetrics, "count">;
   /** Made when they are first asked for. */
   readonly masterKeys: () => MasterKeys;
   readonly callers: ApiCallers;

@@ -2,7 +2,8 @@
 import { CONFIG_WORDS } from "../config/words.ts";
 import { CORE_WORDS, type Explained } from "../core/words.ts";
 import type { Dialect } from "./dialect.ts";
-import { SHARED_WORDS, type ErrorsPart, type Shown } from "./words.ts";
+import type { ErrorsPart, Shown } from "./shown.ts";
+import { SHARED_WORDS } from "./words.ts";
 
 export interface ErrorEntry extends Explained {
   readonly word: string;

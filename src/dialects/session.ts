@@ -9,6 +9,7 @@ import { perSecond, TokenBucket } from "../core/rates.ts";
 import type { Scheduled } from "../core/schedule.ts";
 import type { Frame } from "../core/types.ts";
 import type { Session, Socket } from "../transports/socket.ts";
+import type { Word } from "./every-word.ts";
 import {
   limitHit,
   type AboutEvent,
@@ -123,7 +124,7 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
   }
 
   /** `word`: for log and metric, the core's where it has one. */
-  protected end(word: string, { code, reason, cut = false }: Close, detail = reason): void {
+  protected end(word: Word, { code, reason, cut = false }: Close, detail = reason): void {
     if (this.#over) return;
     this.count("disconnects", { code: `${code}`, word });
     this.tell("Connection ended", { word, code, detail });
@@ -146,7 +147,10 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
     this.aside("leaving its channels", this.leave());
   }
 
-  protected count(name: CounterName, labels: Readonly<Record<string, string>> = {}): void {
+  protected count(
+    name: CounterName,
+    labels: Parameters<SessionServices["metrics"]["count"]>[1] = {},
+  ): void {
     this.context.metrics.count(name, { dialect: this.dialect, ...labels });
   }
 

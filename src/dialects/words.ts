@@ -1,23 +1,5 @@
-/** Words for refusals and ends that several dialects say beside the core's, and how a dialect tells of its own. */
-import type { CoreWord, Explained } from "../core/words.ts";
-
-/** One thing that a wire shows. */
-export interface Shown {
-  /** Of this, the core's or the dialect's own words. */
-  readonly word: string;
-  /** Where: `error`, `close`, `HTTP`. */
-  readonly as: string;
-  /** As the protocol has it: a number, or a code in text. */
-  readonly code: string;
-  /** What stands beside the code. */
-  readonly text?: string;
-}
-
-/** A dialect's part of the page of errors. */
-export interface ErrorsPart {
-  readonly words: Readonly<Record<string, Explained>>;
-  readonly shown: readonly Shown[];
-}
+/** Words for refusals and ends that several dialects say beside the core's, explained. */
+import type { CoreWord, Words } from "../core/words.ts";
 
 export const SHARED_WORDS = {
   unauthorized: {
@@ -134,25 +116,6 @@ export const SHARED_WORDS = {
     remedy:
       "Nothing, if it is meant. If all end after the same time, raise the proxy's read timeout.",
   },
-} as const satisfies Readonly<Record<string, Explained>>;
+} as const satisfies Words;
 
 export type SharedWord = CoreWord | keyof typeof SHARED_WORDS;
-
-/** Rows of a table whose keys are the words. */
-export function shownOf<Entry>(
-  as: string,
-  table: Readonly<Record<string, Entry>>,
-  row: (
-    entry: Entry,
-    key: string,
-  ) => {
-    readonly code: number | string;
-    readonly text?: string | undefined;
-    readonly word?: string;
-  },
-): readonly Shown[] {
-  return Object.entries(table).map(([key, entry]) => {
-    const { code, text, word = key } = row(entry, key);
-    return { word, as, code: `${code}`, ...(text === undefined ? {} : { text }) };
-  });
-}

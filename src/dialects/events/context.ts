@@ -3,10 +3,9 @@ import type { Claims } from "../../auth/key-set.ts";
 import type { TokenSigner } from "../../auth/token-signer.ts";
 import type { JobQueue, Records } from "../../core/engine.ts";
 import type { Hub } from "../../core/hub.ts";
-import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { Webhooks } from "../../webhooks/contract.ts";
-import type { OnEvent } from "../dialect.ts";
+import type { DialectMetrics, OnEvent } from "../dialect.ts";
 import type { PublishLimit } from "../publish-limit.ts";
 import type { EventsConfig } from "./config.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -38,7 +37,7 @@ export interface EventsContext {
   readonly endpoint: () => string;
   readonly webhooks: Webhooks;
   readonly runtime: Runtime;
-  readonly metrics: Metrics;
+  readonly metrics: DialectMetrics;
   /** A bug, or an engine that is away: logged with the request's id, never with a token or payload. */
   readonly onError: (error: unknown, about: { readonly doing: string }) => void;
   readonly onEvent: OnEvent;

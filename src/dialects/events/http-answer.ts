@@ -41,7 +41,7 @@ export function jsonAnswer(
 export function errorAnswer(
   error: unknown,
   form: AnswerForm,
-): { readonly answer: ApiAnswer; readonly code: string } {
+): { readonly answer: ApiAnswer; readonly code: EventsErrorCode } {
   const expected = eventsErrorOf(error);
   if (expected === undefined || expected.code === "unavailable") {
     form.onError(error, { request: form.requestId });

@@ -1,14 +1,13 @@
 /** The dialect's own endpoints, on whichever listener: which there are, who calls, and what comes of it (event-streaming.md §4). */
 import type { JWK } from "jose";
-import type { Metrics } from "../../core/metrics.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import type { ApiAnswer, RequestHead } from "../../transports/api-call.ts";
 import type { ReadBody } from "../../transports/request.ts";
-import { limitHit } from "../dialect.ts";
+import { limitHit, type DialectMetrics } from "../dialect.ts";
 import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
 import { authenticate, type Authentication } from "./access-token.ts";
 import { PARAMS_BODY_BYTES_MAX, type Answer, type EventsCall } from "./call.ts";
-import { EventsError, rateLimited } from "./errors.ts";
+import { EventsError, rateLimited, type EventsErrorCode } from "./errors.ts";
 import {
   allowOrigin,
   bodyOf,
@@ -26,7 +25,7 @@ import { connectionToken, subscriptionToken } from "./tokens.ts";
 
 export interface EventsHttpOptions extends Authentication {
   readonly runtime: Runtime;
-  readonly metrics: Metrics;
+  readonly metrics: DialectMetrics;
   readonly onError: AnswerForm["onError"];
   readonly onEvent: AnswerForm["onEvent"];
 }
@@ -100,7 +99,7 @@ export async function answerEvents(
   const { metrics, contexts, runtime, onError, onEvent } = options;
   const { name = "unknown", browsers = false } = endpoint ?? {};
   const form = { requestId: newRequestId(runtime), method: name, onError, onEvent };
-  let code = "0";
+  let code: EventsErrorCode | "0" = "0";
   let answer: ApiAnswer;
   try {
     answer = await run(options, endpoint, request, form);

@@ -42,6 +42,6 @@ export const events = defineDialect<EventsConfig>()({
   developmentKeys: EVENTS_DEVELOPMENT_KEYS,
   tokenCommands: [accessToken],
   loadProbe: async () => (await import("./probe.ts")).probe,
-  errors: async () => (await import("./words.ts")).EVENTS_WORDS,
+  errors: async () => (await import("./shown.ts")).EVENTS_SHOWN,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

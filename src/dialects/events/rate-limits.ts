@@ -1,8 +1,7 @@
 /** Bounds on how often one caller may do one thing, on this node (event-streaming.md §10.4). */
 import { KeyedBuckets, type Rate } from "../../core/rates.ts";
-import type { Metrics } from "../../core/metrics.ts";
 import type { Clock } from "../../core/runtime.ts";
-import { limitHit, type LimitName } from "../dialect.ts";
+import { limitHit, type LimitName, type DialectMetrics } from "../dialect.ts";
 import { rateLimited } from "./errors.ts";
 
 /** Callers and things that are remembered; beyond it those that did nothing lately are forgotten. */
@@ -25,7 +24,7 @@ export interface RateLimits {
 
 export function createRateLimits(
   { clock }: { readonly clock: Clock },
-  metrics?: Metrics,
+  metrics?: DialectMetrics,
 ): RateLimits {
   const buckets = new KeyedBuckets(BUCKETS_MAX);
 

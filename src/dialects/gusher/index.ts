@@ -27,6 +27,6 @@ export const gusher = defineDialect<GusherConfig>()({
   warnings: gusherWarnings,
   tokenCommands: [gusherToken],
   loadProbe: async () => (await import("./probe.ts")).probe,
-  errors: async () => (await import("./words.ts")).GUSHER_ERRORS,
+  errors: async () => (await import("./shown.ts")).GUSHER_SHOWN,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

@@ -1,5 +1,6 @@
 /** Refusals of messages (messaging.md §10) and close codes (§4.4). */
 import type { DisconnectCode, HubErrorCode } from "../../core/errors.ts";
+import type { Word } from "../every-word.ts";
 import type { Close } from "../session.ts";
 
 export const ERRORS = [
@@ -10,9 +11,13 @@ export const ERRORS = [
 export type ErrorCode = (typeof ERRORS)[number];
 
 /** By which the log and the metrics tell of it. */
-export function wordOf(code: ErrorCode): string {
-  return code.replaceAll("-", "_");
+export function wordOf<Code extends ErrorCode>(code: Code): WordOf<Code> {
+  return code.replaceAll("-", "_") as WordOf<Code>;
 }
+
+type WordOf<Code extends string> = Code extends `${infer First}-${infer Rest}`
+  ? `${First}_${WordOf<Rest>}`
+  : Code;
 
 export interface RefusalDetails {
   /** The field, or the id in it, that it is about. */
@@ -25,14 +30,14 @@ export class Refusal extends Error {
   readonly error: ErrorCode;
   readonly details: RefusalDetails;
   /** By which the log and the metrics tell of it. */
-  readonly word: string;
+  readonly word: Word;
 
   /** `reason`: a sentence for developers. `word`: the core's, where it is what the core threw. */
   constructor(
     error: ErrorCode,
     reason: string,
     details: RefusalDetails = {},
-    word = wordOf(error),
+    word: Word = wordOf(error),
   ) {
     super(reason);
     this.word = word;

@@ -23,6 +23,6 @@ export const messaging = defineDialect<MessagingConfig>()({
   warnings: messagingWarnings,
   tokenCommands: [messagingToken],
   loadProbe: async () => (await import("./probe.ts")).probe,
-  errors: async () => (await import("./words.ts")).MESSAGING_ERRORS,
+  errors: async () => (await import("./shown.ts")).MESSAGING_SHOWN,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

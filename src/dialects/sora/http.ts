@@ -9,6 +9,7 @@ import type { Reach } from "../../core/types.ts";
 import type { AnswerCall, ApiAnswer, ApiCall } from "../../transports/api-call.ts";
 import type { BodyRefusal } from "../../transports/request.ts";
 import { limitHit, type OnEvent } from "../dialect.ts";
+import type { Word } from "../every-word.ts";
 import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
 import type { SoraContext } from "./context.ts";
 import { ERROR_TYPES, errorText, type ErrorType } from "./errors.ts";
@@ -44,7 +45,7 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export async function respond(call: ApiCall, options: SoraHttpOptions): Promise<ApiAnswer> {
   const { corsOrigin, onEvent } = options;
   if (call.method === "OPTIONS" && corsOrigin !== undefined) return answer(options, 200);
-  const refuse = (type: ErrorType, text = errorText(type), more?: { word: string }): ApiAnswer => {
+  const refuse = (type: ErrorType, text = errorText(type), more?: { word: Word }): ApiAnswer => {
     const { status, word } = ERROR_TYPES[type];
     onEvent("API call refused", { word, status, code: type, detail: shortened(text), ...more });
     return answer(options, status, text);
@@ -79,7 +80,7 @@ interface Asked {
   readonly context: SoraContext;
   readonly version: string;
   readonly name: string;
-  readonly refuse: (type: ErrorType, text?: string, more?: { word: string }) => ApiAnswer;
+  readonly refuse: (type: ErrorType, text?: string, more?: { word: Word }) => ApiAnswer;
 }
 
 async function answerOperation(asked: Asked): Promise<ApiAnswer> {
@@ -92,9 +93,9 @@ async function answerOperation(asked: Asked): Promise<ApiAnswer> {
   const target = `{"service":"Sora","version":"${version}","operation":"${name}"}`;
   const operation = OPERATIONS[`${version}.${name}`];
   const method = operation === undefined ? "unknown" : name;
-  const count = (code: number, word = ""): void =>
+  const count = (code: number, word: Word | "" = ""): void =>
     context.metrics.count("api_requests", { dialect: "sora", method, code: `${code}`, word });
-  const fail = (type: ErrorType, text = errorText(type), word: string = ERROR_TYPES[type].word) => {
+  const fail = (type: ErrorType, text = errorText(type), word: Word = ERROR_TYPES[type].word) => {
     count(ERROR_TYPES[type].status, word);
     return refuse(type, text, { word });
   };

@@ -18,6 +18,6 @@ export const sora = defineDialect<SoraConfig>()({
   warnings: soraWarnings,
   development: { sora: { port: PUBLISHED_PORT } },
   loadProbe: async () => (await import("./probe.ts")).probe,
-  errors: async () => (await import("./words.ts")).SORA_ERRORS,
+  errors: async () => (await import("./shown.ts")).SORA_SHOWN,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

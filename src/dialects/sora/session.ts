@@ -8,6 +8,7 @@ import { joinableOptions } from "../../core/namespaces.ts";
 import { CHANNELS, type Frame } from "../../core/types.ts";
 import type { Peer, PeerEnd } from "../../transports/data-channels.ts";
 import type { Socket } from "../../transports/socket.ts";
+import type { Word } from "../every-word.ts";
 import type { Close } from "../session.ts";
 import { admit, type Admitted } from "./admission.ts";
 import { base32OfUuid } from "./base32.ts";
@@ -311,7 +312,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
   }
 
   /** §3.6: it is told of every end but its own. */
-  protected override end(word: string, close: Close, detail?: string): void {
+  protected override end(word: Word, close: Close, detail?: string): void {
     if (this.over) return;
     const labelsOutlive = close !== ends.TYPE_DISCONNECT && this.#carriage.sayEnd(close);
     super.end(word, close, detail);

@@ -2,6 +2,7 @@
 import { HubError } from "../../core/errors.ts";
 import { jsonViews, type JsonView } from "../../core/json-text.ts";
 import { Slices } from "../../core/slices.ts";
+import type { Word } from "../every-word.ts";
 import { apiErrorOf, isApiMethod, runApiMethod } from "./api-methods.ts";
 import { publishData, type ApiContext } from "./api-publish.ts";
 import { API_METHODS, RAW_MEMBERS, type ApiMethod } from "./api-schema.ts";
@@ -63,7 +64,7 @@ async function outcomeOf(
   }
 }
 
-function count({ metrics }: ApiContext, method: string, code: string, word = ""): void {
+function count({ metrics }: ApiContext, method: string, code: string, word: Word | "" = ""): void {
   metrics.count("api_requests", { dialect: "streaming", method, code, word });
 }
 

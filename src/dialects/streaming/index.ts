@@ -23,6 +23,6 @@ export const streaming = defineDialect<StreamingConfig>()({
   development: { streaming: { allow_anonymous_connect_without_token: true } },
   tokenCommands: [streamingToken],
   loadProbe: async () => (await import("./probe.ts")).probe,
-  errors: async () => (await import("./words.ts")).STREAMING_ERRORS,
+  errors: async () => (await import("./shown.ts")).STREAMING_SHOWN,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

@@ -1,6 +1,6 @@
 /** Whether a socket that presented a token may wait for its task: the checks of task-tokens.md §5.1, in their order. */
 import { lastMinute } from "../../core/rates.ts";
-import type { EventName, LimitName } from "../dialect.ts";
+import type { LimitName } from "../dialect.ts";
 import type { TaskToken } from "./client-token.ts";
 import type { TasksContext } from "./context.ts";
 import { standsAlone, tellEverywhere, type Displacement } from "./sockets.ts";
@@ -19,7 +19,7 @@ export interface Applicant {
   /** The last steps: last message, deadline, first tick. */
   join(acceptedMs: number): Promise<void>;
   limitHit(limit: LimitName): void;
-  tell(event: EventName, about: Readonly<Record<string, unknown>>): void;
+  tell(event: "Origin refused", about: Readonly<Record<string, unknown>>): void;
   report(error: unknown, doing: string): void;
 }
 

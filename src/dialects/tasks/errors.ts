@@ -1,37 +1,51 @@
 /** The error table of task-tokens.md §4.4, and what the core's words come to in it. */
 import type { HubErrorCode } from "../../core/errors.ts";
-import type { SharedWord } from "../words.ts";
+import type { Word } from "../every-word.ts";
 
 interface WireError {
   readonly code: number;
   readonly message: string;
   /** Of a request that is not a batch, and of a batch that failed as a whole. */
   readonly status: 200 | 400 | 401 | 403 | 413 | 429 | 500;
-  /** For the log, where it is not the error's name: the core's. */
-  readonly word?: SharedWord;
+  /** By which the log and the metrics tell of it. */
+  readonly word: Word;
 }
 
 export const RPC_ERRORS = {
-  parse_error: { code: -32700, message: "Parse error", status: 400 },
-  invalid_request: { code: -32600, message: "Invalid Request", status: 400 },
-  method_not_found: { code: -32601, message: "Method not found", status: 200 },
-  invalid_params: { code: -32602, message: "Invalid params", status: 200 },
+  parse_error: { code: -32700, message: "Parse error", status: 400, word: "parse_error" },
+  invalid_request: {
+    code: -32600,
+    message: "Invalid Request",
+    status: 400,
+    word: "invalid_request",
+  },
+  method_not_found: {
+    code: -32601,
+    message: "Method not found",
+    status: 200,
+    word: "method_not_found",
+  },
+  invalid_params: { code: -32602, message: "Invalid params", status: 200, word: "invalid_params" },
   internal: { code: -32603, message: "Internal error", status: 500, word: "internal_error" },
-  unauthorized: { code: -32001, message: "Unauthorized", status: 401 },
-  forbidden: { code: -32002, message: "Forbidden", status: 403 },
-  too_many_requests: { code: -32003, message: "Too many requests", status: 429 },
-  task_not_found: { code: -32004, message: "Task not found", status: 200 },
-  payload_too_large: { code: -32005, message: "Payload too large", status: 413 },
-  limit_exceeded: { code: -32006, message: "Limit exceeded", status: 200 },
+  unauthorized: { code: -32001, message: "Unauthorized", status: 401, word: "unauthorized" },
+  forbidden: { code: -32002, message: "Forbidden", status: 403, word: "forbidden" },
+  too_many_requests: {
+    code: -32003,
+    message: "Too many requests",
+    status: 429,
+    word: "too_many_requests",
+  },
+  task_not_found: { code: -32004, message: "Task not found", status: 200, word: "task_not_found" },
+  payload_too_large: {
+    code: -32005,
+    message: "Payload too large",
+    status: 413,
+    word: "payload_too_large",
+  },
+  limit_exceeded: { code: -32006, message: "Limit exceeded", status: 200, word: "limit_exceeded" },
 } as const satisfies Record<string, WireError>;
 
 export type RpcErrorName = keyof typeof RPC_ERRORS;
-
-/** By which the log and the metrics tell of it. */
-export function wordOfError(name: RpcErrorName): string {
-  const { word }: WireError = RPC_ERRORS[name];
-  return word ?? name;
-}
 
 /** Total: a new core code does not compile until it has an answer here. */
 export const HUB_ERRORS = {

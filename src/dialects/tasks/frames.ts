@@ -4,7 +4,7 @@
  */
 import type { DisconnectCode } from "../../core/errors.ts";
 import type { Frame } from "../../core/types.ts";
-import type { SharedWord } from "../words.ts";
+import type { Word } from "../every-word.ts";
 import { FIRST_FRAME_BYTES_MAX, TICK_SECONDS_MAX } from "./limits.ts";
 
 /** Remaining time as `mm:ss`, rounded up to whole seconds; minutes have two digits or more. */
@@ -89,34 +89,32 @@ export interface End {
   readonly code: number;
   /** The last frame's `Error`. Absent: no frame comes before the close. */
   readonly error?: string;
-  /** For the log, where it is not the end's name: the core's. */
-  readonly word?: SharedWord;
+  /** By which the log and the metrics tell of it. */
+  readonly word: Word;
 }
 
 export const ENDS = {
   /** Behind the frame of a final message, which says `Completed` itself. */
-  completed: { code: 1000 },
-  invalid_token: { code: 4502, error: "invalid token" },
-  token_expired: { code: 4503, error: "token expired" },
+  completed: { code: 1000, word: "completed" },
+  invalid_token: { code: 4502, error: "invalid token", word: "invalid_token" },
+  token_expired: { code: 4503, error: "token expired", word: "token_expired" },
   revoked: { code: 4504, error: "revoked", word: "ended" },
-  authentication_timeout: { code: 4505, error: "authentication timeout" },
-  bad_request: { code: 4506, error: "bad request" },
-  timeout: { code: 4500, error: "timeout" },
-  replaced: { code: 4501, error: "replaced" },
+  authentication_timeout: {
+    code: 4505,
+    error: "authentication timeout",
+    word: "authentication_timeout",
+  },
+  bad_request: { code: 4506, error: "bad request", word: "bad_request" },
+  timeout: { code: 4500, error: "timeout", word: "timeout" },
+  replaced: { code: 4501, error: "replaced", word: "replaced" },
   too_many_connections: { code: 4403, error: "too many connections", word: "connection_limit" },
   slow_consumer: { code: 4402, error: "slow consumer", word: "slow" },
   restart: { code: 1012, word: "shutdown" },
   internal: { code: 1011, word: "internal_error" },
-  no_pong: { code: 1001 },
+  no_pong: { code: 1001, word: "no_pong" },
 } as const satisfies Record<string, End>;
 
 export type EndName = keyof typeof ENDS;
-
-/** By which the log and the metrics tell of it. */
-export function wordOfEnd(name: EndName): string {
-  const { word }: End = ENDS[name];
-  return word ?? name;
-}
 
 /** What the hub's reasons come to. Total: a new reason does not compile until it has an end here. */
 export const DISCONNECT_ENDS = {

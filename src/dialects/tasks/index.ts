@@ -23,6 +23,6 @@ export const tasks = defineDialect<TasksConfig>()({
   developmentKeys: [{ use: "tasks", hmac_secret: DEVELOPMENT_API_KEY }],
   tokenCommands: [tasksToken],
   loadProbe: async () => (await import("./probe.ts")).probe,
-  errors: async () => (await import("./words.ts")).TASKS_ERRORS,
+  errors: async () => (await import("./shown.ts")).TASKS_SHOWN,
   setUp: async (lent) => (await import("./setup.ts")).setUp(lent),
 });

@@ -1,9 +1,10 @@
 /** JSON-RPC requests and batches (task-tokens.md §4.3, §4.4): envelopes read, methods run, answers written. */
 import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
+import type { Word } from "../every-word.ts";
 import type { Caller } from "./authentication.ts";
 import type { TasksContext } from "./context.ts";
-import { HUB_ERRORS, RPC_ERRORS, RpcError, wordOfError } from "./errors.ts";
+import { HUB_ERRORS, RPC_ERRORS, RpcError } from "./errors.ts";
 import { BATCH_REQUESTS_MAX } from "./limits.ts";
 import { RUN, type CallRates } from "./methods.ts";
 import { foldedMembers, isMethodName, readJson } from "./schema.ts";
@@ -151,10 +152,15 @@ function rpcErrorOf(error: unknown, context: TasksContext, method: string): RpcE
 }
 
 /** The core's where it is what the core threw. */
-function wordOf({ rpc, cause }: RpcError): string {
-  return cause instanceof HubError ? cause.code : wordOfError(rpc);
+function wordOf({ rpc, cause }: RpcError): Word {
+  return cause instanceof HubError ? cause.code : RPC_ERRORS[rpc].word;
 }
 
-function count({ metrics }: TasksContext, method: string, code: number, word = ""): void {
+function count(
+  { metrics }: TasksContext,
+  method: string,
+  code: number,
+  word: Word | "" = "",
+): void {
   metrics.count("api_requests", { dialect: "tasks", method, code: `${code}`, word });
 }

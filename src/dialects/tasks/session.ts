@@ -8,6 +8,7 @@ import type { Connection, Encoder, Subscribed, Subscriber } from "../../core/hub
 import { MinuteBound } from "../../core/rates.ts";
 import type { Frame, Push } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
+import type { Word } from "../every-word.ts";
 import { ClientSession, type Close } from "../session.ts";
 import { accept, Refusal, type Applicant } from "./acceptance.ts";
 import type { TaskToken } from "./client-token.ts";
@@ -28,7 +29,6 @@ import {
   messageFrame,
   parseFirstFrame,
   tickFrame,
-  wordOfEnd,
   type End,
   type EndName,
   type FirstFrame,
@@ -125,7 +125,7 @@ export class TasksSession
 
   #refuse(end: EndName): void {
     if (this.over) return;
-    const word = wordOfEnd(end);
+    const { word } = ENDS[end];
     this.count("connections_refused", { word });
     this.tell("Connect refused", { word, address: this.#request.address, detail: end });
     this.endAs(end);
@@ -323,7 +323,7 @@ export class TasksSession
   }
 
   /** With the last frame, where this end has one. */
-  endAs(name: EndName, word = wordOfEnd(name)): void {
+  endAs(name: EndName, word: Word = ENDS[name].word): void {
     if (this.over) return;
     const { code, error }: End = ENDS[name];
     if (error !== undefined) this.socket.send(errorFrame(error, this.#ticks()));

@@ -20,11 +20,6 @@ export const ADMIN_ERRORS = {
   unavailable: 503,
 } as const satisfies Record<AdminErrorCode, number> & Record<string, number>;
 
-/** For the page of errors: the codes are the words. */
-export const ADMIN_SHOWN = Object.entries(ADMIN_ERRORS).map(([code, status]) => ({
-  ...{ word: code, as: "HTTP", code, text: `${status}` },
-}));
-
 export type AdminAnswerCode = keyof typeof ADMIN_ERRORS;
 
 /** Total: a new core code does not compile until it has an answer. */

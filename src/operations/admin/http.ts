@@ -3,14 +3,13 @@ import type { z } from "zod";
 import { ApiRefusal, type ApiCallers } from "../../auth/api-callers.ts";
 import { HubError } from "../../core/errors.ts";
 import { jsonView, parseJson } from "../../core/json-text.ts";
-import type { Metrics } from "../../core/metrics.ts";
 import {
   AdminError,
   JsonText,
   type AdminCall,
   type AdminOperation,
 } from "../../dialects/admin-operation.ts";
-import type { AnswerOwnCall, OnEvent } from "../../dialects/dialect.ts";
+import type { AnswerOwnCall, DialectMetrics, OnEvent } from "../../dialects/dialect.ts";
 import { TOO_MANY_PUBLISHES, type PublishLimit } from "../../dialects/publish-limit.ts";
 import type { ApiAnswer, ApiCall } from "../../transports/api-call.ts";
 import {
@@ -19,6 +18,7 @@ import {
   expectedFailure,
   failureAnswer,
   failureOf,
+  type AdminAnswerCode,
   type Failure,
 } from "./errors.ts";
 
@@ -38,7 +38,7 @@ export interface AdminHttpOptions {
   readonly publishLimits: ReadonlyMap<string, PublishLimit>;
   /** `api` is on a loopback address: no key is needed there. */
   readonly onLoopback: boolean;
-  readonly metrics: Metrics;
+  readonly metrics: DialectMetrics;
   readonly onEvent: OnEvent;
   /** A bug, or an engine that is away. */
   readonly onError: (error: unknown, doing: string) => void;
@@ -49,7 +49,7 @@ type Caller = Pick<AdminCall, "app" | "seesServer">;
 interface Answered {
   readonly answer: ApiAnswer;
   /** Why it was refused. */
-  readonly code?: string;
+  readonly code?: AdminAnswerCode;
 }
 
 /** Of one path; `operations` by their methods. */
@@ -99,8 +99,8 @@ export function answerCalls(
 
   return async (call) => {
     const { answer: answered, code } = await answer(call);
-    const labels = { dialect: "admin", method: path, code: code ?? "0", word: code ?? "" };
-    metrics.count("api_requests", labels);
+    const [said, word] = code === undefined ? (["0", ""] as const) : ([code, code] as const);
+    metrics.count("api_requests", { dialect: "admin", method: path, code: said, word });
     return answered;
   };
 }

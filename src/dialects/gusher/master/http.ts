@@ -6,6 +6,7 @@ import type { Reach } from "../../../core/types.ts";
 import type { ApiAnswer, ApiCall, RequestHead } from "../../../transports/api-call.ts";
 import { servedAt } from "../../../transports/request.ts";
 import { limitHit, type AnswerOwnCall, type ApiCalls, type OnEvent } from "../../dialect.ts";
+import type { Word } from "../../every-word.ts";
 import type { GusherContext } from "../context.ts";
 import { finishJobs, takeJobs } from "../jobs-http.ts";
 import { isForm } from "../fields.ts";
@@ -188,7 +189,7 @@ async function answer(
   { method, context, onEvent }: Answering,
   run: () => ApiAnswer | Promise<ApiAnswer>,
 ): Promise<ApiAnswer> {
-  const count = (code: string, word = "") =>
+  const count = (code: string, word: Word | "" = "") =>
     context?.metrics.count("api_requests", { dialect: "gusher", method, code, word });
   try {
     const response = await run();

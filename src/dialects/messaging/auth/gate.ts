@@ -1,6 +1,7 @@
 /** Whose a request is, by messaging.md §4.2's table, before anything of it is done. */
 import { HubError } from "../../../core/errors.ts";
 import type { OnEvent } from "../../dialect.ts";
+import type { Word } from "../../every-word.ts";
 import type { Bearers } from "./bearers.ts";
 import type { Bearer, Gate, Presented } from "./contract.ts";
 import { AuthError, authErrorOf, errorAnswer } from "./errors.ts";
@@ -13,7 +14,7 @@ export interface GateOptions {
   readonly onEvent: OnEvent;
   readonly onError: (error: unknown, about: Readonly<Record<string, string>>) => void;
   /** A connection was refused, by its word. */
-  readonly onRefused: (word: string) => void;
+  readonly onRefused: (word: Word) => void;
 }
 
 export function createGate(options: GateOptions): Gate {
@@ -59,7 +60,7 @@ export function createGate(options: GateOptions): Gate {
   async function decided<Result>(
     request: Presented,
     decide: () => Promise<Result>,
-    onAnswer?: (word: string) => void,
+    onAnswer?: (word: Word) => void,
   ): Promise<Result | Response> {
     try {
       return await decide();

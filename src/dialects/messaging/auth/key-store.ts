@@ -1,9 +1,8 @@
 /** The keys of an app's subscribers, which are their opaque tokens (messaging.md §13.2, §13.3). */
 import type { Records } from "../../../core/engine.ts";
-import type { Metrics } from "../../../core/metrics.ts";
 import type { Clock } from "../../../core/runtime.ts";
 import { updateRecord } from "../../../core/update-record.ts";
-import { limitHit } from "../../dialect.ts";
+import { limitHit, type DialectMetrics } from "../../dialect.ts";
 import { REMOVED_KEYS_PAGE } from "../limits.ts";
 import { AuthError } from "./errors.ts";
 import {
@@ -63,7 +62,7 @@ export interface KeyStoreOptions {
   readonly subscribers: Pick<SubscriberStore, "read">;
   /** Of one subscriber. */
   readonly keysMax: number;
-  readonly metrics: Metrics;
+  readonly metrics: DialectMetrics;
 }
 
 export function createKeyStore({

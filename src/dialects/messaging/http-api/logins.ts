@@ -1,10 +1,9 @@
 /** Logins by password (messaging.md §13.1): how often one may try, and that a try tells nothing but yes or no. */
 import type { Passwords } from "../../../auth/passwords.ts";
 import { PASSWORD_CHARACTERS_MAX } from "../../../auth/passwords.ts";
-import type { Metrics } from "../../../core/metrics.ts";
 import { KeyedBuckets, type Rate, type TokenBucket } from "../../../core/rates.ts";
 import type { Clock } from "../../../core/runtime.ts";
-import { limitHit, type LimitName } from "../../dialect.ts";
+import { limitHit, type LimitName, type DialectMetrics } from "../../dialect.ts";
 import { LOGINS_REMEMBERED_MAX } from "../limits.ts";
 import { AuthError } from "../auth/errors.ts";
 import type { SubscriberRecord } from "../auth/records.ts";
@@ -28,7 +27,7 @@ export type CheckLogin = (
 export interface LoginsOptions {
   readonly passwords: Passwords;
   readonly clock: Clock;
-  readonly metrics: Metrics;
+  readonly metrics: DialectMetrics;
   /** Of one subscriber, right or wrong. */
   readonly perMinute: number;
   /** Of one address. */

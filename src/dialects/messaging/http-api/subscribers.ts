@@ -2,14 +2,14 @@
 import { Hono, type Context } from "hono";
 import { ApiRefusal, type ApiCallers } from "../../../auth/api-callers.ts";
 import type { Passwords } from "../../../auth/passwords.ts";
-import type { Metrics } from "../../../core/metrics.ts";
 import {
   BODY_REFUSALS,
   serves,
   type BodyRefusal,
   type ReadBody,
 } from "../../../transports/request.ts";
-import { limitHit, type ApiEnv, type OnEvent } from "../../dialect.ts";
+import { limitHit, type ApiEnv, type DialectMetrics, type OnEvent } from "../../dialect.ts";
+import type { Word } from "../../every-word.ts";
 import type { MessagingContext } from "../context.ts";
 import { CALLS, type Call } from "./calls.ts";
 import {
@@ -29,7 +29,7 @@ export interface SubscriberRoutesOptions {
   readonly path: string;
   readonly tokenTtlMs: number;
   readonly bodyBytesMax: number;
-  readonly metrics: Metrics;
+  readonly metrics: DialectMetrics;
   readonly onEvent: OnEvent;
   readonly onError: (error: unknown, about: Readonly<Record<string, string>>) => void;
 }
@@ -141,7 +141,7 @@ export async function answered(
   answer: () => Promise<Response>,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const count = (code: string, word = "") =>
+  const count = (code: string, word: Word | "" = "") =>
     metrics.count("api_requests", { dialect: "messaging", method, code, word });
   try {
     const response = await answer();
