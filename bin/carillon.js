@@ -39,7 +39,7 @@ function run() {
   const bun = findBun();
   if (bun === undefined) {
     console.error(
-      'carillon: Bun for this platform is not installed: install again, with optional packages ("npm install --include=optional")',
+      'carillon: Bun for this platform is not installed: install again, with optional packages ("npm install --include=optional") [bun_missing]',
     );
     process.exit(1);
   }
@@ -61,7 +61,7 @@ function run() {
     });
   }
   child.on("error", (error) => {
-    console.error(`carillon: Bun cannot be run: ${error.message}`);
+    console.error(`carillon: Bun cannot be run: ${error.message} [bun_missing]`);
     process.exit(1);
   });
   child.on("exit", (code, signal) => {

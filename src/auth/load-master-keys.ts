@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { createMasterKeys, keptMasterKey, parseMasterKey, type MasterKeys } from "./master-key.ts";
 import type { BaseConfig } from "../config/schema.ts";
+import { StartError } from "../core/start-error.ts";
 
 /** Makes the key in the data directory when the configuration names none. Throws an Error with one clear sentence when it cannot. */
 export function loadMasterKeys({
@@ -17,6 +18,7 @@ export function loadMasterKeys({
 /** The schema has looked at the text. */
 function keyOf(text: string): Uint8Array {
   const key = parseMasterKey(text);
-  if (key === undefined) throw new Error("A master key is not 32 bytes");
+  if (key === undefined)
+    throw new StartError("master_key_unusable", "A master key is not 32 bytes");
   return key;
 }

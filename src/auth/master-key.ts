@@ -5,6 +5,7 @@
 import { hkdfSync } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { StartError } from "../core/start-error.ts";
 
 export const MASTER_KEY_BYTES = 32;
 /** In the data directory, with mode 0600: the key in hexadecimal and a line feed. */
@@ -53,9 +54,8 @@ export function keptMasterKey(
     return readKey(path) ?? makeKey(path, dataDir, randomBytes);
   } catch (error) {
     if (!isFileError(error)) throw error;
-    throw new Error(`The master key "${path}" cannot be read or made: ${error.message}`, {
-      cause: error,
-    });
+    const message = `The master key "${path}" cannot be read or made: ${error.message}`;
+    throw new StartError("master_key_unusable", message, { cause: error });
   }
 }
 
@@ -69,7 +69,7 @@ function readKey(path: string): Uint8Array | undefined {
   }
   const key = parseMasterKey(text.trim());
   // Another one in its place would make every id and token of before worthless: that is the operator's to decide.
-  if (key === undefined) throw new Error(`The master key "${path}" is not 64 hexadecimal digits`);
+  if (key === undefined) throw unusable(path, "is not 64 hexadecimal digits");
   return key;
 }
 
@@ -92,8 +92,12 @@ function makeKey(
     unlinkSync(made);
   }
   const key = readKey(path);
-  if (key === undefined) throw new Error(`The master key "${path}" vanished while it was made`);
+  if (key === undefined) throw unusable(path, "vanished while it was made");
   return key;
+}
+
+function unusable(path: string, why: string): StartError {
+  return new StartError("master_key_unusable", `The master key "${path}" ${why}`);
 }
 
 function isFileError(error: unknown): error is NodeJS.ErrnoException {

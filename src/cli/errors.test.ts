@@ -25,6 +25,7 @@ test("an entry is found by its word, a close code, an error code or a reason, in
   expect(found("3500")).toEqual(["invalid_token"]);
   expect(found("-32004")).toEqual(["task_not_found"]);
   expect(found("MISSINGSERVICE")).toEqual(["bad_request"]);
+  expect(found("invalid token: its claim")).toEqual(["invalid_token"]);
   expect(found("insufficient state")).toEqual(["missed", "other_channels"]);
   expect(found("invalid-field")).toEqual(["invalid_field"]);
   expect(found("no_such_word")).toEqual([]);

@@ -1,5 +1,6 @@
 /** How a command says that it failed: one line per problem on the standard error, with the word that `carillon errors` explains, and a non-zero exit. */
 import { ConfigError } from "../config/problem.ts";
+import { StartError, type StartWord } from "../core/start-error.ts";
 import type { CliWord } from "./words.ts";
 
 /** An expected failure, told by its message alone. */
@@ -22,8 +23,14 @@ export function failureLines(error: unknown): readonly string[] {
   if (error instanceof ConfigError) {
     return error.lines.map(({ line, word }) => `${line} [${word}]`);
   }
-  const word = error instanceof CommandError ? error.word : undefined;
-  return [`carillon: ${reasonOf(error)}${word === undefined ? "" : ` [${word}]`}`];
+  return [`carillon: ${reasonOf(error)} [${wordOf(error)}]`];
+}
+
+function wordOf(error: unknown): CliWord | StartWord {
+  if (error instanceof CommandError || error instanceof StartError) return error.word;
+  // As the system's calls on files have it.
+  const isOfFile = error instanceof Error && "errno" in error && "path" in error;
+  return isOfFile ? "file_unusable" : "command_failed";
 }
 
 /** The first line of an error's message; its code where it has no message. */

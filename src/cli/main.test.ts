@@ -14,7 +14,9 @@ test.each(["version", "--version", "-V"])("%s prints the package's version", asy
 });
 
 test("an unknown command is one line and a non-zero exit", async () => {
-  expect(await carillon(["serv"])).toMatchObject({ code: 1, out: "" });
+  const ran = await carillon(["serv"]);
+  expect(ran).toMatchObject({ code: 1, out: "" });
+  expect(ran.err).toStartWith("error: unknown command 'serv' [command_usage]\n");
 });
 
 describe("config", () => {
@@ -157,7 +159,7 @@ audience = "you"
     expect(subscription).toEqual({
       code: 1,
       out: "",
-      err: 'carillon: App "default" has no signing key with an hmac_secret for streaming\'s subscription tokens: add one to [[signing_keys]]\n',
+      err: 'carillon: App "default" has no signing key with an hmac_secret for streaming\'s subscription tokens: add one to [[signing_keys]] [signing_key_missing]\n',
     });
   });
 
@@ -172,7 +174,7 @@ audience = "you"
       carillon(["token", "streaming", "--app", "x"]),
     ]);
     expect(duration.err).toBe(
-      'carillon: --expires must be a duration such as "15m", "1h" or "0"\n',
+      'carillon: --expires must be a duration such as "15m", "1h" or "0" [command_usage]\n',
     );
     expect(app.err).toBe(
       'carillon: App "x" is not in the configuration: add it to [[apps]] [command_usage]\n',

@@ -6,6 +6,7 @@ import { configurationCommand } from "./config.ts";
 import { connectionsCommand, whoCommand } from "./connections.ts";
 import { doctorCommand } from "./doctor.ts";
 import { errorsCommand } from "./errors.ts";
+import { USAGE } from "./failure.ts";
 import { initCommand } from "./init.ts";
 import { keyCommand } from "./key.ts";
 import { kickCommand } from "./kick.ts";
@@ -39,5 +40,14 @@ export function createProgram(): Command {
     program.addCommand(command);
   }
   program.addCommand(loadCommand(), { hidden: true });
+  tellWord(program);
   return program;
+}
+
+/** What the library itself finds wrong with a command line is told like all else. */
+function tellWord(command: Command): void {
+  command.configureOutput({
+    outputError: (text, write) => write(text.replace(/\n/, ` [${USAGE.word}]\n`)),
+  });
+  for (const own of command.commands) tellWord(own);
 }

@@ -3,6 +3,7 @@ import { totalmem } from "node:os";
 import type { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Flag } from "../config/load.ts";
+import type { StartWord } from "../core/start-error.ts";
 import type { Config } from "../dialects/configuration.ts";
 import { createLogger, type Logger } from "../operations/log.ts";
 import { systemRuntime } from "../system-runtime.ts";
@@ -17,6 +18,8 @@ interface Options extends ConfigOption {
   readonly workers?: string;
   readonly nodes?: number;
 }
+
+const LOST: StartWord = "process_ended";
 
 /** As many as a machine can be asked to try. */
 const NODES_MAX = 9;
@@ -83,7 +86,7 @@ async function startOwnNodes(config: Config, log: Logger, count: number): Promis
     ...{ log, runtime: systemRuntime },
     configs: Array.from({ length: count }, (_, at) => above(config, at)),
     onFailure(reason) {
-      log.fatal({ reason }, "The nodes' Redis is gone, and so are they");
+      log.fatal({ word: LOST, reason }, "The nodes' Redis is gone, and so are they");
       process.exit(1);
     },
   });

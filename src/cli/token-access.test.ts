@@ -46,7 +46,7 @@ audience = "a"
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(300);
     expect(unnamed).toMatchObject({
       code: 1,
-      err: "carillon: Outside of development mode give --user and --organisation\n",
+      err: "carillon: Outside of development mode give --user and --organisation [command_usage]\n",
     });
   });
 
@@ -58,9 +58,9 @@ audience = "a"
       carillon(["token", "access", "--expires", "soon"]),
     ]);
     expect([secret.err, endless.err, duration.err]).toEqual([
-      'carillon: App "default" has no signing key with an hmac_secret for access tokens: add one to [[signing_keys]]\n',
-      "carillon: An access token must expire: give --expires more than 0\n",
-      'carillon: --expires must be a duration such as "15m", "1h" or "0"\n',
+      'carillon: App "default" has no signing key with an hmac_secret for access tokens: add one to [[signing_keys]] [signing_key_missing]\n',
+      "carillon: An access token must expire: give --expires more than 0 [command_usage]\n",
+      'carillon: --expires must be a duration such as "15m", "1h" or "0" [command_usage]\n',
     ]);
   });
 });

@@ -43,11 +43,11 @@ test("says in one line what is wrong", async () => {
       line(["--user", "7", "--url", "nowhere"]),
     ]),
   ).toEqual([
-    'carillon: --expires must be a duration such as "15m", "1h" or "0"\n',
-    "carillon: The token was refused: invalid_token: An API key is missing or not known: send it as X-API-Key\n",
-    "carillon: --key is required: an API key of the server\n",
-    "carillon: The token was refused: not_found: The domain has no such subscriber\n",
-    "carillon: The server answered 404, not as messaging does: check that it is enabled, and that --url is the api listener\n",
-    "carillon: --url must be an http or https address\n",
+    'carillon: --expires must be a duration such as "15m", "1h" or "0" [command_usage]\n',
+    "carillon: The token was refused: invalid_token: An API key is missing or not known: send it as X-API-Key [server_refused]\n",
+    "carillon: --key is required: an API key of the server [command_usage]\n",
+    "carillon: The token was refused: not_found: The domain has no such subscriber [server_refused]\n",
+    "carillon: The server answered 404, not as messaging does: check that it is enabled, and that --url is the api listener [server_refused]\n",
+    "carillon: --url must be an http or https address [command_usage]\n",
   ]);
 });

@@ -49,12 +49,12 @@ test("says in one line what is wrong", async () => {
       line(["--url", server.clientsUrl]),
     ]),
   ).toEqual([
-    'carillon: The token was refused: -32602 Invalid params {"param":"Task.timeout","reason":"out_of_range","min":1,"max":10080}\n',
-    "carillon: --timeout must be a number of minutes\n",
-    'carillon: The token was refused: -32602 Invalid params {"param":"Task.task_context","reason":"empty"}\n',
-    "carillon: --url must be an http or https address\n",
-    'carillon: App "default" has no signing key with an hmac_secret for tasks\' calls: add one to [[signing_keys]]\n',
-    "carillon: The token was refused: -32001 Unauthorized\n",
-    "carillon: The server answered 404, not as tasks does: check that it is enabled, and that --url is the api listener\n",
+    'carillon: The token was refused: -32602 Invalid params {"param":"Task.timeout","reason":"out_of_range","min":1,"max":10080} [server_refused]\n',
+    "carillon: --timeout must be a number of minutes [command_usage]\n",
+    'carillon: The token was refused: -32602 Invalid params {"param":"Task.task_context","reason":"empty"} [server_refused]\n',
+    "carillon: --url must be an http or https address [command_usage]\n",
+    'carillon: App "default" has no signing key with an hmac_secret for tasks\' calls: add one to [[signing_keys]] [signing_key_missing]\n',
+    "carillon: The token was refused: -32001 Unauthorized [server_refused]\n",
+    "carillon: The server answered 404, not as tasks does: check that it is enabled, and that --url is the api listener [server_refused]\n",
   ]);
 });

@@ -1,9 +1,10 @@
 /** `carillon token <kind>`: makes a client's token, as the dialects that have some say. */
 import { Command } from "commander";
 import type { Dialect } from "../dialects/dialect.ts";
-import type { TokenCommand } from "../dialects/token-command.ts";
+import { MintError, type AskedToken, type TokenCommand } from "../dialects/token-command.ts";
 import { DIALECTS } from "../dialects/list.ts";
 import { isJson } from "../core/json-text.ts";
+import { CommandError } from "./failure.ts";
 import { ask } from "./http.ts";
 import {
   configCommand,
@@ -22,6 +23,15 @@ export function tokenCommand(): Command {
     for (const kind of tokenCommands) command.addCommand(subCommand(kind));
   }
   return command;
+}
+
+async function mint(kind: TokenCommand, asked: AskedToken): Promise<string> {
+  try {
+    return await kind.mint(asked);
+  } catch (error) {
+    if (!(error instanceof MintError)) throw error;
+    throw new CommandError(error.message, { cause: error, word: error.word });
+  }
 }
 
 function subCommand(kind: TokenCommand): Command {
@@ -43,7 +53,7 @@ function subCommand(kind: TokenCommand): Command {
       },
       developmentKey: developmentKey(config, app),
     };
-    const minted = await kind.mint(asked);
+    const minted = await mint(kind, asked);
     // What has more to say than a token is JSON anyway.
     console.log(options.json && !isJson(minted) ? JSON.stringify({ token: minted }) : minted);
   });

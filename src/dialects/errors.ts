@@ -1,5 +1,6 @@
 /** Every word for a refusal or an end that this build says, with its meaning and what each wire shows for it: one table. */
 import { CONFIG_WORDS } from "../config/words.ts";
+import { START_WORDS } from "../core/start-error.ts";
 import { CORE_WORDS, type Explained } from "../core/words.ts";
 import type { Dialect } from "./dialect.ts";
 import type { ErrorsPart, Shown } from "./shown.ts";
@@ -21,7 +22,7 @@ export type NamedPart = readonly [by: string, part: ErrorsPart];
 export function errorEntries(parts: readonly NamedPart[]): readonly ErrorEntry[] {
   const words = new Map<string, Explained>();
   const own = parts.map(([, part]) => part.words);
-  for (const table of [CORE_WORDS, SHARED_WORDS, CONFIG_WORDS, ...own]) {
+  for (const table of [CORE_WORDS, SHARED_WORDS, CONFIG_WORDS, START_WORDS, ...own]) {
     for (const [word, explained] of Object.entries(table)) {
       if (words.has(word)) throw new Error(`The word "${word}" is explained twice`);
       words.set(word, explained);
@@ -56,7 +57,13 @@ export function findErrors(entries: readonly ErrorEntry[], asked: string): reado
   const wanted = asked.toLowerCase();
   const byWord = entries.filter(({ word }) => word.toLowerCase() === wanted);
   const byWire = entries.filter(({ shown }) =>
-    shown.some(({ code, text }) => [code, text].some((part) => part?.toLowerCase() === wanted)),
+    shown.some(({ code, text }) =>
+      [code, text].some((part) => {
+        const known = part?.toLowerCase();
+        // Development mode's explanation stands behind it.
+        return known !== undefined && (wanted === known || wanted.startsWith(`${known}: `));
+      }),
+    ),
   );
   return [...new Set([...byWord, ...byWire])];
 }

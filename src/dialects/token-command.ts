@@ -14,8 +14,18 @@ export interface TokenCommand<Config extends BaseConfig = BaseConfig, Options = 
   readonly required?: readonly Option[];
   /** Beside `--config`. With `--app`, which says for whom the token is. */
   readonly options: readonly Option[];
-  /** What is printed. An error's message is shown as it is, and is one line. What is slow to load is imported here. */
+  /** What is printed. Throws MintError. What is slow to load is imported here. */
   mint(asked: AskedToken<Config, Options>): Promise<string>;
+}
+
+/** An expected failure, told by its message alone, which is one line; by the command line's words. */
+export class MintError extends Error {
+  readonly word: "command_usage" | "server_refused" | "signing_key_missing";
+
+  constructor(word: MintError["word"], message: string) {
+    super(message);
+    this.word = word;
+  }
 }
 
 export interface AskedToken<Config extends BaseConfig = BaseConfig, Options = object> {
@@ -52,7 +62,7 @@ export interface UserOptions {
 export function lifetimeOf({ expires }: Pick<UserOptions, "expires">): number {
   const lifetimeMs = parseDuration(expires);
   if (lifetimeMs !== undefined) return lifetimeMs;
-  throw new Error('--expires must be a duration such as "15m", "1h" or "0"');
+  throw new MintError("command_usage", '--expires must be a duration such as "15m", "1h" or "0"');
 }
 
 /** A key of the app's with a secret. `tokens` are named where there is no such key. */
@@ -66,7 +76,8 @@ export function secretKeyOf(
     if (key.app !== app.id || hmac_secret === undefined || until <= epochMs) continue;
     if (suits(key)) return { ...key, hmac_secret };
   }
-  throw new Error(
+  throw new MintError(
+    "signing_key_missing",
     `App "${app.id}" has no signing key with an hmac_secret for ${tokens}: add one to [[signing_keys]]`,
   );
 }
@@ -99,7 +110,7 @@ export function serverUrlOf({
 }: AskedToken<BaseConfig, { readonly url?: string }>): string {
   const url = options.url ?? apiUrl;
   if (/^https?:/.test(url) && URL.canParse(url)) return url;
-  throw new Error("--url must be an http or https address");
+  throw new MintError("command_usage", "--url must be an http or https address");
 }
 
 /** An answer's JSON; undefined when it is something else. */

@@ -3,8 +3,11 @@ import { readFileSync } from "node:fs";
 import type { BaseConfig } from "../config/schema.ts";
 import type { Engine } from "../core/engine.ts";
 import type { Runtime } from "../core/runtime.ts";
+import type { StartWord } from "../core/start-error.ts";
 import { createEmbeddedEngine } from "./embedded/index.ts";
 import type { Logger } from "pino";
+
+const AWAY: StartWord = "redis_unreachable";
 
 interface EngineOptions {
   readonly config: BaseConfig;
@@ -25,6 +28,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   return createRedisEngine({
     ...{ url, prefix, runtime, onBug },
     ca: ca === undefined ? undefined : readFileSync(ca, "utf8"),
-    onEvent: ({ state, message }) => log[state === "away" ? "warn" : "info"](message),
+    onEvent({ state, message }) {
+      if (state === "away") log.warn({ word: AWAY }, message);
+      else log.info(message);
+    },
   });
 }

@@ -2,7 +2,7 @@
  * What the server's parts tell, as lines of the log: events at level debug, a refused origin as one warning, and a failure that goes
  * on as one error and its end.
  */
-import { HubError } from "../core/errors.ts";
+import { HubError, type DisconnectCode, type HubErrorCode } from "../core/errors.ts";
 import type { Runtime, Timer } from "../core/runtime.ts";
 import type { Logger } from "./log.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
@@ -70,8 +70,10 @@ export function createTold({ log, runtime, ready }: ToldOptions): Told {
   }
 
   function failed(error: unknown, about: About, message: string): void {
+    const word: HubErrorCode | DisconnectCode =
+      error instanceof HubError ? error.code : "internal_error";
     if (!(error instanceof HubError) || error.code !== "unavailable") {
-      log.error({ err: error, ...about }, message);
+      log.error({ err: error, word, ...about }, message);
       return;
     }
     const lastMs = runtime.clock.monotonicMs();
@@ -84,7 +86,7 @@ export function createTold({ log, runtime, ready }: ToldOptions): Told {
       return;
     }
     failures.set(reason, { times: 1, lastMs });
-    log.error({ err: error, ...about }, message);
+    log.error({ err: error, word, ...about }, message);
     if (timer === undefined) lookLater();
   }
 

@@ -24,7 +24,7 @@ export function createBunApiListener(options: ApiListenerOptions): ApiListener {
         error: handler.failed,
       });
     } catch (error) {
-      throw new Error(listenFailure(error, options), { cause: error });
+      throw listenFailure(error, options);
     }
   }
 

@@ -18,7 +18,7 @@ describe("a name that does not resolve", () => {
     "is told as such when the runtime says %s",
     (code) => {
       const error = Object.assign(new Error("Failed"), code === undefined ? {} : { code });
-      expect(listenFailure(error, { hostname: NO_NAME, port: 8000 })).toBe(SENTENCE);
+      expect(listenFailure(error, { hostname: NO_NAME, port: 8000 }).message).toBe(SENTENCE);
     },
   );
 
@@ -44,12 +44,12 @@ describe("a name that does not resolve", () => {
 });
 
 test("other reasons stay what they are for a name that does", () => {
-  const of = (code: string) =>
-    listenFailure(Object.assign(new Error("Failed"), { code }), {
-      hostname: "localhost",
-      port: 80,
-    });
-  expect(of("EADDRINUSE")).toBe("Port 80 on localhost is already in use");
-  expect(of("EACCES")).toBe("Listening on port 80 of localhost is not permitted");
-  expect(of("EMFILE")).toBe('Cannot listen on port 80 of "localhost": Failed');
+  const of = (code: string) => {
+    const address = { hostname: "localhost", port: 80 };
+    const { word, message } = listenFailure(Object.assign(new Error("Failed"), { code }), address);
+    return `${message} [${word}]`;
+  };
+  expect(of("EADDRINUSE")).toBe("Port 80 on localhost is already in use [port_in_use]");
+  expect(of("EACCES")).toBe("Listening on port 80 of localhost is not permitted [listen_failed]");
+  expect(of("EMFILE")).toBe('Cannot listen on port 80 of "localhost": Failed [listen_failed]');
 });

@@ -1,4 +1,5 @@
 /** Why a listener could not be had, in one clear sentence; and whether it could. */
+import { StartError } from "../core/start-error.ts";
 import { createServer, isIP, type AddressInfo, type Server } from "node:net";
 
 export interface ListenAddress {
@@ -11,7 +12,7 @@ export interface ListenAddress {
 export function listenAlone(server: Server, { hostname, port }: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(new Error(listenFailure(error, { hostname, port }), { cause: error }));
+      reject(listenFailure(error, { hostname, port }));
     });
     server.listen({ host: hostname, port, exclusive: true }, () => resolve());
   });
@@ -35,17 +36,23 @@ export async function probePorts(addresses: readonly ListenAddress[]): Promise<n
   }
 }
 
-/** That sentence. What Bun makes of a name that does not resolve depends on the resolver: `EINVAL`, a busy port, or no code at all. */
-export function listenFailure(error: unknown, { hostname, port }: ListenAddress): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "EADDRNOTAVAIL") return `"${hostname}" is not an address of this machine`;
-  if (code === "EACCES") return `Listening on port ${port} of ${hostname} is not permitted`;
-  if (isIP(hostname) === 0 && !canListen(hostname)) {
-    return `"${hostname}" cannot be resolved to an address of this machine`;
+/** With that sentence. What Bun makes of a name that does not resolve depends on the resolver: `EINVAL`, a busy port, or no code at all. */
+export function listenFailure(cause: unknown, { hostname, port }: ListenAddress): StartError {
+  const failed = (message: string) => new StartError("listen_failed", message, { cause });
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (code === "EADDRNOTAVAIL") return failed(`"${hostname}" is not an address of this machine`);
+  if (code === "EACCES") {
+    return failed(`Listening on port ${port} of ${hostname} is not permitted`);
   }
-  if (code === "EADDRINUSE") return `Port ${port} on ${hostname} is already in use`;
-  const detail = error instanceof Error ? error.message : String(error);
-  return `Cannot listen on port ${port} of "${hostname}": ${detail}`;
+  if (isIP(hostname) === 0 && !canListen(hostname)) {
+    return failed(`"${hostname}" cannot be resolved to an address of this machine`);
+  }
+  if (code === "EADDRINUSE") {
+    const message = `Port ${port} on ${hostname} is already in use`;
+    return new StartError("port_in_use", message, { cause });
+  }
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return failed(`Cannot listen on port ${port} of "${hostname}": ${detail}`);
 }
 
 /** Whether the name or what was asked of it is to blame. */

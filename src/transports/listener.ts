@@ -249,7 +249,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     try {
       return serve();
     } catch (error) {
-      throw new Error(listenFailure(error, options), { cause: error });
+      throw listenFailure(error, options);
     }
   }
 

@@ -1,5 +1,6 @@
 /** What the supervisor and its workers say to each other, as plain data. */
 import type { BaseConfig } from "../config/schema.ts";
+import type { StartWord } from "../core/start-error.ts";
 import type { Endpoint } from "../operations/endpoints.ts";
 
 /** The ports are those that all workers share. */
@@ -36,7 +37,7 @@ export type FromWorker =
       readonly endpoints: readonly Endpoint[];
     }
   /** It could not start, in one clear sentence, and ends. */
-  | { readonly type: "failed"; readonly message: string }
+  | { readonly type: "failed"; readonly message: string; readonly word: StartWord | undefined }
   | { readonly type: "measured"; readonly request: number; readonly text: string }
   /** Somebody asked this worker for the metrics of all. */
   | { readonly type: "scrape"; readonly request: number };

@@ -5,6 +5,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { StartError } from "../core/start-error.ts";
 
 export interface OwnRedis {
   readonly url: string;
@@ -26,7 +27,8 @@ wait $server; rm -r "$folder"`;
 export async function startOwnRedis(): Promise<OwnRedis> {
   const program = PROGRAMS.map((name) => Bun.which(name)).find((path) => path !== null);
   if (program === undefined) {
-    throw new Error(
+    throw new StartError(
+      "redis_missing",
       '--nodes needs redis-server, which is not here: install it ("apt-get install redis-server", "brew install redis"), or give nodes a Redis that you have (docs/redis.md)',
     );
   }
@@ -57,7 +59,7 @@ export async function startOwnRedis(): Promise<OwnRedis> {
   const ended = child.exited.then(async () => {
     await reading;
     const reason = `redis-server ended: ${lastLine}`;
-    ready.reject(new Error(reason));
+    ready.reject(new StartError("process_ended", reason));
     if (!stopping) failed.resolve(reason);
   });
   await ready.promise;

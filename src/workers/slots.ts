@@ -2,6 +2,7 @@
 import cluster from "node:cluster";
 import { join } from "node:path";
 import type { BaseConfig } from "../config/schema.ts";
+import { StartError } from "../core/start-error.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { WorkerSlot, WorkerUrls } from "./worker-slot.ts";
 
@@ -43,6 +44,7 @@ export async function stopSlots(
   await Promise.all(slots.map((slot) => slot.stop()));
   kill.cancel();
   if (killed.length > 0) {
-    throw new Error(`Processes did not stop in time and were killed: ${killed.join(", ")}`);
+    const message = `Processes did not stop in time and were killed: ${killed.join(", ")}`;
+    throw new StartError("process_ended", message);
   }
 }

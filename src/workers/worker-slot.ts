@@ -3,6 +3,7 @@ import type { Endpoint } from "../operations/endpoints.ts";
 import cluster, { type Worker } from "node:cluster";
 import type { BaseConfig } from "../config/schema.ts";
 import type { Runtime, Timer } from "../core/runtime.ts";
+import { StartError } from "../core/start-error.ts";
 import type { Logger } from "../operations/log.ts";
 import type { FromWorker, SharedPorts, ToWorker } from "./messages.ts";
 import { createRestartDelay } from "./restart-delay.ts";
@@ -68,12 +69,12 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
     const worker = cluster.fork();
     const startedMs = runtime.clock.monotonicMs();
     const ended = Promise.withResolvers<void>();
-    let failure: string | undefined;
+    let failure: Extract<FromWorker, { type: "failed" }> | undefined;
     running = { worker, ended: ended.promise };
     // A message to one that is ending fails; its end is told as well.
     worker.on("error", () => {});
     worker.on("message", (message: FromWorker) => {
-      if (message.type === "failed") failure = message.message;
+      if (message.type === "failed") failure = message;
       else receive(message);
     });
     worker.on("exit", (code: number | null, signal: string | null) => {
@@ -83,13 +84,21 @@ export function createWorkerSlot(options: WorkerSlotOptions): WorkerSlot {
       if (stopping) return;
       if (!everReady) {
         const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
-        served.reject(new Error(failure ?? `The ${kind} ${number} ${how} before it could serve`));
+        const message = failure?.message ?? `The ${kind} ${number} ${how} before it could serve`;
+        served.reject(new StartError(failure?.word ?? "process_ended", message));
         return;
       }
       // It did as it was told, however short it lived.
       const asked = code === 0 || signal === "SIGTERM";
       const restartMs = delay.after(asked ? Infinity : runtime.clock.monotonicMs() - startedMs);
-      const about = { [kind]: number, code, signal, reason: failure, restartMs };
+      const about = {
+        [kind]: number,
+        code,
+        signal,
+        reason: failure?.message,
+        word: failure?.word,
+        restartMs,
+      };
       log[asked ? "info" : "error"](about, `A ${kind} ended`);
       restart = runtime.timers.after(restartMs, () => {
         restarts += 1;

@@ -1,5 +1,6 @@
 /** A worker or node: one server in a process of its own, started by another, which tells it what to run. */
 import { rmSync } from "node:fs";
+import { StartError } from "../core/start-error.ts";
 import { createLogger } from "../operations/log.ts";
 import { createMetrics, type ServerMetrics } from "../operations/metrics.ts";
 import type { StopOptions } from "../operations/drain.ts";
@@ -86,5 +87,6 @@ function tell(message: FromWorker, sent?: () => void): void {
 
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  tell({ type: "failed", message }, () => process.exit(1));
+  const word = error instanceof StartError ? error.word : undefined;
+  tell({ type: "failed", message, word }, () => process.exit(1));
 }

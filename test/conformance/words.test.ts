@@ -9,32 +9,60 @@ import { DIALECTS } from "../../src/dialects/list.ts";
 import { DISCONNECT_ENDS } from "../../src/dialects/tasks/frames.ts";
 
 /** Raised, in whichever file. */
-const RAISES = /new \w*(Error|Refusal)\(/;
+const RAISES = /new \w*(Error|Refusal|Failure)\(/;
 /** Raised or passed on, rather than asked about. */
 const SAYS =
-  /disconnect: "|(closeAs|endAs|end|efuse|super)\(|\b(code|error|word) = |\bword: "|new \w*(Error|Refusal)\(/;
+  /disconnect: "|(closeAs|endAs|end|efuse|super)\(|\b(code|error|word) = |\bword: "|return (\[|\w+ \? )"|new \w*(Error|Refusal|Failure)\(/;
 /** Tables only translate. */
 const TABLES = /(errors|ends|words?|shown)\.ts$|openapi[-\w]*\.ts$/;
 
 const texts = new Map<string, string>();
 for await (const path of new Bun.Glob("src/**/*.ts").scan()) {
   if (path.endsWith(".test.ts")) continue;
-  texts.set(path, (await Bun.file(path).text()).replaceAll(/\(\n\s*"/g, '("'));
+  // A call of several lines becomes one.
+  const calls = /new \w*(?:Error|Refusal|Failure)\([^;]*;/g;
+  const oneLine = (call: string) => call.replaceAll(/\s*\n\s*/g, " ");
+  texts.set(path, (await Bun.file(path).text()).replaceAll(calls, oneLine));
 }
 const lines = [...texts].flatMap(([path, text]) => {
   const says = TABLES.test(path) ? RAISES : SAYS;
   return text.split("\n").filter((line) => says.test(line));
 });
 
+/** It runs before anything else is there, and so writes words itself. */
+const launcher = await Bun.file("bin/carillon.js").text();
+
 /** Messaging writes its own with dashes. */
 function isSaid(word: string): boolean {
   const forms = [`"${word}"`, `"${word.replaceAll("_", "-")}"`];
-  return lines.some((line) => forms.some((form) => line.includes(form)));
+  return (
+    lines.some((line) => forms.some((form) => line.includes(form))) ||
+    launcher.includes(`[${word}]`)
+  );
 }
 
 test("each word in the table is said somewhere", async () => {
   const words = (await allErrors()).map(({ word }) => word);
   expect(words.filter((word) => !isSaid(word))).toEqual([]);
+});
+
+test("each word that is written down beside the types is in the table", async () => {
+  const known = new Set((await allErrors()).map(({ word }) => word));
+  const written = [...texts].flatMap(([path, text]) =>
+    [...text.matchAll(/\bword(?:: | = )"(\w+)"/g)].map(([, word = ""]) => [path, word] as const),
+  );
+  const launched = [...launcher.matchAll(/\[(\w+_\w+)\]/g)].map(([, word = ""]) => word);
+  expect(launched.filter((word) => !known.has(word))).toEqual([]);
+  expect(written.length).toBeGreaterThan(20);
+  expect(written.filter(([, word]) => !known.has(word))).toEqual([]);
+});
+
+test("nothing makes a word of a text, save what reads the tables", () => {
+  const casts = [...texts].filter(([, text]) => /\bas (\w*Word\b|WordOf<)/.test(text));
+  expect(casts.map(([path]) => path).toSorted()).toEqual([
+    "src/dialects/messaging/errors.ts",
+    "src/dialects/shown.ts",
+  ]);
 });
 
 test("a word that nothing says is found", () => {
@@ -45,7 +73,7 @@ test("a word that nothing says is found", () => {
 test("the union of all words has the table of each listed dialect, and of no other", async () => {
   const union = texts.get("src/dialects/every-word.ts") ?? "";
   const tables = [...texts.keys()].filter((path) => /^src\/dialects\/\w+\/words\.ts$/.test(path));
-  expect(tables.map((path) => path.split("/")[2]).toSorted()).toEqual(
+  expect(tables.map((path) => path.split("/")[2] ?? "").toSorted()).toEqual(
     DIALECTS.map(({ name }) => name as string).toSorted(),
   );
   const known = new Set((await allErrors()).map(({ word }) => word));

@@ -71,7 +71,7 @@ describe("a Redis that cannot be used is one line and a non-zero exit", () => {
   test("the URL is none, or none that serves", async () => {
     expect(await refusal("http://me:secret@localhost")).toStartWith("redis.url: must begin with");
     expect(await refusal("redis://me:secret@local host")).toBe(
-      'bad host or port in "redis://local host"',
+      'bad host or port in "redis://local host" [redis_url_invalid]',
     );
     expect(await refusal("redis://me:secret@127.0.0.1:70000")).toContain("bad host or port");
     expect(await refusal(["redis://127.0.0.1", "redis://127.0.0.1"])).toContain("given twice");
@@ -81,16 +81,18 @@ describe("a Redis that cannot be used is one line and a non-zero exit", () => {
     await using redis = await startRedis({ password: "right" });
     const at = `Cannot use Redis at ${redis.host}:${redis.port}`;
     expect(await refusal(redis.url.replace("right", "secret"))).toBe(
-      `${at}: wrong user name or password`,
+      `${at}: wrong user name or password [redis_login_failed]`,
     );
-    expect(await refusal(redis.url.replace(":right@", ""))).toBe(`${at}: it asks for a password`);
+    expect(await refusal(redis.url.replace(":right@", ""))).toBe(
+      `${at}: it asks for a password [redis_login_failed]`,
+    );
   });
 
   test("it is a read-only replica", async () => {
     await using master = await startRedis();
     await using replica = await startRedis({ replicaOf: master });
     expect(await refusal(replica.url)).toBe(
-      `Cannot use Redis at ${replica.host}:${replica.port}: it is a read-only replica`,
+      `Cannot use Redis at ${replica.host}:${replica.port}: it is a read-only replica [redis_unsuitable]`,
     );
   });
 });

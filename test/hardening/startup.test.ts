@@ -94,7 +94,7 @@ describe("a configuration that cannot be used", () => {
         clients: { host: "203.0.113.1", port: 0 },
         channel: {},
       }),
-      /^carillon: "203\.0\.113\.1" is not an address of this machine$/,
+      /^carillon: "203\.0\.113\.1" is not an address of this machine \[listen_failed\]$/,
     ));
 });
 
@@ -105,7 +105,7 @@ describe("a port that another has", () => {
     const { port } = taken.address() as AddressInfo;
     await expectRefusal(
       configFile({ [listener]: { port } }),
-      new RegExp(`^carillon: Port ${port} on 127\\.0\\.0\\.1 is already in use$`),
+      new RegExp(`^carillon: Port ${port} on 127\\.0\\.0\\.1 is already in use \\[port_in_use\\]$`),
     );
     await new Promise((resolve) => taken.close(resolve));
   });
@@ -113,8 +113,16 @@ describe("a port that another has", () => {
 
 describe("a database that cannot be used", () => {
   test.each([
-    ["text", Buffer.from("not a database\n".repeat(500)), /it is not a SQLite database$/],
-    ["its header followed by rubbish", corrupt(), /it is (damaged|not a SQLite database)/],
+    [
+      "text",
+      Buffer.from("not a database\n".repeat(500)),
+      /it is not a SQLite database \[database_unusable\]$/,
+    ],
+    [
+      "its header followed by rubbish",
+      corrupt(),
+      /it is (damaged.* \[database_damaged|not a SQLite database \[database_unusable)\]$/,
+    ],
   ])("is %s", async (_, content, reason) => {
     const dataDir = mkdtempSync(join(directory, "data-"));
     writeFileSync(join(dataDir, "carillon.db"), content);
@@ -127,7 +135,8 @@ describe("a database that cannot be used", () => {
   test("is a directory", async () => {
     const dataDir = mkdtempSync(join(directory, "data-"));
     mkdirSync(join(dataDir, "carillon.db"));
-    await expectRefusal(configFile({ data_dir: dataDir }), /^carillon: Cannot open the database /);
+    const line = /^carillon: Cannot open the database .* \[data_dir_unusable\]$/;
+    await expectRefusal(configFile({ data_dir: dataDir }), line);
   });
 
   test("lies where a file is", async () => {
@@ -135,7 +144,7 @@ describe("a database that cannot be used", () => {
     writeFileSync(dataDir, "");
     await expectRefusal(
       configFile({ data_dir: dataDir }),
-      /^carillon: Cannot open the database ".*": the data directory's path is taken by a file$/,
+      /^carillon: Cannot open the database ".*": the data directory's path is taken by a file \[data_dir_unusable\]$/,
     );
   });
 
@@ -143,14 +152,15 @@ describe("a database that cannot be used", () => {
   test("lies where nobody may write", async () => {
     const dataDir = process.getuid?.() === 0 ? "/proc/none" : mkdtempSync(join(directory, "data-"));
     if (process.getuid?.() !== 0) chmodSync(dataDir, 0o500);
-    await expectRefusal(configFile({ data_dir: dataDir }), /^carillon: Cannot open the database /);
+    const line = /^carillon: Cannot open the database .* \[data_dir_unusable\]$/;
+    await expectRefusal(configFile({ data_dir: dataDir }), line);
   });
 
   test("belongs to a running server", async () => {
     await using server = await spawnServer();
     await expectRefusal(
       configFile({ data_dir: server.dataDir }),
-      /^carillon: Cannot open the database ".*": another process is using it$/,
+      /^carillon: Cannot open the database ".*": another process is using it \[database_in_use\]$/,
     );
     // And the running one did not notice.
     expect(await server.api("publish", { channel: "public:a", data: 1 })).toHaveProperty("result");
@@ -162,7 +172,8 @@ describe("a master key that cannot be used", () => {
     const dataDir = mkdtempSync(join(directory, "data-"));
     const path = join(dataDir, "master.key");
     writeFileSync(path, "something else");
-    const line = /^carillon: The master key ".*master\.key" is not 64 hexadecimal digits$/;
+    const line =
+      /^carillon: The master key ".*master\.key" is not 64 hexadecimal digits \[master_key_unusable\]$/;
     await expectRefusal(configFile({ data_dir: dataDir }), line);
     expect(readFileSync(path, "utf8")).toBe("something else");
   });
@@ -170,7 +181,8 @@ describe("a master key that cannot be used", () => {
   test("is a directory", async () => {
     const dataDir = mkdtempSync(join(directory, "data-"));
     mkdirSync(join(dataDir, "master.key"));
-    const line = /^carillon: The master key ".*master\.key" cannot be read or made: /;
+    const line =
+      /^carillon: The master key ".*master\.key" cannot be read or made: .* \[master_key_unusable\]$/;
     await expectRefusal(configFile({ data_dir: dataDir }), line);
   });
 });

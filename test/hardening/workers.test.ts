@@ -369,7 +369,7 @@ describe("a start that cannot be is told once, and leaves nothing running", () =
     const { port } = taken.address() as AddressInfo;
     try {
       expect(await refusal({ ...configOf(), [listener]: { port } })).toBe(
-        `carillon: Port ${port} on 127.0.0.1 is already in use`,
+        `carillon: Port ${port} on 127.0.0.1 is already in use [port_in_use]`,
       );
     } finally {
       taken.close();
@@ -380,7 +380,7 @@ describe("a start that cannot be is told once, and leaves nothing running", () =
     await using server = await spawnServer({ config: configOf() });
     const port = Number(new URL(server.clientsUrl).port);
     expect(await refusal({ ...configOf(), clients: { port } })).toBe(
-      `carillon: Port ${port} on 127.0.0.1 is already in use`,
+      `carillon: Port ${port} on 127.0.0.1 is already in use [port_in_use]`,
     );
     await openSubscribers(server, 1);
   });
@@ -394,7 +394,7 @@ describe("a start that cannot be is told once, and leaves nothing running", () =
   test("Redis refuses the password", async () => {
     const line = await refusal(configOf(redis.url.replace("secret", "guess")));
     expect(line).toBe(
-      `carillon: Cannot use Redis at ${redis.host}:${redis.port}: wrong user name or password`,
+      `carillon: Cannot use Redis at ${redis.host}:${redis.port}: wrong user name or password [redis_login_failed]`,
     );
   });
 });

@@ -5,6 +5,7 @@ import {
   secretKeyOf,
   signJwt,
   type TokenCommand,
+  MintError,
 } from "../token-command.ts";
 import { DEVELOPMENT_ORGANISATION, DEVELOPMENT_USER, type EventsConfig } from "./config.ts";
 
@@ -36,7 +37,10 @@ export const accessToken: TokenCommand<EventsConfig, Options> = {
     const organisation =
       options.organisation ?? (development ? DEVELOPMENT_ORGANISATION : undefined);
     if (user === undefined || organisation === undefined) {
-      throw new Error("Outside of development mode give --user and --organisation");
+      throw new MintError(
+        "command_usage",
+        "Outside of development mode give --user and --organisation",
+      );
     }
     const claims = {
       sub: user,
@@ -45,7 +49,10 @@ export const accessToken: TokenCommand<EventsConfig, Options> = {
     };
     const lifetimeMs = lifetimeOf(options);
     if (lifetimeMs === 0)
-      throw new Error("An access token must expire: give --expires more than 0");
+      throw new MintError(
+        "command_usage",
+        "An access token must expire: give --expires more than 0",
+      );
     return signJwt(claims, key, { epochMs, lifetimeMs });
   },
 };

@@ -7,6 +7,7 @@ import {
   serverUrlOf,
   type AskedToken,
   type TokenCommand,
+  MintError,
 } from "../token-command.ts";
 import type { MessagingConfig } from "./config.ts";
 
@@ -43,7 +44,8 @@ async function mint(asked: Asked): Promise<string> {
   const { config, app, options, post } = asked;
   const base = serverUrlOf(asked);
   const key = options.key ?? asked.developmentKey;
-  if (key === undefined) throw new Error("--key is required: an API key of the server");
+  if (key === undefined)
+    throw new MintError("command_usage", "--key is required: an API key of the server");
   const url = base.replace(/\/+$/, "") + config.messaging.path;
   const call = (path: string, body: object): Promise<Answer> =>
     post(new URL(`${url}/domains/${encodeURIComponent(app.id)}/subscribers${path}`), {
@@ -72,10 +74,12 @@ function tokenOf({ status, body }: Answer): string {
   if (token.success) return token.data.access_token;
   const { data } = refused.safeParse(answer);
   if (data === undefined) {
-    throw new Error(
+    throw new MintError(
+      "server_refused",
       `The server answered ${status}, not as messaging does: check that it is enabled, and that --url is the api listener`,
     );
   }
   const { error, error_description: why = "" } = data;
-  throw new Error(`The token was refused: ${error}${why === "" ? "" : `: ${why}`}`);
+  const reason = `${error}${why === "" ? "" : `: ${why}`}`;
+  throw new MintError("server_refused", `The token was refused: ${reason}`);
 }

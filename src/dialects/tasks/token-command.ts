@@ -8,6 +8,7 @@ import {
   serverUrlOf,
   type AskedToken,
   type TokenCommand,
+  MintError,
 } from "../token-command.ts";
 import type { TasksConfig } from "./config.ts";
 
@@ -96,18 +97,19 @@ function paramsOf(options: Options): object {
 
 function minutesOf(name: string, text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new Error(`${name} must be a number of minutes`);
+  throw new MintError("command_usage", `${name} must be a number of minutes`);
 }
 
 /** Throws what was refused. */
 export function resultOf(status: number, body: string): string {
   const parsed = answer.safeParse(answerOf(body));
   if (!parsed.success)
-    throw new Error(
+    throw new MintError(
+      "server_refused",
       `The server answered ${status}, not as tasks does: check that it is enabled, and that --url is the api listener`,
     );
   if ("result" in parsed.data) return JSON.stringify(parsed.data.result);
   const { code, message, data } = parsed.data.error;
   const about = data === undefined ? "" : ` ${JSON.stringify(data)}`;
-  throw new Error(`The token was refused: ${code} ${message}${about}`);
+  throw new MintError("server_refused", `The token was refused: ${code} ${message}${about}`);
 }

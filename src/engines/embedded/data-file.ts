@@ -1,6 +1,7 @@
 /** The database file's place on the disk, and why it cannot be opened, in one sentence. */
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { StartError, type StartWord } from "../../core/start-error.ts";
 
 /** Creates what is missing, readable by the owner alone: the file holds every payload of every app. */
 export function prepareDataFile(dataDir: string): string {
@@ -50,8 +51,15 @@ export function damaged(path: string): string {
 }
 
 export function writeFailure(path: string, cause: unknown): string {
-  return `Cannot write to the database "${path}": ${reasonOf(cause)}`;
+  return `Cannot write to the database "${path}": ${faultOf(cause)[1]}`;
 }
+
+/** What a check of the file found. */
+export function damageFound(): StartError {
+  return new StartError("database_damaged", DAMAGED);
+}
+
+const DAMAGED = "it is damaged; restore a backup or remove it";
 
 /** The disk is full, or takes no writes for another reason. */
 export function isUnwritable(error: unknown): boolean {
@@ -63,38 +71,44 @@ export function isDamage(error: unknown): boolean {
   return /^SQLITE_(CORRUPT|NOTADB|IOERR_(SHORT_)?READ|IOERR_CORRUPTFS)/.test(codeOf(error));
 }
 
-export function openFailure(path: string, cause: unknown): Error {
-  return new Error(`Cannot open the database "${path}": ${reasonOf(cause)}`, { cause });
+export function openFailure(path: string, cause: unknown): StartError {
+  const [word, reason] = faultOf(cause);
+  return new StartError(word, `Cannot open the database "${path}": ${reason}`, { cause });
 }
 
-function reasonOf(cause: unknown): string {
+function faultOf(cause: unknown): readonly [StartWord, string] {
+  if (cause instanceof StartError) return [cause.word, cause.message];
   const code = codeOf(cause);
   // Extended codes only refine the first two words.
   switch (code.startsWith("SQLITE_") ? code.split("_", 2).join("_") : code) {
     case "SQLITE_BUSY":
     case "SQLITE_LOCKED":
-      return "another process is using it";
+      return ["database_in_use", "another process is using it"];
     case "SQLITE_NOTADB":
-      return "it is not a SQLite database";
+      return ["database_unusable", "it is not a SQLite database"];
     case "SQLITE_CORRUPT":
-      return "it is damaged; restore a backup or remove it";
+      return ["database_damaged", DAMAGED];
     case "SQLITE_CANTOPEN":
     case "SQLITE_PERM":
     case "SQLITE_READONLY":
     case "EACCES":
     case "EPERM":
     case "EROFS":
-      return "it cannot be opened for reading and writing";
+      return ["data_dir_unusable", "it cannot be opened for reading and writing"];
     case "EEXIST":
     case "ENOTDIR":
-      return "the data directory's path is taken by a file";
+      return ["data_dir_unusable", "the data directory's path is taken by a file"];
     case "SQLITE_FULL":
     case "ENOSPC":
-      return "the disk is full";
+      return ["disk_full", "the disk is full"];
     case "SQLITE_IOERR":
-      return "the disk reports an error";
-    default:
-      return cause instanceof Error ? cause.message : String(cause);
+      return ["disk_full", "the disk reports an error"];
+    default: {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      // Else it is the system's about the place.
+      const isOfFile = code === "" || code.startsWith("SQLITE_");
+      return [isOfFile ? "database_unusable" : "data_dir_unusable", reason];
+    }
   }
 }
 

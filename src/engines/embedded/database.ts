@@ -1,6 +1,13 @@
 /** The database file: how it is opened and begun, what a run leaves in it, and whether it is still what it was. */
 import { Database } from "bun:sqlite";
-import { fileFault, isUnwritable, openFailure, watchFile, type WatchedFile } from "./data-file.ts";
+import {
+  damageFound,
+  fileFault,
+  isUnwritable,
+  openFailure,
+  watchFile,
+  type WatchedFile,
+} from "./data-file.ts";
 import { endLeases } from "./queue-store.ts";
 import { keepsEveryCommit, type Durability, type RunMark } from "./run-mark.ts";
 import { upgrade, VERSION, versionOf } from "./schema.ts";
@@ -159,7 +166,7 @@ function lastMark(db: Database): RunMark | undefined {
 /** Anything may have happened to the file meanwhile; on the ordinary way a check of every page would cost too much. */
 function check(db: Database): void {
   const found = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
-  if (found?.quick_check !== "ok") throw new Error("it is damaged; restore a backup or remove it");
+  if (found?.quick_check !== "ok") throw damageFound();
 }
 
 /** Once, for a file of before: rewrites it, unless it has more bytes. */

@@ -178,7 +178,10 @@ async function clusterFailure(
   error: Error,
 ): Promise<RedisFailure> {
   if (error.message.includes("cluster support disabled")) {
-    return new RedisFailure("it is not a Cluster, its URL begins with redis://", { final: true });
+    return new RedisFailure(
+      "it is not a Cluster, its URL begins with redis://",
+      "redis_unsuitable",
+    );
   }
   if (replyCode(error) !== "") return replyFailure(error.message);
   const failures = await Promise.all(

@@ -1,6 +1,7 @@
 /** Why a server cannot be used, in words for a log line: the clients only say that the connection closed. */
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { StartError, type StartWord } from "../../../core/start-error.ts";
 
 export interface ServerAddress {
   /** With credentials. */
@@ -11,16 +12,22 @@ export interface ServerAddress {
   readonly ca?: string | undefined;
 }
 
-/** A message that goes behind "Redis at …". `final`: no retry can mend it, only its operator. */
-export class RedisFailure extends Error {
-  readonly final: boolean;
+/** A message that goes behind "Redis at …". */
+export class RedisFailure extends StartError {
+  override readonly name = "RedisFailure";
 
-  constructor(message: string, options: { readonly final?: boolean } = {}) {
-    super(message);
-    this.name = "RedisFailure";
-    this.final = options.final ?? false;
+  /** `word`: of what no retry can mend, but its operator alone. */
+  constructor(message: string, word?: Exclude<RedisWord, "redis_unreachable">) {
+    super(word ?? "redis_unreachable", message);
+  }
+
+  /** No retry can mend it. */
+  get final(): boolean {
+    return this.word !== "redis_unreachable";
   }
 }
+
+type RedisWord = Extract<StartWord, `redis_${string}`>;
 
 /** The first Redis with everything that is used here: sharded pub/sub, scripts that may write after reading the clock. */
 const VERSION_MAJOR_MIN = 7;
@@ -57,16 +64,17 @@ export function checkInfo(info: string, mode: "standalone" | "cluster"): void {
   if (!(major >= VERSION_MAJOR_MIN)) {
     throw new RedisFailure(
       `version ${version || "unknown"} is too old, ${VERSION_MAJOR_MIN}.0 or newer is needed`,
-      { final: true },
+      "redis_unsuitable",
     );
   }
   if (mode === "standalone" && fieldOf(info, "redis_mode") === "cluster") {
-    throw new RedisFailure("it is part of a Cluster, whose URL begins with redis+cluster://", {
-      final: true,
-    });
+    throw new RedisFailure(
+      "it is part of a Cluster, whose URL begins with redis+cluster://",
+      "redis_unsuitable",
+    );
   }
   if (mode === "standalone" && fieldOf(info, "role") !== "master") {
-    throw new RedisFailure("it is a read-only replica", { final: true });
+    throw new RedisFailure("it is a read-only replica", "redis_unsuitable");
   }
   if (fieldOf(info, "loading") === "1") throw new RedisFailure("it is still loading its data");
 }
@@ -119,9 +127,10 @@ function command(words: readonly string[]): string {
 
 function greetingFailure(read: string): RedisFailure | undefined {
   if (!/^[-+*%$:_]/.test(read)) {
-    return new RedisFailure("it does not speak the Redis protocol (is it TLS, rediss://?)", {
-      final: true,
-    });
+    return new RedisFailure(
+      "it does not speak the Redis protocol (is it TLS, rediss://?)",
+      "redis_unsuitable",
+    );
   }
   const error = /^-(.*?)\r\n/m.exec(read)?.[1];
   if (error === undefined) {
@@ -133,21 +142,26 @@ function greetingFailure(read: string): RedisFailure | undefined {
 /** What an error reply to the first commands means. */
 export function replyFailure(error: string): RedisFailure {
   if (error.startsWith("WRONGPASS")) {
-    return new RedisFailure("wrong user name or password", { final: true });
+    return new RedisFailure("wrong user name or password", "redis_login_failed");
   }
   if (error.startsWith("NOAUTH")) {
-    return new RedisFailure("it asks for a password", { final: true });
+    return new RedisFailure("it asks for a password", "redis_login_failed");
   }
   if (error.includes("unknown command")) {
-    return new RedisFailure(`it is too old, ${VERSION_MAJOR_MIN}.0 or newer is needed`, {
-      final: true,
-    });
+    return new RedisFailure(
+      `it is too old, ${VERSION_MAJOR_MIN}.0 or newer is needed`,
+      "redis_unsuitable",
+    );
   }
-  const final = FINAL_REPLIES.some((part) => error.includes(part));
-  return new RedisFailure(error.replace(/^ERR /, ""), { final });
+  const [, word] = FINAL_REPLIES.find(([part]) => error.includes(part)) ?? [];
+  return new RedisFailure(error.replace(/^ERR /, ""), word);
 }
 
-const FINAL_REPLIES = ["DB index", "without any password", "NOPERM"];
+const FINAL_REPLIES = [
+  ["DB index", "redis_unsuitable"],
+  ["without any password", "redis_login_failed"],
+  ["NOPERM", "redis_login_failed"],
+] as const;
 
 function socketFailure(error: Error & { code?: string }): RedisFailure {
   if (error.code === "ECONNREFUSED") return new RedisFailure("connection refused");

@@ -3,6 +3,7 @@
  * spread over, a master found by Sentinels, a Cluster. The clients behind it are imported by `client*.ts` alone.
  */
 import type { Runtime } from "../../../core/runtime.ts";
+import { StartError } from "../../../core/start-error.ts";
 import { createServerShard } from "./server-shard.ts";
 import { openBunClient } from "./bun.ts";
 import { createClusterShard } from "./cluster.ts";
@@ -88,8 +89,10 @@ export function createRedisServers(options: RedisServersOptions): RedisServers {
 
     async start() {
       const starting = shards.map((shard) =>
-        shard.start().catch((error: Error) => {
-          throw new Error(`Cannot use Redis at ${shard.name}: ${error.message}`, { cause: error });
+        shard.start().catch((cause: Error) => {
+          const word = cause instanceof StartError ? cause.word : "redis_unreachable";
+          const message = `Cannot use Redis at ${shard.name}: ${cause.message}`;
+          throw new StartError(word, message, { cause });
         }),
       );
       try {

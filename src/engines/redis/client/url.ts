@@ -123,5 +123,5 @@ function encode(part: string): string {
 }
 
 function bad(message: string): RedisFailure {
-  return new RedisFailure(message, { final: true });
+  return new RedisFailure(message, "redis_url_invalid");
 }
