@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly worker?: WorkerPart;
   /** In place of WebRTC's own: for tests without a network between the peers. */
   readonly createPeers?: Lent["createPeers"];
+  /** Whether clients are told why they are refused, as far as their protocols have room. Default: in development mode alone. */
+  readonly explainsRefusals?: boolean;
   /** Stops this server and starts another in its place: for development mode's page. Absent: that page cannot. */
   readonly restart?: () => void;
 }
@@ -135,6 +137,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const lent = lend({
     ...{ config, dialects, version, told, engine, runtime, schedule, metrics, onBug },
     clientsUrl: () => clientsUrl,
+    explainsRefusals: options.explainsRefusals ?? config.development,
     onConnected: warmUp,
     createPeers: options.createPeers ?? ((own) => createPeers({ ...own, runtime, onBug })),
   });

@@ -131,7 +131,7 @@ export function createApiCallers(options: ApiCallersOptions): ApiCallers {
       if (scope === undefined || key.scopes.some((held) => held === "*" || held === scope)) {
         return key;
       }
-      return new ApiRefusal(401, `The API key lacks the scope "${scope}"`);
+      return new ApiRefusal(401, lacking(key, scope));
     },
     admitOpen(request, app) {
       const key = keyOf(request);
@@ -140,6 +140,12 @@ export function createApiCallers(options: ApiCallersOptions): ApiCallers {
       return foreignPage(request, app);
     },
   };
+}
+
+/** The sentence that refuses a known key. */
+export function lacking({ id, scopes }: ApiKey, scope: string): string {
+  const held = scopes.map((name) => `"${name}"`).join(", ");
+  return `The API key lacks the scope "${scope}"; the key "${id}" has ${held || "none"}`;
 }
 
 /** What a call of this dialect's API reaches: what the dialect may join, and what the key's scopes add to it. */

@@ -4,14 +4,9 @@ import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
 import { compactVerify, type CryptoKey, errors, type JWTHeaderParameters } from "jose";
 import { HubError } from "../core/errors.ts";
 import type { Clock } from "../core/runtime.ts";
+import { shortened } from "./claims-text.ts";
 import { createRemoteKeySet, type FetchJson } from "./jwks.ts";
-import {
-  readToken,
-  TokenError,
-  type Claims,
-  type TokenFault,
-  type TokenParts,
-} from "./read-token.ts";
+import { readToken, untimely, TokenError, type Claims, type TokenParts } from "./read-token.ts";
 import {
   HMAC_HASHES,
   hmacBytes,
@@ -25,7 +20,13 @@ import {
   type TokenKind,
 } from "./signing-key.ts";
 
-export { TOKEN_BYTES_MAX, TokenError, type Claims, type TokenFault } from "./read-token.ts";
+export {
+  TOKEN_BYTES_MAX,
+  TokenError,
+  untimely,
+  type Claims,
+  type TokenFault,
+} from "./read-token.ts";
 export type { Algorithm, KeyUse, SigningKey, TokenKind } from "./signing-key.ts";
 
 export interface KeySetOptions {
@@ -86,7 +87,7 @@ export function createKeySet(
     async open(token) {
       const { header, claims, json } = readToken(token);
       let unavailable: HubError | undefined;
-      let nearest: TokenFault = "algorithm";
+      let nearest: UnsignedFault = "algorithm";
       for (const verifier of verifiers) {
         const fault = misfit(verifier, header, claims, runtime.clock.epochMs());
         if (FAULTS.indexOf(fault) > FAULTS.indexOf(nearest)) nearest = fault;
@@ -107,11 +108,30 @@ export function createKeySet(
           unavailable = error;
         }
       }
-      throw unavailable ?? new TokenError(nearest, "Token is not signed by a known key", claims);
+      throw unavailable ?? unsigned(nearest, header, claims);
     },
   };
   return keySet;
 }
+
+/** What the key that comes nearest has against the token. */
+function unsigned(
+  fault: UnsignedFault,
+  { alg, kid = "" }: JWTHeaderParameters,
+  claims: Claims,
+): TokenError {
+  const because = {
+    algorithm: `no key of this use has the algorithm ${shortened(alg, SHOWN_CHARACTERS_MAX)}`,
+    key: `no key of this use has the id ${shortened(kid, SHOWN_CHARACTERS_MAX)}, or its time is over`,
+    issuer: 'its claim "iss" is not the issuer that a key of this use names',
+    audience: 'its claim "aud" does not name the audience of a key of this use',
+    signature: "its signature is another key's",
+  }[fault];
+  return new TokenError(fault, "Token is not signed by a known key", { claims, because });
+}
+
+/** Of what a header says. */
+const SHOWN_CHARACTERS_MAX = 40;
 
 /** The keys for one use and kind of token: those that name the kind, and only without any the ones that name none. */
 export function selectKeys(
@@ -126,7 +146,8 @@ export function selectKeys(
 }
 
 /** The checks before the signature, in their order. */
-const FAULTS: readonly TokenFault[] = ["algorithm", "key", "issuer", "audience", "signature"];
+const FAULTS = ["algorithm", "key", "issuer", "audience", "signature"] as const;
+type UnsignedFault = (typeof FAULTS)[number];
 
 /**
  * The first check that fails; `signature`: all but that one hold. Reading claims before they are verified saves trying, and
@@ -137,7 +158,7 @@ function misfit(
   header: JWTHeaderParameters,
   { iss, aud }: Claims,
   nowMs: number,
-): TokenFault {
+): UnsignedFault {
   if (!key.algorithms.some((algorithm) => algorithm === header.alg)) return "algorithm";
   const other = key.kid !== undefined && header.kid !== undefined && key.kid !== header.kid;
   if (other || (key.untilMs !== undefined && nowMs >= key.untilMs)) return "key";
@@ -181,24 +202,27 @@ async function isSignedBy(
 function requireKind(claims: Claims, { foreignClaims = [] }: Verifier): void {
   const foreign = foreignClaims.find((name) => claims[name] !== undefined);
   if (foreign === undefined) return;
-  throw new TokenError("kind", `A token with a "${foreign}" claim is of another kind`);
+  throw new TokenError("kind", `A token with a "${foreign}" claim is of another kind`, { claims });
 }
 
 function requireCurrent(
-  { exp, nbf, iat }: Claims,
+  claims: Claims,
   nowMs: number,
   { checkTimes = true, leewayMs = 0, refuseFutureIat = false }: KeySetOptions,
 ): void {
   if (!checkTimes) return;
+  const { exp, nbf, iat } = claims;
   if (exp !== undefined && exp * 1000 + leewayMs <= nowMs) {
-    throw new TokenError("expired", "Token has expired");
+    throw untimely("expired", "Token has expired", { claim: "exp", claims, nowMs });
   }
   // All are one to the client: ask for another token (`centrifugo-protocol.md` §11).
   if (nbf !== undefined && nbf * 1000 > nowMs + leewayMs) {
-    throw new TokenError("not_yet_valid", "Token is not valid yet");
+    throw untimely("not_yet_valid", "Token is not valid yet", { claim: "nbf", claims, nowMs });
   }
   if (refuseFutureIat && iat !== undefined && iat * 1000 > nowMs + leewayMs) {
-    throw new TokenError("not_yet_valid", "Token was issued in the future");
+    throw untimely("not_yet_valid", "Token was issued in the future", {
+      ...{ claim: "iat", claims, nowMs },
+    });
   }
 }
 

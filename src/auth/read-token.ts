@@ -24,16 +24,27 @@ export type TokenFault =
   | "signature"
   | "expired"
   | "not_yet_valid"
-  | "kind";
+  | "kind"
+  | "claims";
+
+export interface TokenErrorOptions {
+  /** Named, with their types, in the detail. */
+  readonly claims?: Readonly<Record<string, unknown>> | undefined;
+  /** The claim that names the user. Default `sub`. */
+  readonly userClaim?: string;
+  /** What the message leaves open: the claim that is missing or wrong, for instance. */
+  readonly because?: string;
+}
 
 /** Its code is `token_expired` for the faults of time, else `invalid_token`. Its message never holds any of the token. */
 export class TokenError extends HubError {
   readonly fault: TokenFault;
 
-  /** `claims`: named, with their types, in the detail. */
-  constructor(fault: TokenFault, message: string, claims?: Claims) {
+  constructor(fault: TokenFault, message: string, options: TokenErrorOptions = {}) {
+    const { claims, because, userClaim } = options;
     const untimely = fault === "expired" || fault === "not_yet_valid";
-    const detail = claims === undefined ? message : `${message}: ${fault}; ${claimsText(claims)}`;
+    const why = because === undefined ? message : `${message}: ${because}`;
+    const detail = claims === undefined ? why : `${why}; ${claimsText(claims, userClaim)}`;
     super(untimely ? "token_expired" : "invalid_token", message, { detail });
     this.fault = fault;
   }
@@ -71,7 +82,7 @@ export function readToken(token: string): TokenParts {
   requireRegistered(claims);
   for (const name of TIMES) {
     if (name in claims && typeof claims[name] !== "number") {
-      throw malformed(`Token claim "${name}" must be a number`);
+      throw malformed(`Token claim "${name}" must be a number`, claims);
     }
   }
   return { header: kid === undefined ? { alg } : { alg, kid }, claims, json };
@@ -87,7 +98,7 @@ export function spellingOf(names: readonly string[]): (claims: Claims) => void {
     for (const given of Object.keys(claims)) {
       const name = folded.get(given.toLowerCase());
       if (name === undefined || name === given || claims[name] !== undefined) continue;
-      throw malformed(`Token claim "${name}" is spelled in another case`);
+      throw malformed(`Token claim "${name}" is spelled in another case`, claims);
     }
   };
 }
@@ -113,6 +124,47 @@ function presentMembers(object: unknown): Readonly<Record<string, unknown>> {
     : (object as Readonly<Record<string, unknown>>);
 }
 
-function malformed(message: string): TokenError {
-  return new TokenError("malformed", message);
+function malformed(message: string, claims?: Claims): TokenError {
+  return new TokenError("malformed", message, { claims });
+}
+
+/** A token that is too old or too young, by this claim. */
+export function untimely(
+  fault: "expired" | "not_yet_valid",
+  message: string,
+  about: {
+    readonly claim: "exp" | "nbf" | "iat";
+    readonly claims: Claims;
+    readonly nowMs: number;
+  },
+): TokenError {
+  const { claim, claims, nowMs } = about;
+  const is = isoOf(1000 * (claims[claim] ?? 0));
+  const because = `its claim "${claim}" is ${is}, and it is ${isoOf(nowMs)}`;
+  return new TokenError(fault, message, { claims, because });
+}
+
+/** The end of what a date can hold stands for all beyond. */
+function isoOf(epochMs: number): string {
+  const within = Math.max(-DATE_MS_MAX, Math.min(DATE_MS_MAX, epochMs));
+  return new Date(within).toISOString();
+}
+
+const DATE_MS_MAX = 8.64e15;
+
+/** What `judge` finds wrong with a token's claims is told with the claims. `userClaim`: as for `TokenError`. */
+export function judging<Result>(
+  { claims, userClaim }: { readonly claims: Claims; readonly userClaim?: string },
+  judge: () => Result,
+): Result {
+  try {
+    return judge();
+  } catch (error) {
+    const isOfClaims = error instanceof HubError && error.code === "invalid_token";
+    if (!isOfClaims || error instanceof TokenError) throw error;
+    throw new TokenError("claims", error.message, {
+      claims,
+      ...(userClaim === undefined ? {} : { userClaim }),
+    });
+  }
 }

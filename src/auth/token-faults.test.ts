@@ -50,6 +50,34 @@ describe("the fault of a token", () => {
   });
 });
 
+describe("a fault's detail", () => {
+  const key: SigningKey = { ...hmacKey, kid: "one", issuer: "https://i", audience: "a" };
+  const good = { ...claims, iss: "https://i", aud: "a", secret: "s3cret" };
+
+  test.each([
+    ['the algorithm "HS512"', hs256(good, "other", { alg: "HS512" })],
+    ['the id "two"', hs256(good, undefined, { kid: "two" })],
+    ['its claim "iss"', hs256({ ...good, iss: "https://j" })],
+    ['its claim "aud"', hs256({ ...good, aud: "b" })],
+    ["its signature is another key's", hs256(good, "other")],
+    [
+      `its claim "exp" is ${new Date(NOW_SECONDS * 1000).toISOString()}`,
+      hs256({ ...good, exp: NOW_SECONDS }),
+    ],
+    ['its claim "nbf" is', hs256({ ...good, nbf: NOW_SECONDS + 1 })],
+    ['its claim "exp" is -271821-04-20', hs256({ ...good, exp: -1e300 })],
+    ['claim "iat" must be a number', hs256({ ...good, iat: "now" })],
+    ['claim "sub" is spelled in another case', hs256({ ...good, sub: undefined, Sub: "u" })],
+  ])("names %s, and the claims without their values", async (named, token) => {
+    const keySet = createKeySet([key], { clock: createClock(), fetchJson: noFetch });
+    const error: unknown = await keySet.verify(token).catch((thrown: unknown) => thrown);
+    if (!(error instanceof TokenError)) throw error;
+    expect(error.detail).toContain(named);
+    expect(error.detail).toContain('"secret" (string)');
+    expect(error.detail + error.message).not.toContain("s3cret");
+  });
+});
+
 describe("leeway", () => {
   const options = { leewayMs: 30_000, refuseFutureIat: true };
 

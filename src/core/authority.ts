@@ -72,6 +72,8 @@ export interface SubscriptionGrant {
 export interface ChannelGrant extends SubscriptionGrant {
   readonly channel: string;
   readonly userId: string;
+  /** As a connection's. */
+  readonly claims?: string;
   /** The one connection that it is for, when the token names one. */
   readonly connectionId?: string;
   /** Asked before the answer. */

@@ -26,6 +26,7 @@ import type { PublishLimit } from "./publish-limit.ts";
 import type { TokenCommand } from "./token-command.ts";
 import type { ErrorsPart } from "./shown.ts";
 import type { Word } from "./every-word.ts";
+import type { Explaining } from "./explaining.ts";
 
 /** What handlers of the `clients` listener find in `c.env`. */
 export interface ClientsEnv {
@@ -107,7 +108,7 @@ export interface DialectMetrics {
 }
 
 /** What the server lends to the sessions of every dialect. */
-export interface SessionServices {
+export interface SessionServices extends Explaining {
   readonly runtime: Runtime;
   readonly schedule: Schedule;
   readonly metrics: DialectMetrics;

@@ -29,8 +29,9 @@ import {
   type PostJson,
   type Served,
 } from "./dialect.ts";
+import type { Explaining } from "./explaining.ts";
 
-export interface LendOptions {
+export interface LendOptions extends Explaining {
   readonly config: BaseConfig;
   /** All that the build speaks. */
   readonly dialects: readonly Dialect[];
@@ -63,6 +64,7 @@ export function lend(options: LendOptions): LentToAll {
   let masterKeys: MasterKeys | undefined;
   return {
     ...{ config, version, runtime, schedule, metrics, clientsUrl, createPeers },
+    explainsRefusals: options.explainsRefusals,
     postJson: postJsonBy(runtime),
     engineName: engine.name,
     apps: lentApps(options),

@@ -10,6 +10,7 @@ import type { Scheduled } from "../core/schedule.ts";
 import type { Frame } from "../core/types.ts";
 import type { Session, Socket } from "../transports/socket.ts";
 import type { Word } from "./every-word.ts";
+import { explainedReason } from "./explaining.ts";
 import {
   limitHit,
   type AboutEvent,
@@ -25,6 +26,9 @@ export interface Close {
   /** Drops the connection, without a close frame. */
   readonly cut?: boolean;
 }
+
+/** RFC 6455 §7.4.1: nobody was refused anything. */
+const NORMAL_CLOSURE = 1000;
 
 export abstract class ClientSession<Context extends SessionServices = SessionServices>
   implements Session, Scheduled
@@ -118,7 +122,7 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
     this.disconnect({ disconnect: "shutdown" });
   }
 
-  /** `detail`, for the log: what the reason leaves open. */
+  /** `detail`, for the log and for clients in development mode: what the reason leaves open. */
   disconnect(reason: Disconnect, detail?: string): void {
     if (!this.#over) this.end(reason.disconnect, this.closeOf(reason), detail);
   }
@@ -130,7 +134,8 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
     this.tell("Connection ended", { word, code, detail });
     this.#leave();
     if (cut) this.socket.terminate();
-    else this.socket.close(code, reason);
+    else if (code === NORMAL_CLOSURE) this.socket.close(code, reason);
+    else this.socket.close(code, explainedReason(this.context, reason, detail));
   }
 
   /** By the client, by its network or by the transport: whatever ended it otherwise has been told. */

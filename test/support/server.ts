@@ -17,7 +17,10 @@ import { createTestEngine } from "./engine.ts";
 import { createTestRuntime, type TestRuntime } from "./runtime.ts";
 
 export interface BootOptions {
-  /** What a `carillon.json` says, over the development configuration, member by member at the top level. */
+  /**
+   * What a `carillon.json` says, over the development configuration, member by member at the top level. Wires are as their protocols
+   * have them: refusals are explained to clients only where it says `development`, and then as the mode does.
+   */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Default: a test runtime, whose time only `advance` moves. */
   readonly runtime?: Runtime;
@@ -88,6 +91,7 @@ export async function bootServer(options: BootOptions = {}): Promise<BootedServe
     ...{ config, dialects, log, runtime, engine },
     ...(createPeers === undefined ? {} : { createPeers }),
     ...(restart === undefined ? {} : { restart }),
+    ...(options.config?.["development"] === undefined ? { explainsRefusals: false } : {}),
   });
   const hub = [...server.hubs.values()][0];
   if (hub === undefined) throw new Error("The configuration has no app");

@@ -65,6 +65,7 @@ export function createTaskNode(options: TaskNodeOptions): TaskNode {
     schedule: createSchedule(runtime),
     metrics: { count() {} },
     onEvent() {},
+    explainsRefusals: false,
   };
   function open({ address = "127.0.0.1", origin }: { address?: string; origin?: string } = {}) {
     const socket = new RecordedSocket(runtime, onBug);

@@ -1,6 +1,7 @@
 /** Who calls (event-streaming.md §4.1, §4.2): a user by access token, or a server by API key. */
 import { z } from "zod";
 import type { CallHead } from "../../auth/api-callers.ts";
+import { claimsText } from "../../auth/claims-text.ts";
 import { TokenError, type Claims, type TokenFault } from "../../auth/key-set.ts";
 import type { EventsContext } from "./context.ts";
 import { EventsError } from "./errors.ts";
@@ -11,6 +12,8 @@ interface CallerOf {
   /** `usr_…` or `key:<id>`: names the caller to limits, idempotency and logs. */
   readonly id: string;
   readonly scopes: ReadonlySet<string>;
+  /** Its names, for messages about what it does not open. */
+  readonly credential: () => string;
 }
 
 export interface AccessCaller extends CallerOf {
@@ -51,7 +54,18 @@ export function requireScope(
     headers: {
       "WWW-Authenticate": `Bearer error="insufficient_scope", scope="${anyOf[0] ?? ""}"`,
     },
+    detail: withoutScope(caller, anyOf),
   });
+}
+
+/** Why a credential does not permit what needs one of these scopes; `what`: the channel, where it is one. */
+export function withoutScope(
+  { credential }: Pick<Caller, "credential">,
+  anyOf: readonly string[],
+  what = "this",
+): string {
+  const needed = anyOf.map((scope) => `"${scope}"`).join(" or ");
+  return `The credential lacks the scope ${needed}, which ${what} needs (a token says it in the claim "scope" or "scp"); ${credential()}`;
 }
 
 /**
@@ -61,10 +75,15 @@ export function requireScope(
 export function organisationOf(caller: Caller, named: string | undefined): string {
   if (caller.organisationId !== undefined) {
     if (named === undefined || named === caller.organisationId) return caller.organisationId;
-    throw new EventsError("organisation_required", "The credential is for another organisation.");
+    throw new EventsError("organisation_required", "The credential is for another organisation.", {
+      detail: `The credential is for another organisation than the call names; ${caller.credential()}`,
+    });
   }
   if (caller.kind === "access") {
-    throw new EventsError("organisation_required", "The access token names no organisation.");
+    const { organisation_claim: claim } = caller.context.settings;
+    throw new EventsError("organisation_required", "The access token names no organisation.", {
+      detail: `The token's claim "${claim}" is missing or not an organisation's id, "org_…"; ${caller.credential()}`,
+    });
   }
   if (named === undefined) {
     throw new EventsError("invalid_request", "This key needs an organisation_id.");
@@ -113,28 +132,37 @@ export async function authenticate(
   const key = findApiKey(credential);
   if (key !== undefined) {
     const context = contexts.get(key.app);
-    if (context === undefined) throw invalidToken("key");
+    if (context === undefined) {
+      throw invalidToken(
+        "key",
+        "The API key's app has no key that signs, and so no events service",
+      );
+    }
     return {
       ...{ kind: "api_key", context, id: `key:${key.id}`, scopes: new Set(key.scopes) },
+      credential: () =>
+        `the API key "${key.id}" has the scopes ${key.scopes.join(", ") || "(none)"}`,
       organisationId: key.organisation === "*" ? undefined : key.organisation,
     };
   }
-  if (credential !== bearer) throw invalidToken("key");
+  if (credential !== bearer) throw invalidToken("key", "The API key is not known here");
   return callerOf(await verify(bearer, contexts));
 }
 
 /** By the keys of whichever app they verify it. */
 async function verify(token: string, contexts: Authentication["contexts"]) {
-  let fault: TokenFault = "key";
+  let refused: { readonly fault: TokenFault; readonly detail: string } = {
+    ...{ fault: "key", detail: "No app here issues or takes tokens of events" },
+  };
   for (const context of contexts.values()) {
     try {
       return { context, claims: await context.verifyAccess(token) };
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
-      ({ fault } = error);
+      refused = error;
     }
   }
-  throw invalidToken(fault);
+  throw invalidToken(refused.fault, refused.detail);
 }
 
 const text = z.string().optional();
@@ -154,9 +182,17 @@ function callerOf({
   readonly context: EventsContext;
   readonly claims: Claims;
 }): AccessCaller {
-  const { success, data } = accessClaims.safeParse(claims);
-  if (!success) throw invalidToken("claims");
-  if (!USER_ID.test(data.sub)) throw invalidToken("subject");
+  const { success, data, error } = accessClaims.safeParse(claims);
+  const credential = () => claimsText(claims);
+  if (!success) {
+    const claim = error.issues[0]?.path.join(".") ?? "";
+    const detail = `The token's claim "${claim}" is missing or not of its type; ${credential()}`;
+    throw invalidToken("claims", detail);
+  }
+  if (!USER_ID.test(data.sub)) {
+    const detail = `The token's claim "sub" is not a user's id, "usr_…"; ${credential()}`;
+    throw invalidToken("subject", detail);
+  }
   const named = [context.settings.organisation_claim, ...ORGANISATION_CLAIMS]
     .map((name) => claims[name])
     .find((claim) => claim !== undefined);
@@ -164,6 +200,7 @@ function callerOf({
     kind: "access",
     context,
     id: data.sub,
+    credential,
     scopes: new Set(data.scope?.split(" ").filter(Boolean) ?? data.scp ?? []),
     userId: data.sub,
     organisationId: typeof named === "string" && ORGANISATION_ID.test(named) ? named : undefined,
@@ -172,12 +209,13 @@ function callerOf({
   };
 }
 
-/** `reason` is for the developer of the caller; it never holds any of the token. */
-export function invalidToken(reason: TokenFault | "claims" | "subject"): EventsError {
+/** `reason` is for the developer of the caller; it never holds any of the token. `detail`: which claim it is, and which there are. */
+export function invalidToken(reason: TokenFault | "subject", detail: string): EventsError {
   return new EventsError("invalid_token", `The access token is not valid: ${reason}.`, {
     details: { reason },
     headers: {
       "WWW-Authenticate": `Bearer error="invalid_token", error_description="${reason}"`,
     },
+    detail,
   });
 }

@@ -1,6 +1,7 @@
 /** Who may connect, subscribe and refresh with the tokens issued here (event-streaming.md §9.3 to §9.5). */
 import { z } from "zod";
-import type { Claims } from "../../auth/key-set.ts";
+import { claimsText } from "../../auth/claims-text.ts";
+import { TokenError, type Claims } from "../../auth/key-set.ts";
 import type { Authority, ConnectGrant, Standing, TokenOfConnection } from "../../core/authority.ts";
 import { DisconnectError, HubError, type Disconnect } from "../../core/errors.ts";
 import { isKnownChannel } from "./channels.ts";
@@ -65,6 +66,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     });
     return {
       userId,
+      claims: claimsText(claims),
       expiresAtMs: exp * 1000,
       subscriptions: new Map(known.map((name) => [name, { grantedBy: DIALECT }])),
       standing: standingOf(claims),
@@ -94,10 +96,12 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
   async function requireUnrevoked(claims: TokenClaims): Promise<void> {
     const { sub: userId, jti, meta } = claims;
     const markMs = await options.revocations.markOf({ organisationId: meta.org_id, userId, jti });
-    if (latestIssueMs(claims) <= markMs) throw invalid("Token was revoked");
+    if (latestIssueMs(claims) <= markMs) throw invalid("Token was revoked", claims);
     // Its second alone does not tell on which side of the mark it was issued: the client is to ask again.
     if (issuedAtMs(claims) <= markMs)
-      throw new HubError("token_expired", "Whether the token is revoked cannot be checked now");
+      throw new HubError("token_expired", "Whether the token is revoked cannot be checked now", {
+        detail: `Tokens were revoked in the second of the claim "iat"; ${claimsText(claims)}`,
+      });
   }
 
   async function isCurrent({ meta }: TokenClaims): Promise<boolean> {
@@ -110,8 +114,10 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
 
     async refresh({ token, connection }) {
       const grant = await connect({ token });
-      if (grant.standing?.detail !== organisationOf(connection))
-        throw invalid("Another organisation");
+      if (grant.standing?.detail !== organisationOf(connection)) {
+        const detail = `${OTHER_ORGANISATION}; ${grant.claims}`;
+        throw new HubError("invalid_token", OTHER_ORGANISATION, { detail });
+      }
       return grant;
     },
 
@@ -120,12 +126,13 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
       const { channel, sub: userId, client, exp, meta } = claims;
       return {
         ...{ channel, userId, expiresAtMs: exp * 1000, grantedBy: DIALECT },
+        claims: claimsText(claims),
         ...(client === undefined ? {} : { connectionId: client }),
         async confirm() {
-          if (meta.org_id !== organisationOf(connection)) throw invalid("Another organisation");
+          if (meta.org_id !== organisationOf(connection)) throw invalid(OTHER_ORGANISATION, claims);
           await requireUnrevoked(claims);
           if (!(await isCurrent(claims)))
-            throw invalid("The token is older than the last provisioning");
+            throw invalid("The token is older than the last provisioning", claims);
         },
       };
     },
@@ -150,9 +157,12 @@ function latestIssueMs({ iat, meta }: TokenClaims): number {
 function parse<Schema extends z.ZodType>(schema: Schema, claims: Claims): z.output<Schema> {
   const { success, data, error } = schema.safeParse(claims);
   if (success) return data;
-  throw invalid(`The token's claim "${error.issues[0]?.path.join(".") ?? ""}" is not of its type`);
+  const claim = error.issues[0]?.path.join(".") ?? "";
+  throw invalid(`The token's claim "${claim}" is missing or not of its type`, claims);
 }
 
-function invalid(message: string): HubError {
-  return new HubError("invalid_token", message);
+const OTHER_ORGANISATION = 'The token\'s claim "meta.org_id" names another organisation';
+
+function invalid(message: string, claims: Claims): TokenError {
+  return new TokenError("claims", message, { claims });
 }

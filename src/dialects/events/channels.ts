@@ -1,6 +1,7 @@
 /** Channel names (event-streaming.md §7), and which of them a set of scopes opens (§8). */
 import type { Catalogue, CatalogueEntry } from "./catalogue.ts";
 import { EventsError } from "./errors.ts";
+import { withoutScope } from "./access-token.ts";
 
 export const CHANNEL_BYTES_MAX = 255;
 /** In a namespace with `multi_user`. */
@@ -11,6 +12,8 @@ export interface Listener {
   readonly organisationId: string;
   readonly userId: string;
   readonly hasScope: (anyOf: readonly string[]) => boolean;
+  /** As the caller's. */
+  readonly credential: () => string;
 }
 
 /** A name that keeps to the grammar; whether anybody may join it is another question. */
@@ -38,10 +41,12 @@ export function requireChannel(name: string, listener: Listener, catalogue: Cata
   const channel = parseChannel(name, catalogue);
   const entry = catalogue.get(channel.namespace);
   if (entry?.visibility === "public") return;
-  if (entry === undefined || !mayEverJoin(channel, entry, listener)) {
+  const why = entry === undefined ? UNKNOWN : forbidding(channel, entry, listener);
+  if (entry === undefined || why !== undefined) {
     // One answer for another organisation, another user and an unknown namespace: nothing can be probed.
     throw new EventsError("channel_forbidden", "This channel is not for the caller.", {
       details: { channel: name },
+      detail: `The channel "${name}" is not for the caller: ${why}; ${listener.credential()}`,
     });
   }
   if (listener.hasScope(entry.scopes)) return;
@@ -50,17 +55,29 @@ export function requireChannel(name: string, listener: Listener, catalogue: Cata
     headers: {
       "WWW-Authenticate": `Bearer error="insufficient_scope", scope="${entry.scopes[0] ?? ""}"`,
     },
+    detail: withoutScope(listener, entry.scopes, `the channel "${name}"`),
   });
 }
 
-function mayEverJoin(
+const UNKNOWN = "its namespace is not in the catalogue";
+
+/** Undefined: nothing does. */
+function forbidding(
   { organisationId, users, entity }: ParsedChannel,
   { organisationChannel }: CatalogueEntry,
   listener: Listener,
-): boolean {
-  if (organisationId !== listener.organisationId) return false;
-  if (users.length > 0) return users.includes(listener.userId);
-  return entity !== "" || organisationChannel;
+): string | undefined {
+  if (organisationId !== listener.organisationId) {
+    return "it is another organisation's than the credential's";
+  }
+  if (users.length > 0) {
+    return users.includes(listener.userId)
+      ? undefined
+      : 'it is another user\'s than the claim "sub"';
+  }
+  return entity !== "" || organisationChannel
+    ? undefined
+    : "its namespace has no channel of the organisation as a whole";
 }
 
 /** The channels that a connection token opens by itself, in the order of their names (§8). `namespaces` narrows them. */

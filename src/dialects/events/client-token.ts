@@ -45,7 +45,8 @@ async function issue(
   claims: Readonly<Record<string, unknown>>,
 ): Promise<IssuedToken> {
   const nowMs = runtime.clock.epochMs();
-  if (expiresAtMs - nowMs < CLIENT_TOKEN_LEFT_MS_MIN) throw invalidToken("expired");
+  if (expiresAtMs - nowMs < CLIENT_TOKEN_LEFT_MS_MIN)
+    throw invalidToken("expired", "The access token ends so soon that none is issued for it");
   const exp = Math.floor(Math.min(nowMs + settings.token_ttl, expiresAtMs) / 1000);
   const token = await signer.sign({
     iss: settings.issuer,

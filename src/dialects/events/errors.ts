@@ -33,6 +33,8 @@ export interface EventsErrorOptions extends ErrorOptions {
   /** Shown to the caller as `error.details`: never a secret. */
   readonly details?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Why, for the log, and for the caller in development mode. Default: the message, or the cause's. */
+  readonly detail?: string;
 }
 
 /** An expected failure, answered with its code's status. The message is shown to the caller. */
@@ -40,6 +42,7 @@ export class EventsError extends Error {
   readonly code: EventsErrorCode;
   readonly details: Readonly<Record<string, unknown>> | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly #detail: string | undefined;
 
   constructor(code: EventsErrorCode, message: string, options: EventsErrorOptions = {}) {
     super(message, options);
@@ -47,24 +50,29 @@ export class EventsError extends Error {
     this.code = code;
     this.details = options.details;
     this.headers = options.headers ?? {};
+    this.#detail = options.detail;
+  }
+
+  get detail(): string {
+    return this.#detail ?? (this.cause instanceof HubError ? this.cause.detail : this.message);
   }
 
   get status(): (typeof EVENTS_ERRORS)[EventsErrorCode] {
     return EVENTS_ERRORS[this.code];
   }
 
-  /** As answers have it. */
-  get body(): Readonly<Record<string, unknown>> {
-    const { code, message, details } = this;
-    const empty = details === undefined || Object.keys(details).length === 0;
+  /** As answers have it. `beside`: details more. */
+  bodyWith(beside: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+    const { code, message } = this;
+    const details = { ...this.details, ...beside };
+    const empty = Object.keys(details).length === 0;
     return { code, message, ...(empty ? {} : { details }) };
   }
 }
 
 /** As the log has it. Details name channels, scopes and members, and hold nothing of a payload. */
 export function loggedRefusal(error: EventsError) {
-  const { code, status, message, details, cause } = error;
-  const detail = cause instanceof HubError ? cause.detail : message;
+  const { code, status, detail, details } = error;
   return { ...details, word: code, status, code, detail };
 }
 

@@ -4,10 +4,11 @@ import type { Runtime } from "../../core/runtime.ts";
 import type { ApiAnswer, RequestHead } from "../../transports/api-call.ts";
 import { BODY_REFUSALS, type BodyRefusal, type ReadBody } from "../../transports/request.ts";
 import type { OnEvent } from "../dialect.ts";
+import { explainedChallenge, type Explaining } from "../explaining.ts";
 import type { EventsContext } from "./context.ts";
 import { EventsError, eventsErrorOf, loggedRefusal, type EventsErrorCode } from "./errors.ts";
 
-export interface AnswerForm {
+export interface AnswerForm extends Explaining {
   /** `req_<ksuid>`. */
   readonly requestId: string;
   /** Names the endpoint to the log. */
@@ -49,9 +50,20 @@ export function errorAnswer(
   const shown = expected ?? new EventsError("internal_error", "The server failed.");
   const { requestId: request, method, onEvent } = form;
   onEvent("API call refused", { method, ...loggedRefusal(shown), request });
-  const body = { error: shown.body, request_id: form.requestId };
-  return { answer: jsonAnswer(body, shown.status, form, shown.headers), code: shown.code };
+  const { code, status, detail } = shown;
+  const beside = form.explainsRefusals && detail !== shown.message ? { explanation: detail } : {};
+  const body = { error: shown.bodyWith(beside), request_id: form.requestId };
+  return { answer: jsonAnswer(body, status, form, headersOf(shown, form)), code };
 }
+
+function headersOf({ headers, detail }: EventsError, form: AnswerForm): AnswerHeaders {
+  const { "WWW-Authenticate": challenge } = headers;
+  // Without an error in it, it is for callers who showed no credential.
+  if (challenge?.includes("error=") !== true) return headers;
+  return { ...headers, "WWW-Authenticate": explainedChallenge(form, challenge, detail) };
+}
+
+type AnswerHeaders = Readonly<Record<string, string>>;
 
 const BODY_ERRORS = {
   too_large: "payload_too_large",

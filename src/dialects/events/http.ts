@@ -4,6 +4,7 @@ import type { Runtime } from "../../core/runtime.ts";
 import type { ApiAnswer, RequestHead } from "../../transports/api-call.ts";
 import type { ReadBody } from "../../transports/request.ts";
 import { limitHit, type DialectMetrics } from "../dialect.ts";
+import type { Explaining } from "../explaining.ts";
 import { TOO_MANY_PUBLISHES } from "../publish-limit.ts";
 import { authenticate, type Authentication } from "./access-token.ts";
 import { PARAMS_BODY_BYTES_MAX, type Answer, type EventsCall } from "./call.ts";
@@ -23,7 +24,7 @@ import { publish, publishBatch } from "./publish.ts";
 import { revoke } from "./revoke.ts";
 import { connectionToken, subscriptionToken } from "./tokens.ts";
 
-export interface EventsHttpOptions extends Authentication {
+export interface EventsHttpOptions extends Authentication, Explaining {
   readonly runtime: Runtime;
   readonly metrics: DialectMetrics;
   readonly onError: AnswerForm["onError"];
@@ -96,9 +97,12 @@ export async function answerEvents(
   endpoint: Endpoint | undefined,
   request: EventsRequest,
 ): Promise<ApiAnswer> {
-  const { metrics, contexts, runtime, onError, onEvent } = options;
+  const { metrics, contexts, runtime, onError, onEvent, explainsRefusals } = options;
   const { name = "unknown", browsers = false } = endpoint ?? {};
-  const form = { requestId: newRequestId(runtime), method: name, onError, onEvent };
+  const form = {
+    ...{ requestId: newRequestId(runtime), method: name },
+    ...{ onError, onEvent, explainsRefusals },
+  };
   let code: EventsErrorCode | "0" = "0";
   let answer: ApiAnswer;
   try {
@@ -154,10 +158,13 @@ export function methodNotAllowed(allowed: readonly string[]): EventsError {
 
 /** `/.well-known/jwks.json`: what verifies the tokens issued here, where they are signed with key pairs. */
 export function answerKeys(
-  { contexts, runtime, onError, onEvent }: EventsHttpOptions,
+  { contexts, runtime, onError, onEvent, explainsRefusals }: EventsHttpOptions,
   { method }: RequestHead,
 ): ApiAnswer {
-  const form = { requestId: newRequestId(runtime), method: "jwks", onError, onEvent };
+  const form = {
+    ...{ requestId: newRequestId(runtime), method: "jwks" },
+    ...{ onError, onEvent, explainsRefusals },
+  };
   if (method !== "GET") return errorAnswer(methodNotAllowed(["GET"]), form).answer;
   const keys: JWK[] = [...contexts.values()].flatMap(({ signer }) => signer.publicKeys);
   return jsonAnswer({ keys }, 200, form);

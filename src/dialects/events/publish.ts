@@ -51,7 +51,7 @@ export async function publishBatch(call: EventsCall): Promise<readonly Answer[]>
     if (!(answer instanceof EventsError)) return answer;
     const about = { method: "publish_batch", item, ...loggedRefusal(answer) };
     caller.context.onEvent("API call refused", about);
-    return { error: answer.body };
+    return { error: answer.bodyWith() };
   });
 }
 

@@ -26,7 +26,7 @@ const ACCESS_TOKEN_LEEWAY_MS = 30_000;
 
 /** Undefined: no app has a key that signs. */
 export function setUp(lent: Lent<EventsConfig>): Served | undefined {
-  const { config, runtime, metrics, findApiKey, onError, onEvent } = lent;
+  const { config, runtime, metrics, findApiKey, onError, onEvent, explainsRefusals } = lent;
   const webhooks = createWebhooksApps({
     ...lent,
     async onNotice(app, notice) {
@@ -39,7 +39,7 @@ export function setUp(lent: Lent<EventsConfig>): Served | undefined {
   const answersKeys = lent.masterKeys().derive("events/answers");
   return {
     ...createRoutes({
-      ...{ contexts, findApiKey, runtime, metrics, onError, onEvent },
+      ...{ contexts, findApiKey, runtime, metrics, onError, onEvent, explainsRefusals },
       webhooks: createWebhookHandlers({
         vault: vaultOf(createSealing(answersKeys, randomBytes)),
         sourceAddresses: config.webhooks.source_addresses,

@@ -66,6 +66,7 @@ function listenerOf(
     organisationId,
     userId: userOf(caller, named.user_id),
     hasScope: (anyOf) => hasScope(caller, anyOf),
+    credential: caller.credential,
   };
 }
 

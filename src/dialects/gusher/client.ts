@@ -25,8 +25,12 @@ export interface GusherClient {
   readonly member: GroupMember;
   /** `data` is JSON text. */
   reply(event: ReplyEvent, data: string, options?: { readonly time?: number }): void;
-  /** A command answered with its error; why is for the log, since the protocol has no place for it. */
-  refuse(event: Extract<ReplyEvent, `${string}_error`>, data: string, about: RefusalAbout): void;
+  /** A command answered with its error; the protocol has no place for why. */
+  refuse(
+    event: Extract<ReplyEvent, `${string}_error`>,
+    data: Readonly<Record<string, unknown>>,
+    about: RefusalAbout,
+  ): void;
   /** Unasked: it keeps its place behind what waits for an answer. */
   send(frame: Frame): void;
   limitHit(limit: LimitName): void;

@@ -28,13 +28,13 @@ export function runCommand(session: GusherClient, command: Command): void | Prom
 /** §5.3: a repetition succeeds again, and one subscription is all there is. */
 async function subscribe(session: GusherClient, name: string): Promise<void> {
   const { connection, member } = session;
-  const data = dataOf({ channel: name });
+  const data = { channel: name };
   const channel = channelOf(name);
   const refuse = (why: Why) =>
     session.refuse("gusher.subscribe_error", data, { ...why, channel: name });
-  const succeed = () => session.reply("gusher.subscribe_succeeded", data);
+  const succeed = () => session.reply("gusher.subscribe_succeeded", dataOf(data));
   if (!isCovered(session, name)) return refuse(notGranted(session, name));
-  if (!isJoinable(session, name)) return refuse(NOT_JOINABLE);
+  if (!isJoinable(session, name)) return refuse(notJoinable(name));
   if (connection.subscription(channel) !== undefined) return succeed();
   if (!hasRoom(session, 1)) return refuse(NO_ROOM);
   try {
@@ -50,7 +50,7 @@ async function multiSubscribe(
   { names, malformed }: RequestedChannels,
 ): Promise<void> {
   const { connection, member } = session;
-  const data = dataOf({ channel: names });
+  const data = { channel: names };
   const refuse = (why: Why, channel?: string) =>
     session.refuse("gusher.multi_subscribe_error", data, {
       ...why,
@@ -60,7 +60,7 @@ async function multiSubscribe(
   const forbidden = names.find((name) => !isListed(session, name));
   if (forbidden !== undefined) return refuse(notGranted(session, forbidden), forbidden);
   const elsewhere = names.find((name) => !isJoinable(session, name));
-  if (elsewhere !== undefined) return refuse(NOT_JOINABLE, elsewhere);
+  if (elsewhere !== undefined) return refuse(notJoinable(elsewhere), elsewhere);
   const missing = [...new Set(names)]
     .map(channelOf)
     .filter((channel) => connection.subscription(channel) === undefined);
@@ -72,7 +72,8 @@ async function multiSubscribe(
     );
     const joined = await Promise.allSettled(joining);
     const failed = joined.find((result) => result.status === "rejected");
-    if (failed === undefined) return session.reply("gusher.multi_subscribe_succeeded", data);
+    if (failed === undefined)
+      return session.reply("gusher.multi_subscribe_succeeded", dataOf(data));
     await Promise.all(missing.map((channel) => connection.unsubscribe(channel)));
     fail(session, failed.reason, refuse);
   } finally {
@@ -86,39 +87,47 @@ const NO_LIST: Why = {
   word: "bad_request",
   detail: "The list must hold at least one channel name, each a string",
 };
-const NOT_JOINABLE: Why = {
-  word: "unknown_channel",
-  detail: "The channel's name is too long, or its namespace does not admit gusher",
-};
 const NO_ROOM: Why = {
   word: "channel_limit",
   detail: "The connection has channel_limit subscriptions already",
-};
-const REMOTE_NOT_GRANTED: Why = {
-  word: "permission_denied",
-  detail: 'The grants do not allow the remote: it must be true in the claim "gusher.remotes"',
 };
 
 /** Of a channel's name, in the log. */
 const NAME_CHARACTERS_MAX = 200;
 
+function notGranted(session: GusherClient, name: string): Why {
+  const opening = `No entry of the token's claim "gusher.channels" allows ${shown(name)}`;
+  return { word: "permission_denied", detail: `${opening}; ${claimsOf(session)}` };
+}
+
+function remoteNotGranted(session: GusherClient, name: string): Why {
+  const opening = `The token's claim "gusher.remotes" does not have ${shown(name)} as true`;
+  return { word: "permission_denied", detail: `${opening}; ${claimsOf(session)}` };
+}
+
+function notJoinable(name: string): Why {
+  const detail = `The channel's name is too long, or its namespace does not admit gusher: ${shown(name)}`;
+  return { word: "unknown_channel", detail };
+}
+
 /** The claims themselves are gone: a connection has what was granted by them. */
-function notGranted({ userId, grants }: GusherClient, name: string): Why {
-  const claims = claimsText({ user_id: userId, channels: grants }, "user_id");
-  const channel = shortened(name, NAME_CHARACTERS_MAX);
-  const detail = `No entry of the token's claim "gusher.channels" allows ${channel}; ${claims}`;
-  return { word: "permission_denied", detail };
+function claimsOf({ userId: user_id, grants: channels, remotes }: GusherClient): string {
+  return claimsText({ user_id, channels, remotes }, "user_id");
+}
+
+function shown(name: string): string {
+  return shortened(name, NAME_CHARACTERS_MAX);
 }
 
 /** §5.5: succeeds by the grant alone, whether or not there was a subscription (K11). */
 async function unsubscribe(session: GusherClient, name: string): Promise<void> {
-  const data = dataOf({ channel: name });
+  const data = { channel: name };
   if (!isCovered(session, name)) {
     const about = { ...notGranted(session, name), channel: name };
     return session.refuse("gusher.unsubscribe_error", data, about);
   }
   await session.connection.unsubscribe(channelOf(name));
-  session.reply("gusher.unsubscribe_succeeded", data);
+  session.reply("gusher.unsubscribe_succeeded", dataOf(data));
 }
 
 /** §5.6. */
@@ -138,11 +147,11 @@ async function remote(
 ): Promise<void> {
   const { context, userId, connectionId, remotes } = session;
   const { remote: name, uid, payload, debug } = command;
-  const data = dataOf({ remote: name, msg: null });
+  const data = { remote: name, msg: null };
   // Queues are named in UTF-8, which has no form for half a surrogate pair: two such names would be one queue.
   const allowed = name.isWellFormed() && Object.hasOwn(remotes, name) && remotes[name] === true;
   if (!allowed) {
-    return session.refuse("gusher.remote_error", data, REMOTE_NOT_GRANTED);
+    return session.refuse("gusher.remote_error", data, remoteNotGranted(session, name));
   }
   const appKey = context.hub.app;
   const about = dataOf({ user_id: userId, socket_id: connectionId, uid, app_key: appKey });
@@ -157,7 +166,7 @@ async function remote(
     }
     throw error;
   }
-  if (debug) session.reply("gusher.remote_succeeded", data);
+  if (debug) session.reply("gusher.remote_succeeded", dataOf(data));
 }
 
 /** Whether the grants allow the name (§5.3). */

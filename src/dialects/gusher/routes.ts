@@ -1,10 +1,12 @@
 /** Where the gusher dialect is served: the slave's routes and sockets, and the master's (gusher.md §2, §3). */
 import { Hono } from "hono";
+import { claimsText, shortened } from "../../auth/claims-text.ts";
 import { HubError } from "../../core/errors.ts";
 import type { Socket, SocketRequest, SocketRoute } from "../../transports/socket.ts";
 import { responseOf } from "../../transports/api-call.ts";
 import { servedAt } from "../../transports/request.ts";
 import { limitHit, type ClientsEnv, type OnEvent, type Served } from "../dialect.ts";
+import { besideText, type Explaining } from "../explaining.ts";
 import type { SharedWord } from "../words.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 import { createMasterCalls, type MasterOptions } from "./master/http.ts";
@@ -28,16 +30,20 @@ export interface GusherOptions {
   readonly runtime: MasterOptions["runtime"];
   readonly authorize: MasterOptions["authorize"];
   readonly onEvent: OnEvent;
+  readonly explains: Explaining;
 }
 
 /** §3.2, and its undocumented alias of §3.3. */
 const SOCKET_PATHS = ["/ws/:app_key", "/wtf/:app_key"];
 
 export function createRoutes(options: GusherOptions): Served {
-  const { contexts, prefix, onEvent } = options;
+  const { contexts, prefix, onEvent, explains } = options;
   const clients = new Hono<ClientsEnv>();
   const stop = new AbortController();
-  clients.route(prefix, createSlaveRoutes({ contexts, socketPaths: SOCKET_PATHS, onEvent }));
+  clients.route(
+    prefix,
+    createSlaveRoutes({ contexts, socketPaths: SOCKET_PATHS, onEvent, explains }),
+  );
   return {
     clients,
     socketPath: (app) => `${prefix}/ws/${app}`,
@@ -48,7 +54,7 @@ export function createRoutes(options: GusherOptions): Served {
   };
 }
 
-function socketRoute(path: string, { contexts, onEvent }: GusherOptions): SocketRoute {
+function socketRoute(path: string, { contexts, onEvent, explains }: GusherOptions): SocketRoute {
   return {
     path,
     transports: ["websocket"],
@@ -59,12 +65,13 @@ function socketRoute(path: string, { contexts, onEvent }: GusherOptions): Socket
       const { address, params } = request;
       const admitted = await admit(request, servedAt(contexts, request.mount));
       if ("status" in admitted) {
-        const { word, status, text } = admitted;
+        const { word, status, text, detail = text } = admitted;
         const context = contexts.get(params["app_key"] ?? "");
         context?.metrics.count("connections_refused", { dialect: "gusher", word });
         const tell = context?.onEvent ?? onEvent;
-        tell("Connect refused", { word, address, status, detail: text });
-        return responseOf(plainError(status, `${text}\n`));
+        tell("Connect refused", { word, address, status, detail });
+        const beside = besideText(explains, { word, detail });
+        return responseOf(plainError(status, `${text}\n${beside}`));
       }
       const { context, claims } = admitted;
       const { message_size_limit, queue_max_size } = context.settings;
@@ -101,6 +108,8 @@ interface Refused {
   readonly word: SharedWord;
   readonly status: 401 | 503;
   readonly text: string;
+  /** What the text leaves open. */
+  readonly detail?: string;
 }
 
 /** The checks of §3.2 in their order. Origins are not looked at: what opens a socket is in its URL, never in a cookie. */
@@ -110,14 +119,18 @@ async function admit(
 ): Promise<Refused | { readonly context: GusherContext; readonly claims: GusherClaims }> {
   const { app_key: appKey = "" } = params;
   const token = url.searchParams.get("token") ?? "";
-  if (token === "") return { word: "unauthorized", status: 401, text: "app_key is nil" };
+  if (token === "") {
+    const detail = 'The address has no parameter "token": log in at /auth first';
+    return { word: "unauthorized", status: 401, text: "app_key is nil", detail };
+  }
   const context = contexts.get(appKey);
   try {
     const claims = context && (await findLoginToken(context.records, token));
     if (context === undefined || claims?.appKey !== appKey) {
       // Tokens are kept by app, so one for another app is found there.
-      const known = claims !== undefined || (await isKnown(token, contexts));
-      return { word: "invalid_token", status: 401, text: known ? "appkey error" : "token error" };
+      const known = claims ?? (await findAnywhere(token, contexts));
+      const refused = { word: "invalid_token", status: 401 } as const;
+      return { ...refused, ...(known === undefined ? UNKNOWN : otherApp(known, appKey)) };
     }
     const { hub, settings, metrics } = context;
     const limit = settings.connection_limit;
@@ -131,12 +144,28 @@ async function admit(
   }
 }
 
-async function isKnown(
+const UNKNOWN = {
+  text: "token error",
+  detail: "The login token is not known here, or gusher.token_ttl is over: log in again",
+};
+
+/** The JWT's claims as far as the token stands for them. */
+function otherApp({ appKey, userId: user_id, channels, remotes }: GusherClaims, asked: string) {
+  const claims = { user_id, app_key: appKey, channels, remotes };
+  const why = `The claim "gusher.app_key" of the login's JWT is ${shortened(appKey, APP_CHARACTERS_MAX)}, and the address is of the app ${shortened(asked, APP_CHARACTERS_MAX)}`;
+  return { text: "appkey error", detail: `${why}; ${claimsText(claims, "user_id")}` };
+}
+
+/** Of an app's id, in the log. */
+const APP_CHARACTERS_MAX = 64;
+
+async function findAnywhere(
   token: string,
   contexts: ReadonlyMap<string, GusherContext>,
-): Promise<boolean> {
+): Promise<GusherClaims | undefined> {
   for (const { records } of contexts.values()) {
-    if ((await findLoginToken(records, token)) !== undefined) return true;
+    const found = await findLoginToken(records, token);
+    if (found !== undefined) return found;
   }
-  return false;
+  return undefined;
 }

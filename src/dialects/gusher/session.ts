@@ -6,6 +6,7 @@ import { HubError, type Disconnect } from "../../core/errors.ts";
 import type { Connection, Encoder, Subscriber } from "../../core/hub.ts";
 import type { Frame } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
+import { explained } from "../explaining.ts";
 import { ClientSession, type Close } from "../session.ts";
 import type { GusherClient, RefusalAbout } from "./client.ts";
 import {
@@ -82,16 +83,17 @@ export class GusherSession
     this.socket.send(encodeReply(event, { socketId: this.connectionId, data, ...options }));
   }
 
-  /** A command answered with its error; why is for the log, since the protocol has no place for it. */
+  /** A command answered with its error; the protocol has no place for why. */
   refuse(
     event: Extract<ReplyEvent, `${string}_error`>,
-    data: string,
+    data: Readonly<Record<string, unknown>>,
     { word, ...about }: RefusalAbout,
   ): void {
     const command = event.slice(0, -"_error".length);
     this.count("command_errors", { code: command, word });
     this.tell("Command refused", { word, command, ...about });
-    this.reply(event, data);
+    const beside = explained(this.context, { word, detail: about.detail });
+    this.reply(event, JSON.stringify({ ...data, ...beside }));
   }
 
   send(frame: Frame): void {

@@ -7,7 +7,7 @@ import { createRoutes } from "./routes.ts";
 import { checkRegisteredClaims } from "./tokens.ts";
 
 export function setUp(lent: Lent<GusherConfig>): Served {
-  const { config, callers, onLoopback, runtime, onEvent } = lent;
+  const { config, callers, onLoopback, runtime, onEvent, explainsRefusals } = lent;
   const { gusher, streaming } = config;
   const open = onLoopback || gusher.http_auth === "none";
   return createRoutes({
@@ -17,7 +17,7 @@ export function setUp(lent: Lent<GusherConfig>): Served {
     batchBytesMax: gusher.batch_size_limit,
     sharedPrefix: streaming.api_path,
     reserved: lent.reservedSegments,
-    ...{ runtime, onEvent },
+    ...{ runtime, onEvent, explains: { explainsRefusals } },
     authorize(request, app) {
       const key = open
         ? callers.admitOpen(request, app)
@@ -29,7 +29,7 @@ export function setUp(lent: Lent<GusherConfig>): Served {
 
 /** By app id, which is the app's `app_key`. */
 function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext> {
-  const { config, runtime, schedule, metrics, onError } = lent;
+  const { config, runtime, schedule, metrics, onError, explainsRefusals } = lent;
   const { gusher: settings, channel } = config;
   const onLists = settings.remote_jobs === "redis_list";
   return new Map(
@@ -43,7 +43,7 @@ function contextsOf(lent: Lent<GusherConfig>): ReadonlyMap<string, GusherContext
       const context: GusherContext = {
         ...{ hub, settings, records, queue, runtime, schedule, metrics, onError, onEvent },
         channelBytesMax: channel.max_length,
-        publishLimit,
+        ...{ publishLimit, explainsRefusals },
         ...(onLists && lists !== undefined ? { jobLists: lists } : {}),
         verify: async (jwt) => checkRegisteredClaims(await set.verify(jwt), runtime.clock),
       };

@@ -4,6 +4,7 @@ import { HubError, type HubErrorCode } from "../../core/errors.ts";
 import { responseOf, type ApiAnswer } from "../../transports/api-call.ts";
 import { BODY_REFUSALS, servedAt } from "../../transports/request.ts";
 import type { ClientsEnv, OnEvent } from "../dialect.ts";
+import { besideText, type Explaining, type Explanation } from "../explaining.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 import { readFields } from "./fields.ts";
 import { bodyRefused, methodNotAllowed, notFound, pong, unauthorized } from "./plain.ts";
@@ -14,6 +15,7 @@ export interface SlaveOptions {
   /** A GET there that is not answered here is the socket's. */
   readonly socketPaths: readonly string[];
   readonly onEvent: OnEvent;
+  readonly explains: Explaining;
 }
 
 /** Bytes of a login's body, which has a JWT and little else: anybody may send one. A larger one counts as none. */
@@ -44,7 +46,7 @@ export function createSlaveRoutes(options: SlaveOptions): Hono<ClientsEnv> {
 async function logIn(
   request: Request,
   { mount, readBody }: ClientsEnv["Bindings"],
-  { contexts: all, onEvent }: SlaveOptions,
+  { contexts: all, onEvent, explains }: SlaveOptions,
 ): Promise<ApiAnswer> {
   const contexts = servedAt(all, mount);
   const body = await readBody(LOGIN_BODY_BYTES_MAX);
@@ -65,11 +67,12 @@ async function logIn(
     const none = body === "too_large" ? LOGIN_TOO_LARGE : "No JWT";
     const word = refusals.find((refusal) => refusal.word === "unavailable")?.word;
     const why = refusals.map((refusal) => refusal.detail).join("; ");
-    onEvent("Login refused", {
+    const refusal: Explanation = {
       word: word ?? refusals[0]?.word ?? "unauthorized",
       detail: jwt === "" ? none : why,
-    });
-    return unauthorized("jwt decode fail\n", ANY_ORIGIN);
+    };
+    onEvent("Login refused", refusal);
+    return unauthorized(`jwt decode fail\n${besideText(explains, refusal)}`, ANY_ORIGIN);
   }
   const headers = { "Content-Type": "application/json;charset=UTF-8", ...ANY_ORIGIN };
   return { status: 200, headers, body: `${JSON.stringify({ token })}\n` };
@@ -102,7 +105,7 @@ async function verify(
       useless ??= { context, claims };
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
-      refusals.push({ word: error.code, detail: `${context.hub.app}: ${error.message}` });
+      refusals.push({ word: error.code, detail: `${context.hub.app}: ${error.detail}` });
       if (error.code === "unavailable") {
         context.onError(error, { connection: "", doing: "verifying a JWT" });
       }
@@ -120,7 +123,7 @@ async function tokenFor(
     return await createLoginToken(context, claims);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    refusals.push({ word: error.code, detail: `${context.hub.app}: ${error.message}` });
+    refusals.push({ word: error.code, detail: `${context.hub.app}: ${error.detail}` });
     context.onError(error, { connection: "", doing: "keeping a login token" });
     return undefined;
   }

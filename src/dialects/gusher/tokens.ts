@@ -1,8 +1,7 @@
 /** Grants and login tokens: what a JWT's claims must be (§4), and the opaque tokens that stand for them (§3.1). */
 import { z } from "zod";
-import type { Claims } from "../../auth/key-set.ts";
+import { TokenError, untimely, type Claims } from "../../auth/key-set.ts";
 import type { Records } from "../../core/engine.ts";
-import { HubError } from "../../core/errors.ts";
 import type { Clock } from "../../core/runtime.ts";
 import type { GusherClaims, GusherContext } from "./context.ts";
 
@@ -14,6 +13,8 @@ const TOKEN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Absent is 0, as the original's integers are. Fractions count (RFC 7519 §2), which the original refuses. */
 const seconds = z.number().max(Number.MAX_SAFE_INTEGER).min(Number.MIN_SAFE_INTEGER).optional();
 const text = z.string().nullish();
+
+type Untimely = Parameters<typeof untimely>[0];
 
 /** §4: registered claims are of their types whether or not they are looked at. An `aud` array is accepted, as in 3.0. */
 const registeredClaims = z.looseObject({
@@ -58,17 +59,20 @@ const storedClaims = z.object({
  * whole seconds and without leeway; 0 is absent. Throws `invalid_token` and `token_expired`.
  */
 export function checkRegisteredClaims(payload: Claims, clock: Clock): Claims {
-  const { exp, nbf, iat } = parse(registeredClaims, payload);
-  const now = Math.floor(clock.epochMs() / 1000);
-  if (exp && now > exp) throw new HubError("token_expired", "Token has expired");
-  if (nbf && now < nbf) throw new HubError("token_expired", "Token is not valid yet");
-  if (iat && now < iat) throw new HubError("token_expired", "Token was issued in the future");
+  const { exp, nbf, iat } = parse(registeredClaims, payload, payload);
+  const nowMs = clock.epochMs();
+  const now = Math.floor(nowMs / 1000);
+  const mistimed = (fault: Untimely, message: string, claim: "exp" | "nbf" | "iat") =>
+    untimely(fault, message, { claim, claims: payload, nowMs });
+  if (exp && now > exp) throw mistimed("expired", "Token has expired", "exp");
+  if (nbf && now < nbf) throw mistimed("not_yet_valid", "Token is not valid yet", "nbf");
+  if (iat && now < iat) throw mistimed("not_yet_valid", "Token was issued in the future", "iat");
   return payload;
 }
 
 /** The grant of a verified JWT (§4). Without a `gusher` claim it grants nothing, not even a connection. Throws `invalid_token`. */
 export function gusherClaims(payload: Claims): GusherClaims {
-  const claim = parse(gusherClaim, payload["gusher"]);
+  const claim = parse(gusherClaim, payload["gusher"], payload, "gusher");
   return {
     channels: (claim?.channels ?? []).map((channel) => channel ?? ""),
     userId: claim?.user_id ?? "",
@@ -100,9 +104,16 @@ export async function findLoginToken(
   return { ...rest, userId: user_id, appKey: app_key };
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, claims: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(claims);
+/** `within`: the claim of the token's `claims` that these are. */
+function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  part: unknown,
+  claims: Claims,
+  within?: string,
+): z.output<Schema> {
+  const parsed = schema.safeParse(part);
   if (parsed.success) return parsed.data;
-  const path = parsed.error.issues[0]?.path.join(".") ?? "";
-  throw new HubError("invalid_token", `The token's claim "${path}" is not of its type`);
+  const path = [...(within === undefined ? [] : [within]), ...(parsed.error.issues[0]?.path ?? [])];
+  const message = `The token's claim "${path.join(".")}" is not of its type`;
+  throw new TokenError("claims", message, { claims });
 }

@@ -244,7 +244,10 @@ export class MessagingSession
   }
 
   protected onDue(nowMs: number): void {
-    if (this.#expiresAtMs(nowMs) <= nowMs) return this.end("token_expired", UNAUTHORIZED);
+    if (this.#expiresAtMs(nowMs) <= nowMs) {
+      const detail = `The token was good until ${new Date(this.bearer.expiresMs).toISOString()}`;
+      return this.end("token_expired", UNAUTHORIZED, detail);
+    }
     if (nowMs >= this.#at.recheck) {
       this.#at.recheck = nowMs + (this.bearer.recheckMs ?? Infinity);
       this.aside("reading its token again", this.requireToken());
@@ -258,7 +261,8 @@ export class MessagingSession
 
   async requireToken(): Promise<boolean> {
     if (await this.context.gate.holds(this.bearer)) return true;
-    this.end("invalid_token", UNAUTHORIZED);
+    const detail = "The token was revoked, or its subscriber is not active any more";
+    this.end("invalid_token", UNAUTHORIZED, detail);
     return false;
   }
 

@@ -51,10 +51,11 @@ export function setUp(lent: Lent<MessagingConfig>): Served {
 }
 
 function httpOf(lent: Lent<MessagingConfig>, contexts: ReadonlyMap<string, MessagingContext>) {
-  const { config, callers, runtime, metrics, onEvent, onError } = lent;
+  const { config, callers, runtime, metrics, onEvent, onError, explainsRefusals } = lent;
   const { path, token_ttl: tokenTtlMs, ...settings } = config.messaging;
   const passwords = createPasswords({ atOnceMax: settings.password_hashes_at_once });
-  const shared = { contexts, callers, passwords, path, tokenTtlMs, metrics, onEvent, onError };
+  const services = { metrics, onEvent, onError, explainsRefusals };
+  const shared = { ...services, contexts, callers, passwords, path, tokenTtlMs };
   const oauth = createOAuthRoutes({
     ...shared,
     checkLogin: createLogins({
@@ -86,7 +87,7 @@ function contextOf(
   app: LentApp,
   introspect: Introspect | undefined,
 ): MessagingContext {
-  const { config, runtime, schedule, metrics, onError, findApiKey } = lent;
+  const { config, runtime, schedule, metrics, onError, findApiKey, explainsRefusals } = lent;
   const { hub, engine, keys: appKeys, onEvent } = app;
   const { id: domain, allowed_origins: origins } = app.config;
   const { records } = engine;
@@ -101,7 +102,7 @@ function contextOf(
     askAbout: introspect && createIntrospections(introspect, clock),
   });
   const gate = createGate({
-    ...{ app: domain, bearers, onEvent, onError },
+    ...{ app: domain, bearers, onEvent, onError, explainsRefusals },
     // Its credential is in the URL, never in a cookie, so without a list any page may.
     allowsOrigin: origins.length === 0 ? () => true : createOriginCheck(origins),
     onRefused: (word) => metrics.count("connections_refused", { dialect: "messaging", word }),
@@ -125,7 +126,7 @@ function contextOf(
   };
   return {
     ...{ domain, hub, engine, gate, subscribers, keys, bearers },
-    ...{ runtime, schedule, metrics, onError, onEvent },
+    ...{ runtime, schedule, metrics, onError, onEvent, explainsRefusals },
     ...{ settings, chat, presence, telling },
     ends: createEnds({ hub, onDeactivated }),
     readMessage: createReadMessage(settings),

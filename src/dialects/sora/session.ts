@@ -2,6 +2,7 @@
  * One client's connection (§4.2): signaling over its WebSocket and over DataChannels, the move between them, its timers and its end.
  * labels.ts has the messages on labels, room.ts the notices to others.
  */
+import { shortened } from "../../auth/claims-text.ts";
 import type { Disconnect } from "../../core/errors.ts";
 import type { Connection, Encoder, Subscriber } from "../../core/hub.ts";
 import { joinableOptions } from "../../core/namespaces.ts";
@@ -80,16 +81,21 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
       return;
     }
     if (joinableOptions(hub.namespaces, connect.channelId, "sora") === undefined) {
-      throw new InvalidMessage("Sora's connections may not join this channel");
+      const channel = shortened(connect.channelId, CHANNEL_CHARACTERS_MAX);
+      throw new InvalidMessage(
+        `The namespace of the channel ${channel} does not admit sora: its "dialects" has to name it`,
+      );
     }
     this.#at((nowMs) => this.#timetable.connected(nowMs));
     const admitted = await admit(context, connect, connectionId);
     if (this.over) return;
     if ("refused" in admitted) {
       const word = "refused_by_hook";
-      this.tell("Connect refused", { word, detail: "by the hook" });
+      const channel = shortened(connect.channelId, CHANNEL_CHARACTERS_MAX);
+      const detail = `The hook at sora.auth_url does not let the role "${connect.role}" into the channel ${channel}`;
+      this.tell("Connect refused", { word, detail });
       this.count("connections_refused", { word });
-      return this.end(word, ends.refusedByHook(admitted.refused), "refused by the hook");
+      return this.end(word, ends.refusedByHook(admitted.refused), detail);
     }
     await this.#offer(admitted);
   }
@@ -342,6 +348,8 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
   }
 }
 
+/** Of a channel's name, in the log. */
+const CHANNEL_CHARACTERS_MAX = 200;
 const REQUEST_STATS = new Message('{"type":"req-stats"}');
 /** How long labels outlive a WebSocket that says the end: a client that sees it closes them itself. */
 const LABELS_OUTLIVE_MS = 1_000;

@@ -75,9 +75,10 @@ function contextsOf(
   peers: SoraContext["peers"],
 ): ReadonlyMap<string, SoraContext> {
   const { config, version, postJson, runtime, schedule, metrics, onError } = lent;
+  const { explainsRefusals } = lent;
   const { sora: settings, development } = config;
   const { auth_url: url } = settings;
-  const shared = { runtime, schedule, metrics, onError };
+  const shared = { runtime, schedule, metrics, onError, explainsRefusals };
   return new Map(
     lent.apps.map(
       ({ config: { id, allowed_origins: origins }, hub, engine, publishLimit, onEvent }) => {

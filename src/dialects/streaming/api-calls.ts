@@ -58,7 +58,7 @@ async function outcomeOf(
     const wire = apiErrorOf(error, context);
     const word = error.code;
     count(context, method, `${wire.code}`, word);
-    context.onEvent("API call refused", { word, method, code: wire.code, detail: error.message });
+    context.onEvent("API call refused", { word, method, code: wire.code, detail: error.detail });
     if (word === "unavailable") context.onError(error, { connection: "", doing: method });
     return { error: wire };
   }

@@ -8,7 +8,7 @@ import type { Channel, Payload, Reach, StreamPosition } from "../../core/types.t
 import type { ApiRequest } from "./api-schema.ts";
 import { StreamingError } from "./errors.ts";
 import type { StreamingContext } from "./context.ts";
-import { channelOf } from "./subscribe.ts";
+import { channelOf, shown } from "./subscribe.ts";
 
 /** Of a call: its app, and what its key reaches there. */
 export interface ApiContext extends StreamingContext {
@@ -71,6 +71,7 @@ export function known({ hub, reach }: ApiContext, name: string): Channel {
     throw new StreamingError(
       "permission_denied",
       "The API key lacks the scope of the channel's dialect",
+      `The API key lacks the scope of the dialect that the channel ${shown(name)} belongs to`,
     );
   }
   return channelOf(name);

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { claimsText } from "../../auth/claims-text.ts";
 import type { Claims, VerifiedToken } from "../../auth/key-set.ts";
-import { spellingOf } from "../../auth/read-token.ts";
+import { judging, spellingOf } from "../../auth/read-token.ts";
 import type {
   Authority,
   ChannelGrant,
@@ -74,7 +74,11 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
   const requireSpelling = spellingOf([...RESTRICTING_CLAIMS, userIdClaim]);
 
   async function connect({ token }: { token: string }): Promise<ConnectGrant> {
-    const { claims, json } = await verify(token, "connection");
+    const verified = await verify(token, "connection");
+    return judging({ ...verified, userClaim: userIdClaim }, () => connectGrant(verified));
+  }
+
+  function connectGrant({ claims, json }: VerifiedToken): ConnectGrant {
     requireSpelling(claims);
     // Issuers write an empty one into tokens for connections.
     if ((claims["channel"] ?? "") !== "") {
@@ -97,7 +101,11 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
   }
 
   async function subscribe({ token }: { token: string }): Promise<ChannelGrant> {
-    const { claims, json } = await verify(token, "subscription");
+    const verified = await verify(token, "subscription");
+    return judging({ ...verified, userClaim: userIdClaim }, () => channelGrant(verified));
+  }
+
+  function channelGrant({ claims, json }: VerifiedToken): ChannelGrant {
     requireSpelling(claims);
     const parsed = parse(subscriptionClaims, claims);
     return {
@@ -105,6 +113,7 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
       ...lifetime(parsed),
       channel: parsed.channel,
       userId: userFrom(claims, userIdClaim),
+      claims: claimsText(claims, userIdClaim),
       ...(parsed.client === undefined || parsed.client === ""
         ? {}
         : { connectionId: parsed.client }),
@@ -126,7 +135,10 @@ function parse<Schema extends z.ZodType>(
 }
 
 function ofWrongType(claim: string): HubError {
-  return new HubError("invalid_token", `The token's claim "${claim}" is not of its type`);
+  return new HubError(
+    "invalid_token",
+    `The token's claim "${claim}" is missing or not of its type`,
+  );
 }
 
 /** Of an object, or of `null`, which has none; throws for anything else. */
@@ -140,7 +152,10 @@ function membersOf(view: JsonView | undefined, claim: string): ReadonlyMap<strin
 function userFrom(claims: Claims, name: string): string {
   const user = claims[name] ?? "";
   if (typeof user !== "string")
-    throw new HubError("invalid_token", "The user claim must be a string");
+    throw new HubError(
+      "invalid_token",
+      `The token's claim "${name}", which names the user, is not a text`,
+    );
   return user;
 }
 

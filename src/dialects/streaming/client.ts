@@ -4,7 +4,7 @@ import type { Deadline } from "../../core/deadline.ts";
 import type { Disconnect } from "../../core/errors.ts";
 import type { Connection } from "../../core/hub.ts";
 import type { ClientInfo, Payload } from "../../core/types.ts";
-import type { EventName, LimitName } from "../dialect.ts";
+import type { LimitName, OnEvent } from "../dialect.ts";
 import type { CloseName, Refusal } from "./errors.ts";
 import type { Result, WirePush } from "./protocol.ts";
 import type { StreamingContext } from "./context.ts";
@@ -29,7 +29,7 @@ export interface StreamingClient extends SubscribingSession {
   /** To be called when a subscription's end has changed. */
   reschedule(): void;
   limitHit(limit: LimitName): void;
-  tell(event: EventName, about: Readonly<Record<string, unknown>>): void;
+  readonly tell: OnEvent;
   report(error: unknown, doing: string): void;
   aside(doing: string, work: Promise<unknown> | undefined): void;
   disconnect(reason: Disconnect): void;

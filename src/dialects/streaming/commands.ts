@@ -29,9 +29,11 @@ import {
   expiresOf,
   expiry,
   planSubscribe,
+  shown,
   subscribeResult,
   theirs,
   unexpired,
+  withClaims,
 } from "./subscribe.ts";
 
 type Runnable = Exclude<Request, { readonly method: "connect" | "send" | "ping" }>;
@@ -77,6 +79,18 @@ function askerOf(session: StreamingClient, channel: string): Asker {
   return { userId: session.userId, subscribed, insecure: session.context.settings.insecure };
 }
 
+/** Options of the namespace alone open this, by whether the client has a user or a subscription. */
+function denied(
+  option: "publish" | "presence" | "history",
+  message: string,
+  { session, name }: { readonly session: StreamingClient; readonly name: string },
+): StreamingError {
+  const { userId, subscribed } = askerOf(session, name);
+  const who = `${userId === "" ? "is anonymous" : "has a user"} and is ${subscribed ? "" : "not "}subscribed`;
+  const why = `No option allow_${option}_for_… of the namespace opens ${shown(name)} to this client, which ${who}`;
+  return new StreamingError("permission_denied", message, withClaims(why, session));
+}
+
 /** §4.1 in its order; the first three checks here, the rest in `planSubscribe`. */
 async function subscribe(
   session: StreamingClient,
@@ -115,7 +129,7 @@ async function publish(session: StreamingClient, request: PublishRequest): Promi
     throw new HubError("bad_request", "A publication needs data");
   }
   if (!mayPublish(options, askerOf(session, channel.name))) {
-    throw new StreamingError("permission_denied", "Publishing is not allowed");
+    throw denied("publish", "Publishing is not allowed", { session, name: channel.name });
   }
   const channelInfo = session.connection?.subscription(channel)?.options.channelInfo;
   const publisher = channelInfo === undefined ? session.client : { ...session.client, channelInfo };
@@ -145,7 +159,7 @@ function readablePresence(session: StreamingClient, name: string) {
   const options = channelOptions(session.context.hub.namespaces, name);
   if (!options.presence) throw new HubError("not_available", "The channel keeps no presence");
   if (!mayReadPresence(options, askerOf(session, name))) {
-    throw new StreamingError("permission_denied", "Reading presence is not allowed");
+    throw denied("presence", "Reading presence is not allowed", { session, name });
   }
   return channelOf(name);
 }
@@ -158,7 +172,7 @@ async function history(session: StreamingClient, request: HistoryRequest): Promi
     throw new HubError("not_available", "The channel keeps no history");
   }
   if (!mayReadHistory(options, askerOf(session, name))) {
-    throw new StreamingError("permission_denied", "Reading history is not allowed");
+    throw denied("history", "Reading history is not allowed", { session, name });
   }
   const max = settings.history_max_publication_limit;
   const limit = request.limit < 0 || request.limit > max ? max : request.limit;
@@ -192,7 +206,8 @@ async function refresh(session: StreamingClient, id: number, token: string): Pro
   const refreshing = authority.refresh({ token, connection: session });
   const grant = await expiredCloses(granted(refreshing), nowMs);
   if (grant.userId !== session.userId) {
-    throw new CloseError("invalid_token", "The token belongs to another user");
+    const detail = "The token belongs to another user than the connection";
+    throw new CloseError("invalid_token", withClaims(detail, grant));
   }
   if (grant.standing === undefined && !sameChannels(session, grant)) {
     throw new CloseError("other_channels", "The new token must name the same channels");
@@ -225,7 +240,10 @@ async function subRefresh(
   const { authority, runtime } = session.context;
   const name = required(request.channel);
   const subscription = session.connection?.subscription(channelOf(name));
-  if (subscription === undefined) throw new StreamingError("permission_denied", "Not subscribed");
+  if (subscription === undefined) {
+    const detail = `The connection has no subscription to ${shown(name)}`;
+    throw new StreamingError("permission_denied", "Not subscribed", detail);
+  }
   if (request.token === "") throw new HubError("bad_request", "A refresh needs a token");
   const nowMs = runtime.clock.epochMs();
   const given = authority.subscribe({ token: request.token, connection: session });

@@ -9,7 +9,14 @@ import {
 import { CloseError, isRefusal } from "./errors.ts";
 import type { ConnectRequest, ConnectResult, SubscribeResult } from "./protocol.ts";
 import type { ConnectingClient } from "./client.ts";
-import { expiry, plan, subscribeResult, unexpired, type SubscribePlan } from "./subscribe.ts";
+import {
+  expiry,
+  plan,
+  subscribeResult,
+  unexpired,
+  withClaims,
+  type SubscribePlan,
+} from "./subscribe.ts";
 
 /** Runs the command to its answer. Rejects with CloseError or DisconnectError; a Refusal is answered here, since it ends the session. */
 export async function connect(
@@ -61,7 +68,7 @@ async function authenticate(
   if (request.token !== "") {
     const grant = await granted(authority.connect({ token: request.token }));
     if (grant.userId === "" && settings.disallow_anonymous_connection_tokens) {
-      throw new CloseError("permission_denied", "The token names no user");
+      throw new CloseError("permission_denied", withClaims("The token names no user", grant));
     }
     return settings.insecure ? withoutExpiry(grant) : unexpired(grant, runtime.clock.epochMs());
   }

@@ -13,8 +13,6 @@ export interface StreamingContext extends SessionServices {
   readonly authority: Authority;
   readonly encoders: Encoders;
   readonly publishLimit: PublishLimit;
-  /** Errors say which member or claim is wrong or missing, and why: in development mode. */
-  readonly explainsRefusals: boolean;
   /** Shown to clients. */
   readonly serverVersion: string;
 }

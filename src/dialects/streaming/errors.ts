@@ -1,5 +1,6 @@
 /** The protocol's error and close codes: for the core's words, and for those that this dialect adds (centrifugo-protocol.md §8). */
 import { HubError, type DisconnectCode, type HubErrorCode } from "../../core/errors.ts";
+import { explainedText, type Explaining } from "../explaining.ts";
 import type { Close } from "../session.ts";
 import type { WireError } from "./protocol.ts";
 
@@ -102,12 +103,8 @@ const EXPLAINED: readonly Refusal["code"][] = [
   "expired",
 ];
 
-/** `explainsRefusals`: the message says what is wrong, beside the protocol's own text. */
-export function wireErrorOf(
-  error: Refusal,
-  { explainsRefusals }: { readonly explainsRefusals: boolean },
-): WireError {
+export function wireErrorOf(error: Refusal, context: Explaining): WireError {
   const wire = WIRE_ERRORS[error.code];
-  if (!explainsRefusals || !EXPLAINED.includes(error.code)) return wire;
-  return { ...wire, message: `${wire.message}: ${error.detail}` };
+  if (!EXPLAINED.includes(error.code)) return wire;
+  return { ...wire, message: explainedText(context, wire.message, error.detail) };
 }

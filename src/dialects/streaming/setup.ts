@@ -28,7 +28,7 @@ function streamingApps(lent: Lent<StreamingConfig>): ReadonlyMap<string, Streami
     ...{ runtime, schedule, metrics, onError, serverVersion: version },
     settings: config.streaming,
     channelBytesMax: config.channel.max_length,
-    explainsRefusals: config.development,
+    explainsRefusals: lent.explainsRefusals,
     encoders: createEncoders(),
   };
   return new Map(

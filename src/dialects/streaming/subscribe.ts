@@ -101,10 +101,21 @@ export async function planSubscribe(
 /** Of a channel's name, in the log. */
 const NAME_CHARACTERS_MAX = 200;
 
+export function shown(name: string): string {
+  return shortened(name, NAME_CHARACTERS_MAX);
+}
+
+/** `claims`: of a token, as a grant has them. */
+export function withClaims(
+  detail: string,
+  { claims }: { readonly claims?: string | undefined },
+): string {
+  return claims === undefined ? detail : `${detail}; ${claims}`;
+}
+
 /** What a token would have to say, and what the connection's says. */
 function unopened(name: string, { claims }: SubscribingSession): string {
-  const channel = shortened(name, NAME_CHARACTERS_MAX);
-  const opening = `Neither the namespace's options open ${channel} to this client nor the claims "channels" and "subs" of its token, and no subscription token with the claim "channel" was sent`;
+  const opening = `Neither the namespace's options open ${shown(name)} to this client nor the claims "channels" and "subs" of its token, and no subscription token with the claim "channel" was sent`;
   return `${opening}; ${claims ?? "the connection has no token of this kind"}`;
 }
 
@@ -118,9 +129,12 @@ export async function theirs(
   { connectionId, userId }: { readonly connectionId: string; readonly userId: string },
 ): Promise<ChannelGrant> {
   const otherConnection = grant.connectionId !== undefined && grant.connectionId !== connectionId;
-  if (grant.channel !== channel || grant.userId !== userId || otherConnection) {
-    const detail = "The subscription token belongs to another channel, user or connection";
-    throw new CloseError("invalid_token", detail);
+  const otherUser = grant.userId !== userId;
+  if (grant.channel !== channel || otherUser || otherConnection) {
+    const named = grant.channel !== channel ? '"channel"' : otherUser ? "for the user" : '"client"';
+    const opens = `The subscription token does not open ${shown(channel)} to this client`;
+    const detail = `${opens}: its claim ${named} names another one`;
+    throw new CloseError("invalid_token", withClaims(detail, grant));
   }
   await grant.confirm?.();
   return grant;
@@ -219,12 +233,13 @@ export function subscribeResult(
 }
 
 /** A valid token whose `expire_at` has passed opens nothing: 110 (§3.1, §8.1). */
-export function unexpired<Grant extends { readonly expiresAtMs?: number }>(
-  grant: Grant,
-  nowMs: number,
-): Grant {
+export function unexpired<
+  Grant extends { readonly expiresAtMs?: number; readonly claims?: string },
+>(grant: Grant, nowMs: number): Grant {
   if (grant.expiresAtMs === undefined || grant.expiresAtMs > nowMs) return grant;
-  throw new StreamingError("expired", "What the token grants has ended already");
+  const message = "What the token grants has ended already";
+  const detail = `${message}, by its claim "expire_at" or "exp"`;
+  throw new StreamingError("expired", message, withClaims(detail, grant));
 }
 
 export function expiresOf(

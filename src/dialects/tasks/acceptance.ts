@@ -1,4 +1,5 @@
 /** Whether a socket that presented a token may wait for its task: the checks of task-tokens.md §5.1, in their order. */
+import { claimsText } from "../../auth/claims-text.ts";
 import { lastMinute } from "../../core/rates.ts";
 import type { LimitName } from "../dialect.ts";
 import type { TaskToken } from "./client-token.ts";
@@ -26,13 +27,30 @@ export interface Applicant {
 /** The connection is ended with this. */
 export class Refusal extends Error {
   readonly end: EndName;
+  /** What the end leaves open. */
+  readonly detail: string | undefined;
 
-  constructor(end: EndName) {
+  constructor(end: EndName, detail?: string) {
     super(end);
     this.name = "Refusal";
     this.end = end;
+    this.detail = detail;
   }
 }
+
+/** The token is opaque: what it holds is named as the claims of others are. */
+export function withClaims(detail: string, token: TaskToken): string {
+  const claims = {
+    public_id: token.publicId,
+    task: token.taskId,
+    issued: token.issuedMs,
+    expires: token.expiresMs,
+    reusable: !token.singleUse,
+  };
+  return `${detail}; ${claimsText(claims, "public_id")}`;
+}
+
+const isoOf = (epochMs: number): string => new Date(epochMs).toISOString();
 
 /**
  * Resolves once the connection was sent its first frame, or the client left. Throws a Refusal, or HubError `unavailable`; the
@@ -42,19 +60,23 @@ export async function accept(applicant: Applicant, origin: string | null): Promi
   const { context, token } = applicant;
   const { runtime, records: store, allowsOrigin } = context;
   const records = new TaskRecords(store, runtime.clock);
-  if (runtime.clock.epochMs() >= token.expiresMs) throw new Refusal("token_expired");
+  const nowMs = runtime.clock.epochMs();
+  if (nowMs >= token.expiresMs) {
+    const detail = `The token opens no socket since ${isoOf(token.expiresMs)}, and it is ${isoOf(nowMs)}`;
+    throw new Refusal("token_expired", withClaims(detail, token));
+  }
   const record = await records.get(token.taskId);
   if (record !== undefined) requireUnrevoked(record, token);
-  if (token.singleUse && (await records.isUsed(token))) throw new Refusal("token_expired");
+  if (token.singleUse && (await records.isUsed(token))) throw usedUp(token);
   // No text of §5.6 speaks of origins: to this page the token is none.
   if (!allowsOrigin(origin)) {
     applicant.tell("Origin refused", { app: context.publicId, origin });
-    throw new Refusal("invalid_token");
+    throw new Refusal("invalid_token", "The page's origin is not in the app's allowed_origins");
   }
   if (applicant.over) return;
   requireRoom(applicant);
   applicant.reserve();
-  if (token.singleUse && !(await records.use(token))) throw new Refusal("token_expired");
+  if (token.singleUse && !(await records.use(token))) throw usedUp(token);
   let taken: Taken | undefined;
   try {
     taken = await takeNumber(applicant, records);
@@ -67,8 +89,15 @@ export async function accept(applicant: Applicant, origin: string | null): Promi
   await applicant.join(taken.acceptedMs);
 }
 
-function requireUnrevoked({ revokedMs }: TaskRecord, { issuedMs }: TaskToken): void {
-  if (issuedMs <= revokedMs) throw new Refusal("revoked");
+function usedUp(token: TaskToken): Refusal {
+  const detail = "The token was made with reusable_minutes 0, and has opened its one socket";
+  return new Refusal("token_expired", withClaims(detail, token));
+}
+
+function requireUnrevoked({ revokedMs }: TaskRecord, token: TaskToken): void {
+  if (token.issuedMs > revokedMs) return;
+  const detail = "The task was closed or its tokens were revoked after this one was made";
+  throw new Refusal("revoked", withClaims(detail, token));
 }
 
 function requireRoom(applicant: Applicant): void {
@@ -80,7 +109,7 @@ function requireRoom(applicant: Applicant): void {
       : here >= settings.task_connection_limit && "task_connection_limit";
   if (limit === false) return;
   applicant.limitHit(limit);
-  throw new Refusal("too_many_connections");
+  throw new Refusal("too_many_connections", `The limit ${limit} is reached`);
 }
 
 interface Taken {

@@ -1,6 +1,6 @@
 /** Who calls the JSON-RPC API, and for which app (task-tokens.md §4.2): `sign` is HMAC-SHA512 over the body as it came, in hexadecimal. */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { ApiRefusal, type ApiCallers } from "../../auth/api-callers.ts";
+import { ApiRefusal, lacking, type ApiCallers } from "../../auth/api-callers.ts";
 import type { ApiKey } from "../../auth/api-keys.ts";
 import type { Clock } from "../../core/runtime.ts";
 import type { RequestHead } from "../../transports/api-call.ts";
@@ -9,8 +9,8 @@ import { REPLAY_MS, TIMESTAMP_SECONDS_MAX } from "./limits.ts";
 
 export interface Caller {
   readonly context: TasksContext;
-  /** Whether its credential is for this method. */
-  may(method: string): boolean;
+  /** Why its credential is not for this method; undefined: it is. */
+  refusalOf(method: string): string | undefined;
 }
 
 export interface AuthenticationOptions {
@@ -26,8 +26,22 @@ export interface AuthenticationOptions {
 /** Throws HubError `unavailable` when it cannot be told whether a signature was used before. */
 export type Authenticate = (request: RequestHead, body: Uint8Array) => Promise<Caller | ApiRefusal>;
 
-const NOT_SIGNED = new ApiRefusal(401, "The call is not signed by the app, or its time is over");
-const OTHER_APP = new ApiRefusal(401, "The API key belongs to another app than public-id");
+const refused = (detail: string) => new ApiRefusal(401, detail);
+const OTHER_APP = refused("The API key belongs to another app than public-id");
+const NO_ID = refused("The call has no header public-id, or it names no app");
+const NO_SIGN = refused("The call has no header sign, and no API key");
+const NOT_SIGNED = refused(
+  "The header sign is not the HMAC-SHA512 of the body by a signing key of the app's for tasks, in hexadecimal",
+);
+const NO_TIME = refused("The call has no header sign-timestamp, which require_timestamp asks for");
+const UNTIMELY = refused(
+  `The header sign-timestamp is no Unix time, or more than ${TIMESTAMP_SECONDS_MAX} s away from the server's`,
+);
+const REPEATED = refused(
+  "The signature was used before: each call needs a sign-timestamp of its own",
+);
+
+const EVERY_METHOD: Caller["refusalOf"] = () => undefined;
 
 export function createAuthentication(options: AuthenticationOptions): Authenticate {
   const { contexts, secrets, callers, openTo, clock } = options;
@@ -41,12 +55,14 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     const nowMs = clock.epochMs();
     const context = contexts.get(publicId ?? "");
     const signed = isSigned({ publicId, sign, timestamp, body }, nowMs);
-    if (!signed || context === undefined || sign === undefined) return NOT_SIGNED;
+    if (context === undefined) return NO_ID;
+    if (sign === undefined) return NO_SIGN;
+    if (!signed) return NOT_SIGNED;
     if (timestamp === undefined) {
-      return context.settings.require_timestamp ? NOT_SIGNED : { context, may: () => true };
+      return context.settings.require_timestamp ? NO_TIME : { context, refusalOf: EVERY_METHOD };
     }
-    const fresh = isFresh(timestamp, nowMs) && (await isFirst(context, sign));
-    return fresh ? { context, may: () => true } : NOT_SIGNED;
+    if (!isFresh(timestamp, nowMs)) return UNTIMELY;
+    return (await isFirst(context, sign)) ? { context, refusalOf: EVERY_METHOD } : REPEATED;
   }
 
   /** Its scopes are `*`, `tasks`, or `tasks:<method>` for one method. */
@@ -56,7 +72,12 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     const allowed = new Set(key.scopes);
     return {
       context,
-      may: (method) => ["*", "tasks", `tasks:${method}`].some((scope) => allowed.has(scope)),
+      refusalOf(method) {
+        const own = `tasks:${method}`;
+        return ["*", "tasks", own].some((scope) => allowed.has(scope))
+          ? undefined
+          : lacking(key, own);
+      },
     };
   }
 
@@ -69,8 +90,8 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     // Half a credential is a wrong one.
     if (openTo === undefined || headers.has("public-id")) return bySignature(request, body);
     const context = contexts.get(openTo);
-    if (context === undefined) return NOT_SIGNED;
-    return callers.foreignPage(request, openTo) ?? { context, may: () => true };
+    if (context === undefined) return NO_ID;
+    return callers.foreignPage(request, openTo) ?? { context, refusalOf: EVERY_METHOD };
   };
 }
 

@@ -68,8 +68,16 @@ export class RpcError extends Error {
   /** The error object's `data`. */
   readonly data: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(rpc: RpcErrorName, data?: Readonly<Record<string, unknown>>, options?: ErrorOptions) {
+  /** What the message leaves open. */
+  readonly detail: string | undefined;
+
+  constructor(
+    rpc: RpcErrorName,
+    data?: Readonly<Record<string, unknown>>,
+    options: ErrorOptions & { readonly detail?: string | undefined } = {},
+  ) {
     super(RPC_ERRORS[rpc].message, options);
+    this.detail = options.detail;
     this.name = "RpcError";
     this.rpc = rpc;
     this.data = data;

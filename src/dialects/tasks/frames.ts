@@ -5,6 +5,7 @@
 import type { DisconnectCode } from "../../core/errors.ts";
 import type { Frame } from "../../core/types.ts";
 import type { Word } from "../every-word.ts";
+import type { Explanation } from "../explaining.ts";
 import { FIRST_FRAME_BYTES_MAX, TICK_SECONDS_MAX } from "./limits.ts";
 
 /** Remaining time as `mm:ss`, rounded up to whole seconds; minutes have two digits or more. */
@@ -21,9 +22,11 @@ export function tickFrame(ticks: string): string {
   return `{"Error":"","Ticks":"${ticks}","Message":"","Completed":false}`;
 }
 
-/** The last frame of a connection that no message ends. `error` is a text of §5.6. */
-export function errorFrame(error: string, ticks: string): string {
-  return `{"Error":"${error}","Ticks":"${ticks}","Message":"","Completed":true}`;
+/** The last frame of a connection that no message ends. `error` is a text of §5.6. `beside`: for development mode. */
+export function errorFrame(error: string, ticks: string, beside?: Explanation): string {
+  const frame = { Error: error, Ticks: ticks, Message: "", Completed: true };
+  const more = beside && { Word: beside.word, Detail: beside.detail };
+  return JSON.stringify({ ...frame, ...more });
 }
 
 export interface MessageFrame {

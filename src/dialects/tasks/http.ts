@@ -6,6 +6,7 @@ import type { Random } from "../../core/runtime.ts";
 import { textAnswer, type ApiAnswer, type ApiCall } from "../../transports/api-call.ts";
 import { BODY_REFUSALS, serves, type BodyRefusal } from "../../transports/request.ts";
 import type { AnswerOwnCall, ApiCalls } from "../dialect.ts";
+import { explained, type Explaining } from "../explaining.ts";
 import type { Authenticate } from "./authentication.ts";
 import { createCallRates, type CallRates } from "./methods.ts";
 import type { TasksContext } from "./context.ts";
@@ -14,7 +15,7 @@ import { RPC_BODY_BYTES_MAX } from "./limits.ts";
 import { answerRpc, failure, type RpcAnswer } from "./rpc.ts";
 import { isMethodName, readJson } from "./schema.ts";
 
-export interface RpcRoutesOptions {
+export interface RpcRoutesOptions extends Explaining {
   readonly contexts: ReadonlyMap<string, TasksContext>;
   readonly authenticate: Authenticate;
   /** Where every call is this API's. */
@@ -87,7 +88,7 @@ async function respond(
 async function tryAuthenticate(
   call: ApiCall,
   body: Uint8Array,
-  { authenticate, random, onError, onEvent }: RpcRoutesOptions,
+  { authenticate, random, onError, onEvent, explainsRefusals }: RpcRoutesOptions,
 ) {
   try {
     const caller = await authenticate(call, body);
@@ -95,7 +96,9 @@ async function tryAuthenticate(
     const refusal = here ? caller : OTHER_MOUNT;
     if (!(refusal instanceof ApiRefusal)) return refusal;
     const { word, status, detail } = refusal;
-    const error = new RpcError(status === 403 ? "forbidden" : "unauthorized");
+    const beside = explained({ explainsRefusals }, { word, detail });
+    const rpc = status === 403 ? "forbidden" : "unauthorized";
+    const error = new RpcError(rpc, beside && { ...beside });
     onEvent("API call refused", { word, code: RPC_ERRORS[error.rpc].code, detail });
     return error;
   } catch (error) {

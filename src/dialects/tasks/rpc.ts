@@ -2,6 +2,7 @@
 import { HubError } from "../../core/errors.ts";
 import type { JsonView } from "../../core/json-text.ts";
 import type { Word } from "../every-word.ts";
+import { explained } from "../explaining.ts";
 import type { Caller } from "./authentication.ts";
 import type { TasksContext } from "./context.ts";
 import { HUB_ERRORS, RPC_ERRORS, RpcError } from "./errors.ts";
@@ -44,8 +45,8 @@ export async function answerRpc(request: RpcRequest): Promise<RpcAnswer> {
 
 /** What it was is in the code, and why in the data or the cause. */
 function refused({ caller }: RpcRequest, method: string, error: RpcError) {
-  const { rpc, message, data, cause } = error;
-  const detail = cause instanceof HubError ? cause.detail : message;
+  const { rpc, data } = error;
+  const detail = detailOf(error);
   caller.context.onEvent("API call refused", {
     ...{ word: wordOf(error), method },
     code: RPC_ERRORS[rpc].code,
@@ -102,7 +103,7 @@ async function answerOne(view: JsonView, request: RpcRequest): Promise<Answered>
     notification = id === undefined && context.settings.strict;
     if (!isMethodName(name)) throw new RpcError("method_not_found");
     method = name;
-    if (context.settings.suspended || !request.caller.may(name)) throw new RpcError("forbidden");
+    requireMay(request.caller, name);
     const { rates, randomBytes } = request;
     const result = await RUN[name]({ context, rates, randomBytes, params: members.get("params") });
     count(context, method, 0);
@@ -117,6 +118,21 @@ async function answerOne(view: JsonView, request: RpcRequest): Promise<Answered>
     refused(request, method, failed);
     return notification ? {} : { text: errorText(id ?? "null", failed), failed };
   }
+}
+
+/** Throws `forbidden`. */
+function requireMay(caller: Caller, method: string): void {
+  const { context } = caller;
+  const detail = context.settings.suspended
+    ? `The app "${context.publicId}" is suspended by its settings`
+    : caller.refusalOf(method);
+  if (detail === undefined) return;
+  const beside = explained(context, { word: "forbidden", detail });
+  throw new RpcError("forbidden", beside && { ...beside }, { detail });
+}
+
+export function detailOf({ message, detail, cause }: RpcError): string {
+  return detail ?? (cause instanceof HubError ? cause.detail : message);
 }
 
 /** Its exact text; undefined when it is absent. A number that no double holds would come back as another one. */

@@ -9,8 +9,9 @@ import { MinuteBound } from "../../core/rates.ts";
 import type { Frame, Push } from "../../core/types.ts";
 import type { Socket } from "../../transports/socket.ts";
 import type { Word } from "../every-word.ts";
+import { explained } from "../explaining.ts";
 import { ClientSession, type Close } from "../session.ts";
-import { accept, Refusal, type Applicant } from "./acceptance.ts";
+import { accept, Refusal, withClaims, type Applicant } from "./acceptance.ts";
 import type { TaskToken } from "./client-token.ts";
 import type { SessionRequest, TasksContext } from "./context.ts";
 import { Timetable, connectionDeadline, messageClock } from "./timetable.ts";
@@ -106,29 +107,31 @@ export class TasksSession
       return this.#refuse("too_many_connections");
     }
     const wish = parseFirstFrame(frame);
-    if (wish === undefined) return this.#refuse("bad_request");
+    if (wish === undefined) return this.#refuse("bad_request", NO_FIRST_FRAME);
     const token = tokens.open(wish.clientToken);
     if (token === undefined || token.publicId !== publicId) {
       sockets.failed(address, nowMs);
-      return this.#refuse("invalid_token");
+      const detail = token === undefined ? NOT_OURS : withClaims(OTHER_APP, token);
+      return this.#refuse("invalid_token", detail);
     }
     this.#admitted = { token, wish };
     this.#early = [];
     this.reschedule();
     return accept(this, origin).catch((error: unknown) => {
-      if (error instanceof Refusal) return this.#refuse(error.end);
+      if (error instanceof Refusal) return this.#refuse(error.end, error.detail);
       if (!(error instanceof HubError)) throw error;
       this.report(error, "accepting a connection");
       return this.endAs("internal");
     });
   }
 
-  #refuse(end: EndName): void {
+  /** `detail`: what the end leaves open. */
+  #refuse(end: EndName, detail: string = end): void {
     if (this.over) return;
     const { word } = ENDS[end];
     this.count("connections_refused", { word });
-    this.tell("Connect refused", { word, address: this.#request.address, detail: end });
-    this.endAs(end);
+    this.tell("Connect refused", { word, address: this.#request.address, detail });
+    this.endAs(end, word, detail);
   }
 
   /** §5.6: ignored, unless there are too many of them, or too large ones. */
@@ -323,11 +326,14 @@ export class TasksSession
   }
 
   /** With the last frame, where this end has one. */
-  endAs(name: EndName, word: Word = ENDS[name].word): void {
+  endAs(name: EndName, word: Word = ENDS[name].word, detail?: string): void {
     if (this.over) return;
     const { code, error }: End = ENDS[name];
-    if (error !== undefined) this.socket.send(errorFrame(error, this.#ticks()));
-    this.end(word, { code, reason: error ?? name.replaceAll("_", " ") });
+    if (error !== undefined) {
+      const beside = detail === undefined ? undefined : explained(this.context, { word, detail });
+      this.socket.send(errorFrame(error, this.#ticks(), beside));
+    }
+    this.end(word, { code, reason: error ?? name.replaceAll("_", " ") }, detail);
   }
 
   protected leave(): Promise<void> | undefined {
@@ -336,3 +342,9 @@ export class TasksSession
     return this.#connection.close();
   }
 }
+
+const NO_FIRST_FRAME =
+  'The first frame is not an object of JSON with a text "client_token", or its ticks are out of bounds';
+const NOT_OURS =
+  "No key of this server has sealed the token: it was cut short or changed, is another server's, or master_key has changed";
+const OTHER_APP = "The token is for another app than this address";

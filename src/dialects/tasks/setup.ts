@@ -20,11 +20,11 @@ import { createTaskStore } from "./task-store.ts";
 const DEVELOPMENT_APP = "dev";
 
 export function setUp(lent: Lent<TasksConfig>): Served {
-  const { config, callers, runtime, onError, onEvent } = lent;
+  const { config, callers, runtime, onError, onEvent, explainsRefusals } = lent;
   const contexts = contextsOf(lent);
   const { clock, random } = runtime;
   return createRoutes({
-    ...{ contexts, random, randomBytes, onError, onEvent },
+    ...{ contexts, random, randomBytes, onError, onEvent, explainsRefusals },
     authenticate: createAuthentication({
       ...{ contexts, callers, clock },
       openTo: config.development && lent.onLoopback ? DEVELOPMENT_APP : undefined,
@@ -37,7 +37,7 @@ export function setUp(lent: Lent<TasksConfig>): Served {
 
 /** By app id, which is the app's `public-id`. */
 function contextsOf(lent: Lent<TasksConfig>): ReadonlyMap<string, TasksContext> {
-  const { config, runtime, schedule, metrics, onError } = lent;
+  const { config, runtime, schedule, metrics, onError, explainsRefusals } = lent;
   const masterKeys = lent.masterKeys();
   const tokens = createClientTokens({ keys: masterKeys.derive(TOKEN_PURPOSE), randomBytes });
   return new Map(
@@ -49,7 +49,7 @@ function contextsOf(lent: Lent<TasksConfig>): ReadonlyMap<string, TasksContext> 
         const [newest, ...older] = masterKeys.derive(idPurpose(id));
         const context: TasksContext = {
           ...{ publicId: id, hub, settings, records, tokens, runtime, schedule, metrics },
-          ...{ onError, onEvent, publishLimit },
+          ...{ onError, onEvent, publishLimit, explainsRefusals },
           ids: createTaskIds(older.at(-1) ?? newest),
           tasks: createTaskStore({ hub, records, settings, runtime, onError }),
           sockets: createTaskSockets(settings),

@@ -175,7 +175,7 @@ test("the log says at level debug why a socket was refused, and nothing of its t
   await refusal(server, { ClientToken: "AAAA" });
   await refusal(server, "{");
   const refused = server.logged.filter(({ msg }) => msg === "Connect refused");
-  expect(refused.map(({ dialect, detail }) => [dialect, detail])).toEqual([
+  expect(refused.map(({ dialect, word }) => [dialect, word])).toEqual([
     ["tasks", "token_expired"],
     ["tasks", "invalid_token"],
     ["tasks", "bad_request"],

@@ -54,12 +54,13 @@ export function createWebhookRoutes(
   }
   const refuse = (c: Context<EventsEnv>, error: unknown): Response => {
     const { requestId } = c.var;
-    const { onError, onEvent } = options;
+    const { onError, onEvent, explainsRefusals } = options;
     const { answer, code } = errorAnswer(error, {
       requestId,
       method: "webhooks",
       onError,
       onEvent,
+      explainsRefusals,
     });
     const labels = { dialect: "events", method: "webhooks", code, word: code };
     options.metrics.count("api_requests", labels);

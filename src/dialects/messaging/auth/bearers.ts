@@ -1,4 +1,5 @@
 /** Whose a token is, of the three kinds that there are: this server's own, JWTs by the app's keys, and another server's. */
+import { claimsText } from "../../../auth/claims-text.ts";
 import { TOKEN_BYTES_MAX, TokenError, type KeySet } from "../../../auth/key-set.ts";
 import type { Records } from "../../../core/engine.ts";
 import { HubError } from "../../../core/errors.ts";
@@ -11,8 +12,28 @@ import { deniedAt, type KeyRecord } from "./records.ts";
 import type { SubscriberStore } from "./subscriber-store.ts";
 import { hashOf, hashOfJwt, isJwt, momentOf, OWN_TOKEN } from "./token.ts";
 
-/** `insufficient_scope`: the token is good, and not a subscriber's (§4.2). */
-export type BearerFault = "invalid_token" | "insufficient_scope";
+/** Why a token opens nothing. */
+export class BearerFault {
+  /** `insufficient_scope`: the token is good, and not a subscriber's (§4.2). */
+  readonly code: "invalid_token" | "insufficient_scope";
+  /** For the log, and for clients in development mode. */
+  readonly detail: string;
+
+  constructor(code: BearerFault["code"], detail: string) {
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+const invalid = (detail: string) => new BearerFault("invalid_token", detail);
+const notOurs = (detail: string) => new BearerFault("insufficient_scope", detail);
+
+const ENDED = "The token has ended: it was revoked, or its subscriber logs in anew";
+const NO_SUBSCRIBER = 'its claim "sub" is missing or not a subscriber\'s id';
+
+interface Unsigned {
+  readonly unsigned: string;
+}
 
 export interface Bearers {
   /** Throws HubError `unavailable` when it cannot be told now. */
@@ -48,7 +69,7 @@ export function createBearers(options: BearersOptions): Bearers {
     const hash = hashOf(token);
     const key = await keys.byToken(hash);
     if (key === undefined) return undefined;
-    if (!(await isGood(key))) return "invalid_token";
+    if (!(await isGood(key))) return invalid(ENDED);
     const { subscriber, expiresMs } = key;
     return { subscriber, token: hash, expiresMs: expiresMs ?? Infinity };
   }
@@ -61,18 +82,22 @@ export function createBearers(options: BearersOptions): Bearers {
     );
   }
 
-  /** Undefined: none of the app's keys signed it. */
-  async function jwtBearer(token: string): Promise<Bearer | BearerFault | undefined> {
-    if (!isJwt(token)) return undefined;
+  /** An unsigned one, whom another server may know: none of the app's keys signed it. */
+  async function jwtBearer(token: string): Promise<Bearer | BearerFault | Unsigned> {
+    if (!isJwt(token)) return { unsigned: "The token is not known here, and no JWT" };
     try {
-      const { sub, exp = Infinity, iat = 0 } = await jwtKeys.verify(token);
-      if (typeof sub !== "string" || !SUBSCRIBER_ID.test(sub)) return "insufficient_scope";
+      const claims = await jwtKeys.verify(token);
+      const { sub, exp = Infinity, iat = 0 } = claims;
+      if (typeof sub !== "string" || !SUBSCRIBER_ID.test(sub)) {
+        return notOurs(`The token is not a subscriber's: ${NO_SUBSCRIBER}; ${claimsText(claims)}`);
+      }
       const hash = hashOfJwt(token);
       return { subscriber: sub, token: hash, expiresMs: momentOf(exp), issuedMs: momentOf(iat) };
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
-      if (error.fault === "kind") return "insufficient_scope";
-      return error.code === "token_expired" ? "invalid_token" : undefined;
+      const { fault, code, detail } = error;
+      if (fault === "kind") return notOurs(detail);
+      return code === "token_expired" ? invalid(detail) : { unsigned: detail };
     }
   }
 
@@ -81,8 +106,11 @@ export function createBearers(options: BearersOptions): Bearers {
     if (askAbout === undefined) return undefined;
     const hash = hashOf(token);
     const found = await askAbout(hash, token);
-    if (found === undefined) return "invalid_token";
-    if (!SUBSCRIBER_ID.test(found.subscriber)) return "insufficient_scope";
+    if (found === undefined)
+      return invalid("The server at introspection_url says that it is not active");
+    if (!SUBSCRIBER_ID.test(found.subscriber)) {
+      return notOurs('The answer of introspection_url has no "sub" that is a subscriber\'s id');
+    }
     const bearer = { ...found, token: hash, recheckMs: INTROSPECTED_MS };
     texts.set(bearer, token);
     return bearer;
@@ -102,8 +130,10 @@ export function createBearers(options: BearersOptions): Bearers {
     return active && !deleted && (endedMs === 0 || issuedMs > endedMs);
   }
 
-  async function findOfOthers(token: string): Promise<Bearer | BearerFault | undefined> {
-    return (await jwtBearer(token)) ?? (await othersBearer(token));
+  async function findOfOthers(token: string): Promise<Bearer | BearerFault> {
+    const bearer = await jwtBearer(token);
+    if (!("unsigned" in bearer)) return bearer;
+    return (await othersBearer(token)) ?? invalid(bearer.unsigned);
   }
 
   async function deny({ token, expiresMs }: Pick<Bearer, "token" | "expiresMs">): Promise<string> {
@@ -115,14 +145,17 @@ export function createBearers(options: BearersOptions): Bearers {
 
   return {
     async find(token) {
-      if (token.length > TOKEN_BYTES_MAX) return "invalid_token";
+      if (token.length > TOKEN_BYTES_MAX) {
+        return invalid(`The token is longer than ${TOKEN_BYTES_MAX} bytes`);
+      }
       const own = await ownBearer(token);
       if (own !== undefined) return own;
       // A key of the app's servers is not asked about elsewhere.
-      if (isApiKey(token)) return "insufficient_scope";
-      const bearer = (await findOfOthers(token)) ?? "invalid_token";
-      if (typeof bearer === "string") return bearer;
-      return (await mayConnect(bearer)) ? bearer : "invalid_token";
+      if (isApiKey(token))
+        return notOurs("An API key of a server was sent in a subscriber's place");
+      const bearer = await findOfOthers(token);
+      if (bearer instanceof BearerFault) return bearer;
+      return (await mayConnect(bearer)) ? bearer : invalid(ENDED);
     },
 
     async holds(bearer) {
@@ -150,9 +183,9 @@ export function createBearers(options: BearersOptions): Bearers {
       }
       if (isApiKey(token)) return undefined;
       const bearer = await findOfOthers(token);
-      if (typeof bearer === "object") return deny(bearer);
+      if (!(bearer instanceof BearerFault)) return deny(bearer);
       // The other server knows it no more, and connections that it opened may be there.
-      if (bearer === undefined || askAbout === undefined || !trusted) return undefined;
+      if (askAbout === undefined || !trusted) return undefined;
       return deny({ token: hash, expiresMs: clock.epochMs() + PUSHED_REVOCATION_MS });
     },
   };

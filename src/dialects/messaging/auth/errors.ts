@@ -1,5 +1,6 @@
 /** Errors of the HTTP API, and their answers: RFC 6749 §5.2 and RFC 6750 §3 where they have a word for it. */
 import { HubError, type HubErrorCode } from "../../../core/errors.ts";
+import { explainedChallenge, explainedText, type Explaining } from "../../explaining.ts";
 
 export const AUTH_ERRORS = {
   invalid_request: 400,
@@ -89,20 +90,23 @@ export const emptyAnswer = (headers: Readonly<Record<string, string>> = {}): Res
 
 /** §4.2: an error in the challenge only for who showed a credential. */
 export function errorAnswer(
-  { code, message, options }: AuthError,
+  { code, message, detail, options }: AuthError,
+  explaining: Explaining,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const status = AUTH_ERRORS[code];
   const { field, retryAfterMs } = options;
   const body = {
     error: code,
-    ...(code === "unauthorized" ? {} : { error_description: message }),
+    ...(code === "unauthorized"
+      ? {}
+      : { error_description: explainedText(explaining, message, detail) }),
     ...(field === undefined ? {} : { field }),
   };
   return jsonAnswer(status, body, {
     ...headers,
     ...options.headers,
-    ...challengeOf(code, status),
+    ...challengeOf(code, status, (challenge) => explainedChallenge(explaining, challenge, detail)),
     ...(status === 429 || status === 503
       ? { "Retry-After": `${Math.max(RETRY_SECONDS, Math.ceil((retryAfterMs ?? 0) / 1000))}` }
       : {}),
@@ -110,9 +114,14 @@ export function errorAnswer(
 }
 
 /** RFC 6750 §3: also of a request that is wrong, and of one that may not. */
-function challengeOf(code: AuthErrorCode, status: number): Readonly<Record<string, string>> {
-  const told = code === "insufficient_scope" || code === "invalid_request";
-  if (status !== 401 && !told) return {};
-  const error = code === "unauthorized" ? "" : `, error="${code}"`;
-  return { "WWW-Authenticate": `Bearer realm="messaging"${error}` };
+function challengeOf(
+  code: AuthErrorCode,
+  status: number,
+  explain: (challenge: string) => string,
+): Readonly<Record<string, string>> {
+  const named = code === "insufficient_scope" || code === "invalid_request";
+  if (status !== 401 && !named) return {};
+  const challenge = 'Bearer realm="messaging"';
+  const told = code === "unauthorized" ? challenge : explain(`${challenge}, error="${code}"`);
+  return { "WWW-Authenticate": told };
 }

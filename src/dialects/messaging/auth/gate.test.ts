@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { HubError } from "../../../core/errors.ts";
+import { BearerFault } from "./bearers.ts";
 import type { Bearer } from "./contract.ts";
 import { createGate } from "./gate.ts";
 
@@ -12,12 +13,15 @@ function create() {
   const failed: unknown[] = [];
   const gate = createGate({
     app: "dev",
+    explainsRefusals: false,
     bearers: {
       find: async (token) => {
         if (token === "away") throw new HubError("unavailable", "The engine is away");
         if (token === "bug") throw new TypeError("A bug");
-        if (token === "server") return "insufficient_scope";
-        return token.startsWith("good-") ? bearer(token.slice(5)) : "invalid_token";
+        if (token === "server") return new BearerFault("insufficient_scope", "A server's");
+        return token.startsWith("good-")
+          ? bearer(token.slice(5))
+          : new BearerFault("invalid_token", "Unknown");
       },
       holds: async () => true,
       revoke: async () => undefined,

@@ -2,11 +2,12 @@
 import { HubError } from "../../../core/errors.ts";
 import type { OnEvent } from "../../dialect.ts";
 import type { Word } from "../../every-word.ts";
-import type { Bearers } from "./bearers.ts";
+import type { Explaining } from "../../explaining.ts";
+import { BearerFault, type Bearers } from "./bearers.ts";
 import type { Bearer, Gate, Presented } from "./contract.ts";
 import { AuthError, authErrorOf, errorAnswer } from "./errors.ts";
 
-export interface GateOptions {
+export interface GateOptions extends Explaining {
   readonly app: string;
   readonly bearers: Bearers;
   /** Of the app's pages; a request without an `Origin` is not asked about. */
@@ -46,8 +47,9 @@ export function createGate(options: GateOptions): Gate {
     const token = tokenOf(request);
     if (token === undefined) return undefined;
     const bearer = await bearers.find(token);
-    if (typeof bearer === "object") return bearer;
-    throw new AuthError(bearer, FAULTS[bearer]);
+    if (!(bearer instanceof BearerFault)) return bearer;
+    const { code, detail } = bearer;
+    throw new AuthError(code, FAULTS[code], { detail });
   }
 
   async function required(request: Presented): Promise<Bearer> {
@@ -68,7 +70,7 @@ export function createGate(options: GateOptions): Gate {
       const error = authErrorOf(thrown);
       if (error === undefined) throw thrown;
       if (thrown instanceof HubError) onError(thrown, { connection: "", doing: "reading a token" });
-      const answer = errorAnswer(error, corsHeaders(request));
+      const answer = errorAnswer(error, options, corsHeaders(request));
       const { address = "" } = request;
       onEvent("Connect refused", {
         ...{ word: error.code, app, address, status: answer.status, detail: error.detail },

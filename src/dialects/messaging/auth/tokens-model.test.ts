@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { createTestEngine } from "../../../../test/support/engine.ts";
 import { createTestRuntime } from "../../../../test/support/runtime.ts";
 import { TokenError } from "../../../auth/key-set.ts";
-import { createBearers } from "./bearers.ts";
+import { BearerFault, createBearers } from "./bearers.ts";
 import type { Bearer } from "./contract.ts";
 import { AuthError } from "./errors.ts";
 import { createKeyStore } from "./key-store.ts";
@@ -132,8 +132,9 @@ test("whatever happens to subscribers and keys, exactly the tokens that should b
       for (const [made, { id: of, active, ended, expiresMs }] of tokens) {
         const good = active && !ended && there.get(of) === true && expiresMs > clock.epochMs();
         const bearer = await bearers.find(made);
-        const found = typeof bearer === "object" && bearer.subscriber === of;
-        if (typeof bearer === "object") held.set(made, bearer);
+        const given = bearer instanceof BearerFault ? undefined : bearer;
+        const found = given?.subscriber === of;
+        if (given !== undefined) held.set(made, given);
         const before = held.get(made);
         const holds = before === undefined ? good : await bearers.holds(before);
         expect({ seed, done, found, holds }).toEqual({ seed, done, found: good, holds: good });

@@ -4,6 +4,7 @@ import { ApiRefusal, type ApiCallers } from "../../../auth/api-callers.ts";
 import { serves, servedAt, type Mount, type ReadBody } from "../../../transports/request.ts";
 import type { MessagingContext } from "../context.ts";
 import { FORM_BYTES_MAX } from "../limits.ts";
+import { BearerFault } from "../auth/bearers.ts";
 import { SUBSCRIBER_ID } from "../auth/contract.ts";
 import { AuthError, emptyAnswer, jsonAnswer } from "../auth/errors.ts";
 import type { CheckLogin } from "./logins.ts";
@@ -135,7 +136,7 @@ async function introspect(c: Asked, options: OAuthOptions): Promise<Response> {
     throw refused(new ApiRefusal(401, "The API key belongs to another app than this address"));
   }
   const bearer = await context.bearers.find(requireToken(await formOf(c)));
-  if (typeof bearer === "string") return jsonAnswer(200, { active: false }, CORS);
+  if (bearer instanceof BearerFault) return jsonAnswer(200, { active: false }, CORS);
   const { subscriber: sub, expiresMs } = bearer;
   const exp = expiresMs === Infinity ? {} : { exp: Math.floor(expiresMs / 1000) };
   const { domain } = context;

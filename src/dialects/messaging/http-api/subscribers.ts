@@ -10,6 +10,7 @@ import {
 } from "../../../transports/request.ts";
 import { limitHit, type ApiEnv, type DialectMetrics, type OnEvent } from "../../dialect.ts";
 import type { Word } from "../../every-word.ts";
+import type { Explaining } from "../../explaining.ts";
 import type { MessagingContext } from "../context.ts";
 import { CALLS, type Call } from "./calls.ts";
 import {
@@ -21,7 +22,7 @@ import {
   type AuthErrorCode,
 } from "../auth/errors.ts";
 
-export interface SubscriberRoutesOptions {
+export interface SubscriberRoutesOptions extends Explaining {
   /** By app id, which is the domain. */
   readonly contexts: ReadonlyMap<string, MessagingContext>;
   readonly callers: Pick<ApiCallers, "admit">;
@@ -132,15 +133,19 @@ export async function bodyOf(readBody: ReadBody, bytesMax: number): Promise<Uint
   throw new AuthError(BODY_ERRORS[body], BODY_REFUSALS[body].text);
 }
 
-export type AnswerServices = Pick<SubscriberRoutesOptions, "metrics" | "onEvent" | "onError">;
+export type AnswerServices = Pick<
+  SubscriberRoutesOptions,
+  "metrics" | "onEvent" | "onError" | "explainsRefusals"
+>;
 
 /** Every answer of the API in one place: a thrown AuthError is logged, counted and answered in its form; a bug is thrown on. */
 export async function answered(
-  { metrics, onEvent, onError }: AnswerServices,
+  services: AnswerServices,
   method: string,
   answer: () => Promise<Response>,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
+  const { metrics, onEvent, onError } = services;
   const count = (code: string, word: Word | "" = "") =>
     metrics.count("api_requests", { dialect: "messaging", method, code, word });
   try {
@@ -154,6 +159,6 @@ export async function answered(
     const event = method === "token" ? "Login refused" : "API call refused";
     onEvent(event, { word: code, method, code, detail });
     count(code, code);
-    return errorAnswer(error, headers);
+    return errorAnswer(error, services, headers);
   }
 }
