@@ -3,7 +3,15 @@
  * made once in the data directory.
  */
 import { hkdfSync } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  unlinkSync,
+  writeFileSync,
+  constants,
+  copyFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { StartError } from "../core/start-error.ts";
 
@@ -56,6 +64,17 @@ export function keptMasterKey(
     if (!isFileError(error)) throw error;
     const message = `The master key "${path}" cannot be read or made: ${error.message}`;
     throw new StartError("master_key_unusable", message, { cause: error });
+  }
+}
+
+/** Into another data directory. False: there is none, as where the configuration has the key. */
+export function copyKeptKey(dataDir: string, directory: string): boolean {
+  try {
+    copyFileSync(join(dataDir, FILE_NAME), join(directory, FILE_NAME), constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (isFileError(error) && error.code === "ENOENT") return false;
+    throw error;
   }
 }
 

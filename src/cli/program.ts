@@ -1,5 +1,6 @@
 /** All commands, as one tree. */
 import { Command } from "commander";
+import { backupCommand } from "./backup.ts";
 import { benchCommand, loadCommand } from "./bench.ts";
 import { completionCommand } from "./completion.ts";
 import { configurationCommand } from "./config.ts";
@@ -32,6 +33,7 @@ export function createProgram(): Command {
     benchCommand(),
     tokenCommand(),
     keyCommand(),
+    backupCommand(),
     configurationCommand(),
     errorsCommand(),
     completionCommand(),

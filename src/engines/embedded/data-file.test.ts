@@ -26,7 +26,7 @@ describe("a start", () => {
     return dataDir;
   }
 
-  test("makes directory and file for their owner alone, and a clean close leaves one file", async () => {
+  test("makes directory and file for their owner alone, and a clean close leaves two files", async () => {
     const dataDir = join(newDir(), "deeper");
     {
       await using run = await start({ dataDir });
@@ -36,7 +36,7 @@ describe("a start", () => {
         expect(statSync(join(dataDir, file)).mode & 0o777).toBe(0o600);
       }
     }
-    expect(readdirSync(dataDir)).toEqual(["carillon.db"]);
+    expect(readdirSync(dataDir).toSorted()).toEqual(["carillon.db", "carillon.lock"]);
   });
 
   test("is refused while another engine has the file, and possible after its end", async () => {

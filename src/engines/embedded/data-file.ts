@@ -1,25 +1,43 @@
 /** The database file's place on the disk, and why it cannot be opened, in one sentence. */
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { StartError, type StartWord } from "../../core/start-error.ts";
+
+const DATA_FILE = "carillon.db";
+/** Who has it locked has the database. */
+const LOCK_FILE = "carillon.lock";
+
+export const dataFileIn = (dataDir: string): string => join(dataDir, DATA_FILE);
+export const lockFileBeside = (path: string): string => join(dirname(path), LOCK_FILE);
 
 /** Creates what is missing, readable by the owner alone: the file holds every payload of every app. */
 export function prepareDataFile(dataDir: string): string {
-  const path = join(dataDir, "carillon.db");
+  const path = dataFileIn(dataDir);
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    // Only ever created, never opened: closing a descriptor of a file drops this process's locks on it.
-    closeSync(openSync(path, "wx", 0o600));
+    makeIfMissing(path);
+    makeIfMissing(lockFileBeside(path));
   } catch (error) {
-    if (codeOf(error) !== "EEXIST" || !isDirectory(dataDir)) throw openFailure(path, error);
+    throw openFailure(path, error);
   }
   return path;
+}
+
+/** Only ever creates, never opens: closing a descriptor of a file drops this process's locks on it. */
+function makeIfMissing(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+  }
 }
 
 export interface WatchedFile {
   readonly path: string;
   /** Device and inode. */
   readonly identity: string;
+  /** When it was made, nanoseconds since the Unix epoch; "0" where the file system does not tell. */
+  readonly born: string;
   readonly descriptor: number;
   /** Only behind the database's own close: it drops this process's locks on the file. */
   close(): void;
@@ -27,9 +45,9 @@ export interface WatchedFile {
 
 export function watchFile(path: string): WatchedFile {
   const descriptor = openSync(path, "r");
-  const { dev, ino } = fstatSync(descriptor, { bigint: true });
+  const { dev, ino, birthtimeNs } = fstatSync(descriptor, { bigint: true });
   const identity = `${dev}:${ino}`;
-  return { path, identity, descriptor, close: () => closeSync(descriptor) };
+  return { path, identity, born: `${birthtimeNs}`, descriptor, close: () => closeSync(descriptor) };
 }
 
 /** SQLite file format, §1.3: the first 16 bytes. */
@@ -63,7 +81,12 @@ const DAMAGED = "it is damaged; restore a backup or remove it";
 
 /** The disk is full, or takes no writes for another reason. */
 export function isUnwritable(error: unknown): boolean {
-  return ["SQLITE_FULL", "SQLITE_IOERR_WRITE"].includes(codeOf(error));
+  return ["SQLITE_FULL", "SQLITE_IOERR_WRITE"].includes(codeOf(error)) || isWithoutIndex(error);
+}
+
+/** The index of the write-ahead log, which processes share in a file beside it, cannot be made: a full disk, or a file system without shared memory. */
+export function isWithoutIndex(error: unknown): boolean {
+  return codeOf(error).startsWith("SQLITE_IOERR_SHM");
 }
 
 /** What the disk gave is not what was written. */
@@ -74,6 +97,11 @@ export function isDamage(error: unknown): boolean {
 export function openFailure(path: string, cause: unknown): StartError {
   const [word, reason] = faultOf(cause);
   return new StartError(word, `Cannot open the database "${path}": ${reason}`, { cause });
+}
+
+export function backupFailure(path: string, cause: unknown): StartError {
+  const [word, reason] = faultOf(cause);
+  return new StartError(word, `Cannot write the backup "${path}": ${reason}`, { cause });
 }
 
 function faultOf(cause: unknown): readonly [StartWord, string] {
@@ -116,8 +144,4 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string"
     ? error.code
     : "";
-}
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

@@ -4,6 +4,8 @@ import {
   damageFound,
   fileFault,
   isUnwritable,
+  isWithoutIndex,
+  lockFileBeside,
   openFailure,
   watchFile,
   type WatchedFile,
@@ -49,42 +51,80 @@ const INCREMENTAL = 2;
 /** Throws an Error with one sentence naming the path when the file cannot be used. */
 export function openDatabase(options: DatabaseOptions): OpenDatabase {
   const path = options.path ?? ":memory:";
+  let lock: Database | undefined;
   let db: Database | undefined;
   let file: WatchedFile | undefined;
   try {
-    db = new Database(path, { readwrite: true, create: true });
-    lock(db);
+    if (options.path !== undefined) lock = lockFor(options.path);
+    db = openPrepared(path);
     if (options.path !== undefined) file = watchFile(path);
-    return begin(db, file, options);
+    return begin({ db, lock, file }, options);
   } catch (error) {
     db?.close(true);
     file?.close();
+    lock?.close(true);
     throw openFailure(path, error);
   }
 }
 
-function lock(db: Database): void {
-  // The lock is held until the file is closed, or the process is gone: the kernel then drops it. It also keeps the
-  // write-ahead log's index in memory, so no -shm file is left behind.
-  db.run("PRAGMA locking_mode = EXCLUSIVE");
-  const { page_count } = db.query<{ page_count: number }, []>("PRAGMA page_count").get() ?? {};
-  // Later it takes a `VACUUM`.
-  if (page_count === 0) db.run(`PRAGMA auto_vacuum = ${INCREMENTAL}`);
-  db.run("BEGIN EXCLUSIVE");
-  db.run("COMMIT");
+/**
+ * Keeps every other server away until it is closed, or the process is gone: the kernel then drops the lock. It is on a file
+ * of its own so that backups, and whoever else only reads, can have the database open meanwhile.
+ */
+function lockFor(path: string): Database {
+  const lock = new Database(lockFileBeside(path), { readwrite: true, create: true });
+  try {
+    // No journal is written, which a full disk would not take.
+    lock.run("PRAGMA journal_mode = MEMORY");
+    lock.run("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close(true);
+    throw error;
+  }
 }
 
-function begin(
-  db: Database,
-  file: WatchedFile | undefined,
-  options: DatabaseOptions,
-): OpenDatabase {
+function openPrepared(path: string): Database {
+  try {
+    return prepared(path, "NORMAL");
+  } catch (error) {
+    if (!isWithoutIndex(error)) throw error;
+    // It is in this process's memory then, and nobody else can read the file.
+    return prepared(path, "EXCLUSIVE");
+  }
+}
+
+function prepared(path: string, locking: "NORMAL" | "EXCLUSIVE"): Database {
+  const db = new Database(path, { readwrite: true, create: true });
+  try {
+    db.run(`PRAGMA locking_mode = ${locking}`);
+    const { page_count } = db.query<{ page_count: number }, []>("PRAGMA page_count").get() ?? {};
+    // Later it takes a `VACUUM`.
+    if (page_count === 0) db.run(`PRAGMA auto_vacuum = ${INCREMENTAL}`);
+    // Refused while a server of a version that locked the file itself has it.
+    db.run("BEGIN EXCLUSIVE");
+    db.run("COMMIT");
+    return db;
+  } catch (error) {
+    db.close(true);
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly db: Database;
+  /** Undefined for one in memory, as is the file. */
+  readonly lock: Database | undefined;
+  readonly file: WatchedFile | undefined;
+}
+
+function begin({ db, lock, file }: Opened, options: DatabaseOptions): OpenDatabase {
   const { durability, bootId, fileBytesMax, newEpoch } = options;
   const version = versionOf(db);
   db.run("PRAGMA journal_mode = WAL");
   db.run(`PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`);
   db.run("PRAGMA fullfsync = ON");
-  const now = { bootId, file: file?.identity ?? "", durability };
+  const now = { bootId, file: file?.identity ?? "", born: file?.born ?? "", durability };
   let aheadMs = 0;
   let isMarked = false;
 
@@ -153,6 +193,7 @@ function begin(
       } finally {
         db.close(true);
         file?.close();
+        lock?.close(true);
       }
     },
   };

@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemRuntime } from "../../system-runtime.ts";
 import type { EmbeddedEngineOptions } from "./index.ts";
+import { keepsEveryCommit } from "./run-mark.ts";
 import { ALL, data, LIMITS, ROOM, start, useDirs } from "./test-engine.ts";
 import { killMidPublishing } from "./test-kill.ts";
 import { compactJson } from "../../core/json-text.ts";
@@ -110,6 +111,15 @@ describe("a restart", () => {
     expect(Number(record?.value)).toBeGreaterThanOrEqual(Number(acknowledged.at(-1)?.text));
     const next = await run.broker.publish(ROOM, data("next"), { history: LIMITS });
     expect(next).toEqual({ epoch: page.position.epoch, offset: page.position.offset + 1 });
+  });
+
+  test("on a file that was put in the place of another, with its inode, renews the epoch", () => {
+    const now = { bootId: "boot", file: "1:2", durability: "normal" } as const;
+    const last = { ...now, clean: true, born: "5" };
+    expect(keepsEveryCommit(last, { ...now, born: "5" })).toBe(true);
+    expect(keepsEveryCommit(last, { ...now, born: "6" })).toBe(false);
+    // Of a version that did not note it.
+    expect(keepsEveryCommit({ ...now, clean: true }, { ...now, born: "6" })).toBe(true);
   });
 
   test("on a copy of the file renews the epoch", async () => {

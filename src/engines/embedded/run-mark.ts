@@ -8,6 +8,8 @@ export interface RunMark {
   readonly bootId?: string | undefined;
   /** Device and inode: a copied or restored file has another. */
   readonly file: string;
+  /** When the file was made, since a restored one may be given the inode of the one that was removed. Absent in marks of before. */
+  readonly born?: string;
   readonly durability: Durability;
   /** Set by a close that brought everything to the disk. */
   readonly clean: boolean;
@@ -20,7 +22,7 @@ export interface RunMark {
  * it committed is in the page cache; that cache lives as long as the boot, unless each commit was synced anyway.
  */
 export function keepsEveryCommit(last: RunMark, now: Omit<RunMark, "clean" | "timeMs">): boolean {
-  if (last.file !== now.file) return false;
+  if (last.file !== now.file || (last.born ?? now.born) !== now.born) return false;
   if (last.clean || last.durability === "full") return true;
   return last.bootId !== undefined && last.bootId === now.bootId;
 }
