@@ -40,9 +40,7 @@ export const appOf = (reserved: ReadonlySet<string>) =>
       .refine((id) => !reserved.has(id.toLowerCase()), {
         error: (issue) => `"${String(issue.input)}" is a path of the server's own`,
       })
-      .describe(
-        "Names the app to keys and tokens. A first path segment of the server's own is refused.",
-      ),
+      .describe("Its name in keys and tokens. The server's own first path segments are refused."),
     hosts: z
       .array(
         z
@@ -52,7 +50,7 @@ export const appOf = (reserved: ReadonlySet<string>) =>
       )
       .default([])
       .describe(
-        "Host names whose requests belong to this app, on both listeners and in every dialect: a request there that names another app in its path, key or token is refused. They decide before `path_prefix`.",
+        "Host names of this app, on both listeners. They decide first: a request there is refused if its path, key or token names another app.",
       ),
     path_prefix: path
       .refine((prefix) => !reserved.has((prefix.split("/")[1] ?? "").toLowerCase()), {
@@ -60,38 +58,37 @@ export const appOf = (reserved: ReadonlySet<string>) =>
       })
       .optional()
       .describe(
-        "Requests below this path belong to this app, likewise: with `/shop` its clients connect to `/shop/connection/websocket`.",
+        "Requests below this path are this app's: `/shop` makes `/shop/connection/websocket`.",
       ),
     allowed_origins: z
       .array(text().toLowerCase())
       .default([])
       .describe(
-        "Browser origins that may connect: globs against the lower-cased `Origin` header, `*` for any. Empty: only requests without that header; tasks' and messaging's clients from anywhere, since their token says enough.",
+        "Browser origins that may connect, as globs in lower case; `*` is any. Empty: only requests without `Origin`, but tasks' and messaging's clients, which need a token, from anywhere.",
       ),
   });
 
-const belongsTo = () =>
-  text().optional().describe("The app it belongs to. May be left out when there is only one.");
+const belongsTo = () => text().optional().describe("Its app; required with several.");
 
 export const apiKey = z.strictObject({
   id: z
     .string()
     .regex(/^[-A-Za-z0-9]{1,64}$/, "must be 1 to 64 letters, digits and `-`")
-    .describe("The second part of the key, `evk_<id>_<secret>`; names it in logs."),
+    .describe("Second part of the key, `evk_<id>_<secret>`; names it in logs."),
   hash: z
     .string()
     .toLowerCase()
     .regex(/^[0-9a-f]{64}$/, "must be the SHA-256 of the whole key in hexadecimal")
-    .describe("SHA-256 of the whole key in hexadecimal. `carillon key` prints both."),
+    .describe("SHA-256 of the whole key in hexadecimal, as `carillon key` prints it."),
   scopes: z
     .array(text())
     .min(1)
     .default(["*"])
-    .describe("What the key may do; `*` for everything, `admin` for the admin API."),
+    .describe("What the key may do; `*` is everything, `admin` the admin API."),
   organisation: text()
     .default("*")
     .describe(
-      "The organisation it acts for, in the events and webhooks API alone: every other API refuses such a key. `*` for every one.",
+      "Organisation it acts for. Only the events and webhooks API takes a key that has one.",
     ),
   app: belongsTo(),
 });
@@ -128,48 +125,42 @@ export const signingKeyOf = (uses: readonly string[]) =>
     use: z
       .enum(uses)
       .describe(
-        "Whose tokens it verifies; of `tasks`, the backends' signatures. `events-client` also signs: the first whose `until` has not come.",
+        "Whose tokens it verifies; for `tasks`, backends' signatures. `events-client` also signs: the first whose `until` has not come.",
       ),
     app: belongsTo(),
     tokens: z
       .array(z.enum(["connection", "subscription"]))
       .min(1)
       .default(["connection", "subscription"])
-      .describe("Which of streaming's tokens it verifies; nothing to other uses."),
+      .describe("Which of streaming's tokens it verifies."),
     algorithms: z
       .array(z.enum(ALGORITHMS))
       .min(1)
       .optional()
       .describe(
-        '`["HS256"]` unless said otherwise for an HMAC secret; must be said for public keys. HMAC never goes with a public key.',
+        'Required for public keys, which take no HMAC. A secret has `["HS256"]` by default.',
       ),
     hmac_secret: text()
       .optional()
       .describe(
-        "The shared secret. Exactly one of `hmac_secret`, `public_key`, `private_key` and `jwks_url` is given.",
+        "Shared secret. Give exactly one of this, `public_key`, `private_key` and `jwks_url`.",
       ),
     public_key: text()
       .optional()
-      .describe("A public key in PEM, or the path of a file that holds one."),
+      .describe("Key in PEM, or its path; a private one for `events-client` only."),
     private_key: text()
       .optional()
-      .describe(
-        "A private key in PEM, or the path of a file that holds one. For `events-client` alone.",
-      ),
+      .describe("Key in PEM, or its path; a private one for `events-client` only."),
     jwks_url: z
       .url({ protocol: /^https?$/, error: "must be an http or https address" })
       .optional()
       .describe("Address of a JSON Web Key Set."),
-    kid: text().optional().describe("Verifies only tokens whose header has this key id."),
+    kid: text().optional().describe("Verify only tokens with this key id."),
     issuer: text()
       .optional()
-      .describe("Verifies only tokens with this `iss` claim. `events-access` needs it."),
+      .describe("Verify only tokens with this `iss` or `aud`. `events-access` needs both."),
     audience: text()
       .optional()
-      .describe("Verifies only tokens with this `aud` claim. `events-access` needs it."),
-    until: instant
-      .optional()
-      .describe(
-        "From this date and time on the key verifies nothing: for a former key while its tokens run out.",
-      ),
+      .describe("Verify only tokens with this `iss` or `aud`. `events-access` needs both."),
+    until: instant.optional().describe("Verify nothing after it: for a former key."),
   });

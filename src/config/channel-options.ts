@@ -52,26 +52,24 @@ const optionsOf = (joiners: readonly Joiner[]) => {
       .refine((names) => new Set(names).size === names.length, "must name each dialect once")
       .optional()
       .describe(
-        `Dialects whose connections may join. A named namespace admits \`${unsaid}\` unless it says otherwise. ` +
-          "Channels without a namespace admit every enabled dialect in development mode; elsewhere it must be said once more than one is enabled. " +
-          `Where \`${ruling}\` is among them, names with a leading \`$\` or a \`#\` are ${ruling}'s alone, unless a named namespace lists another dialect.`,
+        `Dialects that may join; a named namespace admits \`${unsaid}\` unless it says otherwise. ` +
+          "Channels without one admit every dialect in development mode; elsewhere it must be said once several are enabled. " +
+          `With \`${ruling}\`, names with a leading \`$\` or a \`#\` are ${ruling}'s alone, unless a named namespace lists another dialect.`,
       ),
-    history_size: count(0, "Publications kept per channel; 0: no history. Needs `history_ttl`."),
+    history_size: count(0, "Publications kept per channel, and for how long. History needs both."),
     history_ttl: duration()
       .prefault("0s")
-      .describe("How long a publication is kept. Needs `history_size`."),
+      .describe("Publications kept per channel, and for how long. History needs both."),
     history_meta_ttl: duration()
       .optional()
-      .describe(
-        "How long a stream's epoch and top offset outlive its last publication, at least `history_ttl`. Default: `channel.history_meta_ttl`.",
-      ),
+      .describe("In place of `channel.history_meta_ttl`; at least `history_ttl`."),
     presence: flag(false, "Keep who is in the channel."),
-    join_leave: flag(false, "Tell of joins and leaves to the clients that ask for it."),
+    join_leave: flag(false, "Tell clients that ask of joins and leaves."),
     publication_data_format: z
       .enum(["", "json", "json_object", "binary"])
       .default("")
       .describe(
-        `What a publication's data must be. Empty: any JSON or, from Protobuf clients and \`b64data\`, any bytes but none; clients whose protocol is JSON are disconnected by bytes that are not. \`json\`: any JSON. \`json_object\`: a JSON object. \`binary\`: any bytes and none at all, only where ${bytes} alone may join.`,
+        `What data must be. Empty: any JSON, or bytes (not none) from Protobuf clients and \`b64data\`; those that are not JSON disconnect clients that speak JSON. \`json_object\`: a JSON object. \`binary\`: any bytes, also none, only where ${bytes} alone may join.`,
       ),
     ...(Object.assign({}, ...joiners.map(({ channels }) => channels?.options)) as object),
   };
@@ -85,7 +83,7 @@ export const namespaceOf = (joiners: readonly Joiner[]) =>
     name: z
       .string()
       .regex(/^[-a-zA-Z0-9_.]{2,}$/, "must be two or more of letters, digits, `-`, `_` and `.`")
-      .describe("The part of a channel's name before the first `:`."),
+      .describe("Part of a channel's name before the first `:`."),
     ...optionsOf(joiners),
   });
 

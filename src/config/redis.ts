@@ -10,18 +10,18 @@ export const redis = z.strictObject({
     .meta({ type: "string or list" })
     .optional()
     .describe(
-      "`redis://user:password@host:port/database`; with `rediss` over TLS. `redis+sentinel://host,host/master` finds a master by its Sentinels, `redis+cluster://host,host` is a Cluster. A list, or several between commas: channels are spread over these servers. Credentials are URL-encoded.",
+      "`redis://user:password@host:port/database`, or [another form](redis.md#servers): TLS, Sentinels, a Cluster, several servers.",
     ),
   prefix: z
     .string()
     .regex(/^[^\s{}]{1,64}$/, "must be 1 to 64 characters, without braces and white space")
     .default("carillon")
-    .describe("Begins each key and topic, so that several installations can share a server."),
+    .describe("Begins all keys and topics: each installation on a server has its own."),
   ca: z
     .string()
     .min(1)
     .optional()
-    .describe("Path of the certificates, in PEM, to trust over TLS in place of the system's."),
+    .describe("Path of PEM certificates to trust in place of the system's."),
 });
 
 /** Servers without their credentials. */

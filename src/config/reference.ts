@@ -1,5 +1,5 @@
 /** Writes the reference page of the configuration, `docs/configuration.md`, from the schema. */
-import { envOf, sectionsOf, type Field, type Section } from "./fields.ts";
+import { sectionsOf, type Field, type FieldType, type Section } from "./fields.ts";
 import type { Model } from "./model.ts";
 
 const INTRODUCTION = `# Configuration
@@ -7,21 +7,27 @@ const INTRODUCTION = `# Configuration
 <!-- Made from the schema by \`carillon config --reference\`; do not edit. -->
 
 Carillon reads one file: the one that \`--config\` or \`CARILLON_CONFIG\` names, else \`carillon.toml\`, \`carillon.yaml\`,
-\`carillon.yml\` or \`carillon.json\` in the working directory. Without any it runs in development mode, on loopback addresses only;
-\`carillon config --dev\` prints what that is, and \`CARILLON_DEVELOPMENT=false\` starts from the defaults below instead.
-\`carillon config --production\` prints a file to go live with, whose secrets are new each time.
+\`carillon.yml\` or \`carillon.json\` in the working directory.
 
-- \`carillon config\` checks the configuration and prints what is in effect. It exits with 1, one line per problem, when something is wrong.
-  An unknown key is a problem. What is allowed and yet too open for most, such as \`*\` among the origins, is a warning on the standard error.
-- Single values can be overridden by the environment variable in the table. An empty variable counts as absent, an unknown one that begins with
-  \`CARILLON_\` is a problem, save those that Kubernetes and Docker set for a service \`carillon\` or \`carillon-…\`.
-- A list is words between spaces, or a list in JSON: \`CARILLON_CLIENTS_TRUSTED_PROXIES="10.0.0.0/8 ::1"\`; it replaces the file's. \`[]\` is the empty one.
+| command | what it prints |
+|---|---|
+| \`carillon config\` | what is in effect, and a warning of what is too open. If something is wrong, such as an unknown key: a line for each problem, and exit code 1 |
+| \`carillon config --production\` | a file to go live with, with new secrets |
+| \`carillon config --dev\` | development mode, which holds without a file, on loopback addresses only, and serves every dialect. \`CARILLON_DEVELOPMENT=false\` starts from the defaults below instead |
+
+Keys are shown with their default, or their type where there is none. Of several values the first is the default. Keys that belong together share a line.
+Durations are such as \`"300s"\`, \`"1m30s"\`, \`"720h"\` or \`"500ms"\`; a plain number counts seconds. Sizes are bytes. Paths of files are relative to the working directory.
+
+## Environment
+
+Every key has a variable: \`CARILLON_\`, its table and its name. \`CARILLON_CLIENTS_PORT=80\` is \`clients.port\`, over the file's. An empty variable counts as absent; an unknown one is a problem,
+save those that Kubernetes and Docker set for a service \`carillon\` or \`carillon-…\`.
+
+- A list is words between spaces or JSON, and replaces the file's: \`CARILLON_CLIENTS_TRUSTED_PROXIES="10.0.0.0/8 ::1"\`. \`[]\` is empty.
 - A list of tables is named entry by entry: \`CARILLON_CHANNEL_NAMESPACES="news chat"\` adds those that the file does not have, and
-  \`CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SIZE=100\` is a key of one, of the file's as well. In the variable's name an entry's is in upper case, with \`_\` for \`-\` and \`.\`.
-  Entries without a \`name\` or \`id\`, such as signing keys, are called by their place in the file, from 0, or by whatever the variable calls them:
-  \`CARILLON_SIGNING_KEYS="main"\` and \`CARILLON_SIGNING_KEYS_MAIN_HMAC_SECRET\`. A list in JSON replaces the file's here as well.
-- Durations are text such as \`"300s"\`, \`"1m30s"\`, \`"720h"\` or \`"500ms"\`; a plain number counts seconds. Sizes are bytes.
-- Paths of files are relative to the working directory.
+  \`CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SIZE=100\` sets a key of one, the file's too. Names are in upper case there, with \`_\` for \`-\` and \`.\`.
+- Entries without a \`name\` or \`id\` are called by their place in the file, from 0, or by any word:
+  \`CARILLON_SIGNING_KEYS="main"\` and \`CARILLON_SIGNING_KEYS_MAIN_HMAC_SECRET\`. JSON replaces the file's list.
 `;
 
 /** Ends with a line feed. */
@@ -32,26 +38,23 @@ export function referencePage({ schema }: Model): string {
 }
 
 function sectionText(section: Section, above: readonly Section[]): string {
-  if (section.fields.length === 0) return `## \`${titleOf(section)}\`\n\n${section.description}\n`;
   const told = above.find((one) => tellsOf(one, section));
   const own = section.fields.filter((field) => told === undefined || !tellsField(told, field));
-  return `## ${section.path.length === 0 ? "Top level" : `\`${titleOf(section)}\``}
-${section.description === "" ? "" : `\n${aboutOf(section)}\n`}
-| key | type | default | environment | description |
-|---|---|---|---|---|
-${own.map(rowOf).join("\n")}
-${told === undefined ? "" : `\nAnd every key of [\`${titleOf(told)}\`](#${anchorOf(told)}), by the environment as \`${envPrefixOf(section)}…\`.\n`}`;
-}
-
-function envPrefixOf({ fields }: Section): string {
-  const { env = "", path } = fields.find((field) => field.env !== undefined) ?? { path: [] };
-  return env.slice(0, env.length - (path.at(-1) ?? "").length);
+  const items = Object.entries(Object.groupBy(own, ({ description }) => description)).map(
+    ([description, fields = []]) => `- ${fields.map(headOf).join(", ")}: ${description}`,
+  );
+  if (told !== undefined) items.push(`- Every key of [\`${titleOf(told)}\`](#${anchorOf(told)}).`);
+  const title = section.path.length === 0 ? "Top level" : `\`${titleOf(section)}\``;
+  return [`## ${title}`, section.description, items.join("\n")]
+    .filter((text) => text !== "")
+    .join("\n\n")
+    .concat("\n");
 }
 
 /** All keys of `one`, in the same words: they need no second table. */
 function tellsOf(one: Section, section: Section): boolean {
   const same = one.fields.every((field) => tellsField(section, field));
-  return same && one.fields.length > 1 && one.fields.length < section.fields.length;
+  return same && one.fields.length > 1;
 }
 
 function tellsField({ fields }: Section, field: Field): boolean {
@@ -67,33 +70,33 @@ function tellsField({ fields }: Section, field: Field): boolean {
 
 const anchorOf = (section: Section): string => titleOf(section).replaceAll(/[^\w-]/g, "");
 
-function aboutOf({ path, description }: Section): string {
-  if (!path.at(-1)?.endsWith("[]")) return description;
-  return `${description} Entries by environment: \`${envOf(path)}\`.`;
-}
-
 function titleOf({ path }: Section): string {
   const text = path.join(".");
   return text.endsWith("[]") ? `[[${text.slice(0, -2).replaceAll("[]", "")}]]` : `[${text}]`;
 }
 
-function rowOf(field: Field): string {
-  const cells = [
-    `\`${field.path.at(-1)}\``,
-    typeText(field),
-    field.required ? "required" : field.default === undefined ? "" : code(field.default),
-    field.env === undefined ? "" : `\`${field.env}\``,
-    field.description,
-  ];
-  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+/** As a file would say it; its type in words, where there is no default. */
+function headOf({ path, type, values, default: fallback, required }: Field): string {
+  const key = path.at(-1) ?? "";
+  const others = (values ?? []).filter((value) => value !== fallback).map(code);
+  if (fallback !== undefined) {
+    const said = `\`${key} = ${JSON.stringify(fallback)}\``;
+    return type === "enum" ? oneOf([said, ...others]) : said;
+  }
+  const kind = values === undefined ? TYPE_WORDS[type] : oneOf(others);
+  const words = type === "list" && values !== undefined ? `list of ${kind}` : kind;
+  return `\`${key}\` (${words}${required ? "; required" : ""})`;
 }
 
-function typeText({ type, values }: Field): string {
-  if (type === "json") return "table, or JSON text";
-  if (values === undefined) return type;
-  const options = values.map((value) => code(value)).join(", ");
-  return type === "list" ? `list of ${options}` : options;
+function oneOf(values: readonly string[]): string {
+  return values.join(", ").replace(/, (?=[^,]*$)/, " or ");
 }
+
+const TYPE_WORDS: Readonly<Record<FieldType, string>> = {
+  ...{ string: "text", integer: "number", boolean: "true or false", duration: "duration" },
+  ...{ "date-time": "date and time", json: "table, or JSON text", enum: "text", list: "list" },
+  "string or list": "text or list",
+};
 
 function code(value: unknown): string {
   return `\`${JSON.stringify(value)}\``;

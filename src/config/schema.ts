@@ -32,17 +32,17 @@ const address = (port: number) =>
       .string()
       .min(1)
       .default("127.0.0.1")
-      .describe("Address to listen on. `0.0.0.0` or `::` for every one."),
+      .describe("Address to listen on; `0.0.0.0` or `::` for all."),
     port: z
       .int()
       .min(0)
       .max(PORT_MAX)
       .default(port)
-      .describe("Port to listen on; 0: one that is free."),
+      .describe("Port to listen on; 0: any free one."),
     tls: z
       .strictObject({
-        cert: file("Path of the certificate chain in PEM. Needs `key`."),
-        key: file("Path of the private key in PEM. Needs `cert`."),
+        cert: file("Paths of the certificate chain and its private key, in PEM."),
+        key: file("Paths of the certificate chain and its private key, in PEM."),
       })
       .prefault({})
       .describe("With both files the listener speaks TLS."),
@@ -64,51 +64,47 @@ export const baseOf = ({ reserved, uses, joiners }: Names) =>
     development: z
       .boolean()
       .default(false)
-      .describe(
-        "Development mode: on loopback addresses only. `carillon config --dev` prints one.",
-      ),
+      .describe("Development mode, on loopback addresses only."),
     data_dir: z
       .string()
       .min(1)
       .default("./data")
-      .describe("Directory of the embedded engine's database and of keys that the server makes."),
+      .describe("Directory of the embedded engine's database and the server's own keys."),
     master_key: masterKey()
       .optional()
       .describe(
-        '32 bytes in hexadecimal or base64, from which the server\'s sealing and id keys are derived. Required with `engine = "redis"`, the same on every node; otherwise made once and kept in `data_dir`.',
+        "32 bytes in hexadecimal or base64, for sealing and ids. Redis needs it, the same on every node; otherwise the server makes it once, in `data_dir`.",
       ),
     previous_master_keys: z
       .array(masterKey())
       .default([])
       .describe(
-        "Former values of `master_key`, newest first: what they sealed is still opened, and the oldest goes on making ids.",
+        "Former master keys, newest first: they open what they sealed, and the oldest still makes ids.",
       ),
     engine: z
       .enum(["embedded", "redis"])
       .default("embedded")
-      .describe("Where state is kept: `embedded` serves one process, `redis` any number."),
+      .describe("`embedded` serves one process, `redis` any number."),
     workers: z
       .int()
       .min(1)
       .max(WORKERS_MAX)
       .default(1)
-      .describe(
-        'Processes that share the ports, one per core to use. More than one needs `engine = "redis"`.',
-      ),
+      .describe("Processes that share the ports, one per core. More than one needs Redis."),
     embedded: z
       .strictObject({
         durability: z
           .enum(["normal", "full"])
           .default("normal")
           .describe(
-            "`normal`: what was acknowledged survives a kill of the process. `full`: also a loss of power, at about a fifth of the throughput.",
+            "What was acknowledged survives a killed process; with `full` also a power loss, at a fifth of the throughput.",
           ),
       })
       .prefault({})
-      .describe("The engine of one process: live state in memory, the rest in one SQLite file."),
+      .describe("Live state in memory, the rest in one SQLite file."),
     redis: redis
       .prefault({})
-      .describe("The engine of many processes and machines: Redis 7 or later, or Valkey."),
+      .describe("Redis 7 or later, or Valkey: [how to set it up](redis.md)."),
     clients: address(8000)
       .extend({
         trusted_proxies: z
@@ -119,59 +115,57 @@ export const baseOf = ({ reserved, uses, joiners }: Names) =>
           .describe("Addresses and ranges of proxies whose `X-Forwarded-For` is believed."),
       })
       .prefault({})
-      .describe("What browsers and devices open."),
+      .describe("For browsers and devices."),
     api: address(9000)
       .extend({
         on_clients: z
           .boolean()
           .default(false)
           .describe(
-            "Answer the API's calls on `clients` as well, for backends that know one address for both. Then every call needs its credential, on loopback addresses too: a proxy may stand before `clients`. Bodies have at most 1 MiB there.",
+            "Answer API calls on `clients` too. Every call then needs its credential, on loopback as well; bodies there have at most 1 MiB.",
           ),
         keep_alive_timeout: duration({ minMs: 1000, maxMs: TIMER_MS_MAX })
           .prefault(KEEP_ALIVE)
-          .describe(
-            "Time that a connection may idle between two requests; longer than the balancers in front of it keep theirs.",
-          ),
+          .describe("How long a connection may idle; longer than balancers in front allow."),
         publishes_in_flight_max: z
           .int()
           .min(1)
           .default(1000)
           .describe(
-            "Calls that publish which one app may have under way at a time, on each node, beyond which they are answered 429. A batch is one call.",
+            "Publishing calls of one app under way on a node; more get 429. A batch is one call.",
           ),
       })
       .prefault({})
-      .describe("What servers and operators call; keep it private."),
+      .describe("For your servers and operators: keep it private."),
     log: z
       .strictObject({
         level: z
           .enum(["trace", "debug", "info", "warn", "error", "fatal"])
           .default("info")
-          .describe("The least level that is logged."),
+          .describe("Least level that is logged."),
         format: z
           .enum(["auto", "json", "pretty"])
           .default("auto")
-          .describe("`auto`: pretty on a terminal, JSON elsewhere."),
+          .describe("`auto` is pretty on a terminal, JSON elsewhere."),
       })
       .prefault({})
-      .describe("Logs go to the standard output, one line per event."),
+      .describe("One line per event, on the standard output."),
     shutdown: z
       .strictObject({
         timeout: duration({ maxMs: TIMER_MS_MAX })
           .prefault("30s")
-          .describe("Time that a stop gives to connections and queued work."),
+          .describe("Time for connections and queued work to end."),
       })
       .prefault({})
-      .describe("What happens on SIGTERM and SIGINT."),
+      .describe("On SIGTERM and SIGINT."),
     apps: z
       .array(appOf(reserved))
       .min(1)
       .prefault([{ id: "default" }])
       .describe(
-        "Apps share nothing but the process. With several, `hosts` or `path_prefix` tell whose a request is; one may be without both. Default: one app, `default`.",
+        "Apps share nothing but the process. `hosts` or `path_prefix` tell whose a request is; one app may have neither. By default there is one, `default`.",
       ),
-    api_keys: z.array(apiKey).default([]).describe("Keys of servers that call the API."),
+    api_keys: z.array(apiKey).default([]).describe("Keys of your servers that call the API."),
     signing_keys: z
       .array(signingKeyOf(uses))
       .default([])
@@ -189,14 +183,14 @@ export const baseOf = ({ reserved, uses, joiners }: Names) =>
           .describe("How long a stream's epoch and top offset outlive its last publication."),
         without_namespace: withoutNamespaceOf(joiners)
           .prefault({})
-          .describe("Options of channels whose name has no namespace."),
+          .describe("Channels whose name has no namespace."),
         namespaces: z
           .array(namespaceOf(joiners))
           .default([])
-          .describe("Options of the channels `<name>:…`. Namespaces inherit nothing."),
+          .describe("Channels `<name>:…`. Namespaces inherit nothing."),
       })
       .prefault({})
-      .describe("Channels."),
+      .describe("Of all channels."),
   });
 
 /** As the schema gives it; `resolve` fills in what depends on other keys. */

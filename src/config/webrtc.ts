@@ -19,26 +19,24 @@ const port = (description: string) => z.int().min(0).max(PORT_MAX).default(0).de
 export const webrtc = z.strictObject({
   host: address
     .default("127.0.0.1")
-    .describe(
-      "IP address of its UDP socket. `0.0.0.0` or `::` for every one of the machine's, which are then offered to clients.",
-    ),
+    .describe("IP address for UDP; `0.0.0.0` or `::` for all, which are then offered to clients."),
   advertised_addresses: z
     .array(address)
     .default([])
     .describe(
-      "IP addresses that are offered to clients in place of the machine's own: behind a NAT or in a container, those from outside. The port must be kept on the way.",
+      "Public IP addresses to offer instead, behind a NAT or in a container. The port must stay the same.",
     ),
   port_min: port(
-    "First UDP port of the range, from 1025, of which each process takes one for all its peers. 0, with `port_max` 0 as well: any that is free.",
+    "Range of UDP ports, from 1025; each process takes one. 0, for both: any free one.",
   ),
-  port_max: port("Last UDP port of the range."),
+  port_max: port(
+    "Range of UDP ports, from 1025; each process takes one. 0, for both: any free one.",
+  ),
   stun_server: z
     .string()
     .regex(/^[-A-Za-z0-9.]+:\d{1,5}$/, 'must be "host:port"')
     .optional()
-    .describe(
-      "STUN server that the server asks for its own public address, when the first client comes. Absent: none is asked.",
-    ),
+    .describe("Asked for this server's public address, when the first client comes."),
   ice_servers: z
     .array(
       z.strictObject({
@@ -51,18 +49,15 @@ export const webrtc = z.strictObject({
       }),
     )
     .default([])
-    .describe("STUN and TURN servers that clients are told of."),
-  peers_max: positive(
-    5000,
-    "Peers at once in a process, beyond which a client is refused. Each takes about 300 KB.",
-  ),
+    .describe("STUN and TURN servers for clients."),
+  peers_max: positive(5000, "Peers in a process; more are refused. Each takes about 300 KB."),
   message_size_limit: z
     .int()
     .min(1024)
     .max(MESSAGE_BYTES_MAX)
     .default(MESSAGE_BYTES)
     .describe(
-      "Bytes of one message on a DataChannel, as it is sent, both ways. What is larger for a client, or than its own limit, does not go out on one.",
+      "Bytes of a DataChannel message, both ways, as sent. What is larger, or than the client's own limit, does not go out on one.",
     ),
 });
 

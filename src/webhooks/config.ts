@@ -18,26 +18,26 @@ export const webhooksSection = z.strictObject({
   allow_networks: z
     .array(z.string().refine(isNetwork, "must be an IP address or a range such as 10.0.0.0/8"))
     .default([])
-    .describe("Addresses and ranges that are not public and yet may be called."),
+    .describe("Addresses and ranges that may be called although not public."),
   allow_hosts: hosts(
-    "Host names that are let through although they look internal: `localhost`, or `*.internal` for all below.",
+    "Host names that may be called although they look internal: `localhost`, `*.internal`.",
   ),
   own_hosts: hosts(
-    "This server's own public names, besides the apps' `hosts`: an endpoint there would be a loop.",
+    "This server's public names besides the apps' `hosts`; endpoints there are refused as loops.",
   ),
   deny_ports: z
     .array(z.int().min(1).max(65_535))
     .default([])
-    .describe("Ports that no endpoint may have, besides those below 1024 other than 80 and 443."),
+    .describe("Ports that no endpoint may have, besides those below 1024 except 80 and 443."),
   retry_schedule_s: z
     .array(z.int().min(1).max(DELAY_SECONDS_MAX))
     .max(RETRY_DELAYS_MAX)
     .default([5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400])
-    .describe("Seconds between attempts, one entry fewer than there are attempts."),
+    .describe("Seconds between attempts; one fewer than attempts."),
   retention: duration({ minMs: 5 * DAY_MS, maxMs: 90 * DAY_MS })
     .prefault("168h")
     .describe(
-      "How long a message is kept, 5 to 90 days, and what became of it: attempts and dead letters up to 30. Each event takes about 3 KB for that time.",
+      "How long messages are kept, 5 to 90 days; attempts and dead letters up to 30. An event takes about 3 KB.",
     ),
   requests_max: z
     .int()
@@ -45,21 +45,21 @@ export const webhooksSection = z.strictObject({
     .max(10_000)
     .default(2_000)
     .describe(
-      "Requests in flight on one node: bounds its sockets. From half of it on an endpoint has one instead of ten, so that dead ones leave room.",
+      "Requests in flight on a node. From half of them on, an endpoint has one instead of ten.",
     ),
   source_addresses: z
     .array(z.string().refine((text) => isIP(text) > 0, "must be an IP address"))
     .default([])
-    .describe("Addresses that deliveries come from, as told to receivers with firewalls."),
+    .describe("Addresses of deliveries, told to receivers with firewalls."),
   operator_url: z
     .url({ protocol: /^https?$/, error: "must be an http or https address" })
     .optional()
-    .describe("Hears every notice of every organisation. Needs `operator_secret`."),
+    .describe("Gets every organisation's notices. Needs `operator_secret`."),
   operator_secret: z
     .string()
     .regex(/^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/, "must be `whsec_` and base64 of 24 to 64 bytes")
     .optional()
-    .describe("Signs what goes to `operator_url`."),
+    .describe("Signs them."),
 });
 
 export interface WebhooksConfig {

@@ -23,7 +23,7 @@ export const SERVER_EVENT_TYPES: readonly string[] = [
 ];
 
 const rate = (fallback: number, description: string) =>
-  z.int().min(0).default(fallback).describe(`${description}; 0: any number.`);
+  z.int().min(0).default(fallback).describe(`${description}; 0: unlimited.`);
 const text = () => z.string().min(1);
 
 export const eventsNamespace = z.strictObject({
@@ -31,33 +31,31 @@ export const eventsNamespace = z.strictObject({
     .string()
     .regex(/^[-A-Za-z0-9_]{2,64}$/, "must be 2 to 64 letters, digits, `-` and `_`")
     .refine((name) => name !== NOTICES_NAMESPACE, `"${NOTICES_NAMESPACE}" is the server's own`)
-    .describe("The resource's name, and the part of its channels before the `:`."),
+    .describe("The resource, and its channels' part before the `:`."),
   visibility: z
     .enum(["private", "public"])
     .default("private")
-    .describe("`public`: any connected client may join without a token."),
+    .describe("Connected clients may join a `public` one without a token."),
   scopes: z
     .array(text())
     .min(1)
     .optional()
-    .describe(
-      "Scopes of which any one opens the namespace. Default: `<name>:read`, `<name>:manage` and `<name>:admin`.",
-    ),
+    .describe("Any of these opens it. Default: `<name>:read`, `<name>:manage`, `<name>:admin`."),
   organisation_channel: flag(true, "There is a channel for the whole organisation."),
-  user_channel: flag(true, "A connection token also opens the user's own channel."),
-  auto_subscribe: flag(true, "A connection token opens these channels by itself."),
+  user_channel: flag(true, "Connection tokens also open the user's own channel."),
+  auto_subscribe: flag(true, "Connection tokens open these channels by themselves."),
   multi_user: flag(false, "A channel may name up to ten users."),
   private_prefix: flag(false, "A channel may begin with `$`."),
   history_size: z
     .int()
     .min(0)
     .default(100)
-    .describe("Publications kept per channel; 0: no history."),
+    .describe("Publications kept per channel, and for how many seconds; 0: none."),
   history_ttl_s: z
     .int()
     .min(0)
     .default(300)
-    .describe("Seconds a publication is kept; 0: no history."),
+    .describe("Publications kept per channel, and for how many seconds; 0: none."),
   recover: flag(true, "Subscriptions recover what they missed. Needs history."),
 });
 
@@ -88,55 +86,55 @@ const eventType = z.strictObject({
     .max(EVENT_TYPE_CHARACTERS_MAX)
     .regex(/^\w+(\.\w+)*$/, "must be words of letters, digits and `_` with dots between them")
     .refine((name) => !SERVER_EVENT_TYPES.includes(name), "is the server's own")
-    .describe("As events have it in `type`."),
+    .describe("As in an event's `type`."),
   description: text().describe("What it tells of."),
   schema: jsonSchema
     .optional()
     .describe(
-      "JSON Schema of the whole body: an object with `id`, `type`, `timestamp` and `data`. Default: one that leaves `data` open.",
+      "JSON Schema of the whole body, with `id`, `type`, `timestamp` and `data`. Default: any `data`.",
     ),
 });
 
 export const eventsSection = z.strictObject({
-  enabled: flag(false, "Serve it. In development mode every dialect is."),
+  enabled: flag(false, "Serve it."),
   issuer: text()
     .optional()
-    .describe("The `iss` of the tokens that it issues: this API's public address. Required."),
-  audience: text().default("events").describe("The `aud` of the tokens that it issues."),
+    .describe("`iss` of issued tokens: this API's public address. Required once enabled."),
+  audience: text().default("events").describe("`aud` of issued tokens."),
   organisation_claim: text()
     .default("org_id")
     .describe(
-      "The claim of an access token that names the organisation; `organisation_id` and `org` are read as well.",
+      "Claim of access tokens that names the organisation; `organisation_id` and `org` are read as well.",
     ),
   token_ttl: duration({ minMs: 60_000, maxMs: 43_200_000 })
     .prefault("15m")
-    .describe("How long the tokens that it issues are valid, 1 minute to 12 hours."),
+    .describe("How long issued tokens are valid, 1 minute to 12 hours."),
   endpoint: z
     .url({ protocol: /^wss?$/, error: "must be a ws or wss address" })
     .optional()
     .describe(
-      "Where clients connect, as told to callers. Default: the `clients` listener's address and streaming's path.",
+      "Where clients are told to connect. Default: the address of `clients`, with streaming's path.",
     ),
-  connection_tokens_per_minute: rate(60, "Connection tokens per minute and user"),
-  subscription_tokens_per_minute: rate(300, "Subscription tokens per minute and user"),
+  connection_tokens_per_minute: rate(60, "Tokens of each kind per minute and user"),
+  subscription_tokens_per_minute: rate(300, "Tokens of each kind per minute and user"),
   provisions_per_minute: rate(10, "Provisionings and deprovisionings per minute and organisation"),
   publishes_per_second: rate(500, "Events per second and key"),
   body_size_limit: bodySizeLimit(
     524_288,
-    "Bytes of the body of a call that publishes, alone or a batch, beyond which it is answered 413. A body is read in one go: one of the default's size holds everybody else up for 20 ms at the most, a larger one for accordingly longer.",
+    "Bytes of a publishing call's body; more get 413. This size holds everybody up for 20 ms, a larger one longer.",
   ),
   user_connection_limit: rate(20, "Connections per user and node"),
   namespaces: z
     .array(eventsNamespace)
     .default([])
     .describe(
-      "The resources that have events. Each is a channel namespace of its own; only a `public` one may also stand in `channel.namespaces`, whose options it then has.",
+      "Resources with events, each a channel namespace. Only a `public` one may also stand in `channel.namespaces`, whose options it then has.",
     ),
   event_types: z
     .array(eventType)
     .default([])
     .describe(
-      "Types of events that are offered where webhook endpoints are set up. Others may be published all the same.",
+      "Types offered where webhook endpoints are set up; others may be published all the same.",
     ),
 });
 

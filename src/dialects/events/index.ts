@@ -21,10 +21,8 @@ export const events = defineDialect<EventsConfig>()({
   sections: {
     events: eventsSection
       .prefault({})
-      .describe("The events dialect: organisations, tokens, publishing."),
-    webhooks: webhooksSection
-      .prefault({})
-      .describe("Outgoing webhooks of organisations, served with the events dialect."),
+      .describe("[Events](events.md): organisations, tokens, publishing."),
+    webhooks: webhooksSection.prefault({}).describe("[Webhooks](webhooks.md), served with events."),
   },
   keyUses: [
     { use: "events-access", marks: ["scope", "scp", "org_id"], problems: eventsKeyProblems },

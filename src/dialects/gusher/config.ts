@@ -17,78 +17,64 @@ import {
 } from "../../config/kinds.ts";
 
 export const gusherSection = z.strictObject({
-  enabled: flag(false, "Serve it. In development mode every dialect is."),
-  prefix: path.default("/gusher").describe("Where its paths lie, on both listeners."),
+  enabled: flag(false, "Serve it."),
+  prefix: path.default("/gusher").describe("Begins its paths, on both listeners."),
   http_auth: z
     .enum(["key", "none"])
     .default("key")
     .describe(
-      "Whether the master API asks for an API key. On a loopback address without `api.on_clients` it never does. The original has no credential and relies on a private network.",
+      "With `none`, the master API asks for no API key, like the original. On loopback without `api.on_clients` it never does.",
     ),
   token_ttl: duration({ minMs: 1 })
     .prefault("60s")
-    .describe(
-      "How long a token from `/auth` opens connections. gusher-js reconnects with the token it has.",
-    ),
-  message_size_limit: positive(
-    4096,
-    "Bytes of one message from a client. The original's is 512, which ten long channel names exceed.",
-  ),
+    .describe("How long a token from `/auth` opens connections; gusher-js reconnects with it."),
+  message_size_limit: positive(4096, "Bytes of a client's message; the original's 512 are few."),
   body_size_limit: bodySizeLimit(
     131_072,
-    "Bytes of a call's body on `api`, beyond which it is answered 413, and characters of one item of a batch. What is so large is judged in one go: the default keeps that below 10 ms, and ten times as much holds everybody up ten times as long.",
+    "Bytes of a call's body on `api`, or characters of a batch's item; more get 413. This size holds everybody up for 10 ms, a larger one longer.",
   ),
   batch_size_limit: bodySizeLimit(
     BODY_BYTES_MAX,
-    "Bytes of a form with `batch_data`, as in the original. It is judged in slices, which hold up nobody.",
+    "Bytes of a form with `batch_data`; it holds up nobody.",
   ),
-  queue_max_size: positive(
-    1_048_576,
-    "Bytes that may wait for a slow client, beyond which it is closed.",
-  ),
+  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client before it is closed."),
   channel_limit: positive(1024, "Subscriptions per connection."),
-  user_connection_limit: count(
-    0,
-    "Connections per user and node, by whichever dialect, beyond which a new one is closed; 0: any number.",
-  ),
+  user_connection_limit: count(0, "Connections per user and node, of all dialects; 0: unlimited."),
   connection_limit: count(
     0,
-    "Connections per app and node, by whichever dialect, beyond which an upgrade is answered 503; 0: any number.",
+    "Connections per app and node, of all dialects; more get 503. 0: unlimited.",
   ),
   commands_per_second_max: count(
     1000,
-    "Commands per second and connection, beyond which the connection is closed; 0: any number.",
+    "Commands per second and connection; more close it. 0: unlimited.",
   ),
-  ping_interval: timer("54s", "Time between the server's pings."),
+  ping_interval: timer("54s", "Time between pings."),
   pong_timeout: timer(
     "60s",
-    "Time without an answer after which a connection is closed; longer than `ping_interval`.",
+    "Time without an answer until a connection is closed; longer than `ping_interval`.",
   ),
   drop_idle: z
     .boolean()
     .default(true)
-    .describe("Close a connection without subscriptions at its next ping, as the original does."),
+    .describe("Close connections without subscriptions at their next ping, like the original."),
   remote_jobs: z
     .enum(["pull", "redis_list"])
     .default("pull")
     .describe(
-      "Where `gusher.remote` puts its jobs. `pull`: a durable queue, from which workers take them by `/jobs`. `redis_list`: the original's Redis list `<app_key>@<remote>`, for workers that pop from it; needs the Redis engine.",
+      "Where `gusher.remote` puts jobs: a durable queue that workers read by `/jobs`, or the original's Redis list `<app_key>@<remote>`, which needs Redis.",
     ),
   grant_star_empty: flag(false, "`*` in a grant also stands for no character."),
-  strict_ping: flag(
-    false,
-    "Answer `gusher.ping` as the original does, with `gusher.querychannel_succeeded` and base64.",
-  ),
+  strict_ping: flag(false, "Answer `gusher.ping` with `gusher.querychannel_succeeded` and base64."),
   strict_multi_subscribe: flag(
     false,
     "Compare the names of `gusher.multi_subscribe` with grants literally.",
   ),
   strict_reload: flag(
     false,
-    "A reload ends each subscription that the new grants do not name literally.",
+    "A reload ends subscriptions that the new grants do not name literally.",
   ),
   strict_binary: flag(false, "Ignore binary messages instead of reading them as UTF-16."),
-  strict_close: flag(false, "Drop the TCP connection where otherwise a close frame says why."),
+  strict_close: flag(false, "Drop the TCP connection without a close frame that says why."),
 });
 
 /** The configuration as far as this dialect looks at it. */

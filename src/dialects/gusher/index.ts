@@ -15,7 +15,7 @@ export const gusher = defineDialect<GusherConfig>()({
   sections: {
     gusher: gusherSection
       .prefault({})
-      .describe("The gusher dialect: gusher.cluster v1, slave and master."),
+      .describe("[Gusher](gusher.md): gusher.cluster v1, slave and master."),
   },
   keyUses: [{ use: "gusher", marks: ["gusher"], problems: gusherKeyProblems }],
   // Words that stand where an app's id does, besides its prefix.

@@ -12,52 +12,37 @@ import { sessionSettings } from "./session-settings.ts";
 const HASHES_AT_ONCE_MAX = 64;
 
 export const messagingSection = z.strictObject({
-  enabled: flag(false, "Serve it. In development mode every dialect is."),
+  enabled: flag(false, "Serve it."),
   path: path
     .default("/messaging")
-    .describe("Where clients connect, and below it the HTTP API, on both listeners."),
+    .describe("Where clients connect and the HTTP API lies, on both listeners."),
   token_ttl: duration({ minMs: 1000 })
     .prefault("1h")
-    .describe("How long a token from a login is valid, and one from a call that does not say."),
+    .describe("How long a login's token is valid, and one from a call that does not say."),
   logins_per_minute: positive(
     10,
-    "Logins by password per subscriber, minute and node, right or wrong.",
+    "Password logins per subscriber, minute and node, right or wrong.",
   ),
   failed_logins_per_minute: positive(
     30,
-    "Wrong logins per client address, minute and node, beyond which the address has to wait.",
+    "Wrong logins per address, minute and node before it has to wait.",
   ),
   password_hashes_at_once: z
     .int()
     .min(1)
     .max(HASHES_AT_ONCE_MAX)
     .default(2)
-    .describe(
-      "Passwords that are hashed at the same time on a node; each takes a core and 19 MiB.",
-    ),
-  key_limit: positive(1000, "Keys per subscriber that have not ended, those of logins included."),
-  body_size_limit: bodySizeLimit(
-    131_072,
-    "Bytes of a call's body on `api`, beyond which it is answered 413.",
-  ),
+    .describe("Passwords hashed at once on a node; each takes a core and 19 MiB."),
+  key_limit: positive(1000, "Valid keys per subscriber, logins' included."),
+  body_size_limit: bodySizeLimit(131_072, "Bytes of a call's body on `api`; more get 413."),
   ...chatSettings,
   ...sessionSettings,
   introspection_url: z
     .url({ protocol: /^https?$/, error: "must be an http or https address" })
     .optional()
-    .describe(
-      "Another server that is asked about tokens which are not this one's (RFC 7662). Absent: they are refused.",
-    ),
-  introspection_client_id: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Sent to it as HTTP Basic, with `introspection_client_secret`."),
-  introspection_client_secret: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("The secret of `introspection_client_id`."),
+    .describe("Server to ask about foreign tokens (RFC 7662), which are refused otherwise."),
+  introspection_client_id: z.string().min(1).optional().describe("Sent to it as HTTP Basic."),
+  introspection_client_secret: z.string().min(1).optional().describe("Sent to it as HTTP Basic."),
 });
 
 /** The configuration as far as this dialect looks at it. */

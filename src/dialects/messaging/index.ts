@@ -14,7 +14,7 @@ export const messaging = defineDialect<MessagingConfig>()({
   sections: {
     messaging: messagingSection
       .prefault({})
-      .describe("The messaging dialect: subscribers, channels, direct messages."),
+      .describe("[Messaging](messaging.md): subscribers, channels, direct messages."),
   },
   keyUses: [{ use: "messaging", marks: ["messaging"] }],
   reservedSegments: ["messaging"],

@@ -8,37 +8,37 @@ import { chatSettings } from "./chat/settings.ts";
 export const sessionSettings = {
   message_size_limit: positive(
     65_536,
-    "Bytes of one message from a client, beyond which it is refused as `too-large`.",
+    "Bytes of a client's message; more is refused as `too-large`.",
   ),
   frame_size_limit: positive(
     1_048_576,
-    "Bytes of a WebSocket frame or a sender's body from a client: JSON in JSON may be several times as long. Beyond it the connection is closed with 1009.",
+    "Bytes of its WebSocket frame or HTTP body, where JSON holds JSON; more closes with 1009.",
   ),
   queue_max_size: positive(
     1_048_576,
-    "Bytes that may wait for a slow client, or be held back for one answer, beyond which it is closed with 4408.",
+    "Bytes that may wait for a slow client or one answer before it is closed with 4408.",
   ),
   user_connection_limit: positive(
     20,
-    "Connections per subscriber, over all nodes, beyond which a new one is closed with 4409.",
+    "Connections per subscriber, on all nodes; the next is closed with 4409.",
   ),
   messages_per_second_max: count(
     500,
-    "Messages per second and connection, four times as many at once; those beyond are refused, and after ten seconds the connection is closed with 4429. 0: any number.",
+    "Messages per second and connection, four times as many at once; more are refused, and after ten seconds close it with 4429. 0: unlimited.",
   ),
   ping_interval: timer(
     "25s",
-    "Time between the server's pings on raw WebSockets; after two without an answer the connection is closed.",
+    "Time between pings on raw WebSockets; two without an answer close the connection.",
   ),
   answer_time_limit: duration({ minMs: 1000, maxMs: TIMER_MS_MAX })
     .prefault("28s")
     .describe(
-      "How long an answer to a SockJS client may take, one that streams or one that waits, before the client asks for the next: less than proxies in front allow. Heartbeats come after 25 seconds.",
+      "Longest answer to a SockJS client, before it asks for the next: less than proxies allow. Heartbeats come every 25 seconds.",
     ),
   presence_linger: duration({ minMs: 0, maxMs: TIMER_MS_MAX })
     .prefault("0s")
     .describe(
-      "How long a closed connection's announcement still counts, so that a reconnect is not seen by others.",
+      "How long a closed connection still counts as present, so that nobody sees a reconnect.",
     ),
 };
 

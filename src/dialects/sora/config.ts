@@ -18,99 +18,96 @@ const url = (schemes: RegExp, what: string) =>
     .optional();
 
 export const soraSection = z.strictObject({
-  enabled: flag(false, "Serve it. In development mode every dialect is."),
+  enabled: flag(false, "Serve it."),
   host: z
     .string()
     .min(1)
     .default("127.0.0.1")
-    .describe("Address of the API's own listener. It speaks plain HTTP; keep it private."),
+    .describe(
+      "The API's own plain HTTP listener, beside `POST /` on `api`: keep it private. Port 0: off; 3000 in development mode. A taken port is only warned of.",
+    ),
   port: z
     .int()
     .min(0)
     .max(PORT_MAX)
     .default(0)
     .describe(
-      "Port of the API's own listener, beside `POST /` on `api`; 0: off. In development mode 3000. A port that is taken is a warning.",
+      "The API's own plain HTTP listener, beside `POST /` on `api`: keep it private. Port 0: off; 3000 in development mode. A taken port is only warned of.",
     ),
   http_auth: z
     .enum(["key", "none"])
     .default("key")
     .describe(
-      "Whether the API asks for an API key. On a loopback address without `api.on_clients` it never does. The original has no credential and relies on a private network.",
+      "With `none`, the API asks for no API key, like the original. On loopback without `api.on_clients` it never does.",
     ),
   cors_origin: z
     .string()
     .regex(/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/, "must be one origin, such as http://127.0.0.1:5000")
     .optional()
-    .describe(
-      "The one origin whose pages may call the API, as the original's `api_cors_origin`. Absent: answers carry no CORS headers.",
-    ),
+    .describe("The one origin whose pages may call the API."),
   unknown_target: z
     .enum(["ok", "error"])
     .default("ok")
     .describe(
-      "Answer of a push or disconnect that finds nobody. `ok`: as if it had. `error`: 400 with `CHANNEL-NOT-FOUND`, `CLIENT-NOT-FOUND` or `CONNECTION-NOT-FOUND`, for which a call waits until every node has answered.",
+      "Answer of a push or disconnect that finds nobody. `error`: 400 with `CHANNEL-NOT-FOUND`, `CLIENT-NOT-FOUND` or `CONNECTION-NOT-FOUND`, once every node has answered.",
     ),
-  body_size_limit: bodySizeLimit(
-    8_000_000,
-    "Bytes of a call's body, beyond which it is answered 413.",
-  ),
-  signaling_path: path
-    .default("/signaling")
-    .describe("Where clients connect by WebSocket, on `clients`."),
+  body_size_limit: bodySizeLimit(8_000_000, "Bytes of a call's body; more get 413."),
+  signaling_path: path.default("/signaling").describe("Where clients connect, on `clients`."),
   redirect_url: url(/^wss?:$/, "ws: or wss:").describe(
-    "Where every first `connect` is sent on to, which comes back with `redirect`. Absent: nowhere.",
+    "Where every first `connect` is sent on to; it comes back with `redirect`.",
   ),
   auth_url: url(/^https?:$/, "http: or https:").describe(
-    "Your authorization hook, asked by POST about each `connect`. Absent: everybody may connect.",
+    "Your hook, asked by POST about each `connect`. Absent: everybody may connect.",
   ),
-  auth_timeout: timer("5s", "Time for the hook's whole answer, beyond which a connect is refused."),
+  auth_timeout: timer("5s", "Time for the hook's whole answer; then the connect is refused."),
   connect_timeout: timer("10s", "Time for a client's first message, `connect`."),
   answer_timeout: timer("30s", "Time for its `answer` to the offer."),
-  webrtc_timeout: timer("60s", "Time from the offer until WebRTC connects it."),
-  ping_interval: timer("5s", "Time between the pings on the WebSocket."),
-  pong_timeout: timer("60s", "Time without a pong after which a connection ends."),
-  ping_stats: flag(false, "Ask for WebRTC statistics with each ping. They are read and dropped."),
+  webrtc_timeout: timer("60s", "Time from the offer until WebRTC connects."),
+  ping_interval: timer("5s", "Time between pings on the WebSocket."),
+  pong_timeout: timer("60s", "Time without a pong until a connection ends."),
+  ping_stats: flag(
+    false,
+    "Ask for WebRTC statistics with each ping, or so often over a DataChannel (0: never). They are dropped.",
+  ),
   stats_interval: duration({ maxMs: TIMER_MS_MAX })
     .prefault("0s")
-    .describe("Time between requests for statistics over a DataChannel, likewise; 0: never."),
+    .describe(
+      "Ask for WebRTC statistics with each ping, or so often over a DataChannel (0: never). They are dropped.",
+    ),
   connection_lifetime: duration({ maxMs: TIMER_MS_MAX })
     .prefault("0s")
-    .describe("How long a connection may live; 0: as long as it likes."),
+    .describe("How long a connection may live; 0: for ever."),
   data_channel_signaling: flag(
     false,
-    "Signaling by DataChannel for clients that do not say whether they want it.",
+    "For clients that do not say: signaling by DataChannel, and connections that outlive their WebSocket.",
   ),
   ignore_disconnect_websocket: flag(
     false,
-    "Such connections outlive their WebSocket, for clients that do not say.",
+    "For clients that do not say: signaling by DataChannel, and connections that outlive their WebSocket.",
   ),
   re_offer: flag(
     false,
-    "Offer anew to everybody in a channel when somebody comes or goes, as the original does for media. Nothing here needs it.",
+    "Offer anew to all in a channel when somebody comes or goes, like the original. Nothing here needs it.",
   ),
-  compress: flag(true, "Messages on DataChannels for signaling are zlib streams."),
-  message_size_limit: positive(131_072, "Bytes of one message from a client, after decompression."),
+  compress: flag(true, "Signaling on DataChannels is compressed by zlib."),
+  message_size_limit: positive(131_072, "Bytes of a client's message, decompressed."),
   notify_metadata_size_limit: positive(
     4096,
-    "Bytes of `signaling_notify_metadata` and of the hook's, which every connection of the channel is told.",
+    "Bytes of `signaling_notify_metadata`, the client's or the hook's.",
   ),
   queue_max_size: positive(
     1_048_576,
-    "Bytes that may wait for a slow client on each transport, beyond which it is closed.",
+    "Bytes that may wait for a slow client, on each transport, before it is closed.",
   ),
-  connection_limit: count(
-    10_000,
-    "Connections per app and node, beyond which an upgrade is answered 503; 0: any number.",
-  ),
+  connection_limit: count(10_000, "Connections per app and node; more get 503. 0: unlimited."),
   data_channel_limit: positive(16, "Messaging labels (`#…`) per connection."),
   commands_per_second_max: count(
     1000,
-    "Messages per second and connection, on all its transports together, beyond which it is closed; 0: any number.",
+    "Messages per second and connection, on all transports; more close it. 0: unlimited.",
   ),
   webrtc: webrtc
     .prefault({})
-    .describe("The WebRTC peers, which every connection has. See operations.md for a firewall."),
+    .describe("Peers of Sora's clients. [For the firewall](operations.md#webrtc)."),
 });
 
 /** The configuration as far as this dialect looks at it. */

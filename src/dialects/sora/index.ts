@@ -9,7 +9,7 @@ export const sora = defineDialect<SoraConfig>()({
   name: "sora",
   joinsChannels: true,
   sections: {
-    sora: soraSection.prefault({}).describe("The Sora dialect: its push API and signaling."),
+    sora: soraSection.prefault({}).describe("[Sora](sora.md): push API and signaling."),
   },
   keyUses: [],
   reservedSegments: ["signaling"],

@@ -23,29 +23,45 @@ const regex = z
 const off = (description: string) => flag(false, description);
 
 const options = {
-  force_positioning: off("Every subscription is told when it missed a publication. Needs history."),
-  allow_positioning: off("A client may ask to be told when it missed a publication."),
-  force_recovery: off("Every subscription recovers what it missed. Needs history."),
-  allow_recovery: off("A client may ask to recover what it missed."),
-  force_push_join_leave: off("Tell of joins and leaves to every subscriber."),
-  allow_subscribe_for_client: off("Any client with a user may subscribe without a token."),
-  allow_subscribe_for_anonymous: off("Widens `allow_subscribe_for_client` to anonymous clients."),
-  allow_publish_for_client: off("Any client with a user may publish."),
-  allow_publish_for_subscriber: off("A client that is subscribed may publish."),
-  allow_publish_for_anonymous: off("Widens the permissions to publish to anonymous clients."),
-  allow_presence_for_client: off("Any client with a user may ask who is in the channel."),
-  allow_presence_for_subscriber: off("A client that is subscribed may ask who is in the channel."),
-  allow_presence_for_anonymous: off("Widens the permissions for presence to anonymous clients."),
-  allow_history_for_client: off("Any client with a user may read the history."),
-  allow_history_for_subscriber: off("A client that is subscribed may read the history."),
-  allow_history_for_anonymous: off("Widens the permissions for history to anonymous clients."),
+  force_positioning: off(
+    "Tell every subscription, or those that ask, when it missed a publication. The first needs history.",
+  ),
+  allow_positioning: off(
+    "Tell every subscription, or those that ask, when it missed a publication. The first needs history.",
+  ),
+  force_recovery: off(
+    "Every subscription, or those that ask, recover what they missed. The first needs history.",
+  ),
+  allow_recovery: off(
+    "Every subscription, or those that ask, recover what they missed. The first needs history.",
+  ),
+  force_push_join_leave: off("Tell every subscriber of joins and leaves."),
+  allow_subscribe_for_client: off(
+    "Clients with a user may subscribe without a token, publish, ask who is there, read the history.",
+  ),
+  allow_subscribe_for_anonymous: off("Extends these permissions to anonymous clients."),
+  allow_publish_for_client: off(
+    "Clients with a user may subscribe without a token, publish, ask who is there, read the history.",
+  ),
+  allow_publish_for_subscriber: off("Subscribed clients may."),
+  allow_publish_for_anonymous: off("Extends these permissions to anonymous clients."),
+  allow_presence_for_client: off(
+    "Clients with a user may subscribe without a token, publish, ask who is there, read the history.",
+  ),
+  allow_presence_for_subscriber: off("Subscribed clients may."),
+  allow_presence_for_anonymous: off("Extends these permissions to anonymous clients."),
+  allow_history_for_client: off(
+    "Clients with a user may subscribe without a token, publish, ask who is there, read the history.",
+  ),
+  allow_history_for_subscriber: off("Subscribed clients may."),
+  allow_history_for_anonymous: off("Extends these permissions to anonymous clients."),
   allow_user_limited_channels: off(
-    "The user ids behind the last `#` of a channel's name, separated by commas, may subscribe, and nobody else.",
+    "Only users named after a channel's last `#`, between commas, may subscribe.",
   ),
   channel_regex: regex
     .default("")
     .describe(
-      "RE2 expression that must match in the channel's name behind the namespace. Empty: that part must be ASCII.",
+      "RE2 expression that the name behind the namespace must match. Empty: it must be ASCII.",
     ),
 };
 

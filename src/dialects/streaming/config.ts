@@ -12,21 +12,21 @@ const TTL_SPREAD_PERCENT_MAX = 10;
 export const streamingSection = z.strictObject({
   websocket_path: path
     .default("/connection/websocket")
-    .describe("Where websockets connect, on `clients`."),
-  api_path: path.default("/api").describe("Where the HTTP API's methods lie, on `api`."),
+    .describe("Where WebSockets connect, on `clients`."),
+  api_path: path.default("/api").describe("Where the HTTP API lies, on `api`."),
   http_auth: z
     .enum(["key", "none"])
     .default("key")
     .describe(
-      "Whether the HTTP API asks for an API key. `none`: whoever reaches it may do everything, as with Centrifugo's `http_api.insecure`; pages of other sites may not.",
+      "With `none`, whoever reaches the HTTP API may do everything without a key, save pages of other sites.",
     ),
   allow_anonymous_connect_without_token: flag(
     false,
-    "A client without a token connects as the anonymous user.",
+    "Clients without a token connect, as the anonymous user.",
   ),
   insecure: flag(
     false,
-    "Development only: clients need no token, tokens do not expire, and every permission is given but those of `$` channels and of the events catalogue.",
+    "Development only: no tokens needed, none expires, and every permission is given save for `$` channels and the events catalogue.",
   ),
   disallow_anonymous_connection_tokens: flag(false, "Refuse connection tokens without a user."),
   user_id_http_header: z
@@ -34,72 +34,64 @@ export const streamingSection = z.strictObject({
     .toLowerCase()
     .regex(/^[-!#$%&'*+.^_`|~a-z0-9]*$/, "must be a header's name")
     .default("")
-    .describe(
-      "A request header that a trusted proxy sets to the user's id, taken when nothing else says who connects. Empty: none.",
-    ),
+    .describe("Header in which a trusted proxy gives the user's id, if nothing else does."),
   user_id_claim: z
     .string()
     .min(1)
     .default("sub")
-    .describe("The claim of a connection token that holds the user's id."),
+    .describe("Claim of a connection token with the user's id."),
   channel_limit: positive(128, "Subscriptions per connection."),
-  user_connection_limit: count(0, "Connections per user and node; 0: any number."),
+  user_connection_limit: count(0, "Connections per user and node, of all dialects; 0: unlimited."),
   connection_limit: count(
     0,
-    "Connections per app and node, beyond which an upgrade is answered 503; 0: any number.",
+    "Connections per app and node, of all dialects; more get 503. 0: unlimited.",
   ),
   commands_per_second_max: count(
     1000,
-    "Commands per second and connection, beyond which they are answered with error 111, and beyond twice as many the connection is closed; 0: any number.",
+    "Commands per second and connection; more get error 111, twice as many close it. 0: unlimited.",
   ),
   ping_interval: duration({ maxMs: TIMER_MS_MAX })
     .prefault("25s")
-    .describe("Time between the server's pings; 0: none."),
-  pong_timeout: timer(
-    "8s",
-    "Time within which a client answers a ping; shorter than `ping_interval`.",
+    .describe("Time between pings; 0: none."),
+  pong_timeout: timer("8s", "Time to answer one; shorter than `ping_interval`."),
+  stale_close_delay: timer("10s", "Time for a new connection's connect."),
+  expired_close_delay: timer("25s", "Time for an expired connection or subscription to refresh."),
+  expired_sub_close_delay: timer(
+    "25s",
+    "Time for an expired connection or subscription to refresh.",
   ),
-  stale_close_delay: timer("10s", "Time within which a new connection must have connected."),
-  expired_close_delay: timer("25s", "Time that an expired connection has left to refresh."),
-  expired_sub_close_delay: timer("25s", "Time that an expired subscription has left to refresh."),
   ttl_spread: z
     .int()
     .min(0)
     .max(TTL_SPREAD_PERCENT_MAX)
     .default(0)
     .describe(
-      "Percent by which the `ttl` that a client is told is shorter at the most, by chance for each: clients whose tokens end together refresh them one by one. Tokens are good for as long as they say. 0: the `ttl` is what is left.",
+      "Percent, up to 10, by which the `ttl` told to a client is shorter, by chance, so that not all refresh at once. Tokens live as long as they say.",
     ),
   history_max_publication_limit: positive(300, "Publications per history answer to a client."),
   recovery_max_publication_limit: positive(
     300,
-    "Publications that are recovered at most; a client that missed more is told so.",
+    "Publications recovered at most; a client that missed more is told.",
   ),
-  queue_max_size: positive(
-    1_048_576,
-    "Bytes that may wait for a slow client, beyond which it is closed.",
-  ),
-  message_size_limit: positive(65_536, "Bytes of one message from a client."),
+  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client before it is closed."),
+  message_size_limit: positive(65_536, "Bytes of a client's message."),
   body_size_limit: bodySizeLimit(
     524_288,
-    "Bytes of a call's body on `api`, beyond which it is answered 413. A body is read in one go: one of the default's size holds everybody else up for 20 ms at the most, a larger one for accordingly longer.",
+    "Bytes of a call's body on `api`; more get 413. This size holds everybody up for 20 ms, a larger one longer.",
   ),
   connect_include_server_time: flag(false, "Put the server's time into the connect answer."),
   subscribe_to_user_personal_channel: z
     .strictObject({
-      enabled: flag(false, "Subscribe each connection of a user to the channel `#<user>`."),
-      personal_channel_namespace: z
-        .string()
-        .default("")
-        .describe("The namespace of that channel; empty: none."),
-      single_connection: flag(false, "A new connection of a user closes the earlier ones."),
+      enabled: flag(false, "Subscribe each connection of a user to `#<user>`."),
+      personal_channel_namespace: z.string().default("").describe("Namespace of that channel."),
+      single_connection: flag(false, "A user's new connection closes the earlier ones."),
     })
     .prefault({})
     .describe("A channel of its own for every user."),
   rpc_ping: z
     .strictObject({
-      enabled: flag(false, "Answer the method below with an empty result."),
-      method: z.string().min(1).default("ping").describe("The method's name."),
+      enabled: flag(false, "Answer it with an empty result."),
+      method: z.string().min(1).default("ping").describe("Its name."),
     })
     .prefault({})
     .describe("An RPC method for measuring round trips."),

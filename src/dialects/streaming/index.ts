@@ -14,7 +14,11 @@ export const streaming = defineDialect<StreamingConfig>()({
   always: true,
   joinsChannels: true,
   channels,
-  sections: { streaming: streamingSection.prefault({}).describe("The streaming dialect.") },
+  sections: {
+    streaming: streamingSection
+      .prefault({})
+      .describe("[Streaming](streaming.md), which is Centrifugo's protocol."),
+  },
   keyUses: [{ use: "streaming", marks: ["meta", "subs", "channel"] }],
   reservedSegments: ["api"],
   scopes: () => ["streaming"],

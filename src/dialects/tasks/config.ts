@@ -18,22 +18,22 @@ const timer = (fallback: string, maxMs: number, description: string) =>
 const formats = z.enum(["base64", "any"]);
 
 const tasksApp = z.strictObject({
-  id: z.string().min(1).describe("The app, which is its `public-id`."),
-  suspended: flag(false, "Refuse every call of this app's backends."),
-  strict: z.boolean().exactOptional().describe("In place of `tasks.strict`."),
-  message_format: formats.exactOptional().describe("In place of `tasks.message_format`."),
-  require_timestamp: z.boolean().exactOptional().describe("In place of `tasks.require_timestamp`."),
+  id: z.string().min(1).describe("The app, its `public-id`."),
+  suspended: flag(false, "Refuse every call of its backends."),
+  strict: z.boolean().exactOptional().describe("In place of the same key of `tasks`."),
+  message_format: formats.exactOptional().describe("In place of the same key of `tasks`."),
+  require_timestamp: z.boolean().exactOptional().describe("In place of the same key of `tasks`."),
   persist_timeout_displaces: z
     .boolean()
     .exactOptional()
-    .describe("In place of `tasks.persist_timeout_displaces`."),
+    .describe("In place of the same key of `tasks`."),
 });
 
 export const tasksSection = z.strictObject({
-  enabled: flag(false, "Serve it. In development mode every dialect is."),
+  enabled: flag(false, "Serve it."),
   rpc_path: path
     .default("/rpc")
-    .describe("Where backends post their calls, on `api`; `/` and `/api` take them as well."),
+    .describe("Where backends post calls, on `api`; `/` and `/api` take them as well."),
   websocket_paths: z
     .array(
       z
@@ -46,59 +46,60 @@ export const tasksSection = z.strictObject({
     .min(1)
     .default(["/", "/envoy", "/tasks"])
     .describe("Where clients connect, on `clients`."),
-  strict: flag(
-    false,
-    "JSON without trailing commas, and a call without an `id` is a notification, which is not answered.",
-  ),
-  message_format: formats
-    .default("base64")
-    .describe("`any`: messages are not checked to be base64."),
+  strict: flag(false, "No trailing commas in JSON; calls without an `id` are not answered."),
+  message_format: formats.default("base64").describe("Whether messages must be base64."),
   require_timestamp: flag(
     false,
     "Signed calls need a `sign-timestamp`, so that none can be repeated.",
   ),
   persist_timeout_displaces: flag(
     true,
-    "`persist_timeout` also ends the task's earlier connection, as its published text says.",
+    "`persist_timeout` also ends the task's earlier connection.",
   ),
   tick_interval: timer(
     "2s",
     TICK_MS_MAX,
-    "Time between the frames that tell a client its remaining time. Known clients close a link that is silent for 5 seconds.",
+    "Time between frames with the remaining time. Known clients close a link that is silent for 5 seconds.",
   ),
   retention: timer(
     "24h",
     168 * HOUR_MS,
-    "How long the last message is kept for later connections, at the least.",
+    "How long, at least, later connections get the last message.",
   ),
   authentication_timeout: timer(
     "10s",
     10 * MINUTE_MS,
-    "Time for a client's first frame, which holds its token.",
+    "Time for a client's first frame, with its token.",
   ),
-  ping_interval: timer("25s", HOUR_MS, "Time between the server's pings."),
-  pong_timeout: timer("10s", HOUR_MS, "Time for the answer to a ping."),
-  queue_max_size: positive(
-    1_048_576,
-    "Bytes that may wait for a slow client, beyond which it is closed.",
+  ping_interval: timer("25s", HOUR_MS, "Time between pings."),
+  pong_timeout: timer("10s", HOUR_MS, "Time to answer one."),
+  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client before it is closed."),
+  token_calls_per_second: positive(
+    50,
+    "Calls of `get_envoy_token` per app and node: per second, and at once.",
   ),
-  token_calls_per_second: positive(50, "Calls of `get_envoy_token` per second, app and node."),
-  token_calls_burst: positive(200, "As many may come at once."),
+  token_calls_burst: positive(
+    200,
+    "Calls of `get_envoy_token` per app and node: per second, and at once.",
+  ),
   invoke_calls_per_second: positive(
     200,
-    "Calls of `invoke_envoy`, `close_envoy` and `get_envoy_status` per second, app and node.",
+    "Calls of `invoke_envoy`, `close_envoy` and `get_envoy_status` likewise.",
   ),
-  invoke_calls_burst: positive(1000, "As many may come at once."),
+  invoke_calls_burst: positive(
+    1000,
+    "Calls of `invoke_envoy`, `close_envoy` and `get_envoy_status` likewise.",
+  ),
   task_invokes_per_second: positive(20, "Calls of `invoke_envoy` per second, task and node."),
-  connection_limit: positive(10_000, "Connections per app and node."),
-  task_connection_limit: positive(100, "Connections per task and node."),
+  connection_limit: positive(10_000, "Connections per app and node, and per task and node."),
+  task_connection_limit: positive(100, "Connections per app and node, and per task and node."),
   task_acceptances_per_minute: positive(
     30,
-    "New connections per task and minute, over all nodes: two pages that evict each other stop here.",
+    "New connections per task and minute, on all nodes: stops pages that evict each other.",
   ),
   failed_authentications_per_minute: positive(
     10,
-    "Wrong tokens per client address, minute and node, beyond which the address has to wait.",
+    "Wrong tokens per address, minute and node before it has to wait.",
   ),
   apps: z.array(tasksApp).default([]).describe("What differs for single apps."),
 });

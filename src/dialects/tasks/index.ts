@@ -10,7 +10,7 @@ export const tasks = defineDialect<TasksConfig>()({
   sections: {
     tasks: tasksSection
       .prefault({})
-      .describe("The task-token dialect: `get_envoy_token`, `invoke_envoy`."),
+      .describe("[Task tokens](tasks.md): `get_envoy_token`, `invoke_envoy`."),
   },
   keyUses: [{ use: "tasks", plainSecret: true, problems: tasksKeyProblems }],
   reservedSegments: ["envoy", "tasks", "rpc"],

@@ -8,17 +8,17 @@ export const chatSettings = {
   content_size_limit: positive(32_768, "Bytes of a message's content."),
   attributes_size_limit: positive(
     4096,
-    "Bytes of the attributes of a message, channel or subscriber.",
+    "Bytes of a message's, channel's or subscriber's attributes.",
   ),
   channel_limit: positive(500, "Channels per subscriber."),
   member_limit: positive(1000, "Members per channel."),
   history_size: positive(
     10_000,
-    "Messages kept per conversation; the oldest beyond it are dropped.",
+    "Messages kept per conversation, delivered or not, and for how long.",
   ),
   history_ttl: duration({ minMs: 1000 })
     .prefault("720h")
-    .describe("How long messages are kept, also those that are not delivered."),
+    .describe("Messages kept per conversation, delivered or not, and for how long."),
 };
 
 const shape = z.object(chatSettings);
