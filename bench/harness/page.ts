@@ -17,9 +17,11 @@ const HEAD = [
 export function page(files: readonly Records[], benches: readonly Bench[]): string {
   return `# Benchmarks
 
+What Carillon costs, beside Centrifugo and beside a floor: the least that could do the same. Below 1 × it is cheaper, shorter or smaller: in processor time where there is a rate, else in the figure itself.
+
 ${takenOn(files)}
 
-${score(files)} Below 1 × is cheaper, shorter or smaller than what is beside it: for processor time where there is a rate, else the figure itself.
+${score(files)}
 
 ${table(files, benches)}
 
@@ -97,9 +99,9 @@ function notes(files: readonly Records[]): string {
 
 function floors(files: readonly Records[], benches: readonly Bench[]): string {
   const taken = new Set(files.flatMap(({ rows }) => rows.map(({ bench }) => bench)));
-  return benches
-    .filter(({ name, floor }) => taken.has(name) && floor !== undefined)
-    .map(({ name, floor }) => `- \`${name}\`: ${floor}`)
+  const told = benches.filter(({ name, floor }) => taken.has(name) && floor !== undefined);
+  return Object.entries(Object.groupBy(told, ({ floor }) => floor ?? ""))
+    .map(([floor, same = []]) => `- ${same.map(({ name }) => `\`${name}\``).join(", ")}: ${floor}`)
     .join("\n");
 }
 
@@ -119,32 +121,21 @@ function number(value = Number.NaN): string {
   return value.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
-const METHOD = `\`npm run bench -- NAME…\` takes some, \`--list\` names them, \`--quick --runs 1\` is a look. \`CENTRIFUGO_BIN\` names Centrifugo's
-binary and \`BENCH_TOOLS\` the folder of \`wslimit.c\`, the C sender that is compiled with gcc for it; \`redis-server\` is looked for in the path.
-What is not there is named above as absent, and never imitated. Results are written to the file of \`--json\` as they come.
-Of several files to \`--report\`, a later one's rows take the place of an earlier one's.
+const METHOD = `\`NAME…\` takes some, \`--list\` names them, \`--quick --runs 1\` is a look. It needs \`redis-server\`, Centrifugo's binary (\`CENTRIFUGO_BIN\`) and the folder of \`wslimit.c\`, a sender in C (\`BENCH_TOOLS\`, and gcc);
+what is missing is named above. Of several files to \`--report\`, a later one's rows replace an earlier one's.
 
 ## How it is measured
 
-- **Processor time first.** User and kernel time of the server's processes, from \`/proc\`, for each operation: the clock of a virtual machine swings,
-  and what a rate says swings with it. A rate is what the run gave, on the server's core; of paced rows it is the pace.
-- **Rounds.** A round takes every row once: ours, the floor and Centrifugo right after each other, each in a fresh process that was warmed up; what is slow and hardly differs (memory, sessions, storms, workers, patterns) is in the first three. A ratio is
-  taken within its round. The table gives the median over the rounds, and the spread in brackets.
-- **Verdicts.** *met* and *MISSED* need ${ROUNDS_MIN} rounds. *void*: the load took more than ${GENERATOR_MAX * 100} % of its core beside any of the
-  sides, and may be what was measured. A row beside Centrifugo without another bound may take as much as it does. The last column is the load's share of a core at its busiest.
-- **Load comes from processes of its own** (\`bench/load/\`) on raw TCP sockets, pinned to the second core; the server has the first. Rows with
-  workers have the server's processes on both.
-- **Every message is counted at each subscriber, and the order checked:** a message carries its publisher's number and its own, and all
-  subscribers are to see all publishers interleaved alike. With 64 in flight to many the order is checked at one in four. A row with a
-  message missing or out of order says so in place of its verdict.
-- **In flight.** To an empty channel each next publish leaves when one was answered. Fan-out is paced, since its load would take as much of a core as the server: 64
-  leave together 25 times a second (messaging's 15, to 10,000 channels 100, workers' 6), 8 and 1 do 40 times. Centrifugo, where it cannot keep that pace, goes as fast as it can.
-- **Latency** counts from when a publish was due, which its payload carries, to when the subscriber's bytes were read; it has the publisher's lateness in it.
-- **Configuration**: no development mode; one app, an API key, HS256 tokens; presence, history and joins off unless the row says so. Centrifugo's is the same.
-  What its Redis and ours spend is not counted, for neither.
-- **Memory** is the growth of \`VmRSS\`: from cold, over all connections; further, over all but the first fifth.
-- **Turns of the event loop** are watched from within. They count by their processor time, so that what else the machine does is not in them; p99 is what one moment in a
-  hundred of the work falls into.
+- **Processor time** is the server's, user and kernel, from \`/proc\`: on a virtual machine it swings less than a rate. A rate is what the run gave, or the pace of paced rows.
+- **Rounds** take every row once: ours, the floor and Centrifugo one after the other, in fresh processes that were warmed up. Slow rows that hardly differ are in the first three only. Ratios are taken within a round; the table has medians, and the spread in brackets.
+- **Verdicts** *met* and *MISSED* need ${ROUNDS_MIN} rounds. *void*: the load took more than ${GENERATOR_MAX * 100} % of its core (last column), and may be what was measured. Without another bound a row may cost what Centrifugo's does.
+- **Load** comes from other processes, on raw TCP sockets and the second core. The server has the first; workers have both.
+- **Messages** are counted at each subscriber, and their order checked, with 64 in flight at one in four. A row with one missing or out of order says so.
+- **In flight**: to an empty channel a publish leaves when one was answered. Fan-out is paced: 64 together 25 times a second (messaging's 15, to 10,000 channels 100, workers' 6), 8 and 1 do 40 times. Where Centrifugo cannot keep up, it goes as fast as it can.
+- **Latency** runs from when a publish was due until the subscriber's bytes were read.
+- **Configuration** of both: no development mode, an API key, HS256 tokens; presence, history and joins off unless the row says so. Redis's own time is not counted.
+- **Memory** is the growth of \`VmRSS\`: from cold over all connections, further over all but the first fifth.
+- **Turns of the event loop** count by their own processor time.
 
 The floors:
 `;

@@ -15,6 +15,7 @@ const REWRITES = {
   "deploy/:name/README.md": "deploy/:name.md",
   "src/dialects/:name/README.md": "dialects/:name.md",
   "src/transports/:name/README.md": "transports/:name.md",
+  "src/engines/:name/README.md": "engines/:name.md",
 } as const;
 
 type Items = readonly (readonly [text: string, page: string])[];
