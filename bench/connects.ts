@@ -15,8 +15,9 @@ const OF_CENTRIFUGO_MAX = 0.8;
 const CONNECTIONS = 5000;
 /** As fast as it goes, the load would take as much of its core as what it measures. */
 const PER_SECOND = 2000;
-/** Before what is measured: a server that just started compiles its code meanwhile. */
-const WARM_UP_CONNECTIONS = 2000;
+/** Before what is measured: a server that just started compiles its code meanwhile, which takes about 10,000 connections. */
+const WARM_UP_CONNECTIONS = 6000;
+const WARM_UP_WAVES = 2;
 
 const PRESENT = { name: "present", presence: true, join_leave: true, force_push_join_leave: true };
 const CHANNELS = [
@@ -35,8 +36,10 @@ export const benchConnects: Bench = {
       { name: "topics", side: "floor", start: startTopics },
     ];
     await round.each(contenders, async (target, { side }) => {
-      await connect(target, "bench", WARM_UP_CONNECTIONS);
       for (const { channel, what } of CHANNELS) {
+        for (let wave = 0; wave < WARM_UP_WAVES; wave += 1) {
+          await connect(target, channel, WARM_UP_CONNECTIONS);
+        }
         const row = {
           ...{ name: `connect with a token and a subscribe${what}`, unit: "connects/s" },
           budget: { ofPeer: OF_CENTRIFUGO_MAX },

@@ -13,6 +13,8 @@ const PER_SECOND = 50;
 const BYTES = 128;
 /** Publishes that a slow answer may leave in flight before the schedule is kept up by a queue. */
 const LANES = 8;
+/** A server that just started compiles its code meanwhile. */
+const WARM_UP_SECONDS = 3;
 const HOW = `${PER_SECOND}/s × 1,000`;
 
 export const benchLatency: Bench = {
@@ -34,7 +36,7 @@ export const benchLatency: Bench = {
       const subscribers = { subscribers: 1000, payloadBytes: BYTES };
       await using load = await FanOutLoad.open(subscribers, target);
       const pace = { lanes: LANES, perSecond: PER_SECOND, seconds: round.seconds(3) };
-      const found = await load.run(pace, round.seconds(1));
+      const found = await load.run(pace, round.seconds(WARM_UP_SECONDS));
       const cpu = { name: `delivery, ${HOW}`, unit: "deliveries/s", budget: { ofFloor: 1.25 } };
       round.add(cpu, side, sampleOf(found));
       const { latencyUs, generatorCpu: generator } = found;
