@@ -6,24 +6,21 @@ const INTRODUCTION = `# Configuration
 
 <!-- Made from the schema by \`carillon config --reference\`; do not edit. -->
 
-Carillon reads one file: the one that \`--config\` or \`CARILLON_CONFIG\` names, else \`carillon.toml\`, \`carillon.yaml\`,
-\`carillon.yml\` or \`carillon.json\` in the working directory.
+Carillon reads one file: that of \`--config\` or \`CARILLON_CONFIG\`, else \`carillon.toml\`, \`carillon.yaml\`, \`carillon.yml\` or \`carillon.json\` in the working directory.
+Without one it runs in development mode, on loopback only, with every dialect; \`CARILLON_DEVELOPMENT=false\` starts from the defaults below instead.
 
-| command | what it prints |
-|---|---|
-| \`carillon config\` | what is in effect, and a warning of what is too open. If something is wrong, such as an unknown key: a line for each problem, and exit code 1 |
-| \`carillon config --production\` | a file to go live with, with new secrets |
-| \`carillon config --dev\` | development mode, which holds without a file, on loopback addresses only, and serves every dialect. \`CARILLON_DEVELOPMENT=false\` starts from the defaults below instead |
+- \`carillon config\` prints what is in effect, and warns of what is too open. When something is wrong it exits with 1, one line per problem; an unknown key is a problem.
+- \`carillon config --production\` prints a file to go live with, with new secrets; \`--dev\` prints development mode.
 
-Keys are shown with their default, or their type where there is none. Of several values the first is the default. Keys that belong together share a line.
-Durations are such as \`"300s"\`, \`"1m30s"\`, \`"720h"\` or \`"500ms"\`; a plain number counts seconds. Sizes are bytes. Paths of files are relative to the working directory.
+A key stands with its default, or with its type where it has none. Of several values the first is the default. Keys that belong together share a line. What exceeds a limit gets its dialect's own error, or is closed: [errors](errors.md).
+Durations are such as \`"300s"\`, \`"1m30s"\`, \`"720h"\` or \`"500ms"\`; a number counts seconds. Sizes are bytes. Paths of files are relative to the working directory.
 
 ## Environment
 
-Every key has a variable: \`CARILLON_\`, its table and its name. \`CARILLON_CLIENTS_PORT=80\` is \`clients.port\`, over the file's. An empty variable counts as absent; an unknown one is a problem,
+Every key has a variable: \`CARILLON_\`, table and key. \`CARILLON_CLIENTS_PORT=80\` sets \`clients.port\`, whatever the file says. An empty variable counts as absent; an unknown one is a problem,
 save those that Kubernetes and Docker set for a service \`carillon\` or \`carillon-…\`.
 
-- A list is words between spaces or JSON, and replaces the file's: \`CARILLON_CLIENTS_TRUSTED_PROXIES="10.0.0.0/8 ::1"\`. \`[]\` is empty.
+- A list is words between spaces, or JSON, and replaces the file's: \`CARILLON_CLIENTS_TRUSTED_PROXIES="10.0.0.0/8 ::1"\`. \`[]\` is the empty one.
 - A list of tables is named entry by entry: \`CARILLON_CHANNEL_NAMESPACES="news chat"\` adds those that the file does not have, and
   \`CARILLON_CHANNEL_NAMESPACES_NEWS_HISTORY_SIZE=100\` sets a key of one, the file's too. Names are in upper case there, with \`_\` for \`-\` and \`.\`.
 - Entries without a \`name\` or \`id\` are called by their place in the file, from 0, or by any word:
@@ -37,6 +34,7 @@ export function referencePage({ schema }: Model): string {
   return [INTRODUCTION, ...texts].join("\n");
 }
 
+/** Keys with the same description share an item: what belongs together is told once. */
 function sectionText(section: Section, above: readonly Section[]): string {
   const told = above.find((one) => tellsOf(one, section));
   const own = section.fields.filter((field) => told === undefined || !tellsField(told, field));

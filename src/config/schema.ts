@@ -131,9 +131,7 @@ export const baseOf = ({ reserved, uses, joiners }: Names) =>
           .int()
           .min(1)
           .default(1000)
-          .describe(
-            "Publishing calls of one app under way on a node; more get 429. A batch is one call.",
-          ),
+          .describe("Publishing calls of one app under way on a node. A batch is one call."),
       })
       .prefault({})
       .describe("For your servers and operators: keep it private."),

@@ -50,7 +50,7 @@ export const webrtc = z.strictObject({
     )
     .default([])
     .describe("STUN and TURN servers for clients."),
-  peers_max: positive(5000, "Peers in a process; more are refused. Each takes about 300 KB."),
+  peers_max: positive(5000, "Peers in a process, of about 300 KB each."),
   message_size_limit: z
     .int()
     .min(1024)

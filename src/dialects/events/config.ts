@@ -121,9 +121,9 @@ export const eventsSection = z.strictObject({
   publishes_per_second: rate(500, "Events per second and key"),
   body_size_limit: bodySizeLimit(
     524_288,
-    "Bytes of a publishing call's body; more get 413. This size holds everybody up for 20 ms, a larger one longer.",
+    "Bytes of a publishing call's body; see `streaming.body_size_limit`.",
   ),
-  user_connection_limit: rate(20, "Connections per user and node"),
+  user_connection_limit: rate(20, "Connections per user and node, of all dialects"),
   namespaces: z
     .array(eventsNamespace)
     .default([])

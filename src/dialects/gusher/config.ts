@@ -16,6 +16,11 @@ import {
   timer,
 } from "../../config/kinds.ts";
 
+const asOriginal = flag(
+  false,
+  "Bring back the original's behaviour: [what each changes](gusher.md).",
+);
+
 export const gusherSection = z.strictObject({
   enabled: flag(false, "Serve it."),
   prefix: path.default("/gusher").describe("Begins its paths, on both listeners."),
@@ -28,26 +33,20 @@ export const gusherSection = z.strictObject({
   token_ttl: duration({ minMs: 1 })
     .prefault("60s")
     .describe("How long a token from `/auth` opens connections; gusher-js reconnects with it."),
-  message_size_limit: positive(4096, "Bytes of a client's message; the original's 512 are few."),
+  message_size_limit: positive(4096, "Bytes of a client's message; the original takes 512."),
   body_size_limit: bodySizeLimit(
     131_072,
-    "Bytes of a call's body on `api`, or characters of a batch's item; more get 413. This size holds everybody up for 10 ms, a larger one longer.",
+    "Bytes of a call's body on `api`, or characters of a batch's item. The default holds everybody up for at most 10 ms, more for longer.",
   ),
   batch_size_limit: bodySizeLimit(
     BODY_BYTES_MAX,
     "Bytes of a form with `batch_data`; it holds up nobody.",
   ),
-  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client before it is closed."),
+  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client."),
   channel_limit: positive(1024, "Subscriptions per connection."),
   user_connection_limit: count(0, "Connections per user and node, of all dialects; 0: unlimited."),
-  connection_limit: count(
-    0,
-    "Connections per app and node, of all dialects; more get 503. 0: unlimited.",
-  ),
-  commands_per_second_max: count(
-    1000,
-    "Commands per second and connection; more close it. 0: unlimited.",
-  ),
+  connection_limit: count(0, "Connections per app and node, of all dialects; 0: unlimited."),
+  commands_per_second_max: count(1000, "Commands per second and connection; 0: unlimited."),
   ping_interval: timer("54s", "Time between pings."),
   pong_timeout: timer(
     "60s",
@@ -63,18 +62,12 @@ export const gusherSection = z.strictObject({
     .describe(
       "Where `gusher.remote` puts jobs: a durable queue that workers read by `/jobs`, or the original's Redis list `<app_key>@<remote>`, which needs Redis.",
     ),
-  grant_star_empty: flag(false, "`*` in a grant also stands for no character."),
-  strict_ping: flag(false, "Answer `gusher.ping` with `gusher.querychannel_succeeded` and base64."),
-  strict_multi_subscribe: flag(
-    false,
-    "Compare the names of `gusher.multi_subscribe` with grants literally.",
-  ),
-  strict_reload: flag(
-    false,
-    "A reload ends subscriptions that the new grants do not name literally.",
-  ),
-  strict_binary: flag(false, "Ignore binary messages instead of reading them as UTF-16."),
-  strict_close: flag(false, "Drop the TCP connection without a close frame that says why."),
+  grant_star_empty: asOriginal,
+  strict_ping: asOriginal,
+  strict_multi_subscribe: asOriginal,
+  strict_reload: asOriginal,
+  strict_binary: asOriginal,
+  strict_close: asOriginal,
 });
 
 /** The configuration as far as this dialect looks at it. */

@@ -34,7 +34,7 @@ export const messagingSection = z.strictObject({
     .default(2)
     .describe("Passwords hashed at once on a node; each takes a core and 19 MiB."),
   key_limit: positive(1000, "Valid keys per subscriber, logins' included."),
-  body_size_limit: bodySizeLimit(131_072, "Bytes of a call's body on `api`; more get 413."),
+  body_size_limit: bodySizeLimit(131_072, "Bytes of a call's body on `api`."),
   ...chatSettings,
   ...sessionSettings,
   introspection_url: z

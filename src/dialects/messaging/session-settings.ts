@@ -6,25 +6,16 @@ import { chatSettings } from "./chat/settings.ts";
 
 /** Part of the dialect's section. */
 export const sessionSettings = {
-  message_size_limit: positive(
-    65_536,
-    "Bytes of a client's message; more is refused as `too-large`.",
-  ),
+  message_size_limit: positive(65_536, "Bytes of a client's message."),
   frame_size_limit: positive(
     1_048_576,
-    "Bytes of its WebSocket frame or HTTP body, where JSON holds JSON; more closes with 1009.",
+    "Bytes of its WebSocket frame or HTTP body, where JSON holds JSON.",
   ),
-  queue_max_size: positive(
-    1_048_576,
-    "Bytes that may wait for a slow client or one answer before it is closed with 4408.",
-  ),
-  user_connection_limit: positive(
-    20,
-    "Connections per subscriber, on all nodes; the next is closed with 4409.",
-  ),
+  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client or one answer."),
+  user_connection_limit: positive(20, "Connections per subscriber, on all nodes."),
   messages_per_second_max: count(
     500,
-    "Messages per second and connection, four times as many at once; more are refused, and after ten seconds close it with 4429. 0: unlimited.",
+    "Messages per second and connection, four times as many at once. Ten seconds beyond it close the connection. 0: unlimited.",
   ),
   ping_interval: timer(
     "25s",

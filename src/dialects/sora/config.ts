@@ -17,23 +17,17 @@ const url = (schemes: RegExp, what: string) =>
     .refine((text) => schemes.test(URL.parse(text)?.protocol ?? ""), `must be a URL of ${what}`)
     .optional();
 
+/** Of keys that belong together, which the reference page tells of once. */
+const STATISTICS =
+  "Ask for WebRTC statistics with each ping, or so often over a DataChannel (0: never). They are dropped.";
+const UNSAID =
+  "For clients that do not say: signaling by DataChannel, and connections that outlive their WebSocket.";
+const OWN_LISTENER =
+  "The API's own plain HTTP listener, beside `POST /` on `api`: keep it private. Port 0: off; 3000 in development mode. A taken port is only warned of.";
 export const soraSection = z.strictObject({
   enabled: flag(false, "Serve it."),
-  host: z
-    .string()
-    .min(1)
-    .default("127.0.0.1")
-    .describe(
-      "The API's own plain HTTP listener, beside `POST /` on `api`: keep it private. Port 0: off; 3000 in development mode. A taken port is only warned of.",
-    ),
-  port: z
-    .int()
-    .min(0)
-    .max(PORT_MAX)
-    .default(0)
-    .describe(
-      "The API's own plain HTTP listener, beside `POST /` on `api`: keep it private. Port 0: off; 3000 in development mode. A taken port is only warned of.",
-    ),
+  host: z.string().min(1).default("127.0.0.1").describe(OWN_LISTENER),
+  port: z.int().min(0).max(PORT_MAX).default(0).describe(OWN_LISTENER),
   http_auth: z
     .enum(["key", "none"])
     .default("key")
@@ -51,7 +45,7 @@ export const soraSection = z.strictObject({
     .describe(
       "Answer of a push or disconnect that finds nobody. `error`: 400 with `CHANNEL-NOT-FOUND`, `CLIENT-NOT-FOUND` or `CONNECTION-NOT-FOUND`, once every node has answered.",
     ),
-  body_size_limit: bodySizeLimit(8_000_000, "Bytes of a call's body; more get 413."),
+  body_size_limit: bodySizeLimit(8_000_000, "Bytes of a call's body."),
   signaling_path: path.default("/signaling").describe("Where clients connect, on `clients`."),
   redirect_url: url(/^wss?:$/, "ws: or wss:").describe(
     "Where every first `connect` is sent on to; it comes back with `redirect`.",
@@ -65,26 +59,13 @@ export const soraSection = z.strictObject({
   webrtc_timeout: timer("60s", "Time from the offer until WebRTC connects."),
   ping_interval: timer("5s", "Time between pings on the WebSocket."),
   pong_timeout: timer("60s", "Time without a pong until a connection ends."),
-  ping_stats: flag(
-    false,
-    "Ask for WebRTC statistics with each ping, or so often over a DataChannel (0: never). They are dropped.",
-  ),
-  stats_interval: duration({ maxMs: TIMER_MS_MAX })
-    .prefault("0s")
-    .describe(
-      "Ask for WebRTC statistics with each ping, or so often over a DataChannel (0: never). They are dropped.",
-    ),
+  ping_stats: flag(false, STATISTICS),
+  stats_interval: duration({ maxMs: TIMER_MS_MAX }).prefault("0s").describe(STATISTICS),
   connection_lifetime: duration({ maxMs: TIMER_MS_MAX })
     .prefault("0s")
     .describe("How long a connection may live; 0: for ever."),
-  data_channel_signaling: flag(
-    false,
-    "For clients that do not say: signaling by DataChannel, and connections that outlive their WebSocket.",
-  ),
-  ignore_disconnect_websocket: flag(
-    false,
-    "For clients that do not say: signaling by DataChannel, and connections that outlive their WebSocket.",
-  ),
+  data_channel_signaling: flag(false, UNSAID),
+  ignore_disconnect_websocket: flag(false, UNSAID),
   re_offer: flag(
     false,
     "Offer anew to all in a channel when somebody comes or goes, like the original. Nothing here needs it.",
@@ -95,15 +76,12 @@ export const soraSection = z.strictObject({
     4096,
     "Bytes of `signaling_notify_metadata`, the client's or the hook's.",
   ),
-  queue_max_size: positive(
-    1_048_576,
-    "Bytes that may wait for a slow client, on each transport, before it is closed.",
-  ),
-  connection_limit: count(10_000, "Connections per app and node; more get 503. 0: unlimited."),
+  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client, on each transport."),
+  connection_limit: count(10_000, "Connections per app and node; 0: unlimited."),
   data_channel_limit: positive(16, "Messaging labels (`#…`) per connection."),
   commands_per_second_max: count(
     1000,
-    "Messages per second and connection, on all transports; more close it. 0: unlimited.",
+    "Messages per second and connection, on all transports; 0: unlimited.",
   ),
   webrtc: webrtc
     .prefault({})

@@ -22,41 +22,38 @@ const regex = z
 
 const off = (description: string) => flag(false, description);
 
+/** Of keys that belong together, which the reference page tells of once. */
+const forAnonymous = off("Extends the permissions of clients and subscribers to anonymous ones.");
+const forClient = off(
+  "A client with a user may subscribe without a token, publish, ask who is there, read the history.",
+);
+const forSubscriber = off("A subscribed client may publish, ask who is there, read the history.");
+const positioning = off(
+  "Tell every subscription, or those that ask, when it missed a publication. The first needs history.",
+);
+const recovery = off(
+  "Every subscription, or those that ask, recover what they missed. The first needs history.",
+);
+
 const options = {
-  force_positioning: off(
-    "Tell every subscription, or those that ask, when it missed a publication. The first needs history.",
-  ),
-  allow_positioning: off(
-    "Tell every subscription, or those that ask, when it missed a publication. The first needs history.",
-  ),
-  force_recovery: off(
-    "Every subscription, or those that ask, recover what they missed. The first needs history.",
-  ),
-  allow_recovery: off(
-    "Every subscription, or those that ask, recover what they missed. The first needs history.",
-  ),
+  force_positioning: positioning,
+  allow_positioning: positioning,
+  force_recovery: recovery,
+  allow_recovery: recovery,
   force_push_join_leave: off("Tell every subscriber of joins and leaves."),
-  allow_subscribe_for_client: off(
-    "Clients with a user may subscribe without a token, publish, ask who is there, read the history.",
-  ),
-  allow_subscribe_for_anonymous: off("Extends these permissions to anonymous clients."),
-  allow_publish_for_client: off(
-    "Clients with a user may subscribe without a token, publish, ask who is there, read the history.",
-  ),
-  allow_publish_for_subscriber: off("Subscribed clients may."),
-  allow_publish_for_anonymous: off("Extends these permissions to anonymous clients."),
-  allow_presence_for_client: off(
-    "Clients with a user may subscribe without a token, publish, ask who is there, read the history.",
-  ),
-  allow_presence_for_subscriber: off("Subscribed clients may."),
-  allow_presence_for_anonymous: off("Extends these permissions to anonymous clients."),
-  allow_history_for_client: off(
-    "Clients with a user may subscribe without a token, publish, ask who is there, read the history.",
-  ),
-  allow_history_for_subscriber: off("Subscribed clients may."),
-  allow_history_for_anonymous: off("Extends these permissions to anonymous clients."),
+  allow_subscribe_for_client: forClient,
+  allow_subscribe_for_anonymous: forAnonymous,
+  allow_publish_for_client: forClient,
+  allow_publish_for_subscriber: forSubscriber,
+  allow_publish_for_anonymous: forAnonymous,
+  allow_presence_for_client: forClient,
+  allow_presence_for_subscriber: forSubscriber,
+  allow_presence_for_anonymous: forAnonymous,
+  allow_history_for_client: forClient,
+  allow_history_for_subscriber: forSubscriber,
+  allow_history_for_anonymous: forAnonymous,
   allow_user_limited_channels: off(
-    "Only users named after a channel's last `#`, between commas, may subscribe.",
+    "Only the users after the last `#` of a name such as `chat#41,42` may subscribe.",
   ),
   channel_regex: regex
     .default("")

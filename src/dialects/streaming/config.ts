@@ -42,19 +42,16 @@ export const streamingSection = z.strictObject({
     .describe("Claim of a connection token with the user's id."),
   channel_limit: positive(128, "Subscriptions per connection."),
   user_connection_limit: count(0, "Connections per user and node, of all dialects; 0: unlimited."),
-  connection_limit: count(
-    0,
-    "Connections per app and node, of all dialects; more get 503. 0: unlimited.",
-  ),
+  connection_limit: count(0, "Connections per app and node, of all dialects; 0: unlimited."),
   commands_per_second_max: count(
     1000,
-    "Commands per second and connection; more get error 111, twice as many close it. 0: unlimited.",
+    "Commands per second and connection; twice as many close it. 0: unlimited.",
   ),
   ping_interval: duration({ maxMs: TIMER_MS_MAX })
     .prefault("25s")
     .describe("Time between pings; 0: none."),
   pong_timeout: timer("8s", "Time to answer one; shorter than `ping_interval`."),
-  stale_close_delay: timer("10s", "Time for a new connection's connect."),
+  stale_close_delay: timer("10s", "Time for a new connection to send `connect`."),
   expired_close_delay: timer("25s", "Time for an expired connection or subscription to refresh."),
   expired_sub_close_delay: timer(
     "25s",
@@ -73,11 +70,11 @@ export const streamingSection = z.strictObject({
     300,
     "Publications recovered at most; a client that missed more is told.",
   ),
-  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client before it is closed."),
+  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client."),
   message_size_limit: positive(65_536, "Bytes of a client's message."),
   body_size_limit: bodySizeLimit(
     524_288,
-    "Bytes of a call's body on `api`; more get 413. This size holds everybody up for 20 ms, a larger one longer.",
+    "Bytes of a call's body on `api`. The default holds everybody up for at most 20 ms, more for longer.",
   ),
   connect_include_server_time: flag(false, "Put the server's time into the connect answer."),
   subscribe_to_user_personal_channel: z

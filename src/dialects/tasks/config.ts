@@ -17,16 +17,19 @@ const timer = (fallback: string, maxMs: number, description: string) =>
   duration({ minMs: 1000, maxMs }).prefault(fallback).describe(description);
 const formats = z.enum(["base64", "any"]);
 
+/** Of keys that belong together, which the reference page tells of once. */
+const INVOKE_CALLS = "Calls of `invoke_envoy`, `close_envoy` and `get_envoy_status` likewise.";
+const TOKEN_CALLS = "Calls of `get_envoy_token` per app and node: per second, and at once.";
+const CONNECTIONS = "Connections per app and node, and per task and node.";
+const IN_PLACE = "In place of the same key of `tasks`.";
+
 const tasksApp = z.strictObject({
   id: z.string().min(1).describe("The app, its `public-id`."),
   suspended: flag(false, "Refuse every call of its backends."),
-  strict: z.boolean().exactOptional().describe("In place of the same key of `tasks`."),
-  message_format: formats.exactOptional().describe("In place of the same key of `tasks`."),
-  require_timestamp: z.boolean().exactOptional().describe("In place of the same key of `tasks`."),
-  persist_timeout_displaces: z
-    .boolean()
-    .exactOptional()
-    .describe("In place of the same key of `tasks`."),
+  strict: z.boolean().exactOptional().describe(IN_PLACE),
+  message_format: formats.exactOptional().describe(IN_PLACE),
+  require_timestamp: z.boolean().exactOptional().describe(IN_PLACE),
+  persist_timeout_displaces: z.boolean().exactOptional().describe(IN_PLACE),
 });
 
 export const tasksSection = z.strictObject({
@@ -73,26 +76,14 @@ export const tasksSection = z.strictObject({
   ),
   ping_interval: timer("25s", HOUR_MS, "Time between pings."),
   pong_timeout: timer("10s", HOUR_MS, "Time to answer one."),
-  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client before it is closed."),
-  token_calls_per_second: positive(
-    50,
-    "Calls of `get_envoy_token` per app and node: per second, and at once.",
-  ),
-  token_calls_burst: positive(
-    200,
-    "Calls of `get_envoy_token` per app and node: per second, and at once.",
-  ),
-  invoke_calls_per_second: positive(
-    200,
-    "Calls of `invoke_envoy`, `close_envoy` and `get_envoy_status` likewise.",
-  ),
-  invoke_calls_burst: positive(
-    1000,
-    "Calls of `invoke_envoy`, `close_envoy` and `get_envoy_status` likewise.",
-  ),
+  queue_max_size: positive(1_048_576, "Bytes that may wait for a slow client."),
+  token_calls_per_second: positive(50, TOKEN_CALLS),
+  token_calls_burst: positive(200, TOKEN_CALLS),
+  invoke_calls_per_second: positive(200, INVOKE_CALLS),
+  invoke_calls_burst: positive(1000, INVOKE_CALLS),
   task_invokes_per_second: positive(20, "Calls of `invoke_envoy` per second, task and node."),
-  connection_limit: positive(10_000, "Connections per app and node, and per task and node."),
-  task_connection_limit: positive(100, "Connections per app and node, and per task and node."),
+  connection_limit: positive(10_000, CONNECTIONS),
+  task_connection_limit: positive(100, CONNECTIONS),
   task_acceptances_per_minute: positive(
     30,
     "New connections per task and minute, on all nodes: stops pages that evict each other.",
