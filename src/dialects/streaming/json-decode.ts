@@ -1,6 +1,7 @@
 /** Commands out of JSON frames (centrifugo-protocol.md §1.1, §1.3, §1.4). `bytes` fields stay the text that the client wrote. */
 import { HubError } from "../../core/errors.ts";
 import { type JsonView, jsonView } from "../../core/json-text.ts";
+import { lazy } from "../../core/lazy.ts";
 import type { Frame } from "../../core/types.ts";
 import {
   type Command,
@@ -222,11 +223,6 @@ function withAnyNumbers(line: string): JsonView {
     if (error instanceof HubError) throw new MalformedFrame(error.message, { cause: error });
     throw error;
   }
-}
-
-function lazy<Value>(make: () => Value): () => Value {
-  let made: { readonly value: Value } | undefined;
-  return () => (made ??= { value: make() }).value;
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,15 +1,20 @@
 /** The two message types of the Protobuf encoding, compiled once. The only file that knows the Protobuf library. */
-import protobuf from "protobufjs";
+import { lazy } from "../../core/lazy.ts";
 import { CLIENT_PROTO } from "./client-proto.ts";
 import { MalformedFrame } from "./protocol.ts";
 
-// A root of our own: the library's shared one, and its configuration, belong to everybody in the process.
-const { root } = protobuf.parse(CLIENT_PROTO, new protobuf.Root(), { keepCase: true });
-const command = root.lookupType("centrifugal.centrifuge.protocol.Command");
-const reply = root.lookupType("centrifugal.centrifuge.protocol.Reply");
+/** Made for the first message: library and schema are a tenth of a start, and many servers' clients speak JSON alone. */
+const schema = lazy(() => {
+  const { Root, Writer, parse } = require("protobufjs") as typeof import("protobufjs");
+  // A root of our own: the library's shared one, and its configuration, belong to everybody in the process.
+  const { root } = parse(CLIENT_PROTO, new Root(), { keepCase: true });
+  const named = (name: string) => root.lookupType(`centrifugal.centrifuge.protocol.${name}`);
+  return { command: named("Command"), reply: named("Reply"), Writer };
+});
 
 /** The fields of one Command message. Throws MalformedFrame on bytes that are none, invalid UTF-8 in a string included. */
 export function readCommand(message: Uint8Array): Fields {
+  const { command } = schema();
   try {
     return new Fields(command.decode(message));
   } catch (error) {
@@ -20,7 +25,8 @@ export function readCommand(message: Uint8Array): Fields {
 
 /** A Reply message behind its length. Zero values are left out. */
 export function writeReply(fields: Readonly<Record<string, unknown>>): Uint8Array {
-  return reply.encode(fields, protobuf.Writer.create().fork()).ldelim().finish();
+  const { reply, Writer } = schema();
+  return reply.encode(fields, Writer.create().fork()).ldelim().finish();
 }
 
 /** A decoded message: the library's schema-checked but untyped objects, read by kind. Zero stands for absent, as in proto3. */
