@@ -31,6 +31,7 @@ export function readLists(
   variables: readonly Variable[],
   raw: unknown,
 ): ReadVariables {
+  if (variables.length === 0) return { overrides: [], problems: [] };
   const overrides: Override[] = [];
   const problems: string[] = [];
   const left = new Set(variables);

@@ -40,6 +40,13 @@ export function readEnvironment(
   { schema }: Model,
   env: Environment,
 ): ReadVariables & { readonly listed: readonly Variable[] } {
+  const variables = Object.entries(env).flatMap(([name, given]) =>
+    name.startsWith(ENV_PREFIX) && name !== CONFIG_VARIABLE && given
+      ? [{ name, text: given.trim() }]
+      : [],
+  );
+  // The walk over the schema is a tenth of a start.
+  if (variables.length === 0) return { overrides: [], problems: [], listed: [] };
   const known = new Map<string, Field>();
   const lists: string[] = [];
   for (const { path, fields } of sectionsOf(schema)) {
@@ -49,9 +56,7 @@ export function readEnvironment(
   const overrides: Override[] = [];
   const problems: string[] = [];
   const listed: Variable[] = [];
-  for (const [name, given] of Object.entries(env)) {
-    if (!name.startsWith(ENV_PREFIX) || name === CONFIG_VARIABLE || !given) continue;
-    const text = given.trim();
+  for (const { name, text } of variables) {
     const field = known.get(name);
     if (name.endsWith("_PORT") && INJECTED_VALUES.port.test(text)) continue;
     if (field !== undefined) {

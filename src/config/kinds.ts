@@ -2,14 +2,20 @@
 import { z } from "zod";
 import { TIMER_MS_MAX, duration } from "./durations.ts";
 
+// Shared, since there are hundreds of such settings, and each schema costs a start as much as the rest of its setting.
+const FLAG = z.boolean();
+const COUNT = z.int().min(0);
+const POSITIVE = z.int().min(1);
+const TIMER = duration({ minMs: 1, maxMs: TIMER_MS_MAX });
+
 export const flag = (fallback: boolean, description: string) =>
-  z.boolean().default(fallback).describe(description);
+  FLAG.default(fallback).describe(description);
 export const count = (fallback: number, description: string) =>
-  z.int().min(0).default(fallback).describe(description);
+  COUNT.default(fallback).describe(description);
 export const positive = (fallback: number, description: string) =>
-  z.int().min(1).default(fallback).describe(description);
+  POSITIVE.default(fallback).describe(description);
 export const timer = (fallback: string, description: string) =>
-  duration({ minMs: 1, maxMs: TIMER_MS_MAX }).prefault(fallback).describe(description);
+  TIMER.prefault(fallback).describe(description);
 export const path = z
   .string()
   .regex(/^(?:\/[-A-Za-z0-9_.~]+)+$/, 'must begin with "/" and not end with it');

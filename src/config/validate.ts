@@ -8,12 +8,15 @@ import type { Path, Problem } from "./problem.ts";
 import type { Model } from "./model.ts";
 import { resolve, type BaseConfig, type ParsedBase } from "./schema.ts";
 
+/** A function made for each table, as the schemas of calls have, would cost more than it saves. */
+const PARSED_ONCE = { jitless: true };
+
 /** Plain data as read from a file. A failure has at least one problem. */
 export function validate(
   model: Model,
   raw: unknown,
 ): { readonly config: BaseConfig } | { readonly problems: readonly Problem[] } {
-  const parsed = model.schema.safeParse(raw);
+  const parsed = model.schema.safeParse(raw, PARSED_ONCE);
   if (parsed.success) {
     const problems = rulesOf(model, parsed.data as ParsedBase);
     return problems.length > 0 ? { problems } : { config: resolve(parsed.data as ParsedBase) };
@@ -21,7 +24,7 @@ export function validate(
   const { issues } = parsed.error;
   const problems = issues.flatMap((issue) => problemsOf(model, issue, raw));
   // What is left without the wrong keys still shows what does not fit together elsewhere.
-  const rest = model.schema.safeParse(without(raw, issues));
+  const rest = model.schema.safeParse(without(raw, issues), PARSED_ONCE);
   if (rest.success) {
     const wrong = new Set(
       issues.flatMap((issue) =>
