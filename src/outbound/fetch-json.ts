@@ -1,7 +1,6 @@
 /** A JSON document from a URL, such as a key set: one checked GET, bounded in time and size. */
 
-import { OutboundError, type OutboundRequest } from "./contract.ts";
-import { request } from "./request.ts";
+import { OutboundError, type OutboundRequest, type OutboundResponse } from "./contract.ts";
 
 export type JsonRequest = Omit<OutboundRequest, "method" | "body">;
 
@@ -36,4 +35,9 @@ export async function fetchJson(options: JsonRequest): Promise<unknown> {
     // Without the cause: the parser's message quotes the text.
     throw new OutboundError("protocol", "Expected a JSON body");
   }
+}
+
+/** Loaded for the first of them: `node:http` is a tenth of a start, and most servers ask nobody. */
+async function request(options: OutboundRequest): Promise<OutboundResponse> {
+  return (await import("./request.ts")).request(options);
 }

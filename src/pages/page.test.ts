@@ -13,7 +13,7 @@ function get(headers: Readonly<Record<string, string>> = {}, method = "GET") {
 
 test("a page may run its own files alone, and is nobody's frame", async () => {
   const answer = await createPage(async () => FILES).answer(get(), "");
-  expect(answer).toMatchObject({ status: 200, body: Buffer.from(text) });
+  expect(answer).toMatchObject({ status: 200, body: new TextEncoder().encode(text) });
   const policy = answer?.headers["Content-Security-Policy"] ?? "";
   expect(policy).toStartWith("default-src 'none'; script-src 'self'; style-src 'self';");
   expect(policy).toContain("frame-ancestors 'none'");

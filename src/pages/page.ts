@@ -3,7 +3,6 @@
  * page loads nothing from elsewhere and runs no script but its files.
  */
 import { createHash } from "node:crypto";
-import { gunzipSync } from "node:zlib";
 import { textAnswer, type ApiAnswer, type RequestHead } from "../transports/api-call.ts";
 
 /** What the bundler made. */
@@ -11,7 +10,7 @@ export interface PageFile {
   /** Of the page itself `""`, else its path below the page's name: `index-5x76y2zp.js`. */
   readonly name: string;
   readonly type: string;
-  readonly gzip: Uint8Array;
+  readonly gzip: Uint8Array<ArrayBuffer>;
 }
 
 export interface Page {
@@ -87,5 +86,5 @@ function answerFile({ headers, gzip }: Stored, asked: RequestHead["headers"]): A
   if (/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|\s|$))/.test(asked.get("accept-encoding") ?? "")) {
     return { status: 200, headers: { ...headers, "Content-Encoding": "gzip" }, body: gzip };
   }
-  return { status: 200, headers, body: gunzipSync(gzip) };
+  return { status: 200, headers, body: Bun.gunzipSync(gzip) };
 }
