@@ -2,7 +2,8 @@
  * What goes into the package and into the single files: the server with the pages of `web/` ready to be served, and for a file the
  * native parts of the platform that it is for, as npm installs them there.
  */
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Glob, type BunPlugin } from "bun";
 import { bundlePage } from "../src/pages/bundle.ts";
@@ -13,13 +14,46 @@ const BUNDLER = join(ROOT, "src/pages/bundle.ts");
 /** What pages have in common: no page. */
 const SHARED = "shared";
 
-/** The package's modules, in `lib`. */
+/** Loaded by `require` where few need them, so that the bundler would not part them from the rest. */
+const ON_DEMAND = ["pino-pretty", "protobufjs", "yaml"];
+
+/**
+ * The package's modules, in `lib`: in parts, since what a server does not load takes neither time nor memory. Bun parts ES modules alone and
+ * compiles the others alone, so that each part is made first, and then compiled by itself.
+ */
 export async function buildPackage(): Promise<void> {
-  await Bun.build({
-    ...(await server()),
-    outdir: join(ROOT, "lib"),
-  });
+  const { plugins, ...common } = await server();
+  const parts = mkdtempSync(join(tmpdir(), "carillon-parts-"));
+  try {
+    const { outputs } = await Bun.build({
+      ...{ ...common, plugins: [...plugins, onDemand], outdir: parts },
+      ...{ format: "esm", bytecode: false, splitting: true },
+    });
+    const compile = {
+      ...{ ...common, outdir: join(ROOT, "lib"), external: ["./*"] },
+      // What Bun calls `require` in an ES module.
+      define: { "import.meta.require": "require" },
+    };
+    await Bun.build({
+      ...{ ...compile, entrypoints: outputs.map(({ path }) => path), naming: "[name].js" },
+    });
+    for (const name of ON_DEMAND) {
+      const entrypoints = [Bun.resolveSync(name, ROOT)];
+      await Bun.build({ ...compile, external: [], entrypoints, naming: `${name}.js` });
+    }
+  } finally {
+    rmSync(parts, { recursive: true });
+  }
 }
+
+const onDemand: BunPlugin = {
+  name: "on-demand",
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^(?:${ON_DEMAND.join("|")})$`) }, ({ path }) => ({
+      ...{ path: `./${path}.js`, external: true },
+    }));
+  },
+};
 
 export interface SingleFile {
   readonly outfile: string;
@@ -50,7 +84,7 @@ async function server() {
     format: "cjs",
     bytecode: true,
     minify: { syntax: true, whitespace: true },
-    plugins: [withPages(await allPages())],
+    plugins: [withPages(await allPages()), withoutUnused],
   } satisfies Bun.BuildConfig;
 }
 
@@ -90,6 +124,15 @@ export async function bundlePage(name) {
     },
   };
 }
+
+/** What else prom-client has, and loads `node:http` and OpenTelemetry for. */
+const withoutUnused: BunPlugin = {
+  name: "unused",
+  setup(build) {
+    const unused = /prom-client[\\/]lib[\\/](?:cluster|defaultMetrics|pushgateway)\.js$/;
+    build.onLoad({ filter: unused }, () => ({ loader: "js", contents: "" }));
+  },
+};
 
 /** In place of the search for the native part that its package makes at run time. */
 function withWebRtc(packages: string): BunPlugin {
