@@ -15,7 +15,7 @@ const BUNDLER = join(ROOT, "src/pages/bundle.ts");
 const SHARED = "shared";
 
 /** Loaded by `require` where few need them, so that the bundler would not part them from the rest. */
-const ON_DEMAND = ["pino-pretty", "protobufjs", "yaml"];
+const ON_DEMAND = ["pino-pretty", "protobufjs", "re2js", "yaml"];
 
 /**
  * The package's modules, in `lib`: in parts, since what a server does not load takes neither time nor memory. Bun parts ES modules alone and
@@ -125,11 +125,12 @@ export async function bundlePage(name) {
   };
 }
 
-/** What else prom-client has, and loads `node:http` and OpenTelemetry for. */
+/** What prom-client loads `node:http` and OpenTelemetry for, and pino the threads of its transports. */
 const withoutUnused: BunPlugin = {
   name: "unused",
   setup(build) {
-    const unused = /prom-client[\\/]lib[\\/](?:cluster|defaultMetrics|pushgateway)\.js$/;
+    const unused =
+      /(?:prom-client[\\/]lib[\\/](?:cluster|defaultMetrics|pushgateway)|pino[\\/]lib[\\/]transport)\.js$/;
     build.onLoad({ filter: unused }, () => ({ loader: "js", contents: "" }));
   },
 };

@@ -1,6 +1,6 @@
 /** Which browser pages may connect: an app's list of origins, with globs (centrifugo-protocol.md §15). */
-import { RE2JS } from "re2js";
 import { globExpression } from "../core/glob.ts";
+import { loadRe2 } from "../core/re2.ts";
 
 /**
  * What a browser sends (RFC 6454 §6.2): a scheme, a host and perhaps a port, or `null`. A `*` stands for any characters, so text
@@ -14,7 +14,9 @@ const ORIGIN = /^(?:[a-z][-+.a-z0-9]*:\/\/(?:[-a-z0-9._]*|\[[0-9a-f:.]+\])(?::\d
  */
 export function createOriginCheck(patterns: readonly string[]): (origin: string | null) => boolean {
   if (patterns.includes("*")) return () => true;
-  const compiled = patterns.map((pattern) => RE2JS.compile(globExpression(pattern.toLowerCase())));
+  const compiled = patterns.map((pattern) =>
+    loadRe2().compile(globExpression(pattern.toLowerCase())),
+  );
   return (origin) => {
     if (origin === null || origin === "") return true;
     const lower = origin.toLowerCase();

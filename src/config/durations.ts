@@ -38,15 +38,18 @@ export function formatDuration(durationMs: number): string {
   return `${durationMs}ms`;
 }
 
+// Shared: each schema costs a start as much as the rest of its setting.
+const WRITTEN = z.custom<string | number>(
+  (value) => typeof value === "string" || typeof value === "number",
+  `must be ${EXAMPLES}`,
+);
+const MILLISECONDS = z.number();
+
 /** A key that holds a duration; its value behind the schema is in milliseconds. */
 export function duration(bounds: { readonly minMs?: number; readonly maxMs?: number } = {}) {
   const { minMs = 0, maxMs = DURATION_MS_MAX } = bounds;
-  const written = z.custom<string | number>(
-    (value) => typeof value === "string" || typeof value === "number",
-    `must be ${EXAMPLES}`,
-  );
   return z
-    .codec(written, z.number(), {
+    .codec(WRITTEN, MILLISECONDS, {
       decode: (value, context) => {
         const durationMs = parseDuration(value);
         const problem =

@@ -2,13 +2,13 @@
  * Patterns over channel names: RE2 expressions, found anywhere in a name, in time linear in its length. Neither compiling
  * one nor holding it against a name can be interrupted, so both are bounded beforehand (bench/hostile-patterns.ts).
  */
-import { RE2JS } from "re2js";
 import { HubError } from "./errors.ts";
 import { PATTERN_CHARACTERS_MAX, PATTERN_COST_MAX } from "./limits.ts";
 import { patternCost } from "./pattern-cost.ts";
 import { wordMatcher, wordsOf } from "./pattern-words.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slices } from "./slices.ts";
+import { loadRe2, type RE2JS } from "./re2.ts";
 
 /** Throws HubError `bad_request` for what is not an RE2 expression, and beyond the limits. */
 export function compileChannelPattern(pattern: string): (name: string) => boolean {
@@ -18,7 +18,7 @@ export function compileChannelPattern(pattern: string): (name: string) => boolea
   if (patternCost(pattern) > PATTERN_COST_MAX) throw tooLarge();
   let compiled: RE2JS;
   try {
-    compiled = RE2JS.compile(pattern);
+    compiled = loadRe2().compile(pattern);
   } catch (cause) {
     throw new HubError("bad_request", "The channel pattern does not compile", { cause });
   }
@@ -75,7 +75,7 @@ export async function warmUpPatterns(runtime: Pick<Runtime, "clock" | "timers">)
     spentMs = 0;
     await slices.each(WARM_UP_TESTS, ({ pattern, name }) => {
       const startMs = clock.monotonicMs();
-      const compiled = RE2JS.compile(pattern);
+      const compiled = loadRe2().compile(pattern);
       compiled.test(name.slice(0, WARM_UP_SHORT_CHARACTERS));
       compiled.matcher(name).find();
       spentMs += clock.monotonicMs() - startMs;

@@ -1,5 +1,5 @@
 /** Globs, as lists of origins and channel patterns use them (centrifugo-protocol.md §15, §17). */
-import { RE2JS } from "re2js";
+import { loadRe2 } from "./re2.ts";
 
 /** The RE2 expression, anchored, of a glob: `*` any characters, `?` one, `[a-z]` and `[!a-z]` one of or not of, `{a,b}` either, `\` escapes. */
 export function globExpression(glob: string): string {
@@ -11,7 +11,7 @@ export function globExpression(glob: string): string {
     if (char === "*") expression += ".*";
     else if (char === "?") expression += ".";
     else if (char === "\\" && index + 1 < glob.length)
-      expression += RE2JS.quote(glob[++index] ?? "");
+      expression += loadRe2().quote(glob[++index] ?? "");
     else if (classEnd > 0) {
       const negated = glob[index + 1] === "!";
       const members = glob
@@ -26,7 +26,7 @@ export function globExpression(glob: string): string {
       alternatives--;
       expression += ")";
     } else if (char === "," && alternatives > 0) expression += "|";
-    else expression += RE2JS.quote(char);
+    else expression += loadRe2().quote(char);
   }
   return `^(?s:${expression}${")".repeat(alternatives)})$`;
 }

@@ -1,9 +1,9 @@
 /** The options of channels that this dialect alone has a use for: centrifugo-protocol.md §13 in its own names. */
-import { RE2JS } from "re2js";
 import { z } from "zod";
 import type { ChannelSettings, OwnChannels } from "../../config/channel-options.ts";
 import { flag } from "../../config/kinds.ts";
 import type { Path, Problem } from "../../config/problem.ts";
+import { loadRe2 } from "../../core/re2.ts";
 
 /** Longer expressions are a mistake, and cost memory per namespace. */
 const CHANNEL_REGEX_CHARACTERS_MAX = 1024;
@@ -13,7 +13,7 @@ const regex = z
   .max(CHANNEL_REGEX_CHARACTERS_MAX)
   .superRefine((pattern, context) => {
     try {
-      RE2JS.compile(pattern);
+      loadRe2().compile(pattern);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       context.addIssue({ code: "custom", message: `must be an RE2 expression: ${reason}` });
@@ -79,7 +79,7 @@ export const channels: OwnChannels = {
 
   rulesOf({ channel_regex: pattern, ...settings }: OwnSettings): ChannelRules {
     if (pattern === "") return settings;
-    const compiled = RE2JS.compile(pattern);
+    const compiled = loadRe2().compile(pattern);
     return { ...settings, channelRegex: { test: (name) => compiled.matcher(name).find() } };
   },
 
