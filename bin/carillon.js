@@ -44,7 +44,7 @@ function run() {
     process.exit(1);
   }
   const here = dirname(fileURLToPath(import.meta.url));
-  // A package brings its modules compiled in one file, which starts in half the time.
+  // A package brings its modules compiled, which start in half the time.
   const compiled = join(here, "../lib/main.js");
   const main = existsSync(compiled) ? compiled : join(here, "../src/cli/main.ts");
   const args = [main, ...process.argv.slice(2)];

@@ -2,8 +2,7 @@
  * What goes into the package and into the single files: the server with the pages of `web/` ready to be served, and for a file the
  * native parts of the platform that it is for, as npm installs them there.
  */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Glob, type BunPlugin } from "bun";
 import { bundlePage } from "../src/pages/bundle.ts";
@@ -17,29 +16,30 @@ const SHARED = "shared";
 /** Loaded by `require` where few need them, so that the bundler would not part them from the rest. */
 const ON_DEMAND = ["pino-pretty", "protobufjs", "re2js", "yaml"];
 
-/**
- * The package's modules, in `lib`: in parts, since what a server does not load takes neither time nor memory. Bun parts ES modules alone and
- * compiles the others alone, so that each part is made first, and then compiled by itself.
- */
+/** Finds its native part beside itself, and so stays where npm installs it. */
+const WEBRTC = "node-datachannel";
+
+/** The package's modules, in `lib`. Outside of a file Bun compiles no ES modules, and parts no others: so parts are made of them first. */
 export async function buildPackage(): Promise<void> {
   const { plugins, ...common } = await server();
-  const parts = mkdtempSync(join(tmpdir(), "carillon-parts-"));
+  const parts = join(ROOT, "lib/parts");
   try {
     const { outputs } = await Bun.build({
-      ...{ ...common, plugins: [...plugins, onDemand], outdir: parts },
-      ...{ format: "esm", bytecode: false, splitting: true },
+      ...{ ...common, plugins: [...plugins, onDemand], bytecode: false, outdir: parts },
+      external: [WEBRTC],
     });
     const compile = {
-      ...{ ...common, outdir: join(ROOT, "lib"), external: ["./*"] },
+      ...{ ...common, format: "cjs" as const, splitting: false, outdir: join(ROOT, "lib") },
       // What Bun calls `require` in an ES module.
       define: { "import.meta.require": "require" },
     };
     await Bun.build({
       ...{ ...compile, entrypoints: outputs.map(({ path }) => path), naming: "[name].js" },
+      external: ["./*", WEBRTC],
     });
     for (const name of ON_DEMAND) {
       const entrypoints = [Bun.resolveSync(name, ROOT)];
-      await Bun.build({ ...compile, external: [], entrypoints, naming: `${name}.js` });
+      await Bun.build({ ...compile, entrypoints, naming: `${name}.js` });
     }
   } finally {
     rmSync(parts, { recursive: true });
@@ -81,7 +81,9 @@ async function server() {
   return {
     entrypoints: [join(ROOT, "src/cli/main.ts")],
     target: "bun",
-    format: "cjs",
+    format: "esm",
+    // In parts, since what a server does not load takes neither time nor memory.
+    splitting: true,
     bytecode: true,
     minify: { syntax: true, whitespace: true },
     plugins: [withPages(await allPages()), withoutUnused],
