@@ -132,8 +132,8 @@ export function createHub(options: HubOptions): OwnedHub {
       ...{ broker, claims },
       optionsFor: (channel) => channels.optionsOf(channel),
       channels: (filter) => control.channels(filter),
-      audienceOf: (channel) => channels.find(channel),
-      inTurn: (audience, publish) => turns?.take(app, audience, publish) ?? publish(),
+      inTurn: (channel, publish) =>
+        turns?.take(app, () => channels.find(channel), publish) ?? publish(),
     }),
     claim: (prefix, claim, revise) => claims.set(prefix, { claim, revise }),
     revise: (space, revise) => claims.setSpace(space, revise),

@@ -20,7 +20,11 @@ function createPublishers() {
 
   async function publish(app: string, count: number, audience?: Audience): Promise<void> {
     const answers = Array.from({ length: count }, () =>
-      turns.take(app, audience, async () => published.push(app)),
+      turns.take(
+        app,
+        () => audience,
+        async () => published.push(app),
+      ),
     );
     await Promise.all(answers);
   }

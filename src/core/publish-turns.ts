@@ -27,14 +27,15 @@ export class PublishTurns {
     this.#turns = new Turns(timers, PUBLISH_TURN_COST_MAX);
   }
 
-  /** At once while no other app publishes. An app's own keep their order. */
+  /** At once while no other app publishes. An app's own keep their order. `findAudience`: undefined where nobody is. */
   take<Result>(
     app: string,
-    audience: Audience | undefined,
+    findAudience: () => Audience | undefined,
     publish: () => Promise<Result>,
   ): Promise<Result> {
     if (!this.#isContested(app)) return publish();
     return new Promise((resolve) => {
+      const audience = findAudience();
       const { size = 0 } = audience ?? {};
       this.#turns.enter({
         party: app,

@@ -47,8 +47,7 @@ function slow() {
     claims: new Claims(),
     optionsFor: () => undefined,
     channels: async () => new Map(),
-    audienceOf: () => undefined,
-    inTurn: (_audience, start) => start(),
+    inTurn: (_channel, start) => start(),
   });
   return {
     answer: () => answers.shift()?.(),

@@ -13,7 +13,6 @@ import {
 import { requireUnicode } from "./names.ts";
 import type { ChannelOptions } from "./namespaces.ts";
 import { jsonOfPayload } from "./payload.ts";
-import type { Audience } from "./publish-turns.ts";
 import {
   CHANNELS,
   type Channel,
@@ -28,16 +27,11 @@ export interface PublishingOptions {
   /** Undefined outside the namespaces: any JSON, kept as the publication says. */
   readonly optionsFor: (channel: Channel) => ChannelOptions | undefined;
   readonly channels: (filter: ChannelFilter) => Promise<ReadonlyMap<string, number>>;
-  /** Those on this node; undefined: nobody. */
-  readonly audienceOf: (channel: Channel) => Audience | undefined;
   /** This app's turn among those that publish. */
   readonly inTurn: InTurn;
 }
 
-export type InTurn = <Result>(
-  audience: Audience | undefined,
-  publish: () => Promise<Result>,
-) => Promise<Result>;
+export type InTurn = <Result>(channel: Channel, publish: () => Promise<Result>) => Promise<Result>;
 
 const UNKEPT: PublishOptions = {};
 
@@ -46,7 +40,6 @@ export function createPublishing({
   claims,
   optionsFor,
   channels,
-  audienceOf,
   inTurn,
 }: PublishingOptions): Pick<Hub, "publish" | "publishMatching"> {
   const waiting = new Waiting();
@@ -63,9 +56,12 @@ export function createPublishing({
     const taken = claim && (await claim(channel.name, publication, options));
     if (taken !== undefined) return taken.position;
     const kept = optionsOf(channel, publication, options);
-    return await waiting.during(publication.data, () =>
-      inTurn(audienceOf(channel), () => broker.publish(channel, publication, kept)),
-    );
+    const characters = waiting.enter(publication.data);
+    try {
+      return await inTurn(channel, () => broker.publish(channel, publication, kept));
+    } finally {
+      waiting.leave(characters);
+    }
   }
 
   /** What holds for the publication. Throws `bad_request` for one that the channel does not take. */
@@ -118,8 +114,8 @@ class Waiting {
   #publications = 0;
   #characters = 0;
 
-  /** Throws HubError `unavailable` beyond the bounds; then nothing is published. */
-  async during<Result>(data: Payload, publish: () => Promise<Result>): Promise<Result> {
+  /** How many characters wait from here on. Throws HubError `unavailable` beyond the bounds. */
+  enter(data: Payload): number {
     const characters = "json" in data ? data.json.length : data.bytes.length;
     const full =
       this.#publications >= PUBLICATIONS_WAITING_MAX ||
@@ -128,12 +124,12 @@ class Waiting {
     if (full) throw new HubError("unavailable", "Too many publications wait to be delivered");
     this.#publications += 1;
     this.#characters += characters;
-    try {
-      return await publish();
-    } finally {
-      this.#publications -= 1;
-      this.#characters -= characters;
-    }
+    return characters;
+  }
+
+  leave(characters: number): void {
+    this.#publications -= 1;
+    this.#characters -= characters;
   }
 }
 

@@ -29,7 +29,15 @@ export class PublishLimit {
       this.#onReached();
       return undefined;
     }
+    return this.#counted(call);
+  }
+
+  async #counted<Answer>(call: () => Promise<Answer>): Promise<Answer> {
     this.#underWay += 1;
-    return call().finally(() => (this.#underWay -= 1));
+    try {
+      return await call();
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 }
