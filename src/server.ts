@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import packageJson from "../package.json" with { type: "json" };
 import { isServed } from "./config/part.ts";
 import type { BaseConfig } from "./config/schema.ts";
-import { warmUpPatterns } from "./core/channel-pattern.ts";
 import type { OwnedHub } from "./core/create-hub.ts";
 import type { Engine } from "./core/engine.ts";
 import type { Runtime } from "./core/runtime.ts";
@@ -127,18 +126,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   opened.defer(() => metrics.close());
   const schedule = createSchedule(runtime);
   let clientsUrl = "";
-  let warm = false;
-  /** What patterns are matched with is there for somebody: as long as nobody is, the memory that it takes is saved. */
-  function warmUp(): void {
-    if (warm) return;
-    warm = true;
-    warmUpPatterns(runtime).catch((error: unknown) => onBug(error, "warming up"));
-  }
   const lent = lend({
     ...{ config, dialects, version, told, engine, runtime, schedule, metrics, onBug },
     clientsUrl: () => clientsUrl,
     explainsRefusals: options.explainsRefusals ?? config.development,
-    onConnected: warmUp,
     createPeers: options.createPeers ?? ((own) => createPeers({ ...own, runtime, onBug })),
   });
   const served = await setUpEach(dialects, lent, told);

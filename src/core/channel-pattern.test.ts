@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { RE2JS } from "re2js";
-import { compileChannelPattern, warmUpPatterns } from "./channel-pattern.ts";
+import { ChannelPatterns, compileChannelPattern, warmUpPatterns } from "./channel-pattern.ts";
 import { PATTERN_CHARACTERS_MAX, PATTERN_COST_MAX } from "./limits.ts";
 
 const NAMES = ["App1", "App2", "AA", "my App", "a.b", "é", "x\ny"];
@@ -110,4 +110,31 @@ test("the warm-up ends, whether or not its passes become short", async () => {
   const hasty = { ...standing, monotonicMs: () => ((looks += 1), (nowMs += 100)) };
   await warmUpPatterns({ timers, clock: hasty });
   expect(looks).toBeGreaterThan(100);
+});
+
+test("only what says more than words has RE2JS warmed up, once, and waits for it", async () => {
+  let turns = 0;
+  let goOn = (): void => {};
+  /** The first turn waits for the test. */
+  const soon = (callback: () => void): void => {
+    turns += 1;
+    if (turns === 1) goOn = callback;
+    else callback();
+  };
+  const timers = { after: () => ({ cancel() {} }), soon };
+  const patterns = new ChannelPatterns({
+    timers,
+    clock: { epochMs: () => 0, monotonicMs: () => 0 },
+  });
+  expect((await patterns.compile("^app"))("apple")).toBe(true);
+  await expect(patterns.compile("a".repeat(PATTERN_CHARACTERS_MAX + 1))).rejects.toThrow();
+  expect([patterns.warm, turns]).toEqual([false, 0]);
+  const compiling = Promise.all([patterns.compile("a.c"), patterns.compile("[a-c]")]);
+  expect([patterns.warm, turns]).toEqual([true, 1]);
+  goOn();
+  const [first, second] = await compiling;
+  expect([first("abc"), first("ab"), second("b"), second("d")]).toEqual([true, false, true, false]);
+  const taken = turns;
+  await expect(patterns.compile("(")).rejects.toMatchObject({ code: "bad_request" });
+  expect(turns).toBe(taken);
 });

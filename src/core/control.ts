@@ -1,5 +1,5 @@
 /** The hub's questions to all nodes, this one included, as plain data, and the gathering of their answers. */
-import { compileChannelPattern } from "./channel-pattern.ts";
+import { ChannelPatterns, needsRe2, type MatchesName } from "./channel-pattern.ts";
 import type { ControlBus } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
 import type { AskOptions, ChannelFilter, NodeInfo, UserFilter } from "./hub.ts";
@@ -34,12 +34,11 @@ type Question =
   | { ask: "channelPage"; query: ChannelFilter & PageQuery }
   | { ask: "connectionPage"; query: ConnectionFilter & PageQuery }
   | { ask: "occupancy"; of: Channel | ChannelFilter }
+  | { ask: "warmUp" }
   | { ask: "node" }
   | { ask: "service"; service: string; request: unknown };
 
 type ChannelCounts = readonly (readonly [name: string, connections: number])[];
-
-type Matches = (name: string) => boolean;
 
 /** What this node does when asked. The first three answer how many connections were matched. */
 export interface ControlHandlers {
@@ -50,12 +49,15 @@ export interface ControlHandlers {
     except: readonly string[],
   ): number | Promise<number>;
   signal(target: Target, dialect: string, body: unknown): Promise<number>;
-  channels(filter: ChannelFilter, matches: Matches): Promise<ChannelCounts>;
+  channels(filter: ChannelFilter, matches: MatchesName): Promise<ChannelCounts>;
   /** The first rows behind `after`: each node's own. */
-  channelRows(query: ChannelFilter & PageQuery, matches: Matches): Promise<readonly ChannelRow[]>;
+  channelRows(
+    query: ChannelFilter & PageQuery,
+    matches: MatchesName,
+  ): Promise<readonly ChannelRow[]>;
   connectionRows(query: ConnectionFilter & PageQuery): Promise<readonly ConnectionRow[]>;
   occupancyOf(channel: Channel): Occupancy;
-  occupancy(filter: ChannelFilter, matches: Matches): Promise<Occupancy>;
+  occupancy(filter: ChannelFilter, matches: MatchesName): Promise<Occupancy>;
   /** Each once. */
   users(filter: UserFilter): Promise<readonly string[]>;
   node(): NodeInfo;
@@ -81,17 +83,26 @@ export function createControl(
   handlers: ControlHandlers,
   runtime: Pick<Runtime, "clock" | "timers">,
 ): Control {
-  /** The last pattern: asking compiles it for the caller's error, and answering, mostly next, would again. */
-  let known: { readonly pattern: string; readonly matches: Matches } | undefined;
+  const patterns = new ChannelPatterns(runtime);
 
-  function matcher({ pattern, prefix = "" }: ChannelFilter): Matches {
+  async function matcher({ pattern, prefix = "" }: ChannelFilter): Promise<MatchesName> {
     if (pattern === undefined) return (name) => name.startsWith(prefix);
-    if (known?.pattern !== pattern) known = { pattern, matches: compileChannelPattern(pattern) };
-    const { matches } = known;
+    const matches = await patterns.compile(pattern);
     return prefix === "" ? matches : (name) => name.startsWith(prefix) && matches(name);
   }
 
-  bus.serve((request) => answer(request as Question, handlers, matcher));
+  bus.serve((request) => answer(request as Question, handlers, { patterns, matcher }));
+
+  /**
+   * Before a question with a pattern: a bad one is this caller's error. At the first that needs it all nodes warm up, with a deadline of
+   * its own: one that did within the question's might be late with its part of the answer.
+   */
+  async function prepare(filter: ChannelFilter): Promise<void> {
+    const { pattern } = filter;
+    const first = pattern !== undefined && needsRe2(pattern) && !patterns.warm;
+    if (first) await bus.ask({ ask: "warmUp" }, CONTROL_DEADLINE_MS);
+    await matcher(filter);
+  }
 
   /** For lists: one without any node's part would pass for an empty one. */
   async function gather(question: Question): Promise<readonly unknown[]> {
@@ -117,8 +128,7 @@ export function createControl(
     disconnect: (target, reason, except) => reach({ ask: "disconnect", target, reason, except }),
     signal: (target, dialect, body) => reach({ ask: "signal", target, dialect, body }),
     async channels(filter) {
-      // Compiled here as well, so that a bad pattern is this caller's error.
-      matcher(filter);
+      await prepare(filter);
       const answers = await gather({ ask: "channels", filter });
       const slices = new Slices(runtime);
       const counts = new Map<string, number>();
@@ -139,7 +149,7 @@ export function createControl(
       return sortByBytes([...users], slices);
     },
     async channelPage({ limit, ...filter }) {
-      matcher(filter);
+      await prepare(filter);
       const query = { ...filter, limit: limit + 1 };
       const answers = (await gather({ ask: "channelPage", query })) as ChannelRow[][];
       const byName = new Map<string, Occupancy>();
@@ -155,7 +165,7 @@ export function createControl(
       return pageOf(answers.flat(), limit, ({ id }) => id);
     },
     async occupancy(of) {
-      if (!("name" in of)) matcher(of);
+      if (!("name" in of)) await prepare(of);
       return sumOf((await gather({ ask: "occupancy", of })) as Occupancy[]);
     },
     async nodes() {
@@ -169,10 +179,15 @@ export function createControl(
   };
 }
 
+interface Matching {
+  readonly patterns: ChannelPatterns;
+  readonly matcher: (filter: ChannelFilter) => Promise<MatchesName>;
+}
+
 function answer(
   question: Question,
   handlers: ControlHandlers,
-  matcher: (filter: ChannelFilter) => Matches,
+  { patterns, matcher }: Matching,
 ): unknown {
   switch (question.ask) {
     case "push": {
@@ -186,18 +201,25 @@ function answer(
       return handlers.disconnect(question.target, question.reason, question.except);
     case "signal":
       return handlers.signal(question.target, question.dialect, question.body);
-    case "channels":
-      return handlers.channels(question.filter, matcher(question.filter));
+    case "channels": {
+      const { filter } = question;
+      return matcher(filter).then((matches) => handlers.channels(filter, matches));
+    }
     case "users":
       return handlers.users(question.filter);
-    case "channelPage":
-      return handlers.channelRows(question.query, matcher(question.query));
+    case "channelPage": {
+      const { query } = question;
+      return matcher(query).then((matches) => handlers.channelRows(query, matches));
+    }
     case "connectionPage":
       return handlers.connectionRows(question.query);
     case "occupancy": {
       const { of } = question;
-      return "name" in of ? handlers.occupancyOf(of) : handlers.occupancy(of, matcher(of));
+      if ("name" in of) return handlers.occupancyOf(of);
+      return matcher(of).then((matches) => handlers.occupancy(of, matches));
     }
+    case "warmUp":
+      return patterns.warmUp().then(() => true);
     case "node":
       return handlers.node();
     case "service":

@@ -23,8 +23,6 @@ export interface HubOptions {
   readonly runtime: Runtime;
   /** That the process's hubs share. Absent: there is no other app. */
   readonly turns?: PublishTurns | undefined;
-  /** Somebody has connected to this node. */
-  readonly onConnected?: (() => void) | undefined;
   /** An exception that no caller awaits: logged, since it is a bug or an engine that went away. */
   readonly onBug: (error: unknown) => void;
 }
@@ -47,7 +45,7 @@ export interface OwnedHub extends Hub {
 }
 
 export function createHub(options: HubOptions): OwnedHub {
-  const { app, namespaces, runtime, turns, onConnected, onBug } = options;
+  const { app, namespaces, runtime, turns, onBug } = options;
   const claims = new Claims();
   const broker = claims.readThrough(options.engine.broker);
   const { presence } = options.engine;
@@ -125,7 +123,6 @@ export function createHub(options: HubOptions): OwnedHub {
       requireUnicode(subscriber.userId, "user id");
       const connection = new HubConnection(host, subscriber);
       connections.add(connection);
-      onConnected?.();
       return connection;
     },
     ...createPublishing({

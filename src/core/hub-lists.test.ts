@@ -133,6 +133,28 @@ describe("channels()", () => {
     expect([...(await hub.channels({ pattern: ".*" })).keys()]).toEqual(["c"]);
   });
 
+  test("of the first pattern that is no word are asked for once every node is ready for it", async () => {
+    const asked: unknown[] = [];
+    await using server = await embeddedHub({
+      change: (engine) => ({
+        ...engine,
+        control: {
+          ...engine.control,
+          ask(request, ...rest) {
+            asked.push((request as { readonly ask: unknown }).ask);
+            return engine.control.ask(request, ...rest);
+          },
+        },
+      }),
+    });
+    const { hub } = server;
+    await connect(hub).join("app.one");
+    for (const pattern of ["app", "^a.+e$", "^a.+f$"]) await hub.channels({ pattern });
+    expect(asked).toEqual(["channels", "warmUp", "channels", "channels"]);
+    expect(await hub.channels({ pattern: "^a.+e$" })).toEqual(new Map([["app.one", 1]]));
+    await expect(hub.channels({ pattern: "(" })).rejects.toMatchObject({ code: "bad_request" });
+  });
+
   test("that no node answers are unavailable rather than none", async () => {
     const silent = async (): Promise<ControlAnswers> => ({ answers: [], nodesAsked: 1 });
     await using server = await embeddedHub({

@@ -73,19 +73,6 @@ describe("targets", () => {
     expect(recorders.map(({ signals }) => signals)).toEqual([[], [{ do: "it" }]]);
   });
 
-  test("are told of as they connect", () => {
-    const runtime = createTestRuntime();
-    const cluster = new SimulatedCluster({ random: runtime.random, lossRate: 0 });
-    let told = 0;
-    const onConnected = () => void (told += 1);
-    const hub = createHub({
-      ...{ app: "a", namespaces: PLAIN, engine: cluster.node(), runtime, onConnected, onBug },
-    });
-    expect(told).toBe(0);
-    for (const id of ["1", "2"]) hub.connect(new Recorder(id));
-    expect(told).toBe(2);
-  });
-
   test("work over nodes and add up", async () => {
     const runtime = createTestRuntime();
     const cluster = new SimulatedCluster({ random: runtime.random, lossRate: 0 });

@@ -41,8 +41,6 @@ export interface LendOptions extends Explaining {
   readonly runtime: Runtime;
   readonly schedule: Schedule;
   readonly metrics: ServerMetrics;
-  /** See `HubOptions`. */
-  readonly onConnected: () => void;
   /** An exception that nobody awaits. */
   readonly onBug: (error: unknown) => void;
   readonly clientsUrl: () => string;
@@ -93,7 +91,7 @@ function postJsonBy({ timers }: Runtime): PostJson {
 }
 
 function lentApps(options: LendOptions): readonly AppToLend[] {
-  const { config, dialects, engine, runtime, metrics, onConnected, onBug } = options;
+  const { config, dialects, engine, runtime, metrics, onBug } = options;
   const namespaces = createNamespaces(dialects, config);
   const uses = dialects.flatMap(({ keyUses }) => keyUses);
   const turns = config.apps.length > 1 ? new PublishTurns(runtime) : undefined;
@@ -101,7 +99,7 @@ function lentApps(options: LendOptions): readonly AppToLend[] {
     const { id } = app;
     const own = engine.app(id);
     const hub = createHub({
-      ...{ app: id, namespaces, engine: own, runtime, turns, onConnected, onBug },
+      ...{ app: id, namespaces, engine: own, runtime, turns, onBug },
     });
     metrics.watch(hub);
     const keys = createAppKeys({ config, app: id, runtime, uses });

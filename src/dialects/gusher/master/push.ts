@@ -1,5 +1,5 @@
 /** Pushes to channels: one, those that a pattern finds, and many in one request (§6.2 to §6.4). */
-import { compileChannelPattern } from "../../../core/channel-pattern.ts";
+import { ChannelPatterns } from "../../../core/channel-pattern.ts";
 import { HubError } from "../../../core/errors.ts";
 import { listItems } from "../../../core/json-list.ts";
 import { jsonOf, jsonView, type CompactJson, type JsonView } from "../../../core/json-text.ts";
@@ -37,7 +37,7 @@ export async function pushToPattern(call: MasterCall): Promise<ApiAnswer> {
   const { channel_pattern: pattern, event, data } = fields;
   if (pattern === "" || event === "") throw new MasterError("empty param");
   // The hub compiles it as well, so only where the hub is not asked.
-  if (data === "" || call.context === undefined) checkPattern(pattern);
+  if (data === "" || call.context === undefined) await checkPattern(pattern, call);
   if (data === "") throw new MasterError("empty data");
   const publication = publicationOf(event, jsonOfField(data));
   const filter = { pattern, reach: call.reach };
@@ -102,9 +102,12 @@ function publicationOf(event: string, data: CompactJson): NewPublication {
   return { data: { json: data }, tags: { event } };
 }
 
-function checkPattern(pattern: string): void {
+async function checkPattern(
+  pattern: string,
+  { runtime }: Pick<MasterCall, "runtime">,
+): Promise<void> {
   try {
-    compileChannelPattern(pattern);
+    await new ChannelPatterns(runtime).compile(pattern);
   } catch (error) {
     patternError(error);
   }
