@@ -11,7 +11,8 @@ import { CALLS, publish, warmUp } from "./http-publish.ts";
 
 const KEPT = { name: "kept", history_size: 100, history_ttl: "300s" };
 const CASES = [
-  ...CALLS.map((call) => ({ ...call, channel: "bench" })),
+  // The load has time to spare beside Redis.
+  ...CALLS.map(({ what, lanes, batch }) => ({ what, lanes, batch, channel: "bench" })),
   { what: "64 in flight, history", lanes: 64, batch: 1, channel: "kept:bench" },
   { what: "1 in flight, history", lanes: 1, batch: 1, channel: "kept:bench" },
 ];

@@ -131,7 +131,7 @@ what is missing is named above. Of several files to \`--report\`, a later one's 
 - **Verdicts** *met* and *MISSED* need ${ROUNDS_MIN} rounds. *void*: the load took more than ${GENERATOR_MAX * 100} % of its core (last column), and may be what was measured. Without another bound a row may cost what Centrifugo's does.
 - **Load** comes from other processes, on raw TCP sockets and the second core. The server has the first; workers have both.
 - **Messages** are counted at each subscriber, and their order checked, with 64 in flight at one in four. A row with one missing or out of order says so.
-- **In flight**: to an empty channel a publish leaves when one was answered. Fan-out is paced: 64 together 25 times a second (messaging's 15, to 10,000 channels 100, workers' 6), 8 and 1 do 40 times. Where Centrifugo cannot keep up, it goes as fast as it can.
+- **In flight**: to an empty channel a publish leaves when one was answered; batches without Redis are due in bursts, 25 a second, 8 under way at a time. Fan-out is paced: 64 together 25 times a second (messaging's 15, to 10,000 channels 100, workers' 6), 8 and 1 do 40 times. Where Centrifugo cannot keep up, it goes as fast as it can.
 - **Latency** runs from when a publish was due until the subscriber's bytes were read.
 - **Configuration** of both: no development mode, an API key, HS256 tokens; presence, history and joins off unless the row says so. Redis's own time is not counted.
 - **Memory** is the growth of \`VmRSS\`: from cold over all connections, further over all but the first fifth.
