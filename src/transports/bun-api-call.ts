@@ -28,6 +28,11 @@ export class Arrivals {
     this.#calls.delete(call);
   }
 
+  /** In the next turn of the event loop. */
+  soon(callback: () => void): void {
+    this.#timers.soon(callback);
+  }
+
   close(): void {
     this.#check?.cancel();
   }
@@ -46,6 +51,9 @@ export interface BunCalls {
   readonly memory: BodyMemory;
   readonly arrivals: Arrivals;
 }
+
+/** Bytes that Bun puts together in one go: a millisecond for each. */
+const WHOLE_BYTES_MAX = 1_048_576;
 
 const NO_BODY = new Uint8Array();
 
@@ -116,7 +124,7 @@ export class BunCall implements ApiCall {
       this.#settle = settle;
       this.#calls.arrivals.add(this);
       // It fails when the caller leaves.
-      (chunked ? this.#collect(bytesMax) : this.#request.bytes()).then(settle, () => this.cut());
+      this.#read(bytesMax, chunked ? undefined : declaredBytes).then(settle, () => this.cut());
     });
   }
 
@@ -138,6 +146,24 @@ export class BunCall implements ApiCall {
     if (!this.#calls.memory.take(bytes)) return false;
     this.#takenBytes += bytes;
     return true;
+  }
+
+  #read(bytesMax: number, declaredBytes: number | undefined): Promise<Uint8Array | BodyRefusal> {
+    if (declaredBytes === undefined) return this.#collect(bytesMax);
+    return declaredBytes > WHOLE_BYTES_MAX ? this.#fill(declaredBytes) : this.#request.bytes();
+  }
+
+  /** Chunk by chunk into its place, one in each turn of the event loop: Bun hands over up to 5 MB in one, and would join all of them in another. */
+  async #fill(bytes: number): Promise<Uint8Array | BodyRefusal> {
+    const whole = new Uint8Array(bytes);
+    const reader = (this.#reader ??= this.#request.body?.getReader());
+    for (let at = 0; ;) {
+      const { value, done } = (await reader?.read()) ?? { done: true };
+      if (done || value === undefined) return at === bytes ? whole : "cut";
+      whole.set(value, at);
+      at += value.length;
+      await new Promise<void>((resolve) => this.#calls.arrivals.soon(resolve));
+    }
   }
 
   /** Chunk by chunk, for its length is known at the end alone. */

@@ -25,7 +25,9 @@ export async function pushToChannel(call: MasterCall): Promise<ApiAnswer> {
   const { data } = await fieldsOf(call, "data");
   if (data === "") throw new MasterError("empty data");
   const item = { channel, event, data: jsonOfField(data) };
-  await orFail(call, "data error", (context) => publish(context, [item], call.reach), undefined);
+  const push = (context: GusherContext) =>
+    publish(context, admit(context, channel, call.reach) ? [item] : [], 1);
+  await orFail(call, "data error", push, undefined);
   return json(
     `{"channel":${JSON.stringify(channel)},"event":${JSON.stringify(event)},"data":${item.data}}`,
   );
@@ -55,7 +57,14 @@ export async function pushBatch(call: MasterCall): Promise<ApiAnswer> {
   const { batch_data: text } = await fieldsOf(call, "batch_data");
   if (text === "") throw new MasterError("empty batch data");
   const items = await itemsOf(text, call);
-  await orFail(call, "data error", (context) => publish(context, items, call.reach), undefined);
+  const push = async (context: GusherContext) => {
+    const reached: Item[] = [];
+    await new Slices(call.runtime).each(items, (item) => {
+      if (admit(context, item.channel, call.reach)) reached.push(item);
+    });
+    await publish(context, reached, items.length);
+  };
+  await orFail(call, "data error", push, undefined);
   return json(`{"total":${items.length},"cap":${Buffer.byteLength(text)}}`);
 }
 
@@ -65,30 +74,24 @@ interface Item {
   readonly data: CompactJson;
 }
 
-/**
- * In order: all of them pass the engine as one stream. Items that a channel does not take are left out, and those for
- * channels that the caller does not reach: to gusher nobody is there.
- */
-async function publish(
-  { hub, channelBytesMax, metrics, onEvent }: GusherContext,
-  items: readonly Item[],
-  reach: Reach,
-) {
+/** What a channel takes; throws MasterError otherwise. False: the caller does not reach it, and to gusher nobody is there. */
+function admit({ hub, channelBytesMax, metrics }: GusherContext, channel: string, reach: Reach) {
   // Stores and topics would take two such names for one.
-  if (!items.every(({ channel }) => channel.isWellFormed())) throw new MasterError("data error");
+  if (!channel.isWellFormed()) throw new MasterError("data error");
   // Nobody can be subscribed to such a name, and what is kept for it would be kept for nobody.
-  if (items.some(({ channel }) => Buffer.byteLength(channel) > channelBytesMax)) {
+  if (Buffer.byteLength(channel) > channelBytesMax) {
     limitHit(metrics, "channel.max_length");
     throw new MasterError("data error");
   }
-  const reached = items.filter(({ channel }) => isReachable(hub.namespaces, channel, reach));
-  if (reached.length < items.length) {
+  return isReachable(hub.namespaces, channel, reach);
+}
+
+/** In order: all of them pass the engine as one stream. Items that a channel does not take are left out, and those that are not reached. */
+async function publish({ hub, onEvent }: GusherContext, reached: readonly Item[], total: number) {
+  if (reached.length < total) {
     const detail = "Channels of other dialects need an API key with their scope";
-    onEvent("Push left out", {
-      word: "scope_missing",
-      channels: items.length - reached.length,
-      detail,
-    });
+    const channels = total - reached.length;
+    onEvent("Push left out", { word: "scope_missing", channels, detail });
   }
   await publishInOrder(
     reached,
