@@ -10,6 +10,7 @@ import {
   TIMEOUT_CHECK_MS,
   type ApiListenerOptions,
 } from "./api-listener.ts";
+import { WHOLE_BYTES_MAX } from "./bun-api-call.ts";
 import { createApiListener } from "./create-api-listener.ts";
 import { createMounts } from "./mounts.ts";
 
@@ -209,6 +210,31 @@ describe.each([true, false])("on node:http: %p", (onNode) => {
       const sent = ask("POST / HTTP/1.1", "Host: x", "Transfer-Encoding: chunked") + body;
       const expected = '["too_large","12345","12345","too_large"]';
       expect(await exchange(listener.url, sent)).toEndWith(expected);
+    });
+
+    test.each([WHOLE_BYTES_MAX, WHOLE_BYTES_MAX + 1, 5 * WHOLE_BYTES_MAX + 7])(
+      "of %d bytes arrives whole and in order, and others are answered meanwhile",
+      async (bytes) => {
+        const { listener } = await listen(echo(bytes));
+        const body = Buffer.from(Array.from({ length: 251 }, (_, index) => index));
+        const sent = Buffer.alloc(bytes, body);
+        const answer = fetch(listener.url, { method: "POST", body: sent });
+        const other = await fetch(listener.url, { method: "POST", body: "x" });
+        expect(await other.text()).toBe("x");
+        expect(sent.equals(await (await answer).bytes())).toBe(true);
+      },
+    );
+
+    test("of many bytes whose sender leaves is no bug", async () => {
+      const { listener, bugs } = await listen(echo(2 * WHOLE_BYTES_MAX));
+      const client = caller(listener.url);
+      const length = `Content-Length: ${2 * WHOLE_BYTES_MAX}`;
+      client.write(`${ask("POST / HTTP/1.1", "Host: x", length)}123`);
+      client.end();
+      await client.gone();
+      const other = await fetch(listener.url, { method: "POST", body: "x" });
+      expect(await other.text()).toBe("x");
+      expect(bugs).toEqual([]);
     });
 
     test.each(["gzip", "br", "GZIP", "identity, gzip"])("in %s is not read", async (coding) => {

@@ -53,7 +53,7 @@ export interface BunCalls {
 }
 
 /** Bytes that Bun puts together in one go: a millisecond for each. */
-const WHOLE_BYTES_MAX = 1_048_576;
+export const WHOLE_BYTES_MAX = 1_048_576;
 
 const NO_BODY = new Uint8Array();
 
@@ -159,7 +159,7 @@ export class BunCall implements ApiCall {
     const reader = (this.#reader ??= this.#request.body?.getReader());
     for (let at = 0; ;) {
       const { value, done } = (await reader?.read()) ?? { done: true };
-      if (done || value === undefined) return at === bytes ? whole : "cut";
+      if (done || value === undefined) return at === bytes ? whole : (this.#lost = "cut");
       whole.set(value, at);
       at += value.length;
       await new Promise<void>((resolve) => this.#calls.arrivals.soon(resolve));
