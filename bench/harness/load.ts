@@ -95,9 +95,10 @@ export class PublishersProcess implements AsyncDisposable {
 
 /** Memory counts as settled when it moved by less than this share from look to look, so often in a row. */
 const SETTLED_SHARE = 0.002;
-const SETTLED_LOOKS = 2;
+/** Garbage goes back some seconds later, once the runtime has found the process at rest. */
+const SETTLED_LOOKS = 8;
 const SETTLE_SECONDS = 0.6;
-const SETTLE_SECONDS_MAX = 8;
+const SETTLE_SECONDS_MAX = 20;
 
 export interface Memory {
   /** Of each connection, in kilobytes of 1,024 bytes. */
