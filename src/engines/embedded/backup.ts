@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 import { closeSync, existsSync, fsyncSync, openSync, statSync } from "node:fs";
 import { backupFailure, damageFound, dataFileIn, openFailure } from "./data-file.ts";
+import { opened } from "./opened.ts";
 import { versionOf } from "./schema.ts";
 
 /**
@@ -29,7 +30,7 @@ export function copyDatabase(dataDir: string, directory: string): number {
 }
 
 function copyInto(source: string, target: string): void {
-  using db = opened(source);
+  using db = readable(source);
   try {
     // SQLite takes an empty file, and would make one that others may read.
     closeSync(openSync(target, "wx", 0o600));
@@ -39,14 +40,10 @@ function copyInto(source: string, target: string): void {
   }
 }
 
-function opened(source: string): Database {
-  let db: Database | undefined;
+function readable(source: string): Database {
   try {
-    db = new Database(source, { readonly: true });
-    versionOf(db);
-    return db;
+    return opened(source, "read", versionOf);
   } catch (error) {
-    db?.close(true);
     throw openFailure(source, error);
   }
 }

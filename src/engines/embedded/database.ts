@@ -1,5 +1,5 @@
 /** The database file: how it is opened and begun, what a run leaves in it, and whether it is still what it was. */
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import {
   damageFound,
   fileFault,
@@ -10,6 +10,7 @@ import {
   watchFile,
   type WatchedFile,
 } from "./data-file.ts";
+import { opened } from "./opened.ts";
 import { endLeases } from "./queue-store.ts";
 import { keepsEveryCommit, type Durability, type RunMark } from "./run-mark.ts";
 import { upgrade, VERSION, versionOf } from "./schema.ts";
@@ -72,16 +73,11 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
  * of its own so that backups, and whoever else only reads, can have the database open meanwhile.
  */
 function lockFor(path: string): Database {
-  const lock = new Database(lockFileBeside(path), { readwrite: true, create: true });
-  try {
+  return opened(lockFileBeside(path), "write", (lock) => {
     // No journal is written, which a full disk would not take.
     lock.run("PRAGMA journal_mode = MEMORY");
     lock.run("BEGIN EXCLUSIVE");
-    return lock;
-  } catch (error) {
-    lock.close(true);
-    throw error;
-  }
+  });
 }
 
 function openPrepared(path: string): Database {
@@ -95,8 +91,7 @@ function openPrepared(path: string): Database {
 }
 
 function prepared(path: string, locking: "NORMAL" | "EXCLUSIVE"): Database {
-  const db = new Database(path, { readwrite: true, create: true });
-  try {
+  return opened(path, "write", (db) => {
     db.run(`PRAGMA locking_mode = ${locking}`);
     const { page_count } = db.query<{ page_count: number }, []>("PRAGMA page_count").get() ?? {};
     // Later it takes a `VACUUM`.
@@ -104,11 +99,7 @@ function prepared(path: string, locking: "NORMAL" | "EXCLUSIVE"): Database {
     // Refused while a server of a version that locked the file itself has it.
     db.run("BEGIN EXCLUSIVE");
     db.run("COMMIT");
-    return db;
-  } catch (error) {
-    db.close(true);
-    throw error;
-  }
+  });
 }
 
 interface Opened {
