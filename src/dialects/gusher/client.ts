@@ -25,7 +25,7 @@ export interface GusherClient {
   readonly member: GroupMember;
   /** `data` is JSON text. */
   reply(event: ReplyEvent, data: string, options?: { readonly time?: number }): void;
-  /** A command answered with its error; the protocol has no place for why. */
+  /** A command answered with its error. Why is for the log, and in development mode beside the error's data. */
   refuse(
     event: Extract<ReplyEvent, `${string}_error`>,
     data: Readonly<Record<string, unknown>>,
