@@ -83,7 +83,6 @@ export class GusherSession
     this.socket.send(encodeReply(event, { socketId: this.connectionId, data, ...options }));
   }
 
-  /** A command answered with its error; the protocol has no place for why. */
   refuse(
     event: Extract<ReplyEvent, `${string}_error`>,
     data: Readonly<Record<string, unknown>>,
