@@ -15,6 +15,10 @@ export interface GroupAudience {
   /** Members and more: an upper bound. */
   readonly size: number;
   members(): Iterable<GroupMember>;
+  /** Of groups of one channel, which have no member in common. */
+  readonly channel?: object;
+  /** Several frames in one, where the format has that: what is published in one turn of the event loop may then go out together. */
+  readonly join?: ((this: void, frames: readonly Frame[]) => Frame) | undefined;
 }
 
 /** A socket as a member of groups. */

@@ -3,7 +3,7 @@ import type { Disconnect } from "./errors.ts";
 import type { Fanout, GroupAudience, GroupMember } from "./fanout.ts";
 import { countOf, eachOf, hasOne, withOne, withoutOne, type Few } from "./few.ts";
 import type { Encoder, SubscribeOptions, Subscriber, Subscription } from "./hub.ts";
-import type { Frame, Push } from "./types.ts";
+import type { Channel, Frame, Push } from "./types.ts";
 
 export interface ActiveSubscription extends Subscription {
   readonly subscriber: Subscriber;
@@ -16,6 +16,7 @@ export interface ActiveSubscription extends Subscription {
 
 export class Group implements GroupAudience {
   readonly encoder: Encoder;
+  readonly channel: Channel;
   readonly #name: string;
   /** Most channels of a large server have one. */
   #subscriptions: Few<ActiveSubscription>;
@@ -26,9 +27,14 @@ export class Group implements GroupAudience {
   #others: { readonly fanout: Fanout; members: number }[] | undefined;
 
   /** `name` is unique in the process and names the native topic. */
-  constructor(name: string, encoder: Encoder) {
+  constructor(name: string, channel: Channel, encoder: Encoder) {
     this.#name = name;
+    this.channel = channel;
     this.encoder = encoder;
+  }
+
+  get join(): Encoder["join"] {
+    return this.encoder.join;
   }
 
   get size(): number {

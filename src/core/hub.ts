@@ -279,4 +279,6 @@ export interface Encoder {
    * Default: never.
    */
   completes?(push: Push): boolean;
+  /** Several frames in one, in their order. Absent: the format has one push in a frame. */
+  readonly join?: (this: void, frames: readonly Frame[]) => Frame;
 }

@@ -116,7 +116,8 @@ export class LiveChannel implements ChannelListener {
     if (group === undefined) {
       // The app comes first and has no NUL, so no channel name can reach another app's group.
       const { space, name } = this.channel;
-      group = new Group(`${this.#host.app}\0${encoder.name}\0${space}\0${name}`, encoder);
+      const groupName = `${this.#host.app}\0${encoder.name}\0${space}\0${name}`;
+      group = new Group(groupName, this.channel, encoder);
       this.#groups = withOne(this.#groups, group);
     }
     group.add(subscription);

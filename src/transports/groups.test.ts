@@ -1,6 +1,7 @@
 /** Which sockets are looked at for what they have buffered, and when. */
 import { describe, expect, test } from "bun:test";
 import { useWebSocketListener } from "../../test/support/websocket-listener.ts";
+import { systemRuntime } from "../system-runtime.ts";
 import type { Fanout, GroupAudience, GroupMember } from "../core/fanout.ts";
 import { Groups, SWEEP_BYTES, type NativeMember } from "./groups.ts";
 
@@ -36,11 +37,13 @@ describe("a sweep", () => {
   const SOCKETS = 1_000;
 
   function createGroups() {
-    const groups = new Groups();
+    const groups = new Groups(systemRuntime);
     const sockets = Array.from({ length: SOCKETS }, () => new CountingMember(groups));
     for (const socket of sockets) groups.add(socket);
-    const publish = (bytes: number, audience?: GroupAudience) =>
+    const publish = (bytes: number, audience?: GroupAudience) => {
       groups.publish("g", "x".repeat(bytes), undefined, audience);
+      groups.flush();
+    };
     /** By their places. */
     const swept = () => sockets.flatMap(({ sweeps }, place) => Array<number>(sweeps).fill(place));
     return { sockets, publish, swept };
@@ -78,7 +81,7 @@ describe("a sweep", () => {
 
   test("leaves the sockets of another listener to it", () => {
     const { sockets, publish, swept } = createGroups();
-    const foreign = new CountingMember(new Groups());
+    const foreign = new CountingMember(new Groups(systemRuntime));
     publish(SWEEP_BYTES, audienceOf(foreign, ...sockets.slice(0, 1)));
     expect([foreign.sweeps, swept()]).toEqual([0, [0]]);
   });

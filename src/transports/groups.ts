@@ -3,7 +3,9 @@
  * held or lag. Which of the two a socket is in is the socket's own affair (`websocket.ts`).
  */
 import type { Fanout, GroupAudience, GroupMember } from "../core/fanout.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { Frame } from "../core/types.ts";
+import { Bursts, type Run } from "./bursts.ts";
 
 /**
  * Published bytes (code units of text) between two looks at what sockets have buffered. With sockets leaving their
@@ -31,15 +33,22 @@ interface NativePublisher {
   publish(topic: string, data: Frame, compress?: boolean): number;
 }
 
-/** What a transport wraps each message in. */
+/** What a transport wraps messages in. */
 export interface Framing {
   /** Begins the names of its native topics: those of one server are shared by its framings. */
   readonly topicPrefix: string;
-  readonly frame: (message: Frame) => Frame;
+  /** Several in one. */
+  readonly frame: (this: void, messages: readonly Frame[]) => Frame;
+}
+
+interface To {
+  readonly except?: NativeMember | undefined;
+  readonly audience?: GroupAudience | undefined;
 }
 
 export class Groups implements Fanout {
   readonly #framing: Framing | undefined;
+  readonly #bursts: Bursts;
   readonly #sockets: NativeMember[] = [];
   readonly #detached = new Map<string, Set<NativeMember>>();
   #publisher: NativePublisher | undefined;
@@ -49,12 +58,13 @@ export class Groups implements Fanout {
   #published = 0;
 
   /** Without a framing, a message is a frame. */
-  constructor(framing?: Framing) {
+  constructor(runtime: Pick<Runtime, "clock" | "timers">, framing?: Framing) {
     this.#framing = framing;
+    this.#bursts = new Bursts(runtime, (runs) => this.#send(runs));
   }
 
   framed(message: Frame): Frame {
-    return this.#framing === undefined ? message : this.#framing.frame(message);
+    return this.#framing === undefined ? message : this.#framing.frame([message]);
   }
 
   topicOf(group: string): string {
@@ -86,23 +96,46 @@ export class Groups implements Fanout {
     audience?: GroupAudience,
   ): void {
     const topic = this.topicOf(group);
-    const frame = this.framed(message);
     // Members of this fan-out are all this listener's sockets; one of another listener is in none of these groups.
     const except =
       exceptMember?.fanout === this ? (exceptMember as unknown as NativeMember) : undefined;
-    // The status that publish returns is the worst subscriber's: nothing can be concluded from it.
-    if (except === undefined) this.#publisher?.publish(topic, frame, false);
-    else except.publishToOthers(topic, frame);
     this.#published += 1;
-    if (this.#detached.size > 0) this.#deliver(topic, frame, except);
-    this.#unsweptBytes += frame.length;
-    if (audience === undefined) this.#unswept = undefined;
-    else this.#unswept?.add(audience);
-    if (this.#unsweptBytes >= SWEEP_BYTES) this.#sweep();
+    if (this.#detached.size > 0) this.#deliver(topic, this.framed(message), except);
+    if (except === undefined && audience !== undefined) {
+      this.#bursts.add(topic, message, audience);
+      return;
+    }
+    this.flush();
+    this.#publish(topic, this.framed(message), { except, audience });
+    this.#sweepIfDue();
+  }
+
+  /** What was published so far is on its way. To be called before a socket sends, joins, leaves, or closes: it would be behind that otherwise. */
+  flush(): void {
+    this.#bursts.end();
+  }
+
+  #send(runs: readonly Run[]): void {
+    for (const { topic, audience, messages } of runs) {
+      const join = this.#framing?.frame ?? (messages.length > 1 ? audience.join : undefined);
+      const frames = join === undefined ? messages : [join(messages)];
+      for (const frame of frames) this.#publish(topic, frame, { audience });
+    }
+    // Last, since a socket that leaves its topics then must have had all of them.
+    this.#sweepIfDue();
   }
 
   publishNatively(topic: string, frame: Frame): void {
     this.#publisher?.publish(topic, frame, false);
+  }
+
+  #publish(topic: string, frame: Frame, { except, audience }: To): void {
+    // The status that publish returns is the worst subscriber's: nothing can be concluded from it.
+    if (except === undefined) this.publishNatively(topic, frame);
+    else except.publishToOthers(topic, frame);
+    this.#unsweptBytes += frame.length;
+    if (audience === undefined) this.#unswept = undefined;
+    else this.#unswept?.add(audience);
   }
 
   add(socket: NativeMember): void {
@@ -141,6 +174,10 @@ export class Groups implements Fanout {
     for (const member of members) {
       if (member !== except) member.deliver(topic, frame);
     }
+  }
+
+  #sweepIfDue(): void {
+    if (this.#unsweptBytes >= SWEEP_BYTES) this.#sweep();
   }
 
   #sweep(): void {

@@ -53,7 +53,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     );
   const bodies = new ClientsBodies(bodyBytesMax);
   const backpressureLimitBytes = options.backpressureLimitBytes ?? BACKPRESSURE_LIMIT_BYTES;
-  const groups = new Groups();
+  const groups = new Groups(runtime);
   const stats = { opened: 0, received: 0, sent: 0, lagging: 0, slow: 0, failed: 0 };
   const shared = { clock: runtime.clock, stats, onBug };
   const bufferedBytesMax = Math.floor(backpressureLimitBytes / 2);

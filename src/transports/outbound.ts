@@ -68,17 +68,20 @@ export abstract class OutboundSocket<Self>
 
   join(group: string): void {
     if (this.closed) return;
-    const topic = this.context.groups.topicOf(group);
+    const { groups } = this.context;
+    groups.flush();
+    const topic = groups.topicOf(group);
     if (this.#waiting === undefined) {
       this.ws?.subscribe(topic);
       return;
     }
     this.#waiting.groups.add(topic);
-    this.context.groups.detached(topic, this);
+    groups.detached(topic, this);
   }
 
   leave(group: string, { keepsHeld = false }: { readonly keepsHeld?: boolean } = {}): void {
     if (this.closed) return;
+    this.context.groups.flush();
     this.sweep();
     const topic = this.context.groups.topicOf(group);
     if (this.#waiting === undefined) {
@@ -174,6 +177,7 @@ export abstract class OutboundSocket<Self>
   #write(frame: Frame): boolean {
     const { ws } = this;
     if (ws === undefined) return false;
+    this.context.groups.flush();
     const status = ws.send(frame, false);
     if (status > 0) return true;
     if (status === 0) {
@@ -227,6 +231,7 @@ export abstract class OutboundSocket<Self>
   }
 
   #detach(): Waiting {
+    this.context.groups.flush();
     if (this.#waiting !== undefined) return this.#waiting;
     const topics = this.ws?.subscriptions ?? [];
     for (const topic of topics) {
@@ -238,6 +243,8 @@ export abstract class OutboundSocket<Self>
   }
 
   #attachIfFree(waiting: Waiting): void {
+    // What waits to be joined, this socket had already: it was out of its topics.
+    this.context.groups.flush();
     if (waiting.holds > 0 || waiting.lagging || waiting.phase !== "within" || this.closed) return;
     this.#waiting = undefined;
     for (const topic of waiting.groups) {

@@ -32,6 +32,7 @@ export class WebSocketConnection extends OutboundSocket<WebSocketConnection> imp
   /** Bun sends what it has buffered, then the close frame, and cuts a peer that has not closed 4 s later. */
   close(code: number, reason: string): void {
     if (this.closed || this.ws === undefined) return;
+    this.context.groups.flush();
     this.closed = true;
     this.flush();
     this.ws.close(code, reason);

@@ -22,13 +22,13 @@ async function boot() {
   };
 }
 
-/** A client whose frames are taken one by one. */
+/** A client whose messages are taken one by one: those of one frame stand on lines of their own. */
 async function open(url: string) {
   const socket = new WebSocket(url);
-  const frames: string[] = [];
+  const messages: string[] = [];
   let wake = (): void => {};
   socket.onmessage = ({ data }) => {
-    frames.push(String(data));
+    messages.push(...String(data).split("\n"));
     wake();
   };
   const closed = new Promise<number>((resolve) => {
@@ -41,8 +41,8 @@ async function open(url: string) {
     closed,
     send: (text: string) => socket.send(text),
     async next(): Promise<string> {
-      while (frames.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-      return frames.shift() ?? "";
+      while (messages.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      return messages.shift() ?? "";
     },
   };
 }

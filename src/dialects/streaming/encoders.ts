@@ -58,6 +58,7 @@ export function wirePublication(
 function withoutJoinLeave(codec: Codec): Encoder {
   return {
     name: `streaming.${codec.name}`,
+    join: (frames) => codec.join(frames),
     encode: (push) =>
       push.type === "join" || push.type === "leave" ? undefined : encode(codec, push),
   };
@@ -66,6 +67,7 @@ function withoutJoinLeave(codec: Codec): Encoder {
 function withJoinLeave(codec: Codec): Encoder {
   return {
     name: `streaming.${codec.name}+join_leave`,
+    join: (frames) => codec.join(frames),
     encode: (push) => encode(codec, push),
   };
 }

@@ -61,9 +61,9 @@ export interface SockJsListeningOptions {
 export function listenToSockJs(options: SockJsListeningOptions): SockJsListening {
   const { routes, runtime, context, queued, bodies, bodyBytesMax, peers, onBug } = options;
   const schedule = createSchedule(runtime);
-  const framed = new Groups({
+  const framed = new Groups(runtime, {
     topicPrefix: "sockjs ",
-    frame: (message) => messagesFrame([encodeMessage(message)]),
+    frame: (messages) => messagesFrame(messages.map(encodeMessage)),
   });
   const encoded = new LocalGroups(encodeMessage);
   const sockJs = new SockJs({

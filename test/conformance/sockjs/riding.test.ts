@@ -1,6 +1,7 @@
 /** A dialect rides on SockJS by naming it: its sessions, the hub's publications and an app's prefix, over every way that it has. */
 import { expect, test } from "bun:test";
 import { compactJson } from "../../../src/core/json-text.ts";
+import { systemRuntime } from "../../../src/system-runtime.ts";
 import { Groups } from "../../../src/transports/groups.ts";
 import { encodeMessage, messagesFrame } from "../../../src/transports/sockjs/frames.ts";
 import { lines } from "../../support/lines-dialect.ts";
@@ -54,11 +55,11 @@ test("one publication reaches clients of every transport once, in order, behind 
 test("a message is wrapped once for a group, whatever the number of its sockets", () => {
   let wrapped = 0;
   const published: unknown[] = [];
-  const groups = new Groups({
+  const groups = new Groups(systemRuntime, {
     topicPrefix: "sockjs ",
-    frame: (message) => {
+    frame: (messages) => {
       wrapped += 1;
-      return messagesFrame([encodeMessage(message)]);
+      return messagesFrame(messages.map(encodeMessage));
     },
   });
   groups.start({ publish: (topic, frame) => published.push([topic, frame]) });

@@ -1,6 +1,6 @@
 /** What the transport's cases share: the transport under test, a new one for each case, and clients connected to it. */
 import { afterEach, beforeEach } from "bun:test";
-import type { Fanout, GroupMember } from "../../../src/core/fanout.ts";
+import type { Fanout, GroupAudience, GroupMember } from "../../../src/core/fanout.ts";
 import type { Frame } from "../../../src/core/types.ts";
 import type { Session, Socket } from "../../../src/transports/socket.ts";
 import type { TestRuntime } from "../../support/runtime.ts";
@@ -46,6 +46,9 @@ export interface TransportTraits {
 
 export const LIMITS = { messageBytesMax: 65_536, bufferedBytesMax: 1024 * 1024 };
 
+/** As the core publishes: whom it goes to is known, here to be anybody. */
+const EVERYBODY: GroupAudience = { size: Infinity, members: () => [] };
+
 export type TransportSuite = ReturnType<typeof useTransport>;
 
 /** Creates a transport before each case of the suite that calls this, and closes it behind the case. */
@@ -70,7 +73,7 @@ export function useTransport(create: () => Promise<TransportUnderTest>) {
   }
 
   const publish = (group: string, frame: Frame, except?: GroupMember) =>
-    transport.fanout.publish(group, frame, except);
+    transport.fanout.publish(group, frame, except, EVERYBODY);
 
   /** Takes messages up to and with `last`. */
   async function until(client: TransportClient, last: string): Promise<Frame[]> {
