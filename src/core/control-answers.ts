@@ -38,15 +38,18 @@ export function createAnswers(options: AnswersOptions): ControlHandlers {
     matches: (name: string) => boolean,
   ): Promise<[name: string, connections: number][]> {
     // One that goes and comes again while it is walked is met twice.
-    const found = new Map<string, [name: string, connections: number]>();
+    const met = new Set<string>();
+    const found: [name: string, connections: number][] = [];
     const live = channels.inSpace(space);
     await answering().each(live.keys(), (name) => {
       // Some clients may join the channel without a name; nothing that lists names shows it.
       if (name === "" || !matches(name)) return;
       const size = live.get(name)?.size ?? 0;
-      if (size > 0 && isReachable(namespaces, name, reach)) found.set(name, [name, size]);
+      if (size === 0 || met.has(name) || !isReachable(namespaces, name, reach)) return;
+      met.add(name);
+      found.push([name, size]);
     });
-    return [...found.values()];
+    return found;
   }
 
   async function findUsers({ channel }: UserFilter): Promise<readonly string[]> {

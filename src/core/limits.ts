@@ -46,10 +46,10 @@ export const PATTERN_WORDS_MAX = 1_000;
 export const PATTERN_COST_MAX = 500;
 
 /**
- * Milliseconds that work on many things may hold the event loop before it yields: a collection of garbage, or one dear thing, may take
- * as long again, and the whole turn is to stay below 10.
+ * Milliseconds that work on many things may hold the event loop before it yields: on a single core a collection of garbage, or the
+ * runtime compiling what is new to it, may take twice as long again, and the whole turn is to stay below 10.
  */
-export const SLICE_MS = 3;
+export const SLICE_MS = 2;
 
 /** Connections that one disconnect tells at once; more are told in slices. */
 export const DISCONNECTS_AT_ONCE = 100;

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Claims } from "./claims.ts";
 import type { Broker } from "./engine.ts";
+import { HubError } from "./errors.ts";
 import { jsonOf } from "./json-text.ts";
 import {
   PUBLICATIONS_WAITING_CHARACTERS_MAX,
@@ -35,6 +36,22 @@ test("publishInOrder() hands on so many at a time, and so many characters", asyn
   expect(await slicesOf([PUBLISH_SLICE_CHARACTERS, 1, 1])).toEqual([1, 2]);
   expect(await slicesOf([1, 1, PUBLISH_SLICE_CHARACTERS * 2, 1])).toEqual([3, 1]);
   expect(await slicesOf([])).toEqual([]);
+});
+
+test("publishInOrder() takes no item before its slice, and counts them with those that are refused", async () => {
+  let taken = 0;
+  const takenBy: number[] = [];
+  function* items() {
+    while (taken < PUBLISH_SLICE_PUBLICATIONS * 2 + 1) yield taken++;
+  }
+  const count = await publishInOrder(items(), async (item) => {
+    if (item % PUBLISH_SLICE_PUBLICATIONS > 0) return;
+    takenBy.push(taken);
+    throw new HubError("bad_request", "The channel takes something else");
+  });
+  expect(count).toBe(PUBLISH_SLICE_PUBLICATIONS * 2 + 1);
+  const slice = PUBLISH_SLICE_PUBLICATIONS;
+  expect(takenBy).toEqual([slice, slice * 2, count]);
 });
 
 /** On an engine that answers when it is told to, in order. */

@@ -98,15 +98,20 @@ export function createPublishing({
     const { space = CHANNELS } = filter;
     const spaces = [space, ...hearsIn];
     const found = await Promise.all(spaces.map((each) => channels({ ...filter, space: each })));
-    const names = found.flatMap((counts, at) => {
-      const before = found.slice(0, at);
-      return [...counts.keys()].filter((name) => !before.some((earlier) => earlier.has(name)));
-    });
-    await publishInOrder(names, (name) => publish({ space, name }, publication));
-    return names.length;
+    return publishInOrder(namesOf(found), (name) => publish({ space, name }, publication));
   }
 
   return { publish, publishMatching };
+}
+
+/** Each once, and none before it is asked for: they may be all there are. */
+function* namesOf(found: readonly ReadonlyMap<string, number>[]): Iterable<string> {
+  for (const [at, counts] of found.entries()) {
+    const before = found.slice(0, at);
+    for (const name of counts.keys()) {
+      if (!before.some((earlier) => earlier.has(name))) yield name;
+    }
+  }
 }
 
 /** Publications that are handed to the engine and not answered. */
@@ -136,28 +141,39 @@ class Waiting {
 /**
  * Publishes each item in order, a slice of them at a time, so that many do not hold the event loop. An item that its
  * channel does not take (`bad_request`) is left out. `charactersOf` its data, where items differ much. Throws what else failed, once its slice is done.
+ * How many items there were, those that were left out included.
  */
 export async function publishInOrder<Item>(
-  items: readonly Item[],
+  items: Iterable<Item>,
   publish: (item: Item) => Promise<unknown>,
   charactersOf: (item: Item) => number = () => 0,
-): Promise<void> {
+): Promise<number> {
+  let count = 0;
   let slice: Item[] = [];
   let characters = 0;
-  for (const [index, item] of items.entries()) {
+  for (const item of items) {
+    count++;
     slice.push(item);
     characters += charactersOf(item);
-    const full =
-      slice.length === PUBLISH_SLICE_PUBLICATIONS || characters >= PUBLISH_SLICE_CHARACTERS;
-    if (!full && index < items.length - 1) continue;
-    const failed = (await Promise.allSettled(slice.map(publish))).find(
-      (result): result is PromiseRejectedResult =>
-        result.status === "rejected" && !isRefusal(result.reason),
-    );
-    if (failed !== undefined) throw failed.reason;
+    if (slice.length < PUBLISH_SLICE_PUBLICATIONS && characters < PUBLISH_SLICE_CHARACTERS)
+      continue;
+    await publishSlice(slice, publish);
     slice = [];
     characters = 0;
   }
+  await publishSlice(slice, publish);
+  return count;
+}
+
+async function publishSlice<Item>(
+  slice: readonly Item[],
+  publish: (item: Item) => Promise<unknown>,
+): Promise<void> {
+  const failed = (await Promise.allSettled(slice.map(publish))).find(
+    (result): result is PromiseRejectedResult =>
+      result.status === "rejected" && !isRefusal(result.reason),
+  );
+  if (failed !== undefined) throw failed.reason;
 }
 
 function isRefusal(error: unknown): boolean {
