@@ -1,6 +1,7 @@
 /** One app's small durable records. Conditions are decided when a write's turn comes, in the order of the calls. */
 import { requireFewChanges, type RecordChange, type Records } from "../../core/engine.ts";
 import { expiryMs, type CommitQueue } from "./commit-queue.ts";
+import { RecordsRead } from "./records-read.ts";
 import type { Store } from "./store.ts";
 
 export interface RecordsOptions {
@@ -10,6 +11,8 @@ export interface RecordsOptions {
 }
 
 export function createRecords({ app, store, queue }: RecordsOptions): Records {
+  const known = new RecordsRead();
+
   async function change(changes: readonly RecordChange[]): Promise<readonly number[] | undefined> {
     let done: number[] | undefined;
     requireFewChanges(changes);
@@ -21,6 +24,8 @@ export function createRecords({ app, store, queue }: RecordsOptions): Records {
           ({ ifVersion }, index) => ifVersion === undefined || ifVersion === versions[index],
         );
         if (!hold) return;
+        // Reads come between transactions, so that none can bring back what this one may yet undo.
+        for (const { key } of changes) known.forget(key);
         done = changes.map((change, index) => {
           const { key } = change;
           if ("put" in change) {
@@ -39,7 +44,10 @@ export function createRecords({ app, store, queue }: RecordsOptions): Records {
 
   return {
     async get(key) {
-      return queue.read(({ database }) => store.record(app, key, database.nowMs()));
+      return queue.read(({ database }) => {
+        const nowMs = database.nowMs();
+        return known.get(key, nowMs, () => store.record(app, key, nowMs));
+      });
     },
 
     put: async (key, value, options) => (await change([{ key, put: value, ...options }]))?.[0],

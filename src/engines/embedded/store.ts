@@ -20,6 +20,11 @@ export interface Stream {
   readonly meta_expires_ms: number;
 }
 
+export interface KeptRecord extends StoredRecord {
+  /** Infinity: never. */
+  readonly expiresMs: number;
+}
+
 export type StreamState = Omit<Stream, "id" | "epoch">;
 export type Store = ReturnType<typeof openStore>;
 
@@ -113,8 +118,8 @@ function statements(database: OpenDatabase) {
        (SELECT app, space, name, key FROM idempotency WHERE expires_ms <= ? LIMIT ?)`,
   );
 
-  const recordGet = get<StoredRecord>(
-    `SELECT key, value, version FROM record
+  const recordGet = get<{ value: string; version: number; expires_ms: number | null }>(
+    `SELECT value, version, expires_ms FROM record
      WHERE app = ? AND key = ? AND (expires_ms IS NULL OR expires_ms > ?)`,
   );
   const recordPut = run(
@@ -230,8 +235,11 @@ function statements(database: OpenDatabase) {
       resultSet.run(app, space, name, key, epoch, offset, expiresMs);
     },
 
-    record(app: string, key: string, nowMs: number): StoredRecord | undefined {
-      return recordGet.get(app, key, nowMs) ?? undefined;
+    record(app: string, key: string, nowMs: number): KeptRecord | undefined {
+      const row = recordGet.get(app, key, nowMs);
+      if (row === null) return undefined;
+      const { value, version, expires_ms: expiresMs } = row;
+      return { key, value, version, expiresMs: expiresMs ?? Infinity };
     },
 
     /** The new version. */
