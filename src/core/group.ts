@@ -103,6 +103,7 @@ export class Group implements GroupAudience {
 
   /** The disconnect that the encoder asks for, if it cannot carry the push. */
   send(push: Push, except?: ActiveSubscription): Disconnect | undefined {
+    if (except !== undefined && this.#subscriptions === except) return undefined;
     const frame = this.encoder.encode(push);
     if (frame === undefined) return undefined;
     if (isDisconnect(frame)) return frame;

@@ -41,6 +41,20 @@ describe("publish()", () => {
     expect(got).toEqual([[{ json: "2" }], [{ json: "1" }], [{ json: "1" }, { json: "2" }]]);
   });
 
+  test("is encoded for nobody where its sender is alone", async () => {
+    await using server = await embeddedHub();
+    let encoded = 0;
+    const encoder: Encoder = { name: "test.counting", encode: () => void (encoded += 1) };
+    const [sender, other] = [new Recorder("sender"), new Recorder("other")];
+    await subscribeTo(sender, server.hub.connect(sender), "c", { encoder });
+    const publication = { ...json("1"), exceptConnectionId: "sender" };
+    await server.hub.publish(channel("c"), publication);
+    expect(encoded).toBe(0);
+    await subscribeTo(other, server.hub.connect(other), "c", { encoder });
+    await server.hub.publish(channel("c"), publication);
+    expect(encoded).toBe(1);
+  });
+
   test("compacts JSON once and keeps its digits and order", async () => {
     await using server = await embeddedHub();
     const recorder = new Recorder("one");
