@@ -102,6 +102,10 @@ export class QueuedSocket
     return this.#outlet?.writable === true;
   }
 
+  together(sending: () => void): void {
+    sending();
+  }
+
   send(frame: Frame): boolean {
     if (this.closed || this.#waiting.phase === "over") return false;
     this.context.stats.sent += 1;

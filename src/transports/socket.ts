@@ -19,6 +19,8 @@ export interface Socket {
   readonly writable: boolean;
   /** In call order with group frames. False: nothing is sent, since the socket is closed or over its bound. */
   send(frame: Frame): boolean;
+  /** What `sending` sends goes out in one write, where the transport can. */
+  together(sending: () => void): void;
   /** A transport-level ping, where the transport has one. */
   ping(): void;
   /**

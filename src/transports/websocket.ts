@@ -25,6 +25,11 @@ export class WebSocketConnection extends OutboundSocket<WebSocketConnection> imp
     return this.ws?.isPaused === true ? this.context.clock.monotonicMs() : super.lastReceivedMs;
   }
 
+  together(sending: () => void): void {
+    if (this.closed || this.ws === undefined) sending();
+    else this.ws.cork(sending);
+  }
+
   ping(): void {
     if (!this.closed) this.ws?.ping();
   }

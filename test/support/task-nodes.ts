@@ -136,6 +136,10 @@ export class RecordedSocket implements Socket {
     this.#onBug = onBug;
   }
 
+  together(sending: () => void): void {
+    sending();
+  }
+
   get isOpen(): boolean {
     return this.closeCode === undefined;
   }

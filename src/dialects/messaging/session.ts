@@ -140,11 +140,12 @@ export class MessagingSession
   }
 
   #reply(message: ClientMessage, { response, afterwards }: Answer): void {
-    if (!this.over) {
-      if (response !== undefined) {
+    if (response === undefined) this.#acknowledge(message);
+    else if (!this.over) {
+      this.socket.together(() => {
         this.socket.send(serverMessage(response.type, response.members, message.id));
-      }
-      this.#acknowledge(message);
+        this.#acknowledge(message);
+      });
     }
     // Others are told of a finished change whether or not the connection is still there.
     if (afterwards !== undefined) this.aside(`telling of ${message.type}`, afterwards());

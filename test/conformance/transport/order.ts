@@ -24,6 +24,26 @@ export function testOrder(suite: TransportSuite, traits: TransportTraits): void 
       for (const frame of expected) expect(await client.next()).toEqual(frame);
     });
 
+    test("what is sent together keeps its place, up to a close in its midst", async () => {
+      const { client, socket, member } = await connect();
+      member.join("g");
+      publish("g", "1");
+      socket.together(() => {
+        socket.send("2");
+        publish("g", "3");
+        socket.send("4");
+      });
+      publish("g", "5");
+      expect(await until(client, "5")).toEqual(["1", "2", "3", "4", "5"]);
+      socket.together(() => {
+        socket.send("6");
+        socket.close(3501, "done");
+        socket.send("late");
+      });
+      socket.together(() => socket.send("late"));
+      expect((await client.ended()).messages).toEqual(["6"]);
+    });
+
     test("a join takes effect between two publications of one turn", async () => {
       const { client, socket, member } = await connect();
       publish("g", "before");
