@@ -32,31 +32,40 @@ function textOf(value: Value): string {
   if (typeof value !== "object") return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(textOf).join(",")}]`;
   if (isRaw(value)) return value.raw;
-  let members = "";
-  for (const [name, member] of Object.entries(value as Members)) {
+  return `{${textOfMembers(value as Members, "")}}`;
+}
+
+/** Without the braces, behind the text of members `before`. */
+function textOfMembers(members: Members, before: string): string {
+  let text = before;
+  for (const name of Object.keys(members)) {
+    const member = members[name];
     if (member === undefined) continue;
-    members += `${members === "" ? "" : ","}${JSON.stringify(name)}:${textOf(member)}`;
+    text += `${text === "" ? "" : ","}${JSON.stringify(name)}:${textOf(member)}`;
   }
-  return `{${members}}`;
+  return text;
 }
 
 /** D12: `reply-to` in all that answers a message with an `id`. Members that are undefined are left out. */
 export function serverMessage(type: string, members: Members, replyTo?: string): string {
-  return textOf({ type, "reply-to": replyTo, ...members });
+  const reply = replyTo === undefined ? "" : `,"reply-to":${JSON.stringify(replyTo)}`;
+  return `{${textOfMembers(members, `"type":"${type}"${reply}`)}}`;
 }
 
 /** G1: both `id` and `reply-to`, or neither. */
 export function ackMessage(id: string | undefined, refusal?: Refusal): string {
+  // Of every message that is sent without one.
+  if (id === undefined && refusal === undefined) return '{"type":"ack","status":true}';
   const { field, retryAfterSeconds } = refusal?.details ?? {};
-  return serverMessage("ack", {
+  const members = {
     id,
-    "reply-to": id,
     status: refusal === undefined,
     error: refusal?.error,
     reason: refusal?.message,
     field,
     "retry-after": retryAfterSeconds,
-  });
+  };
+  return serverMessage("ack", members, id);
 }
 
 export function timestamp(epochMs: number): string {
