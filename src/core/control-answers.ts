@@ -8,7 +8,7 @@ import { isDisconnect } from "./group.ts";
 import type { ChannelFilter, Encoder, NodeInfo, Subscriber, UserFilter } from "./hub.ts";
 import { CONTROL_DEADLINE_MS, DISCONNECTS_AT_ONCE } from "./limits.ts";
 import { isReachable, type Namespaces } from "./namespaces.ts";
-import { createRowAnswers } from "./row-answers.ts";
+import { createRowAnswers, looksOf } from "./row-answers.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slices } from "./slices.ts";
 import { CHANNELS, type Frame, type Push } from "./types.ts";
@@ -34,21 +34,22 @@ export function createAnswers(options: AnswersOptions): ControlHandlers {
   }
 
   async function countChannels(
-    { space = CHANNELS, reach = "all" }: ChannelFilter,
+    { space = CHANNELS, reach = "all", pattern }: ChannelFilter,
     matches: (name: string) => boolean,
   ): Promise<[name: string, connections: number][]> {
     // One that goes and comes again while it is walked is met twice.
     const met = new Set<string>();
     const found: [name: string, connections: number][] = [];
     const live = channels.inSpace(space);
-    await answering().each(live.keys(), (name) => {
+    const visit = (name: string): void => {
       // Some clients may join the channel without a name; nothing that lists names shows it.
       if (name === "" || !matches(name)) return;
       const size = live.get(name)?.size ?? 0;
       if (size === 0 || met.has(name) || !isReachable(namespaces, name, reach)) return;
       met.add(name);
       found.push([name, size]);
-    });
+    };
+    await answering().each(live.keys(), visit, looksOf(pattern));
     return found;
   }
 

@@ -3,7 +3,7 @@ import { ChannelPatterns, needsRe2, type MatchesName } from "./channel-pattern.t
 import type { ControlBus } from "./engine.ts";
 import { HubError, type Disconnect } from "./errors.ts";
 import type { AskOptions, ChannelFilter, NodeInfo, UserFilter } from "./hub.ts";
-import { CONTROL_DEADLINE_MS } from "./limits.ts";
+import { CONTROL_DEADLINE_MS, NAMES_BETWEEN_LOOKS } from "./limits.ts";
 import {
   pageOf,
   sumOf,
@@ -133,9 +133,10 @@ export function createControl(
       const slices = new Slices(runtime);
       const counts = new Map<string, number>();
       for (const found of answers as ChannelCounts[]) {
-        await slices.each(found, ([name, count]) => {
+        const add = ([name, count]: ChannelCounts[number]): void => {
           counts.set(name, (counts.get(name) ?? 0) + count);
-        });
+        };
+        await slices.each(found, add, { betweenLooks: NAMES_BETWEEN_LOOKS });
       }
       return counts;
     },

@@ -89,7 +89,9 @@ test("who or what goes and comes again while it is looked for is found once", as
   for (const name of ["1", "2", "3"]) await connect(hub, `u${name}`).join(name);
   let again = connect(hub, "again");
   await again.join("again");
-  for (const look of [async () => [...(await hub.channels()).entries()], () => hub.users()]) {
+  const pattern = "1|2|3|again";
+  const channels = async () => [...(await hub.channels({ pattern })).entries()];
+  for (const look of [channels, () => hub.users()]) {
     turns = 0;
     between = async () => {
       // Found, and not yet visited; it then comes behind the last.

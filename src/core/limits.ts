@@ -51,6 +51,9 @@ export const PATTERN_COST_MAX = 500;
  */
 export const SLICE_MS = 2;
 
+/** Names looked at without a pattern, or counted, between two looks at the clock: about 2 µs. */
+export const NAMES_BETWEEN_LOOKS = 32;
+
 /** Connections that one disconnect tells at once; more are told in slices. */
 export const DISCONNECTS_AT_ONCE = 100;
 

@@ -4,7 +4,7 @@ import type { HubConnection } from "./connection.ts";
 import type { ConnectionIndex } from "./connection-index.ts";
 import type { ControlHandlers } from "./control.ts";
 import type { ChannelFilter } from "./hub.ts";
-import { ROW_CHANNELS_MAX } from "./limits.ts";
+import { NAMES_BETWEEN_LOOKS, ROW_CHANNELS_MAX } from "./limits.ts";
 import type { LiveChannel } from "./live-channel.ts";
 import { isReachable, type Namespaces } from "./namespaces.ts";
 import {
@@ -31,17 +31,18 @@ export function createRowAnswers(
 ): Pick<ControlHandlers, "channelRows" | "connectionRows" | "occupancyOf" | "occupancy"> {
   /** Those that lists show: with a name, and with somebody in them. */
   function walk(
-    { space = CHANNELS, reach = "all" }: ChannelFilter,
+    { space = CHANNELS, reach = "all", pattern }: ChannelFilter,
     matches: (name: string) => boolean,
     visit: (name: string, live: LiveChannel) => void,
   ): Promise<void> {
     const all = channels.inSpace(space);
-    return answering().each(all.keys(), (name) => {
+    const visitName = (name: string): void => {
       if (name === "" || !matches(name)) return;
       const live = all.get(name);
       if (live === undefined || live.size === 0) return;
       if (isReachable(namespaces, name, reach)) visit(name, live);
-    });
+    };
+    return answering().each(all.keys(), visitName, looksOf(pattern));
   }
 
   return {
@@ -93,6 +94,11 @@ export function createRowAnswers(
       if (connection !== undefined) yield connection;
     }
   }
+}
+
+/** How often a walk over names looks at the clock: a pattern may be dear on any one. */
+export function looksOf(pattern: string | undefined): { readonly betweenLooks: number } {
+  return { betweenLooks: pattern === undefined ? NAMES_BETWEEN_LOOKS : 1 };
 }
 
 function fits(connection: HubConnection, filter: ConnectionFilter): boolean {

@@ -48,6 +48,19 @@ test("costly visits behind cheap ones are noticed at once", async () => {
   expect(Math.max(...holdsMs)).toBeLessThan(SLICE_MS + 4);
 });
 
+test("what costs next to nothing is visited so many at a time between two looks at the clock", async () => {
+  const { slices, spend, holdsMs } = createSlices();
+  const visited: number[] = [];
+  const visit = (item: number): void => {
+    visited.push(item);
+    spend(SLICE_MS / 10);
+  };
+  await slices.each(ITEMS, visit, { betweenLooks: 25 });
+  expect(visited).toEqual(ITEMS);
+  expect(holdsMs.slice(1)).toEqual(holdsMs.slice(1).map(() => expect.closeTo(2.5 * SLICE_MS)));
+  expect(holdsMs).toHaveLength(ITEMS.length / 25);
+});
+
 test("the first slice is a turn of its own, and the parts of a job share the slices", async () => {
   const { slices, spend, holdsMs } = createSlices();
   spend(8);
