@@ -12,7 +12,7 @@ import { Handshakes, protocolHeader, wantsWebSocket } from "./handshakes.ts";
 import { streamTo } from "./http-stream.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { LocalGroups } from "./local-groups.ts";
-import { hostOf } from "./mounts.ts";
+import { placeOf, type Place } from "./mounts.ts";
 import { type QueuedContext, QueuedSocket } from "./queued-socket.ts";
 import { BODY_REFUSALS } from "./request.ts";
 import { createRoutes } from "./routes.ts";
@@ -115,36 +115,30 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     request: Request,
     server: Server<WebSocketConnection>,
   ): Promise<Response | undefined> {
-    if (!wantsWebSocket(request)) return answer(request, server, false);
-    const turn = handshakes.turn(appOf(request));
-    if (turn === undefined) return answer(request, server, true);
-    return turn.then(() => answer(request, server, true));
-  }
-
-  /** Whose turn it is. */
-  function appOf({ url, headers }: Request): string | undefined {
-    const path = url.slice(url.indexOf("/", url.indexOf("//") + 2));
-    return options.findMount(hostOf(headers.get("host") ?? "") ?? "", path).mount.app;
+    const place = placeOf(request, options.findMount);
+    if (!wantsWebSocket(request)) return answer(request, server, place, false);
+    const turn = handshakes.turn(place?.mount.app);
+    if (turn === undefined) return answer(request, server, place, true);
+    return turn.then(() => answer(request, server, place, true));
   }
 
   async function answer(
     request: Request,
     server: Server<WebSocketConnection>,
+    place: Place | undefined,
     isHandshake: boolean,
   ): Promise<Response | undefined> {
-    const peer = server.requestIP(request)?.address ?? "";
-    const address = proxies.clientAddress(peer, request.headers.get("x-forwarded-for"));
-    const url = URL.parse(request.url);
-    // Bun makes the URL's path of the request line alone, but only with a host that is one.
-    const host = hostOf(request.headers.get("host") ?? "");
-    if (url === null || host === undefined) {
+    if (place === undefined) {
       return accepting ? text(400, "bad request target or host") : shuttingDown();
     }
-    const { mount, path } = options.findMount(host, url.pathname);
-    const asked = { url, headers: request.headers, address, mount, params: {} };
+    const { url, mount, path } = place;
+    const { headers } = request;
+    const peer = server.requestIP(request)?.address ?? "";
+    const address = proxies.clientAddress(peer, headers.get("x-forwarded-for"));
     try {
       const carries = sockJs.find(path);
       if (carries !== undefined) {
+        const asked = { url, headers, address, mount, params: {} };
         const carried = await sockJs.answer(carries, request, asked, server);
         if (carried !== undefined && carried.status >= 400) refused += 1;
         return carried;
@@ -159,7 +153,7 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
             ? request
             : new Request(new URL(path + url.search, url).href, {
                 method: request.method,
-                headers: request.headers,
+                headers,
               });
         const response = await Promise.resolve(
           options.fetch(given, { address, mount, readBody: body.read, ...lend(request, server) }),
@@ -179,7 +173,8 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
       // A handshake that waits for an authorization hook has that hook's deadline.
       server.timeout(request, 0);
       const { route, params } = found;
-      const refusal = await upgrade(route, request, { ...asked, params }, server);
+      const asked = { url, headers, address, mount, params };
+      const refusal = await upgrade(route, request, asked, isHandshake, server);
       if (refusal !== undefined) refused += 1;
       return refusal;
     } catch (error) {
@@ -228,12 +223,13 @@ export function createClientsListener(options: ClientsListenerOptions): ClientsL
     route: SocketRoute,
     request: Request,
     socketRequest: SocketRequest,
+    isHandshake: boolean,
     server: Server<WebSocketConnection>,
   ): Promise<Response | undefined> {
     const accepted = await route.accept(socketRequest);
     if (accepted instanceof Response) return accepted;
     if (!accepting) return shuttingDown();
-    if (!wantsWebSocket(request)) return route.badHandshake?.() ?? upgradeRequired();
+    if (!isHandshake) return route.badHandshake?.() ?? upgradeRequired();
     // Of a handshake in another version Bun would write an answer of its own.
     if (route.badHandshake !== undefined && request.headers.get("sec-websocket-version") !== "13")
       return route.badHandshake();

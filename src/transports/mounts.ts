@@ -17,8 +17,8 @@ export type FindMount = (
 
 /** The host decides first: on one that is an app's, only apps that have it are looked for by path. `nobody`: what is no app's. */
 export function createMounts(apps: readonly AppAddress[], nobody: Mount): FindMount {
-  const byHost = new Map<string, Place[]>();
-  const anywhere: Place[] = [];
+  const byHost = new Map<string, AppPlace[]>();
+  const anywhere: AppPlace[] = [];
   for (const { app, hosts, pathPrefix } of apps) {
     const exclusive = hosts.length > 0 || pathPrefix !== "";
     const place = { pathPrefix, mount: { app, exclusive } };
@@ -26,7 +26,7 @@ export function createMounts(apps: readonly AppAddress[], nobody: Mount): FindMo
     for (const host of hosts) byHost.set(host, [...(byHost.get(host) ?? []), place]);
   }
   return (host, path) => {
-    let found: Place | undefined;
+    let found: AppPlace | undefined;
     for (const place of byHost.get(host) ?? anywhere) {
       const { pathPrefix } = place;
       const longer = found === undefined || pathPrefix.length > found.pathPrefix.length;
@@ -37,7 +37,7 @@ export function createMounts(apps: readonly AppAddress[], nobody: Mount): FindMo
   };
 }
 
-interface Place {
+interface AppPlace {
   readonly pathPrefix: string;
   readonly mount: Mount;
 }
@@ -47,6 +47,23 @@ function isBelow(path: string, prefix: string): boolean {
     path.startsWith(prefix) &&
     (prefix === "" || path.length === prefix.length || path[prefix.length] === "/")
   );
+}
+
+/** What a request is for. `path` is the URL's, without the app's prefix. */
+export interface Place {
+  readonly url: URL;
+  readonly mount: Mount;
+  readonly path: string;
+}
+
+/** Undefined: its target or host is none. */
+export function placeOf({ url: href, headers }: Request, findMount: FindMount): Place | undefined {
+  const url = URL.parse(href);
+  // Bun makes the URL's path of the request line alone, but only with a host that is one.
+  const host = hostOf(headers.get("host") ?? "");
+  if (url === null || host === undefined) return undefined;
+  const { mount, path } = findMount(host, url.pathname);
+  return { url, mount, path };
 }
 
 const HOST = /^([-a-z0-9._]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;

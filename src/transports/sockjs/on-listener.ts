@@ -6,7 +6,7 @@ import type { StreamedRequest } from "../answer-stream.ts";
 import type { ClientsBodies } from "../clients-bodies.ts";
 import { Groups } from "../groups.ts";
 import { LocalGroups } from "../local-groups.ts";
-import { hostOf, type FindMount } from "../mounts.ts";
+import { placeOf, type FindMount } from "../mounts.ts";
 import type { SocketContext } from "../outbound.ts";
 import { ownerOf, ownSocket, passedAddress, passOn, type Peers } from "../peers.ts";
 import type { QueuedContext } from "../queued-socket.ts";
@@ -104,12 +104,11 @@ export function listenToSockJs(options: SockJsListeningOptions): SockJsListening
 
   /** What a peer passed on: requests of sessions that are this process's, whatever their ids say. */
   async function answerPassed(request: Request, server: Server<undefined>): Promise<Response> {
-    const url = URL.parse(request.url);
-    const host = hostOf(request.headers.get("host") ?? "");
-    if (url === null || host === undefined) return new Response(null, { status: 400 });
+    const place = placeOf(request, options.findMount);
+    if (place === undefined) return new Response(null, { status: 400 });
     server.timeout(request, 0);
+    const { url, mount, path } = place;
     if (options.secure) url.protocol = "https:";
-    const { mount, path } = options.findMount(host, url.pathname);
     const address = passedAddress(request);
     const found = sockJs.find(path);
     const { kind } = found?.place ?? {};
