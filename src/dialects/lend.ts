@@ -127,10 +127,7 @@ export async function setUpEach(
     const onEvent = told.onEvent(name);
     const served = await dialect.setUp({
       ...lent,
-      apps: lent.apps.map((app) => ({
-        ...app,
-        onEvent: (event, about) => onEvent(event, { app: app.config.id, ...about }),
-      })),
+      apps: lent.apps.map((app) => ({ ...app, onEvent: told.onEvent(name, app.config.id) })),
       onError: (error, about) =>
         told.failed(error, { dialect: name, ...about }, "A command failed"),
       onEvent,

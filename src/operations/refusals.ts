@@ -45,6 +45,8 @@ export interface RefusalQuery {
 }
 
 export interface Refusals {
+  /** Whether it is one. */
+  keeps(event: string): boolean;
   /** Keeps it if it is one. */
   tell(event: string, about: Readonly<Record<string, unknown>>): void;
   /** Newest first. */
@@ -59,6 +61,8 @@ export function createRefusals(clock: Pick<Clock, "epochMs">): Refusals {
   let sequence = 0;
 
   return {
+    keeps: (event) => REFUSALS.has(event),
+
     tell(event, { dialect, app, detail, ...more }) {
       if (!REFUSALS.has(event)) return;
       const row = {

@@ -26,8 +26,8 @@ export interface ToldOptions {
 }
 
 export interface Told {
-  /** For a dialect, or for what is none. A token or payload is in neither. */
-  onEvent(dialect?: string): (event: string, about: About) => void;
+  /** For a dialect, or for what is none; of one of its apps. A token or payload is in neither. */
+  onEvent(dialect?: string, app?: string): (event: string, about: About) => void;
   /** A bug, each time; what cannot be done now, once for each reason until it is over. */
   failed(error: unknown, about: About, message: string): void;
   /** A browser's page that was refused without a dialect. */
@@ -107,11 +107,19 @@ export function createTold({ log, runtime, ready }: ToldOptions): Told {
   }
 
   return {
-    onEvent: (dialect) => (event, about) => {
-      if (event === "Origin refused") return originRefused({ dialect, ...about });
-      const line = dialect === undefined ? about : { dialect, ...about };
-      refusals.tell(event, line);
-      log.debug(line, event);
+    onEvent(dialect, app) {
+      const whose = {
+        ...(dialect === undefined ? {} : { dialect }),
+        ...(app === undefined ? {} : { app }),
+      };
+      return (event, about) => {
+        if (event === "Origin refused") return originRefused({ ...whose, ...about });
+        // Each connect tells of two that nobody mostly looks at: their lines are not put together.
+        if (!refusals.keeps(event) && !log.isLevelEnabled("debug")) return;
+        const line = { ...whose, ...about };
+        refusals.tell(event, line);
+        log.debug(line, event);
+      };
     },
     failed,
     originRefused,
