@@ -212,23 +212,21 @@ export class HubConnection implements Connection {
     return true;
   }
 
-  /** Ends one subscription at once; nothing of its channel is sent after the call. */
-  async #end(subscription: HubSubscription): Promise<void> {
-    if (subscription.cancelled) return;
+  /** Ends one subscription at once; nothing of its channel is sent after the call. Undefined: nobody is told of it. */
+  #end(subscription: HubSubscription): Promise<void> | undefined {
+    if (subscription.cancelled) return undefined;
     subscription.cancelled = true;
     // A join in progress sees that it was cancelled and cleans up behind itself.
-    if (subscription.joined !== undefined && !subscription.active) return;
+    if (subscription.joined !== undefined && !subscription.active) return undefined;
     this.#remove(subscription);
-    await this.#leave(subscription);
+    const { channel, options, announced } = subscription;
+    const present = options.presence ?? this.#host.channels.optionsOf(channel)?.presence ?? false;
+    return present || announced ? this.#tellLeave(subscription, present) : undefined;
   }
 
-  async #leave(subscription: HubSubscription): Promise<void> {
-    const { channel, options, client } = subscription;
-    const { engine, channels } = this.#host;
-    const channelOptions = channels.optionsOf(channel);
-    if (options.presence ?? channelOptions?.presence ?? false) {
-      await engine.presence.remove(channel, client.connectionId);
-    }
+  async #tellLeave(subscription: HubSubscription, present: boolean): Promise<void> {
+    const { channel, client } = subscription;
+    if (present) await this.#host.engine.presence.remove(channel, client.connectionId);
     if (subscription.announced) await this.#announce(channel, { type: "leave", client });
   }
 
@@ -244,7 +242,7 @@ export class HubConnection implements Connection {
   /** After a gap that could not be filled. */
   drop(subscription: HubSubscription): void {
     if (subscription.cancelled) return;
-    this.#end(subscription).catch((error: unknown) => this.#host.onBug(error));
+    this.#end(subscription)?.catch((error: unknown) => this.#host.onBug(error));
     this.subscriber.dropped(subscription);
   }
 
@@ -258,17 +256,26 @@ export class HubConnection implements Connection {
     if (this.#labels?.delete(label)) this.#host.connections.unlabel(this, label);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> | undefined {
+    if (this.#closed) return undefined;
     this.#closed = true;
     this.#host.connections.delete(this);
+    const told: Promise<void>[] = [];
+    // A copy: ending takes them out of the list.
+    for (const subscription of [...this.subscriptions()]) {
+      const telling = this.#end(subscription);
+      if (telling !== undefined) told.push(telling);
+    }
+    return told.length === 0 ? undefined : this.#leave(Promise.all(told));
+  }
+
+  async #leave(told: Promise<unknown>): Promise<void> {
     const { leaving } = this.#host;
-    const left = Promise.all([...this.subscriptions()].map((each) => this.#end(each)));
-    leaving.add(left);
+    leaving.add(told);
     try {
-      await left;
+      await told;
     } finally {
-      leaving.delete(left);
+      leaving.delete(told);
     }
   }
 }

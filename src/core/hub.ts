@@ -247,8 +247,8 @@ export interface Connection {
   /** Makes the connection a target under this label: `role:recvonly`, `org:…`, `token:…`. */
   label(label: string): void;
   unlabel(label: string): void;
-  /** Ends all subscriptions, with their leaves. Further calls do nothing. */
-  close(): Promise<void>;
+  /** Ends all subscriptions. The promise settles when their leaves are told; undefined: there are none. Further calls do nothing. */
+  close(): Promise<void> | undefined;
 }
 
 /** All the core knows of a dialect's session. Protocol state stays in the session. */

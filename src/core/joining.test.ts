@@ -94,9 +94,9 @@ async function runCase(seed: number, scenario: Scenario): Promise<void> {
   function end(client: Client | undefined): void {
     if (client === undefined || !client.alive) return;
     client.alive = false;
-    follow(
-      random.fraction() < 0.5 ? client.connection.close() : client.connection.unsubscribe(CHANNEL),
-    );
+    const { connection } = client;
+    const ending = random.fraction() < 0.5 ? connection.close() : connection.unsubscribe(CHANNEL);
+    if (ending !== undefined) follow(ending);
   }
 
   for (let action = 0; action < 24; action++) {

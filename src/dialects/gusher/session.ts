@@ -146,7 +146,7 @@ export class GusherSession
     return { ...close, cut: this.context.settings.strict_close };
   }
 
-  protected leave(): Promise<void> {
+  protected leave(): Promise<void> | undefined {
     return this.connection.close();
   }
 }
