@@ -1,12 +1,19 @@
 /** Verifies signed tokens (JWT) with the configured keys. What the claims mean is the dialects'. */
 
-import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
+import { timingSafeEqual, type KeyObject } from "node:crypto";
 import { compactVerify, type CryptoKey, errors, type JWTHeaderParameters } from "jose";
 import { HubError } from "../core/errors.ts";
 import type { Clock } from "../core/runtime.ts";
 import { shortened } from "./claims-text.ts";
 import { createRemoteKeySet, type FetchJson } from "./jwks.ts";
-import { readToken, untimely, TokenError, type Claims, type TokenParts } from "./read-token.ts";
+import {
+  createHeaderReader,
+  readToken,
+  untimely,
+  TokenError,
+  type Claims,
+  type TokenParts,
+} from "./read-token.ts";
 import {
   HMAC_HASHES,
   hmacBytes,
@@ -53,10 +60,12 @@ export interface KeySet {
 
 export type VerifiedToken = Pick<TokenParts, "claims" | "json">;
 
+/** A secret and its algorithm: a hash that has begun with the secret, of which each token's is a copy. */
+type HmacKey = Bun.CryptoHasher;
+
 /** Finds whether one key signed a token. */
 interface Verifier extends Omit<SigningKey, "secret"> {
-  /** A secret as its bytes, which verify HMAC alone. */
-  keysFor(header: JWTHeaderParameters): Promise<readonly (CryptoKey | KeyObject | Uint8Array)[]>;
+  keysFor(header: JWTHeaderParameters): Promise<readonly (CryptoKey | KeyObject | HmacKey)[]>;
 }
 
 /**
@@ -81,11 +90,13 @@ export function createKeySet(
     keysFor: keyFinder(key, runtime),
   }));
 
+  const readHeader = createHeaderReader();
+
   const keySet: KeySet = {
     verify: async (token) => (await keySet.open(token)).claims,
 
     async open(token) {
-      const { header, claims, json } = readToken(token);
+      const { header, claims, json } = readToken(token, readHeader);
       let unavailable: HubError | undefined;
       let nearest: UnsignedFault = "algorithm";
       for (const verifier of verifiers) {
@@ -95,8 +106,8 @@ export function createKeySet(
         try {
           for (const key of await verifier.keysFor(header)) {
             const signed =
-              key instanceof Uint8Array
-                ? isSignedWith(key, token, header.alg)
+              key instanceof Bun.CryptoHasher
+                ? isSignedWith(key, token)
                 : await isSignedBy(key, token, verifier.algorithms);
             if (!signed) continue;
             requireKind(claims, verifier);
@@ -172,13 +183,12 @@ export function namesAudience(aud: unknown, audience: string): boolean {
 }
 
 /**
- * HMAC, at once: jose goes through Web Crypto, whose visit to another thread costs more than the hash. `algorithm` is
- * one of the key's (`fits`). The texts are compared, so that a signature has one spelling.
+ * HMAC, at once: jose goes through Web Crypto, whose visit to another thread costs more than the hash. The texts are
+ * compared, so that a signature has one spelling.
  */
-function isSignedWith(secret: Uint8Array, token: string, algorithm: string | undefined): boolean {
-  if (!isHmac(algorithm)) return false;
+function isSignedWith(key: HmacKey, token: string): boolean {
   const end = token.lastIndexOf(".");
-  const hmac = createHmac(HMAC_HASHES[algorithm], secret).update(token.slice(0, end));
+  const hmac = key.copy().update(token.slice(0, end));
   const expected = Buffer.from(hmac.digest("base64url"));
   const given = Buffer.from(token.slice(end + 1));
   return given.length === expected.length && timingSafeEqual(given, expected);
@@ -252,5 +262,8 @@ function hmacKeyFinder(
   algorithms: readonly Algorithm[],
 ): Verifier["keysFor"] {
   const bytes = hmacBytes(secret, algorithms);
-  return async ({ alg }) => (isHmac(alg) ? [bytes] : []);
+  const keys = new Map<string, readonly HmacKey[]>(
+    algorithms.filter(isHmac).map((alg) => [alg, [new Bun.CryptoHasher(HMAC_HASHES[alg], bytes)]]),
+  );
+  return async ({ alg }) => keys.get(alg) ?? [];
 }

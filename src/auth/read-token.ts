@@ -1,7 +1,7 @@
 /** A token taken apart before anything vouches for it: its size, form, header and claims. */
 import { base64url, type JWTHeaderParameters } from "jose";
 import { HubError } from "../core/errors.ts";
-import { jsonView, type JsonView } from "../core/json-text.ts";
+import { copyOf, jsonView, type JsonView } from "../core/json-text.ts";
 import { claimsText } from "./claims-text.ts";
 
 /** A longer token is refused unread: it protects the parser and the memory. Room for a user's groups in an access token. */
@@ -65,18 +65,14 @@ export interface TokenParts {
 }
 
 /** Throws TokenError `malformed`. No error about a token has a cause: the parsers' messages quote it. */
-export function readToken(token: string): TokenParts {
+export function readToken(token: string, readHeader = headerOf): TokenParts {
   // A valid token is ASCII, so its length is its bytes.
   if (token.length > TOKEN_BYTES_MAX) {
     throw malformed(`Token is longer than ${TOKEN_BYTES_MAX} bytes`);
   }
   const [, header, payload] = COMPACT.exec(token) ?? [];
   if (header === undefined || payload === undefined) throw malformed("Token is malformed");
-  const { alg, kid, crit } = presentMembers(decoded(header, JSON.parse));
-  if (typeof alg !== "string") throw malformed("Token has no algorithm");
-  if (kid !== undefined && typeof kid !== "string") throw malformed("Token is malformed");
-  // RFC 7515 §4.1.11: an extension that is not understood makes it invalid, and none is.
-  if (crit !== undefined) throw malformed("Token has an unknown extension");
+  const read = readHeader(header);
   const json = decoded(payload, jsonView);
   const claims = presentMembers(json.value);
   requireRegistered(claims);
@@ -85,7 +81,26 @@ export function readToken(token: string): TokenParts {
       throw malformed(`Token claim "${name}" must be a number`, claims);
     }
   }
-  return { header: kid === undefined ? { alg } : { alg, kid }, claims, json };
+  return { header: read, claims, json };
+}
+
+function headerOf(part: string): JWTHeaderParameters {
+  const { alg, kid, crit } = presentMembers(decoded(part, JSON.parse));
+  if (typeof alg !== "string") throw malformed("Token has no algorithm");
+  if (kid !== undefined && typeof kid !== "string") throw malformed("Token is malformed");
+  // RFC 7515 §4.1.11: an extension that is not understood makes it invalid, and none is.
+  if (crit !== undefined) throw malformed("Token has an unknown extension");
+  return kid === undefined ? { alg } : { alg, kid };
+}
+
+/** For many tokens: those of one issuer and key have the same header, which is read once. */
+export function createHeaderReader(): (part: string) => JWTHeaderParameters {
+  let last: { readonly part: string; readonly header: JWTHeaderParameters } | undefined;
+  return (part) => {
+    // A copy, since a part of a text keeps the whole in memory.
+    if (last?.part !== part) last = { part: copyOf(part), header: headerOf(part) };
+    return last.header;
+  };
 }
 
 /**
@@ -118,10 +133,8 @@ function presentMembers(object: unknown): Readonly<Record<string, unknown>> {
   if (typeof object !== "object" || object === null || Array.isArray(object)) {
     throw malformed("Token is malformed");
   }
-  const members = Object.entries(object);
-  return members.some(([, value]) => value === null)
-    ? Object.fromEntries(members.filter(([, value]) => value !== null))
-    : (object as Readonly<Record<string, unknown>>);
+  if (!Object.values(object).includes(null)) return object as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
 }
 
 function malformed(message: string, claims?: Claims): TokenError {

@@ -75,7 +75,8 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
 
   async function connect({ token }: { token: string }): Promise<ConnectGrant> {
     const verified = await verify(token, "connection");
-    return judging({ ...verified, userClaim: userIdClaim }, () => connectGrant(verified));
+    const { claims } = verified;
+    return judging({ claims, userClaim: userIdClaim }, () => connectGrant(verified));
   }
 
   function connectGrant({ claims, json }: VerifiedToken): ConnectGrant {
@@ -87,10 +88,13 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
     const parsed = parse(connectionClaims, claims);
     const subscriptions = new Map<string, SubscriptionGrant>();
     for (const channel of parsed.channels ?? []) subscriptions.set(channel, {});
-    for (const [channel, view] of membersOf(json.member("subs"), "subs")) {
+    // The text is searched only for what it has.
+    const textOf = (claim: string) =>
+      claims[claim] === undefined ? undefined : json.member(claim);
+    for (const [channel, view] of membersOf(textOf("subs"), "subs")) {
       subscriptions.set(channel, grantFrom(view, "subs"));
     }
-    const info = payloadFrom(json.member("info"), parsed.b64info);
+    const info = payloadFrom(textOf("info"), parsed.b64info);
     return {
       userId: userFrom(claims, userIdClaim),
       claims: claimsText(claims, userIdClaim),
@@ -102,7 +106,8 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
 
   async function subscribe({ token }: { token: string }): Promise<ChannelGrant> {
     const verified = await verify(token, "subscription");
-    return judging({ ...verified, userClaim: userIdClaim }, () => channelGrant(verified));
+    const { claims } = verified;
+    return judging({ claims, userClaim: userIdClaim }, () => channelGrant(verified));
   }
 
   function channelGrant({ claims, json }: VerifiedToken): ChannelGrant {
