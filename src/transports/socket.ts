@@ -65,7 +65,7 @@ export interface SocketRequest {
 export interface OpenSession {
   readonly open: (socket: Socket) => Session;
   /** Echoed as `Sec-WebSocket-Protocol`; absent: none is, and browsers that offered some give up. */
-  readonly subprotocol?: string;
+  readonly subprotocol?: string | undefined;
   /** Largest inbound message in bytes; above it the socket is closed with 1009. */
   readonly messageBytesMax: number;
   /** Bytes that may wait for the peer; a frame that would pass it calls `session.slow`, unless nothing else waits. */

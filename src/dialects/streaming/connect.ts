@@ -43,19 +43,21 @@ export async function connect(
 }
 
 function connectResult(
-  { connectionId, context, expires, framePings }: ConnectingClient,
+  { connectionId, context, expires: end, framePings }: ConnectingClient,
   subs: ReadonlyMap<string, SubscribeResult>,
 ): ConnectResult {
   const { runtime, settings, serverVersion: version } = context;
-  const nowMs = runtime.clock.epochMs();
+  const { expires, ttl } = expiry(context, end?.atMs);
   const pings = settings.ping_interval > 0 && !framePings;
   return {
     client: connectionId,
     version,
-    ...expiry(context, expires?.atMs),
-    ...(subs.size > 0 ? { subs } : {}),
-    ...(pings ? { ping: Math.ceil(settings.ping_interval / 1000), pong: true } : {}),
-    ...(settings.connect_include_server_time ? { time: nowMs } : {}),
+    expires,
+    ttl,
+    subs: subs.size > 0 ? subs : undefined,
+    ping: pings ? Math.ceil(settings.ping_interval / 1000) : undefined,
+    pong: pings || undefined,
+    time: settings.connect_include_server_time ? runtime.clock.epochMs() : undefined,
   };
 }
 

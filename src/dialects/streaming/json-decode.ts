@@ -74,9 +74,12 @@ function decodeRequest(method: Request["method"], fields: Members, source: Sourc
       };
     }
     case "rpc":
-      return { method, params: { method: string(fields, "method"), ...payload(fields, source) } };
+      return {
+        method,
+        params: { method: string(fields, "method"), data: payload(fields, source) },
+      };
     case "send":
-      return { method, params: payload(fields, source) };
+      return { method, params: { data: payload(fields, source) } };
     case "refresh":
       return { method, params: { token: string(fields, "token") } };
     case "sub_refresh":
@@ -88,22 +91,29 @@ function decodeRequest(method: Request["method"], fields: Members, source: Sourc
 }
 
 function connectRequest(fields: Members, source: Source): ConnectRequest {
+  const subs = optionalObject(fields, "subs");
+  return {
+    token: string(fields, "token"),
+    subs: subs === undefined ? NO_SUBS : subscribeRequests(subs, source),
+    name: string(fields, "name"),
+    version: string(fields, "version"),
+    data: payload(fields, source),
+  };
+}
+
+const NO_SUBS: ReadonlyMap<string, SubscribeRequest> = new Map();
+
+function subscribeRequests(fields: Members, source: Source): ReadonlyMap<string, SubscribeRequest> {
   const subs = new Map<string, SubscribeRequest>();
   const views = lazy(() => source()?.member("subs")?.members());
-  for (const [channel, sub] of Object.entries(optionalObject(fields, "subs") ?? {})) {
+  for (const [channel, sub] of Object.entries(fields)) {
     if (sub === null) continue;
     subs.set(
       channel,
       subscribeRequest(object(sub, "subs"), () => views()?.get(channel)),
     );
   }
-  return {
-    token: string(fields, "token"),
-    subs,
-    name: string(fields, "name"),
-    version: string(fields, "version"),
-    ...payload(fields, source),
-  };
+  return subs;
 }
 
 function subscribeRequest(fields: Members, source: Source): SubscribeRequest {
@@ -120,7 +130,7 @@ function subscribeRequest(fields: Members, source: Source): SubscribeRequest {
     filtered: optionalObject(fields, "tf") !== undefined,
     flag: integer(fields, "flag", Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     type: int32(fields, "type"),
-    ...payload(fields, source),
+    data: payload(fields, source),
   };
 }
 
@@ -128,18 +138,16 @@ function publishRequest(fields: Members, source: Source): PublishRequest {
   return {
     channel: string(fields, "channel"),
     type: int32(fields, "type"),
-    ...payload(fields, source),
+    data: payload(fields, source),
   };
 }
 
 /** §1.3: raw embedded JSON. `null` is a payload like any other; only an absent member is none. */
-function payload(fields: Members, source: Source): { readonly data?: ReceivedPayload } {
-  if (fields["data"] === undefined) return NO_PAYLOAD;
+function payload(fields: Members, source: Source): ReceivedPayload | undefined {
+  if (fields["data"] === undefined) return undefined;
   const data = source()?.member("data");
-  return data === undefined ? NO_PAYLOAD : { data: received(data) };
+  return data === undefined ? undefined : received(data);
 }
-
-const NO_PAYLOAD = {};
 
 function received(data: JsonView): ReceivedPayload {
   try {

@@ -141,8 +141,8 @@ function clientInfo({ user, client, conn_info, chan_info }: WireClientInfo): str
 }
 
 interface Expiry {
-  readonly expires?: boolean;
-  readonly ttl?: number;
+  readonly expires?: boolean | undefined;
+  readonly ttl?: number | undefined;
 }
 
 function expires({ expires, ttl }: Expiry): string {

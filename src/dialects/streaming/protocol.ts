@@ -23,9 +23,9 @@ export type Request =
   | { readonly method: "history"; readonly params: HistoryRequest }
   | {
       readonly method: "rpc";
-      readonly params: { readonly method: string; readonly data?: ReceivedPayload };
+      readonly params: { readonly method: string; readonly data?: ReceivedPayload | undefined };
     }
-  | { readonly method: "send"; readonly params: { readonly data?: ReceivedPayload } }
+  | { readonly method: "send"; readonly params: { readonly data?: ReceivedPayload | undefined } }
   | { readonly method: "refresh"; readonly params: { readonly token: string } }
   | {
       readonly method: "sub_refresh";
@@ -53,7 +53,7 @@ export type ReceivedPayload = Payload | HubError;
 
 export interface ConnectRequest {
   readonly token: string;
-  readonly data?: ReceivedPayload;
+  readonly data?: ReceivedPayload | undefined;
   readonly subs: ReadonlyMap<string, SubscribeRequest>;
   readonly name: string;
   readonly version: string;
@@ -65,7 +65,7 @@ export interface SubscribeRequest {
   readonly recover: boolean;
   readonly epoch: string;
   readonly offset: number;
-  readonly data?: ReceivedPayload;
+  readonly data?: ReceivedPayload | undefined;
   readonly positioned: boolean;
   readonly recoverable: boolean;
   readonly join_leave: boolean;
@@ -78,7 +78,7 @@ export interface SubscribeRequest {
 
 export interface PublishRequest {
   readonly channel: string;
-  readonly data?: ReceivedPayload;
+  readonly data?: ReceivedPayload | undefined;
   readonly type: number;
 }
 
@@ -109,30 +109,30 @@ export interface WirePublication {
 }
 
 export interface SubscribeResult {
-  readonly expires?: boolean;
-  readonly ttl?: number;
-  readonly recoverable?: boolean;
-  readonly epoch?: string;
-  readonly publications?: readonly WirePublication[];
-  readonly recovered?: boolean;
-  readonly offset?: number;
-  readonly positioned?: boolean;
-  readonly data?: Payload;
-  readonly was_recovering?: boolean;
+  readonly expires?: boolean | undefined;
+  readonly ttl?: number | undefined;
+  readonly recoverable?: boolean | undefined;
+  readonly epoch?: string | undefined;
+  readonly publications?: readonly WirePublication[] | undefined;
+  readonly recovered?: boolean | undefined;
+  readonly offset?: number | undefined;
+  readonly positioned?: boolean | undefined;
+  readonly data?: Payload | undefined;
+  readonly was_recovering?: boolean | undefined;
 }
 
 export interface ConnectResult {
   readonly client: string;
   readonly version: string;
-  readonly expires?: boolean;
-  readonly ttl?: number;
-  readonly data?: Payload;
-  readonly subs?: ReadonlyMap<string, SubscribeResult>;
-  readonly ping?: number;
-  readonly pong?: boolean;
-  readonly session?: string;
-  readonly node?: string;
-  readonly time?: number;
+  readonly expires?: boolean | undefined;
+  readonly ttl?: number | undefined;
+  readonly data?: Payload | undefined;
+  readonly subs?: ReadonlyMap<string, SubscribeResult> | undefined;
+  readonly ping?: number | undefined;
+  readonly pong?: boolean | undefined;
+  readonly session?: string | undefined;
+  readonly node?: string | undefined;
+  readonly time?: number | undefined;
 }
 
 export interface RefreshResult {

@@ -77,7 +77,7 @@ function socketRoute({ apps, websocketPath, onEvent }: StreamingOptions): Socket
         limitHit(app.metrics, "connection_limit");
         return refuse("connection_limit", 503, "The server holds as many connections as it may");
       }
-      const { subprotocol, ...session } = sessionRequest(request, app);
+      const session = sessionRequest(request, app);
       return {
         open(socket: Socket) {
           const opened = new StreamingSession(app, socket, session);
@@ -85,7 +85,7 @@ function socketRoute({ apps, websocketPath, onEvent }: StreamingOptions): Socket
           app.onEvent("Connection opened", { connection, address });
           return opened;
         },
-        ...(subprotocol === undefined ? {} : { subprotocol }),
+        subprotocol: session.subprotocol,
         messageBytesMax: message_size_limit,
         bufferedBytesMax: queue_max_size,
       };

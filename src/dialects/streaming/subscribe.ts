@@ -204,7 +204,7 @@ export function plan(
   };
 }
 
-/** The answer (§4.3, §5.2), also an entry of the connect answer's `subs` and of a `subscribe` push. */
+/** The answer (§4.3, §5.2), also an entry of the connect answer's `subs` and of a `subscribe` push. Protobuf would write a `false`. */
 export function subscribeResult(
   context: StreamingContext,
   subscribePlan: SubscribePlan,
@@ -212,23 +212,22 @@ export function subscribeResult(
 ): SubscribeResult {
   const { recoverable, positioned, data, options } = subscribePlan;
   const { position, recovered, publications } = subscribed;
-  const { serverSide, expires } = options.detail;
+  const { serverSide, expires: end } = options.detail;
+  // A server-side subscription is refreshed with its connection, never by itself.
+  const { expires, ttl } = expiry(context, serverSide ? undefined : end?.atMs);
   return {
-    // A server-side subscription is refreshed with its connection, never by itself.
-    ...(serverSide ? {} : expiry(context, expires?.atMs)),
-    ...(recoverable ? { recoverable } : {}),
-    ...(positioned ? { positioned } : {}),
-    ...(position === undefined ? {} : { epoch: position.epoch, offset: position.offset }),
-    ...(recovered === undefined ? {} : { was_recovering: true }),
+    expires,
+    ttl,
+    recoverable: recoverable || undefined,
+    positioned: positioned || undefined,
+    epoch: position?.epoch,
     // The SDK advances from the offset it asked with while it plays the publications.
-    ...(recovered === true
-      ? {
-          recovered,
-          offset: options.recoverSince?.offset ?? 0,
-          publications: publications.map((publication) => wirePublication(publication)),
-        }
-      : {}),
-    ...(data === undefined ? {} : { data }),
+    offset: recovered === true ? (options.recoverSince?.offset ?? 0) : position?.offset,
+    was_recovering: recovered !== undefined || undefined,
+    recovered: recovered || undefined,
+    publications:
+      recovered === true ? publications.map((each) => wirePublication(each)) : undefined,
+    data,
   };
 }
 
