@@ -189,10 +189,12 @@ export function namesAudience(aud: unknown, audience: string): boolean {
 function isSignedWith(key: HmacKey, token: string): boolean {
   const end = token.lastIndexOf(".");
   const hmac = key.copy().update(token.slice(0, end));
-  const expected = Buffer.from(hmac.digest("base64url"));
-  const given = Buffer.from(token.slice(end + 1));
+  const expected = utf8.encode(hmac.digest("base64url"));
+  const given = utf8.encode(token.slice(end + 1));
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
+
+const utf8 = new TextEncoder();
 
 async function isSignedBy(
   key: CryptoKey | KeyObject,

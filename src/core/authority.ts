@@ -42,6 +42,9 @@ export interface Revocation {
 /** Throws as `connect`, or DisconnectError. */
 export type Confirm = () => Promise<void>;
 
+/** The names and types of a token's claims, for messages about what it does not open; `userId` is the grant's. It holds none of the token. */
+export type TellClaims = (userId: string) => string;
+
 export interface ConnectGrant {
   /** `""`: anonymous. */
   readonly userId: string;
@@ -52,8 +55,7 @@ export interface ConnectGrant {
   readonly subscriptions: ReadonlyMap<string, SubscriptionGrant>;
   /** Present: a refresh with other channels changes the connection's, where otherwise it ends the connection. */
   readonly standing?: Standing;
-  /** The names and types of the token's claims, for messages about what it does not open. */
-  readonly claims?: string;
+  readonly tellClaims?: TellClaims;
   /** Connections of this user on this node. Absent: as the settings say. */
   readonly userConnectionsMax?: number;
   /** Asked before the answer, and only once the connection bears its labels, so that nothing that ends it can miss it. */
@@ -72,8 +74,7 @@ export interface SubscriptionGrant {
 export interface ChannelGrant extends SubscriptionGrant {
   readonly channel: string;
   readonly userId: string;
-  /** As a connection's. */
-  readonly claims?: string;
+  readonly tellClaims?: TellClaims;
   /** The one connection that it is for, when the token names one. */
   readonly connectionId?: string;
   /** Asked before the answer. */

@@ -1,6 +1,6 @@
 /** Who may connect, subscribe and refresh with the tokens issued here (event-streaming.md §9.3 to §9.5). */
 import { z } from "zod";
-import { claimsText } from "../../auth/claims-text.ts";
+import { claimsText, createTellers } from "../../auth/claims-text.ts";
 import { TokenError, type Claims } from "../../auth/key-set.ts";
 import type { Authority, ConnectGrant, Standing, TokenOfConnection } from "../../core/authority.ts";
 import { DisconnectError, HubError, type Disconnect } from "../../core/errors.ts";
@@ -50,6 +50,7 @@ type TokenClaims = z.output<typeof connectionClaims> | z.output<typeof subscript
 
 export function createEventsAuthority(options: AuthorityOptions): Authority {
   const { verifyClient, catalogue, settings, onEvent } = options;
+  const tellerOf = createTellers();
 
   async function connect({ token }: { readonly token: string }): Promise<ConnectGrant> {
     const claims = parse(connectionClaims, await verifyClient(token));
@@ -66,7 +67,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     });
     return {
       userId,
-      claims: claimsText(claims),
+      tellClaims: tellerOf(claims),
       expiresAtMs: exp * 1000,
       subscriptions: new Map(known.map((name) => [name, { grantedBy: DIALECT }])),
       standing: standingOf(claims),
@@ -115,7 +116,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
     async refresh({ token, connection }) {
       const grant = await connect({ token });
       if (grant.standing?.detail !== organisationOf(connection)) {
-        const detail = `${OTHER_ORGANISATION}; ${grant.claims}`;
+        const detail = `${OTHER_ORGANISATION}; ${grant.tellClaims?.(grant.userId)}`;
         throw new HubError("invalid_token", OTHER_ORGANISATION, { detail });
       }
       return grant;
@@ -126,7 +127,7 @@ export function createEventsAuthority(options: AuthorityOptions): Authority {
       const { channel, sub: userId, client, exp, meta } = claims;
       return {
         ...{ channel, userId, expiresAtMs: exp * 1000, grantedBy: DIALECT },
-        claims: claimsText(claims),
+        tellClaims: tellerOf(claims),
         ...(client === undefined ? {} : { connectionId: client }),
         async confirm() {
           if (meta.org_id !== organisationOf(connection)) throw invalid(OTHER_ORGANISATION, claims);

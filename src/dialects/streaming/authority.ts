@@ -1,6 +1,6 @@
 /** The dialect's own rules for its tokens (centrifugo-protocol.md §11): which claims they have and what they grant. */
 import { z } from "zod";
-import { claimsText } from "../../auth/claims-text.ts";
+import { createTellers } from "../../auth/claims-text.ts";
 import type { Claims, VerifiedToken } from "../../auth/key-set.ts";
 import { judging, spellingOf } from "../../auth/read-token.ts";
 import type {
@@ -72,6 +72,7 @@ const RESTRICTING_CLAIMS = ["expire_at", "channel", "client"];
 
 export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions): Authority {
   const requireSpelling = spellingOf([...RESTRICTING_CLAIMS, userIdClaim]);
+  const tellerOf = createTellers(userIdClaim);
 
   async function connect({ token }: { token: string }): Promise<ConnectGrant> {
     const verified = await verify(token, "connection");
@@ -97,7 +98,7 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
     const info = payloadFrom(textOf("info"), parsed.b64info);
     return {
       userId: userFrom(claims, userIdClaim),
-      claims: claimsText(claims, userIdClaim),
+      tellClaims: tellerOf(claims),
       subscriptions,
       ...(info === undefined ? {} : { info }),
       ...lifetime(parsed),
@@ -118,7 +119,7 @@ export function createTokenAuthority({ verify, userIdClaim }: AuthorityOptions):
       ...lifetime(parsed),
       channel: parsed.channel,
       userId: userFrom(claims, userIdClaim),
-      claims: claimsText(claims, userIdClaim),
+      tellClaims: tellerOf(claims),
       ...(parsed.client === undefined || parsed.client === ""
         ? {}
         : { connectionId: parsed.client }),

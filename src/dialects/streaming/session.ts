@@ -2,7 +2,7 @@
  * One client's connection: the order of commands, answers and closes (centrifugo-protocol.md §3).
  * What single commands do is in connect.ts, subscribe.ts and commands.ts.
  */
-import type { ConnectGrant, Standing } from "../../core/authority.ts";
+import type { ConnectGrant, Standing, TellClaims } from "../../core/authority.ts";
 import { DisconnectError, type Disconnect } from "../../core/errors.ts";
 import { deadlineAt, leftOf, type Deadline } from "../../core/deadline.ts";
 import type { Connection, Encoder, Subscriber, Subscription } from "../../core/hub.ts";
@@ -55,7 +55,7 @@ export class StreamingSession
   readonly codec: Codec;
   /** Until it is connected, what the trusted header said. */
   userId: string;
-  claims: string | undefined;
+  tellClaims: TellClaims | undefined;
   info?: Payload;
   connection: Connection | undefined;
   standing: Standing | undefined;
@@ -212,8 +212,8 @@ export class StreamingSession
     if (this.connected || this.connecting) this.member.push(frame);
   }
 
-  identify({ userId, info, expiresAtMs, claims }: ConnectGrant): void {
-    this.claims = claims;
+  identify({ userId, info, expiresAtMs, tellClaims }: ConnectGrant): void {
+    this.tellClaims = tellClaims;
     this.userId = userId;
     if (info !== undefined) this.info = info;
     this.#expires = this.#deadlineAt(expiresAtMs);

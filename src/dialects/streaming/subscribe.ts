@@ -1,6 +1,11 @@
 /** From a request or a grant to a subscription: what is allowed, which options hold, and the answer (centrifugo-protocol.md §4, §14). */
 import { shortened } from "../../auth/claims-text.ts";
-import type { ChannelGrant, Standing, SubscriptionGrant } from "../../core/authority.ts";
+import type {
+  ChannelGrant,
+  Standing,
+  SubscriptionGrant,
+  TellClaims,
+} from "../../core/authority.ts";
 import { deadlineAt, type Deadline } from "../../core/deadline.ts";
 import { HubError } from "../../core/errors.ts";
 import type { Encoder, SubscribeOptions, Subscribed, Subscription } from "../../core/hub.ts";
@@ -52,7 +57,7 @@ export interface SubscribingSession {
   readonly connectionId: string;
   readonly userId: string;
   /** Of its token; undefined: it has none, or of another authority. */
-  readonly claims: string | undefined;
+  readonly tellClaims: TellClaims | undefined;
   readonly member: GroupMember;
   readonly encoder: Encoder;
   readonly joinLeaveEncoder: Encoder;
@@ -105,18 +110,20 @@ export function shown(name: string): string {
   return shortened(name, NAME_CHARACTERS_MAX);
 }
 
-/** `claims`: of a token, as a grant has them. */
-export function withClaims(
-  detail: string,
-  { claims }: { readonly claims?: string | undefined },
-): string {
-  return claims === undefined ? detail : `${detail}; ${claims}`;
+/** As a grant has them, and its connection. */
+interface WithClaims {
+  readonly userId: string;
+  readonly tellClaims?: TellClaims | undefined;
+}
+
+export function withClaims(detail: string, { userId, tellClaims }: WithClaims): string {
+  return tellClaims === undefined ? detail : `${detail}; ${tellClaims(userId)}`;
 }
 
 /** What a token would have to say, and what the connection's says. */
-function unopened(name: string, { claims }: SubscribingSession): string {
+function unopened(name: string, { userId, tellClaims }: SubscribingSession): string {
   const opening = `Neither the namespace's options open ${shown(name)} to this client nor the claims "channels" and "subs" of its token, and no subscription token with the claim "channel" was sent`;
-  return `${opening}; ${claims ?? "the connection has no token of this kind"}`;
+  return `${opening}; ${tellClaims?.(userId) ?? "the connection has no token of this kind"}`;
 }
 
 /**
@@ -232,9 +239,10 @@ export function subscribeResult(
 }
 
 /** A valid token whose `expire_at` has passed opens nothing: 110 (§3.1, §8.1). */
-export function unexpired<
-  Grant extends { readonly expiresAtMs?: number; readonly claims?: string },
->(grant: Grant, nowMs: number): Grant {
+export function unexpired<Grant extends WithClaims & { readonly expiresAtMs?: number }>(
+  grant: Grant,
+  nowMs: number,
+): Grant {
   if (grant.expiresAtMs === undefined || grant.expiresAtMs > nowMs) return grant;
   const message = "What the token grants has ended already";
   const detail = `${message}, by its claim "expire_at" or "exp"`;
