@@ -154,9 +154,10 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
 
   protected count(
     name: CounterName,
-    labels: Parameters<SessionServices["metrics"]["count"]>[1] = {},
+    labels?: Parameters<SessionServices["metrics"]["count"]>[1],
   ): void {
-    this.context.metrics.count(name, { dialect: this.dialect, ...labels });
+    const { dialect } = this;
+    this.context.metrics.count(name, labels === undefined ? { dialect } : { dialect, ...labels });
   }
 
   limitHit(limit: LimitName): void {

@@ -48,6 +48,13 @@ export const METHODS = [
   "sub_refresh",
 ] as const satisfies readonly Request["method"][];
 
+export function mapMethods<Value>(
+  map: (method: Request["method"]) => Value,
+): Record<Request["method"], Value> {
+  const entries = METHODS.map((method) => [method, map(method)]);
+  return Object.fromEntries(entries) as Record<Request["method"], Value>;
+}
+
 /** An error: what was sent is not a payload, which is for whoever uses it to tell. */
 export type ReceivedPayload = Payload | HubError;
 

@@ -28,6 +28,7 @@ import {
   UncarriablePayload,
   type Codec,
   type Command,
+  mapMethods,
   type ConnectRequest,
   type Result,
   type WirePush,
@@ -38,6 +39,9 @@ import { channelOf, detailOf } from "./subscribe.ts";
 
 /** §3.1: a connection whose connect was answered with an error is dropped within this time. */
 const REFUSED_CLOSE_DELAY_MS = 5_000;
+
+/** Of what is counted of each command: made once. */
+const COMMAND_LABELS = mapMethods((method) => ({ dialect: "streaming", method }));
 
 export interface SessionRequest {
   readonly codec: Codec;
@@ -141,7 +145,7 @@ export class StreamingSession
       this.reschedule();
       return undefined;
     }
-    this.count("commands", { method: request.method });
+    this.context.metrics.count("commands", COMMAND_LABELS[request.method]);
     if (!this.connected && request.method !== "connect") {
       throw new CloseError("bad_request", "The first command must be connect");
     }
