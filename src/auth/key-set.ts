@@ -63,9 +63,11 @@ export type VerifiedToken = Pick<TokenParts, "claims" | "json">;
 /** A secret and its algorithm: a hash that has begun with the secret, of which each token's is a copy. */
 type HmacKey = Bun.CryptoHasher;
 
+type Keys = readonly (CryptoKey | KeyObject | HmacKey)[];
+
 /** Finds whether one key signed a token. */
 interface Verifier extends Omit<SigningKey, "secret"> {
-  keysFor(header: JWTHeaderParameters): Promise<readonly (CryptoKey | KeyObject | HmacKey)[]>;
+  keysFor(header: JWTHeaderParameters): Keys | Promise<Keys>;
 }
 
 /**
@@ -246,11 +248,11 @@ function keyFinder(
   if ("hmac" in secret) return hmacKeyFinder(secret.hmac, algorithms);
   if ("publicKeyPem" in secret) {
     const keys = [publicKey(secret.publicKeyPem, algorithms)];
-    return async () => keys;
+    return () => keys;
   }
   if ("privateKeyPem" in secret) {
     const keys = [keyPair(secret.privateKeyPem, algorithms).publicKey];
-    return async () => keys;
+    return () => keys;
   }
   // jose as well refuses symmetric keys from a key set.
   if (algorithms.some(isHmac)) throw unusable("Key set behind a URL cannot serve HMAC algorithms");
@@ -267,5 +269,5 @@ function hmacKeyFinder(
   const keys = new Map<string, readonly HmacKey[]>(
     algorithms.filter(isHmac).map((alg) => [alg, [new Bun.CryptoHasher(HMAC_HASHES[alg], bytes)]]),
   );
-  return async ({ alg }) => keys.get(alg) ?? [];
+  return ({ alg }) => keys.get(alg) ?? [];
 }

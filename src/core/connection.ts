@@ -29,7 +29,7 @@ export class HubSubscription implements ActiveSubscription {
   cancelled = false;
   /** Its join was announced, so its leave will be. */
   announced = false;
-  /** Settles, never with a rejection, when the subscribe in progress is over. */
+  /** Settles when the subscribe in progress is over. */
   joined: Promise<void> | undefined;
   readonly #connection: HubConnection;
 
@@ -134,10 +134,9 @@ export class HubConnection implements Connection {
     const live = this.#host.channels.acquire(channel);
     const subscription = new HubSubscription(this, live, options);
     this.#add(subscription);
-    const joining = this.#join(subscription, reply);
-    subscription.joined = joining.then(ignore, ignore);
+    subscription.joined = this.#join(subscription, reply);
     try {
-      await joining;
+      await subscription.joined;
     } catch (error) {
       this.#remove(subscription);
       throw error;
@@ -154,10 +153,9 @@ export class HubConnection implements Connection {
     const { live, options } = subscription;
     const { channel } = live;
     const { engine, channels } = this.#host;
-    const channelOptions = channels.optionsOf(channel);
     await live.listening;
     if (subscription.cancelled) return;
-    const present = options.presence ?? channelOptions?.presence ?? false;
+    const present = options.presence ?? channels.optionsOf(channel)?.presence ?? false;
     if (present) await engine.presence.put(channel, subscription.client);
     const cancelled = (): boolean => subscription.cancelled;
     const complete = (subscribed: Subscribed): void => {
@@ -166,15 +164,15 @@ export class HubConnection implements Connection {
       // The answer may have closed the connection: a peer that is gone, a frame that could not be sent.
       if (!subscription.cancelled) live.add(subscription);
     };
-    const metaTtlMs = channels.metaTtlOf(channel);
     const atPosition = subscription.positioned || options.replayNewest !== undefined;
-    if (atPosition && metaTtlMs !== undefined) {
+    const metaTtlMs = atPosition ? channels.metaTtlOf(channel) : undefined;
+    if (metaTtlMs !== undefined) {
       const at = { ...options, metaTtlMs };
       await joinAtPosition(live, engine.broker, at, cancelled, complete);
     } else if (!cancelled()) complete({ publications: [] });
     if (subscription.cancelled) {
       if (present) await engine.presence.remove(channel, this.subscriber.connectionId);
-    } else if (options.joinLeave ?? channelOptions?.joinLeave ?? false) {
+    } else if (options.joinLeave ?? channels.optionsOf(channel)?.joinLeave ?? false) {
       subscription.announced = true;
       await this.#announce(channel, { type: "join", client: subscription.client });
     }
@@ -206,7 +204,7 @@ export class HubConnection implements Connection {
     const subscription = this.subscription(channel);
     if (subscription === undefined) return false;
     // Not cancelled but waited for: a client that asks for both is owed both answers.
-    if (subscription.joined !== undefined) await subscription.joined;
+    if (subscription.joined !== undefined) await subscription.joined.catch(ignore);
     if (this.#get(subscription.live) !== subscription) return false;
     await this.#end(subscription);
     return true;

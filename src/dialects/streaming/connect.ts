@@ -29,11 +29,11 @@ export async function connect(
     if (!session.connecting) return;
     session.identify(grant);
     const plans = planSubscriptions(session, grant, request);
-    limitConnections(session, plans.length, grant.userConnectionsMax);
+    limitConnections(session, plans.size, grant.userConnectionsMax);
     session.enter(grant.standing);
     if (grant.confirm !== undefined) await granted(grant.confirm());
     endOthers(session);
-    const subs = await subscribeAll(session, plans);
+    const subs = plans.size === 0 ? NO_SUBS : await subscribeAll(session, plans.values());
     if (!session.connecting) return;
     session.accept(id, { connect: connectResult(session, subs) });
   } catch (error) {
@@ -41,6 +41,8 @@ export async function connect(
     session.refuse(id, error);
   }
 }
+
+const NO_SUBS: ReadonlyMap<string, SubscribeResult> = new Map();
 
 function connectResult(
   { connectionId, context, expires: end, framePings }: ConnectingClient,
@@ -101,7 +103,7 @@ function planSubscriptions(
   session: ConnectingClient,
   grant: ConnectGrant,
   request: ConnectRequest,
-): readonly SubscribePlan[] {
+): ReadonlyMap<string, SubscribePlan> {
   const { context, userId } = session;
   const { hub, settings } = context;
   const plans = new Map<string, SubscribePlan>();
@@ -130,7 +132,7 @@ function planSubscriptions(
   for (const name of request.subs.keys()) {
     if (!plans.has(name) && mayAskFor(session, name)) add(name, {}, false);
   }
-  return [...plans.values()];
+  return plans;
 }
 
 /** §14: channels that the client could not subscribe to by itself are dropped without a word. */
@@ -182,7 +184,7 @@ function endOthers(session: ConnectingClient): void {
 
 async function subscribeAll(
   session: ConnectingClient,
-  plans: readonly SubscribePlan[],
+  plans: Iterable<SubscribePlan>,
 ): Promise<ReadonlyMap<string, SubscribeResult>> {
   const subs = new Map<string, SubscribeResult>();
   for (const subscribePlan of plans) {
