@@ -142,3 +142,15 @@ test("whatever comes: all of it runs, a party's in their order, and no turn take
     expect(turn.length > 1 ? cost : 0).toBeLessThanOrEqual(costMax);
   }
 });
+
+test("what is taken asks for a callback only once it adds up, and no turn takes more for it", () => {
+  const callbacks: (() => void)[] = [];
+  const turns = new Turns({ soon: (callback) => void callbacks.push(callback) }, 16);
+  const taken = (count: number) =>
+    Array.from({ length: count }, () => turns.take("a", 1)).filter(Boolean).length;
+  expect([taken(1), callbacks.length]).toEqual([1, 0]);
+  expect([taken(1), callbacks.length]).toEqual([1, 1]);
+  expect([taken(15), callbacks.length]).toEqual([14, 1]);
+  callbacks.shift()?.();
+  expect([taken(17), callbacks.length]).toEqual([16, 1]);
+});
