@@ -1,7 +1,7 @@
 /** What a token's header and claims say before anything vouches for them. */
 import { describe, expect, test } from "bun:test";
 import { TokenError } from "./key-set.ts";
-import { readToken, spellingOf } from "./read-token.ts";
+import { createHeaderReader, readToken, spellingOf } from "./read-token.ts";
 import { encode } from "./test-key-set.ts";
 
 const encodeText = (text: string) => Buffer.from(text).toString("base64url");
@@ -75,4 +75,18 @@ test("header members that are null are absent, of which an algorithm may be none
   const nulls = { typ: null, kid: null, cty: null, jku: null, jwk: null, x5c: null, crit: null };
   expect(readToken(tokenOf("{}", nulls)).header).toEqual({ alg: "HS256" });
   expect(faultOf(() => readToken(tokenOf("{}", { alg: null })))).toBe("malformed");
+});
+
+test("a header that is read for many tokens is each token's own", () => {
+  const readHeader = createHeaderReader();
+  const headerOf = (header: object) => readToken(tokenOf("{}", header), readHeader).header;
+  const other = { alg: "HS512", kid: "a" };
+  expect(headerOf({})).toBe(headerOf({}));
+  expect([{}, other, other, {}].map(headerOf)).toEqual([
+    ...[{ alg: "HS256" }, other],
+    ...[other, { alg: "HS256" }],
+  ]);
+  expect(faultOf(() => headerOf({ crit: ["b64"] }))).toBe("malformed");
+  expect(faultOf(() => headerOf({ crit: ["b64"] }))).toBe("malformed");
+  expect(headerOf({})).toEqual({ alg: "HS256" });
 });
