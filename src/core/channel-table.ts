@@ -1,4 +1,5 @@
 /** The channels of one app that are live on this node, and the rules that hold for each by its name. */
+import { copyOf } from "./json-text.ts";
 import { OWN_SPACE_META_TTL_MS } from "./limits.ts";
 import { LiveChannel, type LiveChannelHost } from "./live-channel.ts";
 import { requireUnicode } from "./names.ts";
@@ -63,10 +64,12 @@ export class ChannelTable {
   acquire(channel: Channel): LiveChannel {
     let live = this.find(channel);
     if (live === undefined) {
-      live = new LiveChannel(this.#host, channel, this.metaTtlOf(channel));
+      // The engine keeps a frame alive behind a name that was cut from it.
+      const kept = { space: channel.space, name: copyOf(channel.name) };
+      live = new LiveChannel(this.#host, kept, this.metaTtlOf(channel));
       let names = this.#spaces.get(channel.space);
       if (names === undefined) this.#spaces.set(channel.space, (names = new Map()));
-      names.set(channel.name, live);
+      names.set(kept.name, live);
       this.#size++;
     }
     live.uses++;

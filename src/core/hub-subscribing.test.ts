@@ -19,6 +19,22 @@ describe("subscribe()", () => {
     expect(connection.subscriptionCount).toBe(1);
   });
 
+  test("does not keep the frame that the channel's name was cut from", async () => {
+    await using server = await embeddedHub();
+    const recorder = new Recorder("one");
+    const connection = server.hub.connect(recorder);
+    Bun.gc(true);
+    const before = process.memoryUsage.rss();
+    for (let index = 0; index < 200; index++) {
+      const frame = Buffer.from(`${"x".repeat(1_000_000)} cut out of ${index}`).toString();
+      await subscribeTo(recorder, connection, frame.slice(frame.indexOf(" ")));
+      if (index % 20 === 0) Bun.gc(true);
+    }
+    Bun.gc(true);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(100_000_000);
+    expect(connection.subscriptionCount).toBe(200);
+  });
+
   test("closed meanwhile does not answer and leaves nothing behind", async () => {
     await using server = await embeddedHub({
       namespaces: namespaces({ presence: true, joinLeave: true, history: HISTORY }),
