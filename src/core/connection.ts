@@ -24,6 +24,7 @@ export interface ConnectionHost {
 export class HubSubscription implements ActiveSubscription {
   readonly live: LiveChannel;
   options: SubscribeOptions;
+  detail: unknown;
   active = false;
   /** Set when it ended before it became active. */
   cancelled = false;
@@ -37,6 +38,7 @@ export class HubSubscription implements ActiveSubscription {
     this.#connection = connection;
     this.live = live;
     this.options = options;
+    this.detail = options.detail;
   }
 
   get subscriber(): Subscriber {

@@ -201,7 +201,7 @@ export interface SubscribeOptions extends Route {
   readonly presence?: boolean;
   /** Join and leave are announced; default: as the channel's options say. */
   readonly joinLeave?: boolean;
-  /** Stays with the subscription for the dialect's own use. */
+  /** What the subscription's `detail` is at first. */
   readonly detail?: unknown;
 }
 
@@ -217,6 +217,8 @@ export interface Subscribed {
 export interface Subscription {
   readonly channel: Channel;
   readonly options: SubscribeOptions;
+  /** The dialect's own, which may put another in its place. */
+  detail: unknown;
   /** False until `reply` ran. */
   readonly active: boolean;
   /** Of the last publication that the channel's groups were handed; undefined until one told. */

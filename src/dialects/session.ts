@@ -5,7 +5,6 @@
 import type { Disconnect } from "../core/errors.ts";
 import type { GroupMember } from "../core/fanout.ts";
 import type { CounterName } from "../core/metrics.ts";
-import { perSecond, TokenBucket } from "../core/rates.ts";
 import type { Scheduled } from "../core/schedule.ts";
 import type { Frame } from "../core/types.ts";
 import type { Session, Socket } from "../transports/socket.ts";
@@ -30,6 +29,10 @@ export interface Close {
 /** RFC 6455 §7.4.1: nobody was refused anything. */
 const NORMAL_CLOSURE = 1000;
 
+const SECOND_MS = 1000;
+/** Sums of shares come out a little beyond it. */
+const EPSILON_MS = 1e-3;
+
 export abstract class ClientSession<Context extends SessionServices = SessionServices>
   implements Session, Scheduled
 {
@@ -38,23 +41,20 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
   readonly socket: Socket;
   readonly connectionId: string;
   scheduledTick = 0;
-  readonly #commandsPerSecondMax: number;
-  readonly #commands: TokenBucket;
+  /** Monotonic: each command takes its share of a second behind the one before it. A number does, where every connection has one. */
+  #commandsUntilMs = 0;
   #over = false;
 
-  /** `commandsPerSecondMax` 0: any number. `connectionId`: for protocols that write it in a form of their own. */
-  constructor(
-    context: Context,
-    socket: Socket,
-    commandsPerSecondMax: number,
-    connectionId = context.runtime.random.uuid(),
-  ) {
-    const { clock } = context.runtime;
+  /** `connectionId`: for protocols that write it in a form of their own. */
+  constructor(context: Context, socket: Socket, connectionId = context.runtime.random.uuid()) {
     this.context = context;
     this.socket = socket;
     this.connectionId = connectionId;
-    this.#commandsPerSecondMax = commandsPerSecondMax;
-    this.#commands = new TokenBucket(perSecond(commandsPerSecondMax), clock.monotonicMs());
+  }
+
+  /** 0: any number. */
+  protected get commandsPerSecondMax(): number {
+    return 0;
   }
 
   /** One inbound frame; not called once the session is over. */
@@ -85,14 +85,14 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
 
   /** `limited`: over the rate; `flooded`: over it by another second's worth. */
   protected takeCommand(): "taken" | "limited" | "flooded" {
-    const most = this.#commandsPerSecondMax;
+    const most = this.commandsPerSecondMax;
     if (most === 0) return "taken";
     const nowMs = this.context.runtime.clock.monotonicMs();
-    this.#commands.charge(nowMs);
-    const level = this.#commands.level(nowMs);
-    if (level >= 0) return "taken";
+    this.#commandsUntilMs = Math.max(this.#commandsUntilMs, nowMs) + SECOND_MS / most;
+    const aheadMs = this.#commandsUntilMs - nowMs - EPSILON_MS;
+    if (aheadMs <= SECOND_MS) return "taken";
     this.limitHit("commands_per_second_max");
-    return level < -most ? "flooded" : "limited";
+    return aheadMs > 2 * SECOND_MS ? "flooded" : "limited";
   }
 
   due(nowMs: number): void {

@@ -30,7 +30,6 @@ export class GusherSession
   extends ClientSession<GusherContext>
   implements GusherClient, Subscriber
 {
-  readonly dialect = "gusher";
   readonly userId: string;
   readonly remotes: GusherClaims["remotes"];
   /** From the token's claims, as reload and add changed them since. */
@@ -42,7 +41,7 @@ export class GusherSession
 
   constructor(context: GusherContext, socket: Socket, claims: GusherClaims) {
     const { hub, runtime, settings } = context;
-    super(context, socket, settings.commands_per_second_max);
+    super(context, socket);
     this.userId = claims.userId;
     this.remotes = claims.remotes;
     this.grants = claims.channels;
@@ -50,6 +49,14 @@ export class GusherSession
     this.connection = hub.connect(this);
     this.count("connections_opened");
     this.reschedule();
+  }
+
+  get dialect() {
+    return "gusher";
+  }
+
+  protected override get commandsPerSecondMax(): number {
+    return this.context.settings.commands_per_second_max;
   }
 
   get encoder(): Encoder {

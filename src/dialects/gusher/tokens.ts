@@ -100,9 +100,13 @@ export async function findLoginToken(
   if (!TOKEN.test(token)) return undefined;
   const record = await records.get(TOKEN_KEY_PREFIX + token);
   if (record === undefined) return undefined;
-  const { user_id, app_key, ...rest } = storedClaims.parse(JSON.parse(record.value));
-  return { ...rest, userId: user_id, appKey: app_key };
+  const { user_id, app_key, channels, remotes } = storedClaims.parse(JSON.parse(record.value));
+  const some = Object.keys(remotes).length > 0;
+  return { channels, userId: user_id, appKey: app_key, remotes: some ? remotes : NO_REMOTES };
 }
+
+/** One for all the connections that keep theirs. */
+const NO_REMOTES: GusherClaims["remotes"] = {};
 
 /** `within`: the claim of the token's `claims` that these are. */
 function parse<Schema extends z.ZodType>(

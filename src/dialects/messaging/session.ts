@@ -31,7 +31,6 @@ export class MessagingSession
   extends ClientSession<MessagingContext>
   implements MessagingClient, Subscriber
 {
-  readonly dialect = "messaging";
   readonly userId: string;
   readonly bearer: Bearer;
   readonly openedMs: number;
@@ -58,7 +57,7 @@ export class MessagingSession
   #lossy = false;
 
   constructor(context: MessagingContext, socket: Socket, bearer: Bearer) {
-    super(context, socket, 0);
+    super(context, socket);
     const { hub, runtime, settings } = context;
     const nowMs = runtime.clock.monotonicMs();
     const perSecondMax = settings.messages_per_second_max;
@@ -80,6 +79,10 @@ export class MessagingSession
     this.tell("Connection opened", { user: this.userId, transport: socket.transport });
     this.reschedule();
     this.#open();
+  }
+
+  get dialect() {
+    return "messaging";
   }
 
   get encoder() {

@@ -45,7 +45,7 @@ export class SoraSession extends SignalingSession implements Subscriber, Occupan
 
   constructor(context: SoraContext, socket: Socket) {
     const { settings, runtime } = context;
-    super(context, socket, settings.commands_per_second_max, base32OfUuid(runtime.random.uuid()));
+    super(context, socket, base32OfUuid(runtime.random.uuid()));
     this.#carriage = new Carriage(socket, settings);
     this.#timetable = new Timetable(settings, runtime.clock.monotonicMs());
     context.sessions.add(this);

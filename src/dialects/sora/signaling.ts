@@ -12,7 +12,6 @@ import type { SystemLabel } from "./labels.ts";
 const SIGNAL_TYPES = new Set(["connect", "answer", "candidate", "re-answer", "pong", "disconnect"]);
 
 export abstract class SignalingSession extends ClientSession<SoraContext> {
-  readonly dialect = "sora";
   #asked = false;
 
   /** Once, before all others. These throw InvalidMessage for a message out of place. */
@@ -23,6 +22,14 @@ export abstract class SignalingSession extends ClientSession<SoraContext> {
   protected abstract onPong(): void;
   /** On a label for messaging. */
   protected abstract onBytes(label: string, bytes: Uint8Array): void;
+
+  get dialect() {
+    return "sora";
+  }
+
+  protected override get commandsPerSecondMax(): number {
+    return this.context.settings.commands_per_second_max;
+  }
 
   protected handle(frame: Frame): void | Promise<void> {
     return this.#handle(() => {

@@ -248,7 +248,7 @@ async function subRefresh(
   const nowMs = runtime.clock.epochMs();
   const given = authority.subscribe({ token: request.token, connection: session });
   const grant = await granted(theirs(unexpired(await granted(given), nowMs), name, session));
-  detailOf(subscription).expires = expiresOf(grant, runtime.clock);
+  subscription.detail = { ...detailOf(subscription), expires: expiresOf(grant, runtime.clock) };
   session.reschedule();
   return { sub_refresh: expiry(session.context, grant.expiresAtMs) };
 }

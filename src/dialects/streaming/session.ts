@@ -55,7 +55,6 @@ export class StreamingSession
   extends ClientSession<StreamingContext>
   implements ConnectingClient, Subscriber
 {
-  readonly dialect = "streaming";
   readonly codec: Codec;
   /** Until it is connected, what the trusted header said. */
   userId: string;
@@ -70,12 +69,20 @@ export class StreamingSession
 
   constructor(context: StreamingContext, socket: Socket, request: SessionRequest) {
     const { settings, runtime } = context;
-    super(context, socket, settings.commands_per_second_max);
+    super(context, socket);
     this.userId = request.userId;
     this.codec = request.codec;
     this.#heartbeat = new Heartbeat(settings, request.framePings);
     this.#closeAtMs = runtime.clock.monotonicMs() + settings.stale_close_delay;
     this.reschedule();
+  }
+
+  get dialect() {
+    return "streaming";
+  }
+
+  protected override get commandsPerSecondMax(): number {
+    return this.context.settings.commands_per_second_max;
   }
 
   get connecting(): boolean {

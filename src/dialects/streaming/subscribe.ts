@@ -41,8 +41,11 @@ export interface SubscriptionDetail {
   readonly serverSide: boolean;
   /** It came with the connection token, whose refresh must name it again. */
   readonly fromToken: boolean;
-  expires: Deadline | undefined;
+  readonly expires: Deadline | undefined;
 }
+
+/** Of those that a client asked for and that do not end, one for all: most are. */
+const LASTING: SubscriptionDetail = { serverSide: false, fromToken: false, expires: undefined };
 
 export interface SubscribePlan {
   readonly channel: Channel;
@@ -69,7 +72,7 @@ export function channelOf(name: string): Channel {
 }
 
 export function detailOf(subscription: Subscription): SubscriptionDetail {
-  return subscription.options.detail as SubscriptionDetail;
+  return subscription.detail as SubscriptionDetail;
 }
 
 /** Checks 4 to 15 of §4.1; 1 to 3 are the session's. Throws the Refusal to answer, CloseError or DisconnectError. */
@@ -187,6 +190,8 @@ export function plan(
     ((override.forcePushJoinLeave ?? rules.force_push_join_leave) ||
       (request?.join_leave === true && mayReadPresence(options, asker)));
   const recover = recoverable && request?.recover === true;
+  const expires = expiresOf(grant, runtime.clock);
+  const lasting = !serverSide && !fromToken && expires === undefined;
   return {
     channel: channelOf(name),
     recoverable,
@@ -206,7 +211,7 @@ export function plan(
             requireRecovery: (request.flag & FLAG_REQUIRE_RECOVERY) !== 0,
           }
         : {}),
-      detail: { serverSide, fromToken, expires: expiresOf(grant, runtime.clock) },
+      detail: lasting ? LASTING : { serverSide, fromToken, expires },
     },
   };
 }

@@ -56,7 +56,6 @@ export class TasksSession
   extends ClientSession<TasksContext>
   implements Subscriber, Applicant, TaskSocket
 {
-  readonly dialect = "tasks";
   readonly userId = "";
   readonly #request: SessionRequest;
   readonly #firstFrameByMs: number;
@@ -74,14 +73,17 @@ export class TasksSession
   #frames: MinuteBound | undefined;
 
   constructor(context: TasksContext, socket: Socket, request: SessionRequest) {
-    // Frames are bounded per minute (§5.6).
-    super(context, socket, 0);
+    super(context, socket);
     const { runtime, settings } = context;
     this.#request = request;
     this.#firstFrameByMs = runtime.clock.monotonicMs() + settings.authentication_timeout;
     this.count("connections_opened");
     this.tell("Connection opened", { address: request.address });
     this.reschedule();
+  }
+
+  get dialect() {
+    return "tasks";
   }
 
   get encoder(): Encoder {
