@@ -4,7 +4,7 @@ import { createSchedule, type Scheduled } from "./schedule.ts";
 
 function entry(fired: number[], also?: (nowMs: number) => void): Scheduled {
   return {
-    scheduledTick: 0,
+    scheduledPlace: 0,
     due(nowMs) {
       fired.push(nowMs);
       also?.(nowMs);

@@ -8,7 +8,7 @@ export interface Scheduled {
   /** Runs once the deadline has passed; the entry is then no longer scheduled. */
   due(nowMs: number): void;
   /** The schedule's own note of where the entry stands; starts as 0. */
-  scheduledTick: number;
+  scheduledPlace: number;
 }
 
 export interface Schedule {
@@ -25,9 +25,17 @@ const TICK_MS = 100;
 /** Deadlines further off are looked at again after this many ticks, which bounds the number of buckets. */
 const HORIZON_TICKS = 600;
 
+/** Of one tick, with their true deadlines. By its note an entry is found without a map of them, which would take ten times the memory. */
+interface Bucket {
+  readonly entries: Scheduled[];
+  readonly deadlinesMs: number[];
+}
+
+/** Entries of one tick are fewer: a process has no more sockets. */
+const PLACES = 2 ** 20;
+
 export function createSchedule({ clock, timers }: Runtime): Schedule {
-  // Tick → entries, each with its true deadline. Entry order within a tick is insertion order.
-  const buckets = new Map<number, Map<Scheduled, number>>();
+  const buckets = new Map<number, Bucket>();
   let size = 0;
   let closed = false;
   let timer: Timer | undefined;
@@ -43,21 +51,30 @@ export function createSchedule({ clock, timers }: Runtime): Schedule {
       Math.min(Math.ceil(deadlineMs / TICK_MS), now + HORIZON_TICKS),
     );
     let bucket = buckets.get(tick);
-    if (bucket === undefined) buckets.set(tick, (bucket = new Map()));
-    bucket.set(entry, deadlineMs);
-    entry.scheduledTick = tick;
+    if (bucket === undefined) buckets.set(tick, (bucket = { entries: [], deadlinesMs: [] }));
+    entry.scheduledPlace = tick * PLACES + bucket.entries.length;
+    bucket.entries.push(entry);
+    bucket.deadlinesMs.push(deadlineMs);
     size++;
     if (tick < timerTick) arm(tick);
   }
 
+  /** The last one of its tick comes into its place. */
   function clear(entry: Scheduled): void {
-    if (entry.scheduledTick === 0) return;
-    const bucket = buckets.get(entry.scheduledTick);
-    if (bucket?.delete(entry)) {
-      size--;
-      if (bucket.size === 0) buckets.delete(entry.scheduledTick);
+    const { scheduledPlace } = entry;
+    entry.scheduledPlace = 0;
+    const tick = Math.floor(scheduledPlace / PLACES);
+    const bucket = buckets.get(tick);
+    const last = bucket?.entries.pop();
+    const lastMs = bucket?.deadlinesMs.pop();
+    if (bucket === undefined || last === undefined || lastMs === undefined) return;
+    if (last !== entry) {
+      bucket.entries[scheduledPlace % PLACES] = last;
+      bucket.deadlinesMs[scheduledPlace % PLACES] = lastMs;
+      last.scheduledPlace = scheduledPlace;
     }
-    entry.scheduledTick = 0;
+    size--;
+    if (bucket.entries.length === 0) buckets.delete(tick);
   }
 
   function arm(tick: number): void {
@@ -76,11 +93,12 @@ export function createSchedule({ clock, timers }: Runtime): Schedule {
       const bucket = buckets.get(tick);
       if (bucket === undefined) continue;
       buckets.delete(tick);
-      size -= bucket.size;
-      for (const [entry, deadlineMs] of bucket) {
+      size -= bucket.entries.length;
+      for (const [index, entry] of bucket.entries.entries()) {
+        const deadlineMs = bucket.deadlinesMs[index] ?? 0;
         // An earlier entry of this bucket may have cleared or moved this one.
-        if (entry.scheduledTick !== tick) continue;
-        entry.scheduledTick = 0;
+        if (entry.scheduledPlace !== tick * PLACES + index) continue;
+        entry.scheduledPlace = 0;
         if (deadlineMs > nowMs) set(entry, deadlineMs);
         else entry.due(nowMs);
       }

@@ -40,7 +40,7 @@ export abstract class ClientSession<Context extends SessionServices = SessionSer
   readonly context: Context;
   readonly socket: Socket;
   readonly connectionId: string;
-  scheduledTick = 0;
+  scheduledPlace = 0;
   /** Monotonic: each command takes its share of a second behind the one before it. A number does, where every connection has one. */
   #commandsUntilMs = 0;
   #over = false;

@@ -42,7 +42,7 @@ export interface RoomHost extends Pick<SessionServices, "runtime" | "schedule" |
 }
 
 export class Room implements Scheduled {
-  scheduledTick = 0;
+  scheduledPlace = 0;
   readonly occupants = new Map<string, Occupant>();
   readonly #host: RoomHost;
   readonly #members = new Map<string, Member>();

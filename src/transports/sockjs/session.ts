@@ -16,7 +16,7 @@ export interface SockJsSessionOptions {
 }
 
 export class SockJsSession extends QueuedSocket implements Scheduled, ReceiverOwner {
-  scheduledTick = 0;
+  scheduledPlace = 0;
   /** Who may continue it. */
   readonly admit: OpenSession["admit"];
   readonly #schedule: Schedule;

@@ -22,7 +22,7 @@ export interface SockJsWebSocketOptions {
 }
 
 export class SockJsWebSocket extends WebSocketConnection implements Scheduled {
-  scheduledTick = 0;
+  scheduledPlace = 0;
   readonly #schedule: Schedule;
   readonly #heartbeatMs: number;
   readonly #frameBytesMax: number;
