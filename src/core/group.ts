@@ -23,6 +23,8 @@ export class Group implements GroupAudience {
   /** A listener with members here, and their number. */
   #fanout: Fanout | undefined;
   #members = 0;
+  /** The members are in the native group, from the second one or the first push on. Without it a channel of its own costs a connection 0.6 KB less. */
+  #native = false;
   /** Further ones, which is seldom. */
   #others: { readonly fanout: Fanout; members: number }[] | undefined;
 
@@ -62,7 +64,15 @@ export class Group implements GroupAudience {
     const { member } = subscription.options;
     if (member === undefined) return;
     this.#countMember(member.fanout);
-    member.join(this.#name);
+    if (this.#native) member.join(this.#name);
+    else if (this.size > 1) this.goNative();
+  }
+
+  /** To be called for all groups of the channel before a push: joining sends on its way what was published before. */
+  goNative(): void {
+    if (this.#native) return;
+    this.#native = true;
+    for (const member of this.members()) member.join(this.#name);
   }
 
   /** `keepsHeld`: what its socket holds back of the group still goes out. */
@@ -71,7 +81,7 @@ export class Group implements GroupAudience {
     this.#subscriptions = withoutOne(this.#subscriptions, subscription);
     const { member } = subscription.options;
     if (member === undefined) return;
-    member.leave(this.#name, options);
+    if (this.#native) member.leave(this.#name, options);
     this.#uncountMember(member.fanout);
   }
 

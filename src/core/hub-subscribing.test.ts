@@ -1,6 +1,11 @@
 /** Subscribing, its answer, what is announced of it, and what it recovers. */
 import { describe, expect, test } from "bun:test";
-import { namespaces, Recorder, recordingEncoder } from "../../test/support/recorder.ts";
+import {
+  namespaces,
+  Recorder,
+  recordingEncoder,
+  RecordingFanout,
+} from "../../test/support/recorder.ts";
 import { channel, embeddedHub, HISTORY, json, KEPT, subscribeTo } from "../../test/support/hub.ts";
 
 describe("subscribe()", () => {
@@ -47,6 +52,31 @@ describe("subscribe()", () => {
     expect(recorder.recorded).toEqual([]);
     expect(server.hub.stats()).toEqual({ connections: 0, users: 0, channels: 0, subscriptions: 0 });
     expect(await server.hub.presence(channel("c"))).toEqual([]);
+  });
+
+  test("joins a native group from the second socket or the first publication on", async () => {
+    await using server = await embeddedHub();
+    const fanout = new RecordingFanout();
+    const [first, second] = [new Recorder("first", { fanout }), new Recorder("second", { fanout })];
+    const [firstConnection, secondConnection] = [
+      server.hub.connect(first),
+      server.hub.connect(second),
+    ];
+    const sizes = () => [...fanout.groups.values()].map(({ size }) => size);
+    for (const name of ["quiet", "shared", "alone"]) {
+      await subscribeTo(first, firstConnection, name);
+    }
+    expect(sizes()).toEqual([]);
+    await subscribeTo(second, secondConnection, "shared");
+    expect(sizes()).toEqual([2]);
+    await server.hub.publish(channel("alone"), { ...json("1"), exceptConnectionId: "first" });
+    await server.hub.publish(channel("alone"), json("2"));
+    expect(sizes()).toEqual([2, 1]);
+    expect(first.recorded.filter(({ got }) => got === "push")).toMatchObject([
+      { push: { publication: json("2") } },
+    ]);
+    await Promise.all([firstConnection.close(), secondConnection.close()]);
+    expect(sizes()).toEqual([]);
   });
 
   test("then unsubscribe at once answers first and then ends", async () => {

@@ -272,6 +272,7 @@ export class LiveChannel implements ChannelListener {
     const exceptId = push.type === "publication" ? push.publication.exceptConnectionId : undefined;
     const except =
       exceptId === undefined ? undefined : this.#host.findSubscription(exceptId, this.channel);
+    for (const group of eachOf(this.#groups)) group.goNative();
     let failed: { group: Group; reason: Disconnect }[] | undefined;
     for (const group of eachOf(this.#groups)) {
       const reason = group.send(push, except);
