@@ -109,6 +109,21 @@ function meddler(clientsUrl: string) {
   interface Passed {
     readonly far: WebSocket;
   }
+  function pass(near: Bun.ServerWebSocket<Passed>, message: string): void {
+    if (message.includes('"n":')) {
+      first ??= near;
+      if (first === near) seen += 1;
+      if (first === near && seen % 7 === 0) {
+        dropped += 1;
+        return;
+      }
+      if (first === near && seen % 11 === 0) {
+        repeated += 1;
+        near.send(message);
+      }
+    }
+    near.send(message);
+  }
   const proxy = Bun.serve<Passed>({
     ...{ port: 0, hostname: "127.0.0.1" },
     fetch(request, own) {
@@ -121,20 +136,8 @@ function meddler(clientsUrl: string) {
     websocket: {
       open(near) {
         near.data.far.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
-          const text = String(data);
-          if (text.includes('"n":')) {
-            first ??= near;
-            if (first === near) seen += 1;
-            if (first === near && seen % 7 === 0) {
-              dropped += 1;
-              return;
-            }
-            if (first === near && seen % 11 === 0) {
-              repeated += 1;
-              near.send(text);
-            }
-          }
-          near.send(text);
+          // A frame may hold many.
+          for (const message of String(data).split("\n")) pass(near, message);
         });
       },
       async message(near, text) {
