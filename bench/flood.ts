@@ -1,6 +1,6 @@
 /**
  * A flood by one app: `npx bun bench/flood.ts`.
- * An app publishes 50 times a second to 200 subscribers, alone and while another app has 64 publishes in flight to 200 of its own: with
+ * An app publishes 50 times a second to 200 subscribers, alone and while another app has 64 publishes in flight to 100 of its own: with
  * more of them the load would be busier than the server.
  */
 import { CHANNEL, FanOutLoad, type FanOut } from "./harness/fan-out.ts";
@@ -11,6 +11,7 @@ import { payload, type Target } from "./harness/targets.ts";
 import { startTwoApps } from "./harness/two-apps.ts";
 
 const SUBSCRIBERS = 200;
+const FLOODED_SUBSCRIBERS = 100;
 const PAYLOAD_BYTES = 128;
 const PER_SECOND = 50;
 const FLOOD_LANES = 64;
@@ -28,7 +29,7 @@ export const benchFlood: Bench = {
       await using _server = one;
       const aloneMs = p99(await measured(round, one));
       await using subscribers = await SubscribersProcess.start(other, {
-        ...{ channel: CHANNEL, connections: SUBSCRIBERS, sampleEvery: 1000, checkEvery: 10 },
+        ...{ channel: CHANNEL, connections: FLOODED_SUBSCRIBERS, sampleEvery: 1000, checkEvery: 10 },
       });
       await using publishers = new PublishersProcess();
       await subscribers.measure();

@@ -185,12 +185,19 @@ export class Tally {
     }
     let from = start;
     while (from < end) {
-      const newline = bytes.indexOf(NEWLINE, from);
-      const to = newline < 0 || newline >= end ? end : newline;
+      const to = this.#endOfLine(bytes, from, end);
       if (to - from !== this.#length || this.#numberAt < 0) this.#learn(bytes, from, to);
       if (to > from) this.#message(subscriber, bytes, from, to);
       from = to + 1;
     }
+  }
+
+  /** Nearly all lines are as long as the one before. */
+  #endOfLine(bytes: Uint8Array, from: number, end: number): number {
+    const expected = from + this.#length;
+    if (expected === end || (expected < end && bytes[expected] === NEWLINE)) return expected;
+    const newline = bytes.indexOf(NEWLINE, from);
+    return newline < 0 || newline >= end ? end : newline;
   }
 
   /** Messages have one length, save where a publisher changes; where the digits stand is looked up once. */
