@@ -29,7 +29,12 @@ export const benchFlood: Bench = {
       await using _server = one;
       const aloneMs = p99(await measured(round, one));
       await using subscribers = await SubscribersProcess.start(other, {
-        ...{ channel: CHANNEL, connections: FLOODED_SUBSCRIBERS, sampleEvery: 1000, checkEvery: 10 },
+        ...{
+          channel: CHANNEL,
+          connections: FLOODED_SUBSCRIBERS,
+          sampleEvery: 1000,
+          checkEvery: 10,
+        },
       });
       await using publishers = new PublishersProcess();
       await subscribers.measure();
