@@ -79,9 +79,11 @@ function counted(messages: readonly Buffer[]) {
   const tally = new Tally({ subscribers: 1, sampleEvery: 1, complete: true });
   tally.chunk();
   for (const message of messages) {
-    const bytes = Buffer.concat([Buffer.from([0x81, message.length]), message]);
+    const { length } = message;
+    const header = length < 126 ? [0x81, length] : [0x81, 126, length >> 8, length & 255];
+    const bytes = Buffer.concat([Buffer.from(header), message]);
     // As a client does: what looks like the one before goes the fast way.
-    if (tally.frames(0, bytes, 0) === 0) tally.frame(0, bytes, 2, bytes.length);
+    if (tally.frames(0, bytes, 0) === 0) tally.frame(0, bytes, header.length, bytes.length);
   }
   const { numbered, unnumbered, missing, misordered } = tally.report();
   return { numbered, unnumbered, missing, misordered };
@@ -98,4 +100,23 @@ test("what somebody else publishes to the channel is left out of account, whatev
   const { length } = numbered(1);
   const messages = [foreign(length), numbered(1), foreign(length), foreign(9), numbered(2)];
   expect(counted(messages)).toEqual({ numbered: 2, unnumbered: 3, missing: 0, misordered: 0 });
+});
+
+test("each message of a frame counts, whatever the others' lengths", () => {
+  const texts = [1, 2, 3].map((number) => `${numbered(number)}`);
+  const foreign = '{"a":"x\",\",y","b":1}';
+  const messages = [...texts.slice(0, 1), foreign, ...texts.slice(1)];
+  const frames = [
+    messages.join("\n"),
+    `a${JSON.stringify(messages.map((text) => text.replace('"n":', "n=")))}`,
+  ];
+  for (const frame of frames) {
+    const next = [4, 6].map((number) => `${numbered(number)}`);
+    const more = frame.startsWith("a")
+      ? next.map((text) => `a${JSON.stringify([text.replace('"n":', "n=")])}`)
+      : next;
+    expect(counted([frame, ...more].map((text) => Buffer.from(text)))).toEqual({
+      ...{ numbered: 5, unnumbered: 1, missing: 1, misordered: 0 },
+    });
+  }
 });

@@ -16,6 +16,10 @@ const PLAIN_NUMBER = Buffer.from("n=");
 const PLAIN_TIME = Buffer.from("t=");
 const DIGIT_ZERO = 0x30;
 const NEWLINE = 0x0a;
+const COMMA = 0x2c;
+const QUOTE = 0x22;
+const LETTER_A = 0x61;
+const OPEN_BRACKET = 0x5b;
 const SAMPLES_MAX = 4_000_000;
 
 export interface TallyOptions {
@@ -177,27 +181,36 @@ export class Tally {
     else if (complete) this.#missing += number - before - 1;
   }
 
-  /** A frame in `bytes[start, end)`: one message, or several on a line each. */
+  /** A frame in `bytes[start, end)`: one message, or several on a line each, or in an array of SockJS's. */
   frame(subscriber: number, bytes: Uint8Array, start: number, end: number): void {
     if (end - start === this.#length && this.#numberAt >= 0) {
       this.#message(subscriber, bytes, start, end);
       return;
     }
-    let from = start;
-    while (from < end) {
-      const to = this.#endOfLine(bytes, from, end);
+    const isArray = bytes[start] === LETTER_A && bytes[start + 1] === OPEN_BRACKET;
+    let from = isArray ? start + 2 : start;
+    const last = isArray ? end - 1 : end;
+    const separator = isArray ? COMMA : NEWLINE;
+    while (from < last) {
+      const to = this.#endOfMessage(bytes, from, last, separator);
       if (to - from !== this.#length || this.#numberAt < 0) this.#learn(bytes, from, to);
       if (to > from) this.#message(subscriber, bytes, from, to);
       from = to + 1;
     }
   }
 
-  /** Nearly all lines are as long as the one before. */
-  #endOfLine(bytes: Uint8Array, from: number, end: number): number {
+  /** Nearly all are as long as the one before. */
+  #endOfMessage(bytes: Uint8Array, from: number, end: number, separator: number): number {
     const expected = from + this.#length;
-    if (expected === end || (expected < end && bytes[expected] === NEWLINE)) return expected;
-    const newline = bytes.indexOf(NEWLINE, from);
-    return newline < 0 || newline >= end ? end : newline;
+    if (this.#length > 0) {
+      if (expected === end) return end;
+      if (expected < end && isBetween(bytes, expected, separator)) return expected;
+    }
+    for (let at = bytes.indexOf(separator, from); at >= 0 && at < end;) {
+      if (isBetween(bytes, at, separator)) return at;
+      at = bytes.indexOf(separator, at + 1);
+    }
+    return end;
   }
 
   /** Messages have one length, save where a publisher changes; where the digits stand is looked up once. */
@@ -282,6 +295,12 @@ export class Tally {
     this.#ages.restart();
     this.#received.fill(0);
   }
+}
+
+/** Whether messages end and begin there: in an array they are texts, whose own quotes have a backslash. */
+function isBetween(bytes: Uint8Array, at: number, separator: number): boolean {
+  if (bytes[at] !== separator || separator === NEWLINE) return bytes[at] === separator;
+  return bytes[at - 1] === QUOTE && bytes[at + 1] === QUOTE;
 }
 
 /** Where the first marker that is there ends, or -1. */
