@@ -1,7 +1,4 @@
-/**
- * A start that cannot be: one clear line on the standard error, a non-zero exit, no stack trace. And what TLS and proxies change, and
- * how the engine collects garbage.
- */
+/** A start that cannot be: one clear line on the standard error, a non-zero exit, no stack trace. And what TLS and proxies change. */
 import { developmentFile } from "../../src/dialects/configuration.ts";
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -195,24 +192,6 @@ function corrupt(): Buffer {
   page.write("SQLite format 3\0", "latin1");
   return page;
 }
-
-describe("bytes between collections of garbage", () => {
-  const OPTION = "BUN_JSC_gcMaxHeapSize";
-  const bytesOf = ({ pid }: { readonly pid: number }): string | undefined =>
-    new RegExp(`${OPTION}=([^\\0]*)`).exec(readFileSync(`/proc/${pid}/environ`, "utf8"))?.[1];
-
-  test("are eight million, in the very process that was started", async () => {
-    await using server = await spawnServer();
-    expect(bytesOf(server)).toBe("8388608");
-  });
-
-  test("are what the environment says", async () => {
-    const main = join(import.meta.dir, "../../src/cli/main.ts");
-    const command = ["env", `${OPTION}=20000000`, process.execPath, main];
-    await using server = await spawnServer({ command });
-    expect(bytesOf(server)).toBe("20000000");
-  });
-});
 
 describe("TLS", () => {
   const tls = { cert: CERT, key: KEY };
