@@ -103,15 +103,15 @@ test("what somebody else publishes to the channel is left out of account, whatev
 });
 
 test("each message of a frame counts, whatever the others' lengths", () => {
-  const texts = [1, 2, 3].map((number) => `${numbered(number)}`);
-  const foreign = '{"a":"x\",\",y","b":1}';
+  const texts = [1, 2, 3].map((number) => numbered(number).toString());
+  const foreign = JSON.stringify({ a: 'x","y', b: 1 });
   const messages = [...texts.slice(0, 1), foreign, ...texts.slice(1)];
   const frames = [
     messages.join("\n"),
     `a${JSON.stringify(messages.map((text) => text.replace('"n":', "n=")))}`,
   ];
   for (const frame of frames) {
-    const next = [4, 6].map((number) => `${numbered(number)}`);
+    const next = [4, 6].map((number) => numbered(number).toString());
     const more = frame.startsWith("a")
       ? next.map((text) => `a${JSON.stringify([text.replace('"n":', "n=")])}`)
       : next;
