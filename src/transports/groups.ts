@@ -100,7 +100,7 @@ export class Groups implements Fanout {
     const except =
       exceptMember?.fanout === this ? (exceptMember as unknown as NativeMember) : undefined;
     this.#published += 1;
-    if (this.#detached.size > 0) this.#deliver(topic, this.framed(message), except);
+    if (this.#detached.size > 0) this.#deliver(topic, message, except);
     if (except === undefined && audience !== undefined) {
       this.#bursts.add(topic, message, audience);
       return;
@@ -168,9 +168,10 @@ export class Groups implements Fanout {
     for (const socket of [...this.#sockets]) socket.shutdown();
   }
 
-  #deliver(topic: string, frame: Frame, except: NativeMember | undefined): void {
+  #deliver(topic: string, message: Frame, except: NativeMember | undefined): void {
     const members = this.#detached.get(topic);
     if (members === undefined) return;
+    const frame = this.framed(message);
     for (const member of members) {
       if (member !== except) member.deliver(topic, frame);
     }
